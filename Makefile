@@ -1,0 +1,47 @@
+# Everything runs from .venv, which `make setup` makes with any Python from 3.11 on.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup test lint types unit demo dev clean
+
+help:
+	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
+	@echo "make dev    the same, and keep serving with reload"
+	@echo "make test   format, lint, types and all tests"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+lock: ## pin the development dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate \
+		--group dev --all-extras pyproject.toml -o requirements-dev.txt
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test: lint types unit
+
+demo: setup
+	$(BIN)/python -m tests.demo
+
+dev: setup
+	$(BIN)/python -m tests.demo --serve
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules

@@ -1,0 +1,28 @@
+"""The caller of a request, from a verified token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who is calling.
+
+    Attributes:
+        subject: identifies the caller for as long as the issuer does not reuse it.
+        issuer: who vouches for the subject.
+        scopes: what the caller was granted.
+        claims: everything else that the token said.
+    """
+
+    subject: str
+    issuer: str = ""
+    scopes: frozenset[str] = frozenset()
+    claims: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """One string that no two principals share."""
+        return f"{len(self.issuer)}:{self.issuer}{self.subject}"

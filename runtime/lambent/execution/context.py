@@ -1,0 +1,373 @@
+"""The context: what a handler knows of its call, and how it talks to its client."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar, overload
+
+import msgspec
+from msgspec import Raw
+
+from lambent.auth.principal import Principal
+from lambent.errors import MissingCapabilityError
+from lambent.execution.pending import DONE, Pending, PendingStep
+from lambent.execution.questions import (
+    ElicitationResult,
+    Question,
+    check_capability,
+    form_question,
+    roots_question,
+    sampling_question,
+    url_question,
+)
+from lambent.execution.replay import Replay, as_plain
+from lambent.execution.scope import Scope
+from lambent.features.forms import form_of
+from lambent.features.shapes import shape_of, to_json
+from lambent.wire import jsonrpc
+from lambent.wire.judge import Call
+from lambent.wire.values import (
+    LOG_LEVELS,
+    ClientCapabilities,
+    LogLevel,
+    Root,
+    SamplingMessage,
+    SamplingResult,
+)
+
+T = TypeVar("T")
+
+
+class Context:
+    """Handed to tools, resources and prompts that declare a parameter of this type.
+
+    Everything here works in ``async def`` and in ``def``: what has nothing to wait for may be awaited or not,
+    what has, is a ``Pending``.
+    """
+
+    __slots__ = ("_call", "_progress", "_replay", "_scope")
+
+    def __init__(self, call: Call, scope: Scope, replay: Replay) -> None:
+        self._call = call
+        self._scope = scope
+        self._replay = replay
+        self._progress: float | None = None
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who is calling; None where nobody is identified."""
+        return self._scope.principal
+
+    @property
+    def request_id(self) -> str | int:
+        """The id of the JSON-RPC request; each round has its own."""
+        return self._call.id
+
+    @property
+    def protocol_version(self) -> str:
+        """The protocol version of the request."""
+        return str(self._call.meta.protocol_version)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers, names in lower case; empty on stdio. Client-supplied: never an identity."""
+        return self._call.headers or {}
+
+    @property
+    def client_capabilities(self) -> ClientCapabilities:
+        """What the client declared for this request."""
+        return self._call.client
+
+    @property
+    def client_info(self) -> dict[str, Any] | None:
+        """What the client says it is: for display and logs only."""
+        return self._call.meta.client_info
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The request's whole ``_meta``."""
+        meta: dict[str, Any] = msgspec.json.decode(self._call.raw)["_meta"]
+        return meta
+
+    @property
+    def trace_parent(self) -> str | None:
+        """The W3C ``traceparent`` of the request (basic, "OpenTelemetry trace context")."""
+        return self._call.meta.trace_parent
+
+    @property
+    def trace_state(self) -> str | None:
+        """The W3C ``tracestate`` of the request."""
+        return self._call.meta.trace_state
+
+    @property
+    def baggage(self) -> str | None:
+        """The W3C ``baggage`` of the request."""
+        return self._call.meta.baggage
+
+    def remaining_ms(self) -> int | None:
+        """Milliseconds until the host stops this invocation; None where it never does."""
+        return self._scope.invocation.remaining_ms()
+
+    def require_extension(self, identifier: str) -> dict[str, Any]:
+        """The client's settings of an extension.
+
+        Raises:
+            MissingCapabilityError: the client did not declare it.
+        """
+        settings = (self._call.client.extensions or {}).get(identifier)
+        if settings is None:
+            raise MissingCapabilityError({"extensions": {identifier: {}}})
+        return settings
+
+    # Notifications
+
+    def report_progress(
+        self, progress: float, total: float | None = None, message: str | None = None
+    ) -> Pending[None]:
+        """Tell a client that asked for it how far the call is (basic/patterns/progress).
+
+        Args:
+            progress: how much is done; a value that does not exceed the last one is not sent.
+            total: how much there is to do, if known.
+            message: what is going on, for people.
+        """
+        token = self._call.meta.progress_token
+        if token is None or (self._progress is not None and progress <= self._progress):
+            return DONE
+        self._progress = progress
+        params: dict[str, Any] = {"progressToken": token, "progress": progress}
+        if total is not None:
+            params["total"] = total
+        if message is not None:
+            params["message"] = message
+        self._scope.invocation.emit(jsonrpc.notification("notifications/progress", params))
+        return DONE
+
+    def log(self, level: LogLevel, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message to a client that asked for this level (server/utilities/logging).
+
+        Args:
+            level: the severity.
+            data: any JSON value; no secrets.
+            logger_name: names the part of the server that speaks.
+        """
+        wanted = self._call.meta.log_level
+        if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
+            return DONE
+        params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
+        if logger_name is not None:
+            params["logger"] = logger_name
+        self._scope.invocation.emit(jsonrpc.notification("notifications/message", params))
+        return DONE
+
+    def debug(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level debug."""
+        return self.log("debug", data, logger_name=logger_name)
+
+    def info(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level info."""
+        return self.log("info", data, logger_name=logger_name)
+
+    def notice(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level notice."""
+        return self.log("notice", data, logger_name=logger_name)
+
+    def warning(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level warning."""
+        return self.log("warning", data, logger_name=logger_name)
+
+    def error(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level error."""
+        return self.log("error", data, logger_name=logger_name)
+
+    def critical(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level critical."""
+        return self.log("critical", data, logger_name=logger_name)
+
+    def alert(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level alert."""
+        return self.log("alert", data, logger_name=logger_name)
+
+    def emergency(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """``log`` at level emergency."""
+        return self.log("emergency", data, logger_name=logger_name)
+
+    def notify_tools_changed(self) -> Pending[None]:
+        """Tell subscribers that the list of tools changed, where the host can deliver that."""
+        return self._publish("notifications/tools/list_changed")
+
+    def notify_prompts_changed(self) -> Pending[None]:
+        """Tell subscribers that the list of prompts changed, where the host can deliver that."""
+        return self._publish("notifications/prompts/list_changed")
+
+    def notify_resources_changed(self) -> Pending[None]:
+        """Tell subscribers that the list of resources changed, where the host can deliver that."""
+        return self._publish("notifications/resources/list_changed")
+
+    def notify_resource_updated(self, uri: str) -> Pending[None]:
+        """Tell subscribers of a resource that it changed, where the host can deliver that."""
+        return self._publish(uri)
+
+    def _publish(self, topic: str) -> Pending[None]:
+        changes = self._scope.services.changes
+        if changes is not None:
+            changes.publish(topic)
+        return DONE
+
+    # Questions
+
+    @overload
+    def elicit(
+        self, message: str, schema: dict[str, Any], *, key: str | None = None
+    ) -> Pending[ElicitationResult[dict[str, Any]]]: ...
+
+    @overload
+    def elicit(
+        self, message: str, schema: type[T], *, key: str | None = None
+    ) -> Pending[ElicitationResult[T]]: ...
+
+    def elicit(self, message: str, schema: Any, *, key: str | None = None) -> Pending[ElicitationResult[Any]]:
+        """Ask the user to fill in a form; never for secrets (client/elicitation).
+
+        Args:
+            message: why it is asked, for people.
+            schema: a record type with primitive fields, or a flat JSON Schema.
+            key: names the question; needed only where questions may come in another order in another round.
+
+        Raises:
+            MissingCapabilityError: the client cannot show forms.
+            InvalidParamsError: what came back does not fit the form.
+        """
+        return self._ask(form_question(message, form_of(schema)), key)
+
+    def elicit_url(
+        self, message: str, url: str, *, key: str | None = None
+    ) -> Pending[ElicitationResult[None]]:
+        """Ask the user to visit a page; accepting means that they agreed to go there, no more.
+
+        Args:
+            message: why it is asked, for people.
+            url: where to go; it must not carry credentials or personal data.
+            key: see ``elicit``.
+
+        Raises:
+            MissingCapabilityError: the client cannot open pages.
+        """
+        return self._ask(url_question(message, url), key)
+
+    def sample(
+        self,
+        messages: str | Sequence[SamplingMessage],
+        *,
+        max_tokens: int = 1024,
+        system_prompt: str | None = None,
+        temperature: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
+        model_preferences: dict[str, Any] | None = None,
+        include_context: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
+        tool_choice: dict[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Pending[SamplingResult]:
+        """Ask the client's model (client/sampling).
+
+        Args:
+            messages: the conversation, or what the user says in it.
+            max_tokens: the longest answer wanted.
+            system_prompt: the system prompt to use, which the client may ignore.
+            temperature: randomness.
+            stop_sequences: where to stop.
+            model_preferences: hints and priorities, in wire names.
+            include_context: ``"none"``, ``"thisServer"`` or ``"allServers"``.
+            metadata: for the model's provider.
+            tools: tools that the model may call, in wire form.
+            tool_choice: how the model may use them, in wire form.
+            key: see ``elicit``.
+
+        Raises:
+            MissingCapabilityError: the client does not let servers use its model.
+        """
+        options = {
+            "maxTokens": max_tokens,
+            "systemPrompt": system_prompt,
+            "temperature": temperature,
+            "stopSequences": stop_sequences,
+            "modelPreferences": model_preferences,
+            "includeContext": include_context,
+            "metadata": metadata,
+            "tools": tools,
+            "toolChoice": tool_choice,
+        }
+        return self._ask(sampling_question(messages, options), key)
+
+    def list_roots(self, *, key: str | None = None) -> Pending[list[Root]]:
+        """Ask which folders and files the server may work on (client/roots).
+
+        Raises:
+            MissingCapabilityError: the client has none to offer.
+        """
+        return self._ask(roots_question(), key)
+
+    def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
+        check_capability(question, self._call.client)
+        return self._replay.ask(question, key)
+
+    # Steps
+
+    @overload
+    def step(
+        self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
+    ) -> Pending[T]: ...
+
+    @overload
+    def step(self, name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> Pending[T]: ...
+
+    def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pending[Any]:
+        """Do something once, however often the handler is run again.
+
+        The result is kept as JSON and read back as the type that the function says it returns, already in the
+        round in which it runs, so that no round sees anything that another does not.
+
+        Args:
+            name: names the step among the handler's steps.
+            function: a plain function, which runs now, or a coroutine function, which runs when waited for.
+            args: passed on.
+            kwargs: passed on.
+
+        Raises:
+            ShapeError: the result has no JSON form.
+            ValueError: the handler has used the name already.
+        """
+        read = _reader(function)
+        known = self._replay.begin_step(name)
+        if known is not None:
+            value = read(known)
+            return Pending(lambda: value)
+        if inspect.iscoroutinefunction(function):
+            return PendingStep(
+                self._finish_async(name, read, function(*args, **kwargs)), self._scope.services.run
+            )
+        value = self._finish(name, read, function(*args, **kwargs))
+        return Pending(lambda: value)
+
+    def _finish(self, name: str, read: Callable[[Raw], Any], value: Any) -> Any:
+        raw = Raw(to_json(value))
+        self._replay.finish_step(name, raw)
+        return read(raw)
+
+    async def _finish_async(
+        self, name: str, read: Callable[[Raw], Any], result: Coroutine[Any, Any, Any]
+    ) -> Any:
+        return self._finish(name, read, await result)
+
+
+def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:
+    """How a step's result is read back: as the type that its function is annotated to return."""
+    try:
+        hint = typing.get_type_hints(function, include_extras=True).get("return", Any)
+    except (NameError, TypeError, AttributeError):
+        hint = Any
+    return as_plain if hint is Any else shape_of(hint).decode

@@ -1,0 +1,121 @@
+"""The engine: one HTTP request in, one response out. All requests pass here, all exceptions end here."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from lambent.auth.principal import Principal
+from lambent.errors import HttpRefusal, MethodNotFoundError, ProtocolError
+from lambent.execution.failures import report
+from lambent.execution.handlers import handlers_of
+from lambent.execution.invocation import Invocation
+from lambent.execution.scope import Scope, Services
+from lambent.wire import jsonrpc, sse
+from lambent.wire.http import JSON_TYPE, HttpPolicy, HttpRequest, HttpResponse, admit, cors_headers, preflight
+from lambent.wire.jsonrpc import MalformedMessage, Message
+from lambent.wire.judge import judge
+from lambent.wire.values import SERVER_INFO_KEY
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to one message.
+
+    Attributes:
+        status: the HTTP status that goes with it.
+        body: the encoded JSON-RPC response.
+    """
+
+    status: int
+    body: bytes
+
+
+class Engine:
+    """Answers requests with what a catalog declares.
+
+    Args:
+        services: what every call shares.
+        policy: what HTTP requests are allowed.
+    """
+
+    def __init__(self, services: Services, policy: HttpPolicy) -> None:
+        self._services = services
+        self._policy = policy
+        self._handlers = handlers_of(services)
+        self._server_info = Raw(jsonrpc.encode(services.catalog.info))
+        self._meta = {SERVER_INFO_KEY: self._server_info}
+
+    def handle(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
+        """Answer one HTTP request.
+
+        Args:
+            request: the request.
+            invocation: where notifications go and how much time is left.
+        """
+        try:
+            if request.method == "OPTIONS":
+                response = preflight(request, self._policy)
+            else:
+                response = self._post(request, invocation)
+        except HttpRefusal as refusal:
+            body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
+            response = HttpResponse(refusal.status, {"content-type": JSON_TYPE, **refusal.headers}, body)
+            if refusal.status == 403:
+                return response
+        if "origin" in request.headers:
+            response.headers.update(cors_headers(request.headers))
+        return response
+
+    def _post(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
+        accepts = admit(request, self._policy)
+        try:
+            message = jsonrpc.decode(request.body)
+        except MalformedMessage as malformed:
+            error = malformed.error
+            return _json(error.status, jsonrpc.failure(malformed.request_id, error.code, error.message))
+        if isinstance(message.id, UnsetType):
+            return HttpResponse(202, {})
+        if message.method == "subscriptions/listen" and not accepts.sse:
+            raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
+        reply = self.answer(message, request.headers, invocation)
+        if invocation.streamed:
+            return HttpResponse(200, dict(sse.SSE_HEADERS), sse.frame(reply.body))
+        if not accepts.json or (accepts.sse and invocation.notifications and reply.status == 200):
+            frames = [sse.frame(notification) for notification in invocation.notifications]
+            return HttpResponse(
+                reply.status, dict(sse.SSE_HEADERS), b"".join([*frames, sse.frame(reply.body)])
+            )
+        return _json(reply.status, reply.body)
+
+    def answer(
+        self,
+        message: Message,
+        headers: dict[str, str] | None,
+        invocation: Invocation,
+        principal: Principal | None = None,
+    ) -> Reply:
+        """Answer one request message, whichever transport carried it.
+
+        Args:
+            message: a message with an id.
+            headers: the HTTP headers, names in lower case; None on stdio.
+            invocation: where notifications go and how much time is left.
+            principal: who is calling, if known.
+        """
+        try:
+            call = judge(message, headers)
+            handler = self._handlers.get(call.method)
+            if handler is None:
+                raise MethodNotFoundError("Method not found")
+            result = handler(call, Scope(self._services, invocation, principal))
+            result.meta = self._meta if result.meta is UNSET else {**result.meta, **self._meta}
+            return Reply(200, jsonrpc.success(call.id, result))
+        except ProtocolError as error:
+            return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
+        except (Exception, SystemExit) as error:
+            reference = report(error)
+            return Reply(500, jsonrpc.failure(message.id, -32603, f"Internal error (reference {reference})"))
+
+
+def _json(status: int, body: bytes) -> HttpResponse:
+    return HttpResponse(status, {"content-type": JSON_TYPE}, body)

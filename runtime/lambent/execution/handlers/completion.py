@@ -1,0 +1,41 @@
+"""``completion/complete`` (server/utilities/completion)."""
+
+from __future__ import annotations
+
+from lambent.errors import InvalidParamsError
+from lambent.execution.scope import Scope
+from lambent.features.catalog import Catalog
+from lambent.features.completion import render
+from lambent.wire.judge import Call
+from lambent.wire.results import CompleteResult
+from lambent.wire.values import Completion, PromptReference, ResourceTemplateReference
+
+
+def complete(call: Call, scope: Scope) -> CompleteResult:
+    """Suggest values for an argument.
+
+    Raises:
+        InvalidParamsError: the prompt, the template or its argument does not exist.
+    """
+    catalog = scope.services.catalog
+    completer = catalog.completer
+    assert completer is not None  # noqa: S101 - without a completer the method is not offered
+    params = call.params
+    if params.argument.name not in _arguments(catalog, params.ref):
+        raise InvalidParamsError(f"Unknown argument: {params.argument.name}")
+    value = completer.function(params.ref, params.argument, params.context)
+    if completer.is_async:
+        value = scope.services.run(value)
+    return CompleteResult(completion=render(value) if value is not None else Completion(values=[]))
+
+
+def _arguments(catalog: Catalog, ref: PromptReference | ResourceTemplateReference) -> set[str]:
+    if isinstance(ref, PromptReference):
+        prompt = catalog.prompts.get(ref.name)
+        if prompt is None:
+            raise InvalidParamsError(f"Unknown prompt: {ref.name}")
+        return {argument.name for argument in prompt.definition.arguments or ()}
+    for resource in catalog.templates:
+        if resource.template is not None and ref.uri == resource.uri:
+            return set(resource.template.variables)
+    raise InvalidParamsError(f"Unknown resource template: {ref.uri}")

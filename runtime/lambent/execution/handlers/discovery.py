@@ -1,0 +1,44 @@
+"""``server/discover``: versions, capabilities and identity (server/discover)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from lambent.execution.scope import Scope, Services
+from lambent.wire.eras import SUPPORTED_VERSIONS
+from lambent.wire.judge import Call
+from lambent.wire.results import DiscoverResult
+
+
+def discover(call: Call, scope: Scope) -> DiscoverResult:
+    """Say what this server is and can do."""
+    catalog = scope.services.catalog
+    hint = catalog.hints["server/discover"]
+    return DiscoverResult(
+        supported_versions=SUPPORTED_VERSIONS,
+        capabilities=capabilities(scope.services),
+        instructions=catalog.instructions or UNSET,
+        ttl_ms=hint.ttl_ms,
+        cache_scope=hint.scope,
+    )
+
+
+def capabilities(services: Services) -> dict[str, Any]:
+    """What the server offers: nothing that it does not answer, no notification that it cannot deliver."""
+    catalog = services.catalog
+    delivers = services.changes is not None
+    changing = {"listChanged": True} if delivers else {}
+    offered: dict[str, Any] = {"logging": {}}
+    if catalog.tools:
+        offered["tools"] = changing
+    if catalog.resources or catalog.templates:
+        offered["resources"] = {"subscribe": True, **changing} if delivers else {}
+    if catalog.prompts:
+        offered["prompts"] = changing
+    if catalog.completer is not None:
+        offered["completions"] = {}
+    if catalog.extensions:
+        offered["extensions"] = dict(catalog.extensions)
+    return offered

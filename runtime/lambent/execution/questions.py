@@ -1,0 +1,155 @@
+"""The questions that a handler can ask its client, and how their answers are read (basic/patterns/mrtr)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from lambent.errors import InvalidParamsError, MissingCapabilityError
+from lambent.features.forms import Form
+from lambent.features.shapes import ShapeError
+from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult, TextContent
+
+T = TypeVar("T")
+
+
+class AcceptedElicitation(msgspec.Struct, Generic[T], frozen=True):
+    """The user agreed; ``data`` is what they filled in, None for a URL."""
+
+    data: T
+    action: Literal["accept"] = "accept"
+
+
+class DeclinedElicitation(msgspec.Struct, frozen=True):
+    """The user said no."""
+
+    action: Literal["decline"] = "decline"
+
+
+class CancelledElicitation(msgspec.Struct, frozen=True):
+    """The user dismissed the question."""
+
+    action: Literal["cancel"] = "cancel"
+
+
+ElicitationResult = AcceptedElicitation[T] | DeclinedElicitation | CancelledElicitation
+
+
+class Question(msgspec.Struct, Generic[T], frozen=True):
+    """One question.
+
+    Attributes:
+        method: the method of the input request.
+        params: its parameters.
+        parse: reads the answer; raises ``ShapeError`` where it is wrong.
+        requires: the part of ``ClientCapabilities`` without which it must not be asked.
+    """
+
+    method: str
+    params: Mapping[str, Any]
+    parse: Callable[[Raw], T]
+    requires: Mapping[str, Any]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The input request that the wire carries."""
+        return {"method": self.method, "params": self.params}
+
+
+class _ElicitAnswer(msgspec.Struct, frozen=True):
+    action: Literal["accept", "decline", "cancel"]
+    content: dict[str, Any] | None = None
+
+
+class _RootsAnswer(msgspec.Struct, frozen=True):
+    roots: list[Root]
+
+
+_elicit_answers = msgspec.json.Decoder(_ElicitAnswer)
+_sampling_answers = msgspec.json.Decoder(SamplingResult)
+_roots_answers = msgspec.json.Decoder(_RootsAnswer)
+
+
+def form_question(message: str, form: Form[T]) -> Question[ElicitationResult[T]]:
+    """Ask the user to fill in a form (client/elicitation, "Form Mode")."""
+
+    def parse(raw: Raw) -> ElicitationResult[T]:
+        answer = _elicit_answers.decode(raw)
+        if answer.action == "accept":
+            return AcceptedElicitation(form.read(answer.content or {}))
+        return DeclinedElicitation() if answer.action == "decline" else CancelledElicitation()
+
+    params = {"mode": "form", "message": message, "requestedSchema": form.schema}
+    return Question("elicitation/create", params, parse, {"elicitation": {"form": {}}})
+
+
+def url_question(message: str, url: str) -> Question[ElicitationResult[None]]:
+    """Ask the user to visit a page (client/elicitation, "URL Mode")."""
+
+    def parse(raw: Raw) -> ElicitationResult[None]:
+        action = _elicit_answers.decode(raw).action
+        if action == "accept":
+            return AcceptedElicitation(None)
+        return DeclinedElicitation() if action == "decline" else CancelledElicitation()
+
+    params = {"mode": "url", "message": message, "url": url}
+    return Question("elicitation/create", params, parse, {"elicitation": {"url": {}}})
+
+
+def sampling_question(
+    messages: str | Sequence[SamplingMessage], options: Mapping[str, Any]
+) -> Question[SamplingResult]:
+    """Ask the client's model (client/sampling).
+
+    Args:
+        messages: the conversation, or what the user says in it.
+        options: further parameters, in wire names; those that are None are left out.
+    """
+    if isinstance(messages, str):
+        messages = [SamplingMessage(role="user", content=TextContent(text=messages))]
+    given = {name: value for name, value in options.items() if value is not None}
+    requires: dict[str, Any] = {"tools": {}} if "tools" in given or "toolChoice" in given else {}
+    return Question(
+        "sampling/createMessage",
+        {"messages": list(messages), **given},
+        _sampling_answers.decode,
+        {"sampling": requires},
+    )
+
+
+def roots_question() -> Question[list[Root]]:
+    """Ask which folders the server may work on (client/roots)."""
+    return Question("roots/list", {}, lambda raw: _roots_answers.decode(raw).roots, {"roots": {}})
+
+
+def check_capability(question: Question[Any], client: ClientCapabilities) -> None:
+    """Refuse to ask what the client did not declare it can answer.
+
+    Raises:
+        MissingCapabilityError: naming what is missing.
+    """
+    for capability, parts in question.requires.items():
+        declared = getattr(client, capability)
+        if declared is None:
+            raise MissingCapabilityError(question.requires)
+        if capability == "elicitation" and declared.form is None and declared.url is None:
+            declared = msgspec.structs.replace(declared, form={})  # an empty object means forms
+        for part in parts:
+            present = declared.get(part) if isinstance(declared, dict) else getattr(declared, part)
+            if present is None:
+                raise MissingCapabilityError(question.requires)
+
+
+def read_answer(key: str, question: Question[T], raw: Raw) -> T:
+    """Read a client's answer.
+
+    Raises:
+        InvalidParamsError: it is not an answer to this question.
+    """
+    try:
+        return question.parse(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ShapeError) as error:
+        raise InvalidParamsError(f"Invalid input response for {key!r}: {error}") from None

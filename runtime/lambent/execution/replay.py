@@ -1,0 +1,109 @@
+"""Running a handler again from the top, with what is known so far.
+
+Round 1: the handler runs until it waits for an answer that is not there. What it asked goes out, what it has
+(answers, results of finished steps) goes along as sealed state. Round 2: the handler runs again; answers and
+steps come back from the state and from the client, so it goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from lambent.errors import Suspend
+from lambent.execution.pending import Pending
+from lambent.execution.questions import Question, read_answer
+from lambent.execution.sealing import State, digest
+
+T = TypeVar("T")
+
+
+class Replay:
+    """What one run of a handler knows, asks and does.
+
+    Args:
+        state: what earlier rounds left.
+        responses: the answers that came with this request, by key.
+        first: there was no earlier round, so no question is known to be open.
+    """
+
+    def __init__(self, state: State, responses: Mapping[str, Raw], *, first: bool) -> None:
+        self._answers = dict(state.answers)
+        self._steps = dict(state.steps)
+        self._was_asked = state.asked
+        self._responses = responses
+        self._first = first
+        self._asked: dict[str, tuple[str, Question[Any]]] = {}
+        self._keys: set[str] = set()
+        self._step_names: set[str] = set()
+
+    def ask(self, question: Question[T], key: str | None) -> Pending[T]:
+        """Register a question.
+
+        Args:
+            question: what to ask.
+            key: names it among the handler's questions; None counts them.
+
+        Raises:
+            InvalidParamsError: the client's answer is no answer to it.
+            ValueError: the handler has used the key already.
+        """
+        key = key if key is not None else f"{question.method.partition('/')[0]}-{len(self._keys) + 1}"
+        if key in self._keys:
+            raise ValueError(f"The key {key!r} names two questions")
+        self._keys.add(key)
+        mark = digest(question.request)
+        raw = self._answer(key, mark)
+        if raw is None:
+            self._asked[key] = mark, question
+            return Pending(self._suspend)
+        answer = read_answer(key, question, raw)
+        self._answers[key] = mark, raw
+        return Pending(lambda: answer)
+
+    def _answer(self, key: str, mark: str) -> Raw | None:
+        """The answer to a question, unless the question has changed since it was answered."""
+        known = self._answers.get(key)
+        if known is not None and known[0] == mark:
+            return known[1]
+        raw = self._responses.get(key)
+        if raw is not None and (self._first or self._was_asked.get(key) == mark):
+            return raw
+        return None
+
+    @staticmethod
+    def _suspend() -> Any:
+        raise Suspend
+
+    def begin_step(self, name: str) -> Raw | None:
+        """Name a step and give the result it had in an earlier round, if it has run.
+
+        Raises:
+            ValueError: the handler has used the name already.
+        """
+        if name in self._step_names:
+            raise ValueError(f"The name {name!r} names two steps")
+        self._step_names.add(name)
+        return self._steps.get(name)
+
+    def finish_step(self, name: str, result: Raw) -> None:
+        """Keep a step's result for later rounds."""
+        self._steps[name] = result
+
+    @property
+    def questions(self) -> dict[str, Any]:
+        """The questions that are open, as ``inputRequests``."""
+        return {key: question.request for key, (_, question) in self._asked.items()}
+
+    @property
+    def state(self) -> State:
+        """What a later round needs."""
+        return State(self._answers, self._steps, {key: mark for key, (mark, _) in self._asked.items()})
+
+
+def as_plain(raw: Raw) -> Any:
+    """A step's result where nothing says which type it had."""
+    return msgspec.json.decode(raw)

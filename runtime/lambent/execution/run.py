@@ -1,0 +1,106 @@
+"""Calling a feature's function, once a round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from lambent.errors import Suspend
+from lambent.execution.context import Context
+from lambent.execution.replay import Replay
+from lambent.execution.scope import Scope
+from lambent.execution.sealing import Binding, Sealer, State, digest
+from lambent.wire.judge import Call
+from lambent.wire.results import InputRequiredResult
+
+
+class Runnable(Protocol):
+    """A feature with a function to call."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What to call."""
+
+    @property
+    def context(self) -> str | None:
+        """The name of the parameter that takes the context, if any."""
+
+    @property
+    def is_async(self) -> bool:
+        """It is a coroutine function."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a call is aimed at: its request state belongs to it.
+
+    Attributes:
+        name: the tool's or prompt's name, or the resource's URI.
+        arguments: the arguments as they came, decoded or not.
+    """
+
+    name: str
+    arguments: Any
+
+
+def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, scope: Scope) -> Any:
+    """Run a feature's function for one round.
+
+    Args:
+        feature: what to run.
+        target: what its request state is bound to.
+        kwargs: the function's arguments but the context.
+        call: the call.
+        scope: its surroundings.
+
+    Returns:
+        What the function returned, or an ``InputRequiredResult`` where it waits for answers.
+
+    Raises:
+        InvalidParamsError: the request state or an answer is not valid.
+    """
+    if feature.context is None and isinstance(call.params.request_state, UnsetType):
+        return _invoke(feature, kwargs, scope)
+    sealer = scope.services.sealer
+
+    def bind() -> Binding:
+        arguments = target.arguments
+        return Binding(
+            method=call.method,
+            target=target.name,
+            arguments=digest(msgspec.json.decode(arguments) if isinstance(arguments, Raw) else arguments),
+            principal=scope.principal.key if scope.principal is not None else "",
+            audience=sealer.audience,
+        )
+
+    replay = _replay(call, sealer, bind)
+    if feature.context is not None:
+        kwargs[feature.context] = Context(call, scope, replay)
+    try:
+        return _invoke(feature, kwargs, scope)
+    except Suspend:
+        pass
+    except BaseExceptionGroup as group:
+        # A task group wraps what its tasks raise; anything besides suspensions is a failure like any other.
+        _, failures = group.split(Suspend)
+        if failures is not None:
+            raise failures from None
+    return InputRequiredResult(
+        input_requests=replay.questions or UNSET, request_state=sealer.seal(bind(), replay.state)
+    )
+
+
+def _invoke(feature: Runnable, kwargs: dict[str, Any], scope: Scope) -> Any:
+    if feature.is_async:
+        return scope.services.run(feature.function(**kwargs))
+    return feature.function(**kwargs)
+
+
+def _replay(call: Call, sealer: Sealer, bind: Callable[[], Binding]) -> Replay:
+    params = call.params
+    responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
+    if isinstance(params.request_state, UnsetType):
+        return Replay(State(), responses, first=True)
+    return Replay(sealer.open(params.request_state, bind()), responses, first=False)

@@ -1,0 +1,219 @@
+"""Request state: sealed, bound and short-lived (basic/patterns/mrtr, "Server Requirements").
+
+A token is ``base64url(version ‖ key id ‖ nonce ‖ AES-256-GCM(payload))``. The header is authenticated with
+the payload. Whatever is wrong with a token, the client reads the same sentence; the log has the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import os
+import zlib
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from lambent.errors import InternalError, InvalidParamsError
+from lambent.execution.ports import Clock, Keys
+
+MAX_TOKEN_LENGTH = 32 * 1024
+"""Characters. Clients carry the token back and forth, gateways limit what they carry."""
+
+_VERSION = b"\x01"
+_KEY_ID = 4
+_NONCE = 12
+_PLAIN, _DEFLATED = b"\x00", b"\x01"
+_COMPRESS_FROM = 256
+_MAX_PAYLOAD = 1024 * 1024
+_CLOCK_SKEW = 60
+
+_log = logging.getLogger("lambent.state")
+
+
+class Binding(msgspec.Struct, frozen=True, array_like=True):
+    """What a state may be used for: the request that it was made for, and nobody else's.
+
+    Attributes:
+        method: the JSON-RPC method.
+        target: the tool's or prompt's name, or the resource's URI.
+        arguments: a digest of the arguments.
+        principal: the caller's key; empty where nobody is identified.
+        audience: the server.
+    """
+
+    method: str
+    target: str
+    arguments: str
+    principal: str
+    audience: str
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """What a suspended handler needs to go on.
+
+    Attributes:
+        answers: per question, a digest of it and the client's answer.
+        steps: the results of finished steps, by name.
+        asked: the questions that are open, each with its digest.
+    """
+
+    answers: dict[str, tuple[str, Raw]] = {}
+    steps: dict[str, Raw] = {}
+    asked: dict[str, str] = {}
+
+
+class _Envelope(msgspec.Struct, frozen=True, array_like=True):
+    binding: Binding
+    issued: int
+    expires: int
+    state: Raw
+
+
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+_state_decoder = msgspec.json.Decoder(State)
+_encode = msgspec.json.encode
+
+
+def digest(value: Any) -> str:
+    """A short digest of a JSON value that does not depend on the order of keys or on white space."""
+    canonical = msgspec.json.encode(value, order="deterministic")
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()[:18]).decode()
+
+
+class Sealer:
+    """Seals and opens request state.
+
+    Args:
+        keys: the ring; read at first use.
+        clock: the time.
+        ttl: seconds for which a state can be used.
+        audience: names the server, so that servers that share keys do not take each other's states.
+    """
+
+    def __init__(self, keys: Keys, clock: Clock, ttl: int, audience: str) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._ttl = ttl
+        self.audience = audience
+
+    def seal(self, binding: Binding, state: State) -> str:
+        """Make a token.
+
+        Raises:
+            ConfigurationError: there is no key.
+            InternalError: the token would be longer than 32 KiB.
+        """
+        now = int(self._clock())
+        payload = _encode(_Envelope(binding, now, now + self._ttl, Raw(_encode(state))))
+        key = _derive(self._keys.ring()[0])
+        head = _VERSION + _key_id(key) + os.urandom(_NONCE)
+        body = head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head)
+        token = base64.urlsafe_b64encode(body).decode().rstrip("=")
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise InternalError(
+                f"The request state of {binding.target!r} would be {len(token)} characters long, the limit "
+                f"is {MAX_TOKEN_LENGTH}: let steps and answers be small (keep large results in a store and "
+                "return a reference), or make the tool a task"
+            )
+        return token
+
+    def open(self, token: str, binding: Binding) -> State:
+        """Read a token.
+
+        Raises:
+            ConfigurationError: there is no key.
+            InvalidParamsError: the token is not one of ours, is expired, or belongs to another request.
+        """
+        try:
+            return self._open(token, binding)
+        except _Rejected as rejected:
+            _log.warning("Request state for %s %r rejected: %s", binding.method, binding.target, rejected)
+            raise InvalidParamsError("Invalid or expired requestState: start the request over") from None
+
+    def _open(self, token: str, binding: Binding) -> State:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise _Rejected("too long")
+        envelope = self._decrypt(_unbase64(token))
+        now = self._clock()
+        for name in Binding.__struct_fields__:
+            if not hmac.compare_digest(
+                getattr(envelope.binding, name).encode(), getattr(binding, name).encode()
+            ):
+                raise _Rejected(f"bound to another {name}")
+        if now >= envelope.expires:
+            raise _Rejected("expired")
+        if envelope.issued > now + _CLOCK_SKEW:
+            raise _Rejected("from the future")
+        return _state_decoder.decode(envelope.state)
+
+    def _decrypt(self, body: bytes) -> _Envelope:
+        head, sealed = body[: 1 + _KEY_ID + _NONCE], body[1 + _KEY_ID + _NONCE :]
+        if head[:1] != _VERSION or not sealed:
+            raise _Rejected("not a token of this version")
+        for secret in self._keys.ring():
+            key = _derive(secret)
+            if _key_id(key) == head[1 : 1 + _KEY_ID]:
+                break
+        else:
+            raise _Rejected("sealed with an unknown key")
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            payload = _unpack(_cipher(key).decrypt(head[-_NONCE:], sealed, head))
+        except InvalidTag:
+            raise _Rejected("altered") from None
+        return _envelope_decoder.decode(payload)
+
+
+class _Rejected(Exception):  # noqa: N818 - says what happened
+    """Why a token is not accepted, for the log."""
+
+
+def _unbase64(token: str) -> bytes:
+    try:
+        body = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise _Rejected("not base64url") from None
+    # Base64 leaves spare bits at the end: without this, several tokens would be the same one.
+    if base64.urlsafe_b64encode(body).decode().rstrip("=") != token:
+        raise _Rejected("not canonical base64url")
+    return body
+
+
+def _derive(secret: bytes) -> bytes:
+    """A 256-bit key from a secret of any length and alphabet, used for nothing else."""
+    return hmac.digest(b"lambent request state", secret, "sha256")
+
+
+def _key_id(key: bytes) -> bytes:
+    return hmac.digest(key, b"key id", "sha256")[:_KEY_ID]
+
+
+def _cipher(key: bytes) -> Any:
+    # Tens of milliseconds to import: only calls that ask something pay them.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
+
+
+def _pack(payload: bytes) -> bytes:
+    if len(payload) >= _COMPRESS_FROM:
+        deflated = zlib.compress(payload, 6)
+        if len(deflated) < len(payload):
+            return _DEFLATED + deflated
+    return _PLAIN + payload
+
+
+def _unpack(packed: bytes) -> bytes:
+    if packed[:1] == _PLAIN:
+        return packed[1:]
+    inflater = zlib.decompressobj()
+    payload = inflater.decompress(packed[1:], _MAX_PAYLOAD)
+    if inflater.unconsumed_tail:
+        raise _Rejected("inflates beyond all measure")
+    return payload

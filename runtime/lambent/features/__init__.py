@@ -1,0 +1,1 @@
+"""What a server declares: tools, resources, templates, prompts, completion, and their schemas."""

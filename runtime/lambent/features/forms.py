@@ -1,0 +1,178 @@
+"""Forms that an elicitation shows: flat objects of primitives (client/elicitation, "Requested Schema")."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable
+from typing import Any, Generic, TypeVar, cast
+
+from lambent.features.shapes import Shape, ShapeError, shape_of
+
+T = TypeVar("T")
+
+_FORMATS = frozenset({"email", "uri", "date", "date-time"})
+_KEYWORDS: dict[str, frozenset[str]] = {
+    "string": frozenset(
+        {"title", "description", "minLength", "maxLength", "format", "default", "enum", "enumNames", "oneOf"}
+    ),
+    "number": frozenset({"title", "description", "minimum", "maximum", "default"}),
+    "integer": frozenset({"title", "description", "minimum", "maximum", "default"}),
+    "boolean": frozenset({"title", "description", "default"}),
+    "array": frozenset({"title", "description", "minItems", "maxItems", "items", "default"}),
+}
+"""What the schema of one property may say, by its type."""
+
+
+class Form(Generic[T]):
+    """A form.
+
+    Args:
+        schema: what the client shows.
+        shape: the type that filled-in forms become; None leaves them dicts.
+    """
+
+    def __init__(self, schema: dict[str, Any], shape: Shape | None) -> None:
+        self.schema = schema
+        self._shape = shape
+
+    def read(self, content: dict[str, Any]) -> T:
+        """Check what the user filled in, and convert it.
+
+        Raises:
+            ShapeError: it does not fit the form.
+        """
+        if self._shape is not None:
+            filled: T = self._shape.convert(content)
+            return filled
+        _check(self.schema, content)
+        return content  # type: ignore[return-value]
+
+
+def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
+    """Make a form of a record type or of a JSON Schema.
+
+    Args:
+        schema: a dataclass, Struct, TypedDict or pydantic model with primitive fields, or a schema that is
+            already flat, which is shown as it is.
+
+    Raises:
+        TypeError: a property is not primitive.
+    """
+    if isinstance(schema, dict):
+        for name, prop in schema.get("properties", {}).items():
+            _require_primitive(name, prop)
+        return Form(schema, None)
+    form: Form[T] = _typed_form(cast("Hashable", schema))
+    return form
+
+
+@functools.cache
+def _typed_form(record: Hashable) -> Form[Any]:
+    shape = shape_of(record)
+    full = shape.schema()
+    definitions = full.get("$defs", {})
+    root = _resolve(full, definitions)
+    if root.get("type") != "object" or "properties" not in root:
+        raise TypeError(f"A form is a record with named fields, not {record!r}")
+    properties = {name: _flatten(name, prop, definitions) for name, prop in root["properties"].items()}
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    if root.get("required"):
+        schema["required"] = root["required"]
+    return Form(schema, shape)
+
+
+def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference into the definitions; what stands beside it stays."""
+    while "$ref" in node:
+        target = definitions[node["$ref"].removeprefix("#/$defs/")]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
+
+
+def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    prop = _resolve(prop, definitions)
+    if "anyOf" in prop:
+        options = [_resolve(option, definitions) for option in prop["anyOf"]]
+        others = [option for option in options if option.get("type") != "null"]
+        if len(others) == 1:
+            prop = {**others[0], **{key: value for key, value in prop.items() if key != "anyOf"}}
+    prop = dict(prop)
+    if "const" in prop:
+        prop["enum"] = [prop.pop("const")]
+    if "enum" in prop and all(isinstance(choice, str) for choice in prop["enum"]):
+        prop.setdefault("type", "string")
+        prop.pop("title", None)
+    if prop.get("default", ...) is None:
+        del prop["default"]
+    if prop.get("format") not in _FORMATS:
+        prop.pop("format", None)
+    if "items" in prop:
+        prop["items"] = _flatten(f"{name}[]", prop["items"], definitions)
+    _require_primitive(name, prop)
+    return {key: value for key, value in prop.items() if key == "type" or key in _KEYWORDS[prop["type"]]}
+
+
+def _require_primitive(name: str, prop: dict[str, Any]) -> None:
+    kind = prop.get("type")
+    choices = prop.get("items", {}) if kind == "array" else prop
+    allowed = kind in _KEYWORDS and (kind != "array" or "enum" in choices or "anyOf" in choices)
+    if not allowed or (kind in ("integer", "number") and "enum" in prop):
+        raise TypeError(
+            f"Field {name!r} cannot be shown in a form: use text, numbers, booleans, choices of text, or "
+            "lists of such choices"
+        )
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "array": (list,),
+}
+
+
+def _check(schema: dict[str, Any], content: dict[str, Any]) -> None:
+    """Validate what was filled in against a form given as a schema."""
+    properties = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name not in content:
+            raise ShapeError(f"Object missing required field `{name}`")
+    for name, value in content.items():
+        if name in properties:
+            _check_value(name, properties[name], value)
+
+
+def _check_value(name: str, prop: dict[str, Any], value: Any) -> None:
+    kind = prop["type"]
+    fits = isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        fits = True
+    if not fits:
+        raise ShapeError(f"Expected `{kind}` - at `$.{name}`")
+    choices = _choices(prop)
+    if choices is not None and value not in choices:
+        raise ShapeError(f"Expected one of {choices} - at `$.{name}`")
+    size = len(value) if isinstance(value, str | list) else value
+    low, high = _LIMITS[kind]
+    if prop.get(low, size) > size or prop.get(high, size) < size:
+        raise ShapeError(f"Out of bounds - at `$.{name}`")
+    if kind == "array":
+        for item in value:
+            _check_value(f"{name}[]", {"type": "string", **prop.get("items", {})}, item)
+
+
+_LIMITS = {
+    "string": ("minLength", "maxLength"),
+    "number": ("minimum", "maximum"),
+    "integer": ("minimum", "maximum"),
+    "boolean": ("minimum", "maximum"),
+    "array": ("minItems", "maxItems"),
+}
+
+
+def _choices(prop: dict[str, Any]) -> list[Any] | None:
+    if "enum" in prop:
+        return list(prop["enum"])
+    titled = prop.get("oneOf", prop.get("anyOf"))
+    return [choice["const"] for choice in titled] if titled else None

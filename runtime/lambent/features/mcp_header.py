@@ -1,0 +1,111 @@
+"""Tool parameters that clients mirror into headers (server/tools, "x-mcp-header")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from lambent.errors import DeclarationError
+from lambent.wire.headers import HeaderParam
+
+KEYWORD = "x-mcp-header"
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_PLAIN_VALUES = frozenset({"default", "const", "enum", "examples"})
+_KINDS = frozenset({"string", "integer", "boolean"})
+
+
+class McpHeader(msgspec.Struct, frozen=True):
+    """Marks a parameter: ``region: Annotated[str, McpHeader("Region")]``.
+
+    Clients then send its value in the header ``Mcp-Param-Region`` too, where gateways can see it. Never mark
+    secrets: intermediaries read headers.
+
+    Attributes:
+        name: what follows ``Mcp-Param-``.
+    """
+
+    name: str
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Let pydantic write the annotation into its schema."""
+        return {**handler(core_schema), KEYWORD: self.name}
+
+
+def flatten_optionals(schema: dict[str, Any]) -> None:
+    """Make annotated optional parameters plain primitives, in place.
+
+    A header cannot say null, the client leaves it out; so ``anyOf`` of one primitive and null says too much.
+    """
+    for _, prop in _properties(schema, ()):
+        options = prop.get("anyOf")
+        if KEYWORD in prop and isinstance(options, list):
+            others = [option for option in options if option != {"type": "null"}]
+            if len(others) == 1 and len(others) < len(options):
+                del prop["anyOf"]
+                prop.update(others[0])
+                if prop.get("default", ...) is None:
+                    del prop["default"]
+
+
+def compile_headers(schema: dict[str, Any]) -> tuple[HeaderParam, ...]:
+    """Find the annotated parameters of an input schema.
+
+    Raises:
+        DeclarationError: an annotation breaks one of the specification's constraints.
+    """
+    found: list[HeaderParam] = []
+    reachable: set[int] = set()
+    for path, prop in _properties(schema, ()):
+        if KEYWORD in prop:
+            reachable.add(id(prop))
+            found.append(_param(path, prop))
+    for node in _schemas(schema):
+        if KEYWORD in node and id(node) not in reachable:
+            raise DeclarationError(
+                f"{KEYWORD} {node[KEYWORD]!r} is not reachable through properties alone: annotate a "
+                "parameter of the tool itself"
+            )
+    names = [param.header.lower() for param in found]
+    if len(set(names)) != len(names):
+        raise DeclarationError(f"{KEYWORD} names must differ in more than case: {', '.join(names)}")
+    return tuple(found)
+
+
+def _properties(
+    schema: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    properties = schema.get("properties")
+    for name, prop in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(prop, dict):
+            yield (*path, name), prop
+            yield from _properties(prop, (*path, name))
+
+
+def _schemas(node: Any) -> Iterator[dict[str, Any]]:
+    """Every subschema; keywords that hold values or map names to schemas are not schemas themselves."""
+    if isinstance(node, list):
+        for child in node:
+            yield from _schemas(child)
+    elif isinstance(node, dict):
+        yield node
+        for key, child in node.items():
+            if key in _NAMED_SCHEMAS and isinstance(child, dict):
+                for schema in child.values():
+                    yield from _schemas(schema)
+            elif key not in _PLAIN_VALUES:
+                yield from _schemas(child)
+
+
+def _param(path: tuple[str, ...], prop: dict[str, Any]) -> HeaderParam:
+    name, kind = prop[KEYWORD], prop.get("type")
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise DeclarationError(f"{KEYWORD} of {'.'.join(path)} must be an HTTP token, not {name!r}")
+    if kind not in _KINDS:
+        raise DeclarationError(
+            f"{KEYWORD} {name!r}: {'.'.join(path)} must be a string, an integer or a boolean, not {kind!r}"
+        )
+    return HeaderParam(path, f"Mcp-Param-{name}", str(kind))

@@ -1,0 +1,41 @@
+"""Bytes as content blocks, for tools and prompts that make pictures and sounds."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+from lambent.wire.values import AudioContent, ImageContent
+
+
+class Image(msgspec.Struct, frozen=True):
+    """An image to return from a tool.
+
+    Attributes:
+        data: the image's bytes.
+        format: the subtype of its media type, such as ``png`` or ``jpeg``.
+    """
+
+    data: bytes
+    format: str = "png"
+
+    def to_content(self) -> ImageContent:
+        """The block that the wire carries."""
+        return ImageContent(data=base64.b64encode(self.data).decode(), mime_type=f"image/{self.format}")
+
+
+class Audio(msgspec.Struct, frozen=True):
+    """A sound to return from a tool.
+
+    Attributes:
+        data: the sound's bytes.
+        format: the subtype of its media type, such as ``wav`` or ``mpeg``.
+    """
+
+    data: bytes
+    format: str = "wav"
+
+    def to_content(self) -> AudioContent:
+        """The block that the wire carries."""
+        return AudioContent(data=base64.b64encode(self.data).decode(), mime_type=f"audio/{self.format}")

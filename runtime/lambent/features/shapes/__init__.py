@@ -1,0 +1,145 @@
+"""From type hints to JSON Schema and converted values: one port, two adapters.
+
+msgspec serves every signature that does not mention pydantic; pydantic serves those that do. Which one it
+is shows nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from lambent.errors import DeclarationError
+
+
+class ShapeError(ValueError):
+    """A value that does not fit; the message says where and why, for a model to read."""
+
+
+class Shape(Protocol):
+    """What a type hint asks of a value."""
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of the values that fit."""
+
+    def decode(self, raw: bytes | msgspec.Raw) -> Any:
+        """Read JSON; ``"5"`` passes for an integer. Raises ``ShapeError``."""
+
+    def convert(self, value: Any) -> Any:
+        """The same from decoded JSON. Raises ``ShapeError``."""
+
+    def encode(self, value: Any) -> bytes:
+        """Check a Python value and write it as JSON. Raises ``ShapeError``."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One parameter of a function.
+
+    Attributes:
+        name: its name, in Python and on the wire.
+        hint: its type hint, ``Annotated`` included.
+        default: its default, or ``NODEFAULT``.
+    """
+
+    name: str
+    hint: Any
+    default: Any = msgspec.NODEFAULT
+
+
+def shape_of(hint: Any) -> Shape:
+    """The shape of a single type hint.
+
+    Raises:
+        DeclarationError: neither adapter can handle the type.
+    """
+    if _mentions_pydantic([hint]):
+        from lambent.features.shapes._pydantic import PydanticShape
+
+        return _declared(lambda: PydanticShape(hint), hint)
+    from lambent.features.shapes._msgspec import MsgspecShape
+
+    return _declared(lambda: MsgspecShape(hint), hint)
+
+
+def record_of(name: str, fields: list[Field]) -> Shape:
+    """The shape of an object with these fields and no others; its values are dicts by field name.
+
+    Raises:
+        DeclarationError: neither adapter can handle the types.
+    """
+    if _mentions_pydantic([field.hint for field in fields] + [field.default for field in fields]):
+        from lambent.features.shapes._pydantic import PydanticRecord
+
+        return _declared(lambda: PydanticRecord(name, fields), name)
+    from lambent.features.shapes._msgspec import MsgspecRecord
+
+    return _declared(lambda: MsgspecRecord(name, fields), name)
+
+
+def to_json(value: Any) -> bytes:
+    """Write any value as JSON, models of pydantic included.
+
+    Raises:
+        ShapeError: it has no JSON form.
+    """
+    try:
+        return _encoder.encode(value)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        raise ShapeError(str(error)) from None
+
+
+def _foreign(value: Any) -> Any:
+    dump = getattr(value, "model_dump", None)
+    if dump is None:
+        raise TypeError(f"Objects of type {type(value).__name__} cannot be written as JSON")
+    return dump(mode="json", by_alias=True)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_foreign)
+
+
+def _declared(make: Callable[[], Shape], what: Any) -> Shape:
+    try:
+        return make()
+    except DeclarationError:
+        raise
+    except Exception as error:
+        raise DeclarationError(f"Cannot describe {what}: {error}") from error
+
+
+def _mentions_pydantic(hints: list[Any]) -> bool:
+    """Whether pydantic must describe these hints. Imports nothing: who mentions it has imported it."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None:
+        return False
+    seen: set[int] = set()
+    todo = list(hints)
+    while todo:
+        hint = todo.pop()
+        if id(hint) in seen:
+            continue
+        seen.add(id(hint))
+        if hasattr(hint, "__get_pydantic_core_schema__") or hasattr(hint, "__pydantic_core_schema__"):
+            return True
+        module = getattr(hint if isinstance(hint, type) else type(hint), "__module__", "") or ""
+        if module == "pydantic" or module.startswith("pydantic."):
+            return True
+        todo.extend(typing.get_args(hint))
+        todo.extend(getattr(hint, "__metadata__", ()))
+        if isinstance(hint, type) and not issubclass(hint, msgspec.Struct):
+            todo.extend(_member_hints(hint).values())
+    return False
+
+
+def _member_hints(cls: type) -> Mapping[str, Any]:
+    is_record = hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__total__") or hasattr(cls, "_fields")
+    if not is_record:
+        return {}
+    try:
+        return typing.get_type_hints(cls, include_extras=True)
+    except (NameError, TypeError):
+        return {}

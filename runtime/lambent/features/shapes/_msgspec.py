@@ -1,0 +1,130 @@
+"""Shapes by msgspec: dataclasses, Structs, TypedDicts, enums, literals, unions, and the plain types."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from lambent.features.mcp_header import McpHeader
+from lambent.features.shapes import Field, ShapeError
+
+_encoder = msgspec.json.Encoder()
+_REF = "#/$defs/{name}"
+
+# Names that the annotated-types package and msgspec share; duck-typed, so that it need not be imported.
+_BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt", "MultipleOf": "multiple_of"}
+_LENGTHS = {"MinLen": "min_length", "MaxLen": "max_length"}
+
+
+class MsgspecShape:
+    """The shape of any type that msgspec supports."""
+
+    def __init__(self, hint: Any) -> None:
+        self._type = _normalise(hint)
+        self._decoder = msgspec.json.Decoder(self._type, strict=False)
+
+    def schema(self) -> dict[str, Any]:
+        """See ``Shape.schema``."""
+        return _schema(self._type)
+
+    def decode(self, raw: bytes | msgspec.Raw) -> Any:
+        """See ``Shape.decode``."""
+        try:
+            return self._decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise ShapeError(_explain(error)) from None
+
+    def convert(self, value: Any) -> Any:
+        """See ``Shape.convert``."""
+        try:
+            return msgspec.convert(value, self._type, strict=False)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise ShapeError(_explain(error)) from None
+
+    def encode(self, value: Any) -> bytes:
+        """See ``Shape.encode``."""
+        try:
+            raw = _encoder.encode(value)
+            self._decoder.decode(raw)
+        except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
+            raise ShapeError(_explain(error)) from None
+        return raw
+
+
+class MsgspecRecord(MsgspecShape):
+    """The shape of a function's parameters."""
+
+    def __init__(self, name: str, fields: list[Field]) -> None:
+        members = [(field.name, _normalise(field.hint), _default(field.default)) for field in fields]
+        super().__init__(msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True))
+
+    def schema(self) -> dict[str, Any]:
+        """See ``Shape.schema``: the object itself, without a title."""
+        schema = _schema(self._type)
+        schema.pop("title", None)
+        if not schema["required"]:
+            del schema["required"]
+        return schema
+
+    def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
+        """See ``Shape.decode``."""
+        try:
+            return msgspec.structs.asdict(self._decoder.decode(raw))
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise ShapeError(_explain(error)) from None
+
+    def convert(self, value: Any) -> dict[str, Any]:
+        """See ``Shape.convert``."""
+        return msgspec.structs.asdict(super().convert(value))
+
+
+def _default(value: Any) -> Any:
+    """A default that calls do not share."""
+    if isinstance(value, list | dict | set | bytearray):
+        return msgspec.field(default_factory=functools.partial(copy.deepcopy, value))
+    return value
+
+
+def _explain(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _normalise(hint: Any) -> Any:
+    """Say in msgspec's own words what ``Annotated`` says in others'."""
+    if get_origin(hint) is not Annotated:
+        return hint
+    base, *metadata = get_args(hint)
+    return Annotated[(base, *(_translate(item) for item in metadata))]
+
+
+def _translate(item: Any) -> Any:
+    name = type(item).__name__
+    if isinstance(item, str):
+        return msgspec.Meta(description=item)
+    if isinstance(item, McpHeader):
+        return msgspec.Meta(extra_json_schema={"x-mcp-header": item.name})
+    if name == "Doc":
+        return msgspec.Meta(description=item.documentation)
+    for table in (_BOUNDS, _LENGTHS):
+        if name in table:
+            return msgspec.Meta(**{table[name]: getattr(item, table[name])})
+    if name == "Interval":
+        return msgspec.Meta(
+            **{key: bound for key in _BOUNDS.values() if (bound := getattr(item, key, None)) is not None}
+        )
+    if name == "Len":
+        return msgspec.Meta(min_length=item.min_length, max_length=item.max_length)
+    return item
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    (schema,), definitions = msgspec.json.schema_components([hint], ref_template=_REF)
+    if set(schema) == {"$ref"}:
+        # The type itself comes first, unless its own fields lead back to it.
+        name = schema["$ref"].removeprefix("#/$defs/")
+        if _REF.format(name=name).encode() not in _encoder.encode(definitions):
+            schema = definitions.pop(name)
+    return schema | ({"$defs": definitions} if definitions else {})

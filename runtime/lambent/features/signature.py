@@ -1,0 +1,106 @@
+"""What a function's signature and docstring say: read once, when it is registered."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from lambent.errors import DeclarationError
+from lambent.features.shapes import Field
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """A function as a feature sees it.
+
+    Attributes:
+        name: the function's name.
+        doc: its docstring, dedented, or None.
+        fields: the parameters that the client fills in.
+        context: the name of the parameter that takes the context, if any.
+        catches_all: it takes every argument there is, as ``**arguments``.
+        returns: the hint of its result, or ``inspect.Signature.empty``.
+        is_async: calling it gives an awaitable.
+    """
+
+    name: str
+    doc: str | None
+    fields: list[Field]
+    context: str | None
+    catches_all: bool
+    returns: Any
+    is_async: bool
+
+
+def read_signature(function: Callable[..., Any], context_type: type) -> Signature:
+    """Read a function's signature.
+
+    Args:
+        function: a function, a method or a callable object.
+        context_type: parameters annotated with this class take the context.
+
+    Raises:
+        DeclarationError: a hint cannot be resolved, or a parameter is positional-only or ``*args``.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    hints = _hints(function, name)
+    fields: list[Field] = []
+    context: str | None = None
+    catches_all = False
+    for parameter in inspect.signature(function).parameters.values():
+        hint = hints.get(parameter.name, Any)
+        if _is_context(hint, context_type):
+            if context is not None:
+                raise DeclarationError(f"{name}: only one parameter can take the context")
+            context = parameter.name
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            catches_all = True
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            raise DeclarationError(
+                f"{name}: parameter {parameter.name!r} must be one that can be named in a call"
+            )
+        else:
+            default = msgspec.NODEFAULT if parameter.default is parameter.empty else parameter.default
+            fields.append(Field(parameter.name, hint, default))
+    return Signature(
+        name=name,
+        doc=inspect.getdoc(function) if inspect.isroutine(function) else None,
+        fields=fields,
+        context=context,
+        catches_all=catches_all,
+        returns=hints.get("return", inspect.Signature.empty),
+        is_async=inspect.iscoroutinefunction(inspect.unwrap(_call_of(function))),
+    )
+
+
+def describe(hint: Any) -> str | None:
+    """The description that ``Annotated`` gives a parameter, in any of the usual spellings."""
+    if typing.get_origin(hint) is Annotated:
+        for item in hint.__metadata__:
+            text = item if isinstance(item, str) else getattr(item, "description", None)
+            text = text or getattr(item, "documentation", None)
+            if isinstance(text, str):
+                return text
+    return None
+
+
+def _call_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(inspect.unwrap(_call_of(function)), include_extras=True)
+    except (NameError, TypeError) as error:
+        raise DeclarationError(f"{name}: a type hint cannot be resolved: {error}") from error
+
+
+def _is_context(hint: Any, context_type: type) -> bool:
+    candidates = typing.get_args(hint) if typing.get_origin(hint) is not Annotated else (hint.__origin__,)
+    return any(
+        isinstance(candidate, type) and issubclass(candidate, context_type)
+        for candidate in (hint, *candidates)
+    )

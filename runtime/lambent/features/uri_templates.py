@@ -1,0 +1,189 @@
+"""Matching URIs against RFC 6570 templates: all four levels, read backwards.
+
+RFC 6570 says how to expand a template; section 1.4 leaves reading one backwards to the application. Here a
+URI matches where some values of the variables expand to it, variables that stand side by side are told apart
+by what stands between them, and a query may come in any order and be incomplete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import msgspec
+
+from lambent.errors import DeclarationError
+
+MAX_URI_LENGTH = 8192
+"""Characters. Longer URIs match nothing: matching is quadratic at worst."""
+
+_EXPRESSION = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)(?::([1-9][0-9]{0,3})|(\*))?")
+
+
+class _Operator(msgspec.Struct, frozen=True):
+    """One row of RFC 6570, appendix A."""
+
+    first: str
+    separator: str
+    characters: str
+    named: bool = False
+
+
+_OPERATORS = {
+    "": _Operator("", ",", r"[^/?#,]"),
+    "+": _Operator("", ",", r"[^?#]"),
+    "#": _Operator("#", ",", r"."),
+    ".": _Operator(".", ".", r"[^./?#]"),
+    "/": _Operator("/", "/", r"[^/?#]"),
+    ";": _Operator(";", ";", r"[^;/?#]", named=True),
+    "?": _Operator("?", "&", r"[^&#]", named=True),
+    "&": _Operator("&", "&", r"[^&#]", named=True),
+}
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    name: str
+    operator: str
+    length: int | None
+    exploded: bool
+
+
+class UriTemplate:
+    """A compiled template.
+
+    Args:
+        template: such as ``orders://{order_id}/lines{?page}``.
+
+    Attributes:
+        variables: the names of its variables, in order.
+
+    Raises:
+        DeclarationError: it is no RFC 6570 template, or could not be read backwards.
+    """
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+        self._variables: dict[str, _Variable] = {}
+        self._queried: set[str] = set()
+        pattern = "".join(self._compile(template))
+        self._pattern = re.compile(pattern, re.DOTALL)
+        self.variables = tuple(self._variables)
+
+    def match(self, uri: str) -> dict[str, str | list[str]] | None:
+        """The values of the variables, percent-decoded; exploded ones as lists. None: no match.
+
+        A value that could leave its folder (a ``..`` segment, an absolute path, a drive, a control
+        character) matches nothing, so no handler ever sees it.
+        """
+        if len(uri) > MAX_URI_LENGTH:
+            return None
+        path, query = self._split_query(uri)
+        found = self._pattern.fullmatch(path)
+        if found is None:
+            return None
+        raw = {name: text for name, text in found.groupdict().items() if text is not None}
+        values: dict[str, str | list[str]] = {}
+        for name, variable in self._variables.items():
+            try:
+                parts = query.get(name) if name in self._queried else self._parts(variable, raw.get(name))
+                if parts is None:
+                    continue
+                decoded = [unquote(part, errors="strict") for part in parts]
+            except UnicodeDecodeError:
+                return None
+            if variable.length is not None and any(len(part) > variable.length for part in decoded):
+                return None
+            if any(not _is_safe(part) for part in decoded):
+                return None
+            values[name] = decoded if variable.exploded else decoded[0]
+        return values
+
+    def _compile(self, template: str) -> Iterator[str]:
+        position, after_variable = 0, False
+        for expression in _EXPRESSION.finditer(template):
+            literal = template[position : expression.start()]
+            yield self._literal(literal)
+            operator = expression[1]
+            if after_variable and not literal and operator in ("", "+"):
+                raise DeclarationError(f"{template}: nothing tells the variables apart at {expression[0]}")
+            variables = [self._variable(text, operator) for text in expression[2].split(",")]
+            if operator in ("?", "&"):
+                self._queried.update(variable.name for variable in variables)
+            else:
+                yield from _pattern_of(variables, _OPERATORS[operator])
+            position, after_variable = expression.end(), True
+        yield self._literal(template[position:])
+
+    def _literal(self, text: str) -> str:
+        if "{" in text or "}" in text:
+            raise DeclarationError(f"{self.template}: unbalanced braces")
+        return re.escape(text)
+
+    def _variable(self, text: str, operator: str) -> _Variable:
+        match = _VARIABLE.fullmatch(text)
+        if match is None:
+            raise DeclarationError(f"{self.template}: {text!r} is no variable")
+        name, length, star = match.groups()
+        if name in self._variables:
+            raise DeclarationError(f"{self.template}: variable {name!r} appears twice")
+        if not name.isidentifier():
+            raise DeclarationError(f"{self.template}: {name!r} cannot be a parameter's name")
+        variable = _Variable(name, operator, int(length) if length else None, star is not None)
+        self._variables[name] = variable
+        return variable
+
+    def _split_query(self, uri: str) -> tuple[str, dict[str, list[str]]]:
+        if not self._queried:
+            return uri, {}
+        path, mark, text = uri.partition("?")
+        if "?" in self.template.partition("{?")[0]:
+            # A literal query comes first; {&…} continues it, and the pattern still has to see the literal.
+            literal, _, text = text.partition("&")
+            path = f"{path}{mark}{literal}"
+        query: dict[str, list[str]] = {}
+        for pair in filter(None, text.split("&")):
+            name, _, value = pair.partition("=")
+            query.setdefault(name, []).append(value)
+        return path, query
+
+    @staticmethod
+    def _parts(variable: _Variable, text: str | None) -> list[str] | None:
+        if text is None:
+            return None
+        operator = _OPERATORS[variable.operator]
+        if not variable.exploded:
+            return [text]
+        parts = text.removeprefix(operator.first).split(operator.separator)
+        return [part.removeprefix(f"{variable.name}=") for part in parts] if operator.named else parts
+
+
+def _pattern_of(variables: list[_Variable], operator: _Operator) -> Iterator[str]:
+    for position, variable in enumerate(variables):
+        lead = re.escape(operator.first if position == 0 else operator.separator)
+        characters = operator.characters
+        if len(variables) == 1 and operator.separator == "," and characters == "[^/?#,]":
+            characters = "[^/?#]"
+        if len(variables) > 1 and operator.separator == ",":
+            characters = "[^?#,]" if operator.first == "" else "[^,]"
+        name = variable.name
+        if variable.exploded and operator.named:
+            yield f"(?P<{name}>(?:{lead}{name}={characters}*)*)"
+        elif variable.exploded and operator.first:
+            yield f"(?P<{name}>(?:{lead}{characters}+)+)"
+        elif operator.named:
+            yield f"(?:{lead}{name}(?:=(?P<{name}>{characters}*))?)?"
+        else:
+            yield f"{lead}(?P<{name}>{characters}+)"
+
+
+def _is_safe(value: str) -> bool:
+    """Whether a value stays where a path is built from it (server/resources, "Security Considerations")."""
+    if any(ord(character) < 0x20 or character == "\x7f" for character in value):
+        return False
+    if ".." in value.replace("\\", "/").split("/"):
+        return False
+    if value.startswith(("/", "\\")):
+        return False
+    return not (len(value) > 1 and value[1] == ":" and value[0].isalpha() and value[2:3] in ("", "/", "\\"))

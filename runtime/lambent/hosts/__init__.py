@@ -1,0 +1,1 @@
+"""Where requests come from. The only layer that reads the environment."""

@@ -1,0 +1,136 @@
+"""HTTP in Lambda's four dialects, read into one request and written back.
+
+=============  ==========================================  ========================================
+dialect        told by                                     differs in
+=============  ==========================================  ========================================
+HTTP API 2.0,  ``requestContext.http``                     lower-cased headers, joined by commas;
+Function URL                                               cookies apart, both ways
+ALB            ``requestContext.elb``                      one kind of headers, or the other
+REST 1.0       ``httpMethod``                              both kinds of headers side by side
+=============  ==========================================  ========================================
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from lambent.errors import HttpRefusal, LambentError
+from lambent.wire.http import HttpRequest, HttpResponse
+
+Event = Mapping[str, Any]
+
+
+class UnknownEventError(LambentError):
+    """An event that is no HTTP request of a kind that Lambda has."""
+
+
+Reader = Callable[[Event], HttpRequest]
+Writer = Callable[[HttpResponse], dict[str, Any]]
+
+
+def dialect_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
+    """How to read an event, and how to write its response.
+
+    Raises:
+        UnknownEventError: it is not an HTTP event.
+    """
+    context = event.get("requestContext")
+    if isinstance(context, Mapping):
+        if "http" in context:
+            return read_v2, write_v2
+        if "elb" in context or "httpMethod" in event:
+            return read_v1, write_v1
+    if "httpMethod" in event:
+        return read_v1, write_v1
+    raise UnknownEventError(
+        "This handler takes HTTP events of API Gateway (HTTP API 2.0, REST 1.0), function URLs and load "
+        f"balancers, but the event has the keys: {', '.join(sorted(map(str, event))) or 'none'}"
+    )
+
+
+def read_v2(event: Event) -> HttpRequest:
+    """Read an HTTP API 2.0 or Function URL event.
+
+    Raises:
+        HttpRefusal: 400, the body is not the Base64 that the event says it is.
+    """
+    context = event["requestContext"]
+    http = context["http"]
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if cookies := event.get("cookies"):
+        headers["cookie"] = "; ".join(cookies)
+    return HttpRequest(
+        method=http.get("method", "").upper(),
+        path=event.get("rawPath") or "/",
+        headers=headers,
+        body=_body(event),
+        query=event.get("rawQueryString") or "",
+        domain=context.get("domainName"),
+    )
+
+
+def write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
+    """Write a response for HTTP API 2.0 or a Function URL."""
+    return {"statusCode": response.status, "headers": response.headers, **_encode(response.body)}
+
+
+def read_v1(event: Event) -> HttpRequest:
+    """Read a REST 1.0 or load balancer event.
+
+    Raises:
+        HttpRefusal: 400, the body is not the Base64 that the event says it is.
+    """
+    context = event.get("requestContext") or {}
+    headers = {
+        name.lower(): value for name, value in (event.get("headers") or {}).items() if value is not None
+    }
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        headers[name.lower()] = ("; " if name.lower() == "cookie" else ", ").join(values or ())
+    return HttpRequest(
+        method=str(event.get("httpMethod") or "").upper(),
+        path=event.get("path") or "/",
+        headers=headers,
+        body=_body(event),
+        query=_query(event),
+        domain=context.get("domainName"),
+    )
+
+
+def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
+    """Write a response for REST 1.0 or a load balancer, in the kind of headers that the event came with."""
+    written: dict[str, Any] = {"statusCode": response.status, **_encode(response.body)}
+    if "elb" in (event.get("requestContext") or {}):
+        written["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
+    if "multiValueHeaders" in event:
+        written["multiValueHeaders"] = {name: [value] for name, value in response.headers.items()}
+    else:
+        written["headers"] = response.headers
+    return written
+
+
+def _encode(body: bytes) -> dict[str, Any]:
+    # JSON and SSE frames are UTF-8 text: nothing that Lambent writes needs Base64.
+    return {"body": body.decode(), "isBase64Encoded": False}
+
+
+def _body(event: Event) -> bytes | str:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body if isinstance(body, str) else b""
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise HttpRefusal(400, "The body is not valid Base64") from None
+
+
+def _query(event: Event) -> str:
+    from urllib.parse import urlencode
+
+    many = event.get("multiValueQueryStringParameters")
+    if many:
+        return urlencode([(name, value) for name, values in many.items() for value in values or ()])
+    return urlencode(event.get("queryStringParameters") or {})

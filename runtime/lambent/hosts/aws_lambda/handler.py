@@ -1,0 +1,62 @@
+"""The function that Lambda calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from lambent.errors import HttpRefusal
+from lambent.execution.engine import Engine
+from lambent.execution.invocation import Invocation
+from lambent.hosts.aws_lambda.events import Event, dialect_of
+from lambent.wire import jsonrpc
+from lambent.wire.http import JSON_TYPE, HttpResponse
+
+
+class LambdaInvocation(Invocation):
+    """One Lambda invocation.
+
+    Args:
+        context: Lambda's context object; None and anything else where there is none, as in tests.
+    """
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Any) -> None:
+        super().__init__()
+        self._context = context
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        remaining = getattr(self._context, "get_remaining_time_in_millis", None)
+        return int(remaining()) if remaining is not None else None
+
+
+class LambdaHandler:
+    """What ``MCPServer.lambda_handler`` gives: call it with an event and a context.
+
+    Args:
+        engine: answers the requests.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __call__(self, event: Event, context: Any) -> dict[str, Any]:
+        """Answer one HTTP event.
+
+        Args:
+            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL or a load balancer.
+            context: Lambda's context object.
+
+        Raises:
+            UnknownEventError: the event is none of these.
+        """
+        read, write = dialect_of(event)
+        try:
+            request = read(event)
+        except HttpRefusal as refusal:
+            body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
+            return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
+        return write(event, self._engine.handle(request, LambdaInvocation(context)))

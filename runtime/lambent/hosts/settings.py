@@ -1,0 +1,88 @@
+"""Settings of a deployment."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from lambent.errors import ConfigurationError
+from lambent.execution.ports import Keys
+from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
+from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment may set.
+
+    Attributes:
+        state_keys: the ring of secrets that seal request state. ``LAMBENT_STATE_KEYS``, comma-separated.
+        state_ttl: seconds for which a user can answer a question. ``LAMBENT_STATE_TTL``.
+        audience: names this server among servers that share keys; default: the server's name.
+            ``LAMBENT_AUDIENCE``.
+        allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
+            ``LAMBENT_ALLOWED_ORIGINS``, comma-separated.
+        body_limit: bytes of a request body. ``LAMBENT_BODY_LIMIT``.
+        listen_seconds: how long a buffered host may hold a subscription open. ``LAMBENT_LISTEN_SECONDS``.
+        in_lambda: this process is one of many execution environments.
+    """
+
+    state_keys: tuple[str, ...] = ()
+    state_ttl: int = 900
+    audience: str | None = None
+    allowed_origins: frozenset[str] = frozenset()
+    body_limit: int = DEFAULT_BODY_LIMIT
+    listen_seconds: float = 0.25
+    in_lambda: bool = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from environment variables.
+
+        Args:
+            environ: the variables; default: those of the process.
+
+        Raises:
+            ConfigurationError: a variable cannot be read; the message names it.
+        """
+        environ = os.environ if environ is None else environ
+        return cls(
+            state_keys=tuple(_list(environ, "LAMBENT_STATE_KEYS")),
+            state_ttl=int(_number(environ, "LAMBENT_STATE_TTL", 900)),
+            audience=environ.get("LAMBENT_AUDIENCE") or None,
+            allowed_origins=frozenset(_list(environ, "LAMBENT_ALLOWED_ORIGINS")),
+            body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT)),
+            listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", 0.25),
+            in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
+        )
+
+    @property
+    def keys(self) -> Keys:
+        """The key ring that these settings describe."""
+        if self.state_keys:
+            return StaticKeys(self.state_keys)
+        return MissingKeys() if self.in_lambda else ProcessKeys()
+
+    @property
+    def http_policy(self) -> HttpPolicy:
+        """What HTTP requests are allowed."""
+        return HttpPolicy(body_limit=self.body_limit, allowed_origins=self.allowed_origins)
+
+
+def _list(environ: Mapping[str, str], name: str) -> list[str]:
+    return [item for item in map(str.strip, environ.get(name, "").split(",")) if item]
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < math.inf:
+        raise ConfigurationError(f"{name} must be a number, 0 or more, not {text!r}")
+    return number

@@ -1,0 +1,1 @@
+"""Adapters of the ports. Each imports what it adapts on first use."""

@@ -1,0 +1,1 @@
+"""Bytes in, values out: JSON-RPC, protocol eras, HTTP rules, results and SSE frames. No IO."""

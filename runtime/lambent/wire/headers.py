@@ -1,0 +1,117 @@
+"""Headers that mirror the body (basic/transports/streamable-http, "Request Metadata")."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from lambent.errors import HeaderMismatchError
+
+_PREFIX, _SUFFIX = "=?base64?", "?="
+_SAFE_INTEGER = 2**53 - 1
+
+
+def decode_value(name: str, value: str) -> str:
+    """Undo the Base64 sentinel encoding of a header value ("Value Encoding").
+
+    Args:
+        name: the header, for the error.
+        value: as received; surrounding white space is not part of it.
+
+    Raises:
+        HeaderMismatchError: the value has characters that a header cannot carry, or its Base64 is broken.
+    """
+    value = value.strip(" \t")
+    if not value.isascii() or not value.replace("\t", " ").isprintable():
+        raise HeaderMismatchError(f"Header mismatch: {name} contains invalid characters")
+    if not (value.startswith(_PREFIX) and value.endswith(_SUFFIX) and len(value) >= len(_PREFIX + _SUFFIX)):
+        return value
+    try:
+        return base64.b64decode(value[len(_PREFIX) : -len(_SUFFIX)], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise HeaderMismatchError(f"Header mismatch: {name} is not valid Base64 of UTF-8") from None
+
+
+def encode_value(value: str) -> str:
+    """Write a value so that a header can carry it: as it is, or in the Base64 sentinel form."""
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    if plain and not (value.startswith(_PREFIX) and value.endswith(_SUFFIX)):
+        return value
+    return f"{_PREFIX}{base64.b64encode(value.encode()).decode()}{_SUFFIX}"
+
+
+def require_match(headers: dict[str, str], name: str, expected: str) -> None:
+    """Check a header that must repeat a value of the body.
+
+    Args:
+        headers: the request's headers, names in lower case.
+        name: the header's name as the specification writes it.
+        expected: the value that the body carries.
+
+    Raises:
+        HeaderMismatchError: it is missing, malformed or different.
+    """
+    value = headers.get(name.lower())
+    if value is None:
+        raise HeaderMismatchError(f"Header mismatch: {name} header is missing")
+    if value == expected and value.isascii() and value.isprintable() and not value.startswith(_PREFIX):
+        return
+    if decode_value(name, value) != expected:
+        raise HeaderMismatchError(f"Header mismatch: {name} header does not match the body")
+
+
+class HeaderParam(msgspec.Struct, frozen=True):
+    """A tool parameter that clients mirror into a header ("Custom Headers from Tool Parameters").
+
+    Attributes:
+        path: the chain of property names that leads to it.
+        header: the whole header name, ``Mcp-Param-…``.
+        kind: its JSON type: ``string``, ``integer`` or ``boolean``.
+    """
+
+    path: tuple[str, ...]
+    header: str
+    kind: str
+
+
+def check_params(headers: dict[str, str], arguments: Any, params: tuple[HeaderParam, ...]) -> None:
+    """Check every mirrored parameter of a call against its header ("Server Validation").
+
+    Args:
+        headers: the request's headers, names in lower case.
+        arguments: the call's decoded arguments.
+        params: what the tool's schema annotates.
+
+    Raises:
+        HeaderMismatchError: a header is missing, malformed, different, or has no value in the body.
+    """
+    for param in params:
+        value = arguments
+        for key in param.path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            _check_value(headers, param, value)
+        elif param.header.lower() in headers:
+            raise HeaderMismatchError(f"Header mismatch: {param.header} has no value in the body")
+
+
+def _check_value(headers: dict[str, str], param: HeaderParam, value: Any) -> None:
+    if isinstance(value, bool):
+        require_match(headers, param.header, "true" if value else "false")
+    elif isinstance(value, str):
+        require_match(headers, param.header, value)
+    elif isinstance(value, int | float):
+        header = headers.get(param.header.lower())
+        if header is None:
+            raise HeaderMismatchError(f"Header mismatch: {param.header} header is missing")
+        try:
+            same = float(decode_value(param.header, header)) == float(value) and abs(value) <= _SAFE_INTEGER
+        except (ValueError, OverflowError):
+            same = False
+        if not same:
+            raise HeaderMismatchError(f"Header mismatch: {param.header} header does not match the body")
+    else:
+        raise HeaderMismatchError(f"Header mismatch: {param.header} mirrors a value that is not primitive")

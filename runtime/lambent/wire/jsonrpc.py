@@ -1,0 +1,115 @@
+"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages")."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from lambent.errors import InvalidRequestError, ParseError, ProtocolError
+
+RequestId = str | int
+
+_NOTHING = Raw(b"{}")
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A request, or a notification where ``id`` is unset; ``params`` is still undecoded JSON."""
+
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: RequestId | UnsetType = UNSET
+    params: Raw = _NOTHING
+
+
+class _Success(msgspec.Struct):
+    jsonrpc: str
+    id: RequestId
+    result: Any
+
+
+class _ErrorObject(msgspec.Struct, omit_defaults=True):
+    code: int
+    message: str
+    data: Any = None
+
+
+class _Failure(msgspec.Struct):
+    jsonrpc: str
+    id: RequestId | UnsetType
+    error: _ErrorObject
+
+
+class _Notification(msgspec.Struct):
+    jsonrpc: str
+    method: str
+    params: Any
+
+
+class MalformedMessage(Exception):  # noqa: N818 - carries an error, is not one itself
+    """A body that is no message, with the id that its error response must carry where it has a usable one."""
+
+    def __init__(self, error: ProtocolError, request_id: RequestId | UnsetType) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.request_id = request_id
+
+
+_decoder = msgspec.json.Decoder(Message)
+_encoder = msgspec.json.Encoder()
+
+encode = _encoder.encode
+
+
+def decode(body: bytes | str) -> Message:
+    """Read one message.
+
+    Raises:
+        MalformedMessage: with the ``ParseError`` or ``InvalidRequestError`` to answer.
+    """
+    try:
+        return _decoder.decode(body)
+    except RecursionError:
+        raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise _diagnose(body) from None
+
+
+def _diagnose(body: bytes | str) -> MalformedMessage:
+    """Find out what is wrong with a body that is no message: worth a second look only now."""
+    try:
+        message = msgspec.json.decode(body)
+    except RecursionError:
+        return MalformedMessage(ParseError("The body is nested too deeply"), UNSET)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        return MalformedMessage(ParseError(f"The body is not valid JSON: {error}"), UNSET)
+    if isinstance(message, list):
+        return MalformedMessage(InvalidRequestError("Batches are not supported: send one message"), UNSET)
+    if not isinstance(message, dict):
+        return MalformedMessage(InvalidRequestError("The body must be a JSON object"), UNSET)
+    request_id = message.get("id", UNSET)
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int | UnsetType):
+        return MalformedMessage(InvalidRequestError("id must be a string or an integer"), UNSET)
+    if message.get("jsonrpc") != "2.0":
+        reason = 'jsonrpc must be "2.0"'
+    elif "method" not in message and ("result" in message or "error" in message):
+        reason = "Clients send no responses: answer an input request by retrying the call"
+    else:
+        reason = "method must be a string"
+    return MalformedMessage(InvalidRequestError(reason), request_id)
+
+
+def success(request_id: RequestId, result: Any) -> bytes:
+    """Encode a result response."""
+    return _encoder.encode(_Success("2.0", request_id, result))
+
+
+def failure(request_id: RequestId | UnsetType, code: int, message: str, data: Any = None) -> bytes:
+    """Encode an error response; an unset id is left out."""
+    return _encoder.encode(_Failure("2.0", request_id, _ErrorObject(code, message, data)))
+
+
+def notification(method: str, params: Any) -> bytes:
+    """Encode a notification."""
+    return _encoder.encode(_Notification("2.0", method, params))

@@ -1,0 +1,125 @@
+"""From a message to a typed call: every rule of a modern request, checked once and in one order.
+
+Basic, "_meta"; basic/versioning; streamable HTTP, "Request Metadata".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from lambent.errors import (
+    HeaderMismatchError,
+    InvalidParamsError,
+    MethodNotFoundError,
+    UnsupportedVersionError,
+)
+from lambent.wire.eras import ERAS, LATEST_VERSION, SUPPORTED_VERSIONS
+from lambent.wire.headers import require_match
+from lambent.wire.jsonrpc import Message, RequestId
+from lambent.wire.methods import ANY_METHOD, METHODS, Params
+from lambent.wire.values import ClientCapabilities, RequestMeta
+
+_VERSION_HEADER = "MCP-Protocol-Version"
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request that keeps all the rules.
+
+    Attributes:
+        id: the JSON-RPC id.
+        method: a method of the table.
+        params: its typed parameters.
+        meta: the reserved keys of ``_meta``.
+        client: the capabilities declared for this request.
+        headers: the HTTP headers, names in lower case; None on stdio.
+        raw: the undecoded parameters.
+    """
+
+    id: RequestId
+    method: str
+    params: Any
+    meta: RequestMeta
+    client: ClientCapabilities
+    headers: dict[str, str] | None
+    raw: Raw
+
+
+def judge(message: Message, headers: dict[str, str] | None) -> Call:
+    """Turn a request into a call.
+
+    Args:
+        message: a message with an id.
+        headers: the HTTP headers, names in lower case; None where there are none to check (stdio).
+
+    Raises:
+        HeaderMismatchError: a header is missing or does not match the body.
+        UnsupportedVersionError: the version is not in the table of eras.
+        MethodNotFoundError: the method is not in the table of methods.
+        InvalidParamsError: ``_meta`` lacks a required key, or the parameters are wrong.
+    """
+    name = message.method
+    method = METHODS.get(name, ANY_METHOD)
+    params, problem = _read(method.decoder, message.params)
+    meta = params.meta
+    version = UNSET if isinstance(meta, UnsetType) else meta.protocol_version
+    if headers is not None:
+        _check_version_header(headers, message, version)
+    if isinstance(meta, UnsetType) or isinstance(version, UnsetType):
+        raise InvalidParamsError(
+            problem or "params._meta must carry io.modelcontextprotocol/protocolVersion",
+            {"supported": list(SUPPORTED_VERSIONS)},
+        )
+    if version not in ERAS:
+        raise UnsupportedVersionError(version, SUPPORTED_VERSIONS)
+    if headers is not None:
+        require_match(headers, "Mcp-Method", name)
+    client = meta.client_capabilities
+    if isinstance(client, UnsetType):
+        raise InvalidParamsError("params._meta must carry io.modelcontextprotocol/clientCapabilities")
+    if method is ANY_METHOD:
+        raise MethodNotFoundError("Method not found")
+    if problem:
+        raise InvalidParamsError(problem)
+    if method.mirrored is not None and headers is not None:
+        require_match(headers, "Mcp-Name", getattr(params, method.mirrored))
+    assert not isinstance(message.id, UnsetType)  # noqa: S101 - notifications are never judged
+    return Call(message.id, name, params, meta, client, headers, message.params)
+
+
+def _read(decoder: msgspec.json.Decoder[Any], raw: Raw) -> tuple[Any, str | None]:
+    """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong."""
+    try:
+        return decoder.decode(raw), None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        problem = f"Invalid params: {error}".replace("`$.", "`$.params.")
+    try:
+        return ANY_METHOD.decoder.decode(raw), problem
+    except (msgspec.DecodeError, UnicodeError):
+        return Params(), problem
+
+
+def _check_version_header(headers: dict[str, str], message: Message, version: str | UnsetType) -> None:
+    header = headers.get("mcp-protocol-version")
+    if header is not None and header == version:
+        return
+    if isinstance(version, UnsetType):
+        _refuse_legacy(header, message)
+    if header is None:
+        raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
+    if not isinstance(version, UnsetType):
+        require_match(headers, _VERSION_HEADER, version)
+
+
+def _refuse_legacy(header: str | None, message: Message) -> None:
+    """Tell a client of an era before ``_meta`` which versions it would need (basic/versioning)."""
+    if header is not None and header.strip() != LATEST_VERSION:
+        raise UnsupportedVersionError(header.strip(), SUPPORTED_VERSIONS)
+    if header is None and message.method == "initialize":
+        try:
+            requested = msgspec.json.decode(message.params)["protocolVersion"]
+        except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):
+            requested = ""
+        raise UnsupportedVersionError(str(requested), SUPPORTED_VERSIONS)

@@ -1,0 +1,116 @@
+"""The methods of the protocol, as a table: parameters, mirrored name, and whether they may ask back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from lambent.wire.values import (
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    RequestMeta,
+    ResourceTemplateReference,
+)
+
+_NO_ARGUMENTS = Raw(b"{}")
+
+
+class Params(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What every request carries; a missing ``_meta`` is found when the request is judged."""
+
+    meta: RequestMeta | UnsetType = field(default=UNSET, name="_meta")
+
+
+class PageParams(Params, frozen=True, kw_only=True):
+    """Parameters of the list methods (server/utilities/pagination)."""
+
+    cursor: str | UnsetType = UNSET
+
+
+class AskingParams(Params, frozen=True, kw_only=True):
+    """Parameters of methods that may be answered with questions (basic/patterns/mrtr)."""
+
+    input_responses: dict[str, Raw] | UnsetType = UNSET
+    request_state: str | UnsetType = UNSET
+
+
+class CallToolParams(AskingParams, frozen=True, kw_only=True):
+    """Parameters of ``tools/call``; the arguments stay JSON until the tool's own types read them."""
+
+    name: str
+    arguments: Raw = _NO_ARGUMENTS
+
+
+class ReadResourceParams(AskingParams, frozen=True, kw_only=True):
+    """Parameters of ``resources/read``."""
+
+    uri: str
+
+
+class GetPromptParams(AskingParams, frozen=True, kw_only=True):
+    """Parameters of ``prompts/get``."""
+
+    name: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+class CompleteParams(Params, frozen=True, kw_only=True):
+    """Parameters of ``completion/complete``."""
+
+    ref: PromptReference | ResourceTemplateReference
+    argument: CompletionArgument
+    context: CompletionContext | None = None
+
+
+class SubscriptionFilter(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """Which notifications a subscription wants, or got (basic/patterns/subscriptions)."""
+
+    tools_list_changed: bool = False
+    prompts_list_changed: bool = False
+    resources_list_changed: bool = False
+    resource_subscriptions: list[str] = field(default_factory=list)
+
+
+class ListenParams(Params, frozen=True, kw_only=True):
+    """Parameters of ``subscriptions/listen``."""
+
+    notifications: SubscriptionFilter
+
+
+class Method(Struct, frozen=True):
+    """One method.
+
+    Attributes:
+        name: as it stands in the message.
+        decoder: reads its parameters.
+        mirrored: the attribute of the parameters that ``Mcp-Name`` repeats, if any.
+    """
+
+    name: str
+    decoder: msgspec.json.Decoder[Any]
+    mirrored: str | None = None
+
+
+def _table(*rows: tuple[str, type[Params], str | None]) -> dict[str, Method]:
+    decoders = {params: msgspec.json.Decoder(params) for _, params, _ in rows}
+    return {name: Method(name, decoders[params], mirrored) for name, params, mirrored in rows}
+
+
+METHODS: dict[str, Method] = _table(
+    ("server/discover", Params, None),
+    ("tools/list", PageParams, None),
+    ("tools/call", CallToolParams, "name"),
+    ("resources/list", PageParams, None),
+    ("resources/templates/list", PageParams, None),
+    ("resources/read", ReadResourceParams, "uri"),
+    ("prompts/list", PageParams, None),
+    ("prompts/get", GetPromptParams, "name"),
+    ("completion/complete", CompleteParams, None),
+    ("subscriptions/listen", ListenParams, None),
+)
+
+ANY_METHOD = Method("", msgspec.json.Decoder(Params))
+"""Stands in for a method that is not in the table: enough to judge the request before it is refused."""

@@ -1,0 +1,97 @@
+"""Results as they stand on the wire (basic, "Result Responses"); what is unset is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from lambent.wire.methods import SubscriptionFilter
+from lambent.wire.values import (
+    BlobResourceContents,
+    Completion,
+    Content,
+    Message,
+    TextResourceContents,
+)
+
+COMPLETE = "complete"
+INPUT_REQUIRED = "input_required"
+
+
+class Result(Struct, kw_only=True, rename="camel"):
+    """The base of every result; ``meta`` is completed when the response is rendered."""
+
+    result_type: str = COMPLETE
+    meta: Any = field(default=UNSET, name="_meta")
+
+
+class CallToolResult(Result, kw_only=True):
+    """The result of ``tools/call``."""
+
+    content: Sequence[Content]
+    structured_content: Any = UNSET
+    is_error: bool | UnsetType = UNSET
+
+
+class ReadResourceResult(Result, kw_only=True):
+    """The result of ``resources/read``."""
+
+    contents: Sequence[TextResourceContents | BlobResourceContents]
+    ttl_ms: int | UnsetType = UNSET
+    cache_scope: str | UnsetType = UNSET
+
+
+class GetPromptResult(Result, kw_only=True):
+    """The result of ``prompts/get``."""
+
+    description: str | UnsetType = UNSET
+    messages: Sequence[Message]
+
+
+class CompleteResult(Result, kw_only=True):
+    """The result of ``completion/complete``."""
+
+    completion: Completion
+
+
+class InputRequiredResult(Result, kw_only=True):
+    """Questions instead of a result (basic/patterns/mrtr)."""
+
+    result_type: str = INPUT_REQUIRED
+    input_requests: dict[str, Any] | UnsetType = UNSET
+    request_state: str | UnsetType = UNSET
+
+
+class DiscoverResult(Result, kw_only=True):
+    """The result of ``server/discover``."""
+
+    supported_versions: Sequence[str]
+    capabilities: dict[str, Any]
+    instructions: str | UnsetType = UNSET
+    ttl_ms: int
+    cache_scope: str
+
+
+class PageResult(Result, kw_only=True):
+    """One page of a list; exactly one of the four lists is set (server/utilities/pagination)."""
+
+    tools: Sequence[Any] | UnsetType = UNSET
+    resources: Sequence[Any] | UnsetType = UNSET
+    resource_templates: Sequence[Any] | UnsetType = UNSET
+    prompts: Sequence[Any] | UnsetType = UNSET
+    next_cursor: str | UnsetType = UNSET
+    ttl_ms: int
+    cache_scope: str
+
+
+class ListenResult(Result, kw_only=True):
+    """The graceful end of a subscription."""
+
+
+class Acknowledged(Struct, rename="camel"):
+    """Parameters of ``notifications/subscriptions/acknowledged``."""
+
+    notifications: SubscriptionFilter
+    meta: dict[str, Any] = field(name="_meta")

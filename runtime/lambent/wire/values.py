@@ -1,0 +1,338 @@
+"""The values that features, contexts and results are made of, as the schema defines them.
+
+Names are snake_case in Python and camelCase on the wire; what is left at its default is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+Role = Literal["user", "assistant"]
+
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+LOG_LEVELS: dict[str, int] = {
+    level: rank
+    for rank, level in enumerate(
+        ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+    )
+}
+"""Severity by name, rising (server/utilities/logging)."""
+
+
+class Value(Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True):
+    """The base of every wire value."""
+
+
+class Icon(Value, frozen=True):
+    """An image for user interfaces (basic, "icons").
+
+    Attributes:
+        src: an ``https:`` or ``data:`` URI.
+        mime_type: the image's media type.
+        sizes: such as ``["48x48"]`` or ``["any"]``.
+        theme: the background that it is drawn for.
+    """
+
+    src: str
+    mime_type: str | None = None
+    sizes: list[str] | None = None
+    theme: Literal["light", "dark"] | None = None
+
+
+class Implementation(Value, frozen=True):
+    """Who a server or client says it is. Self-reported: for display and logs only."""
+
+    name: str
+    version: str
+    title: str | None = None
+    description: str | None = None
+    website_url: str | None = None
+    icons: list[Icon] | None = None
+
+
+class Annotations(Value, frozen=True):
+    """Hints on how a client may use content (server/resources, "Annotations").
+
+    Attributes:
+        audience: whom it is for.
+        priority: importance, 0.0 to 1.0.
+        last_modified: an ISO 8601 time.
+    """
+
+    audience: list[Role] | None = None
+    priority: float | None = None
+    last_modified: str | None = None
+
+
+class ToolAnnotations(Value, frozen=True):
+    """Hints on what a tool does. Clients must not trust them from servers that they do not trust."""
+
+    title: str | None = None
+    read_only_hint: bool | None = None
+    destructive_hint: bool | None = None
+    idempotent_hint: bool | None = None
+    open_world_hint: bool | None = None
+
+
+class TextResourceContents(Value, frozen=True):
+    """A resource's content as text."""
+
+    uri: str
+    text: str
+    mime_type: str | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class BlobResourceContents(Value, frozen=True):
+    """A resource's content as bytes, in base64."""
+
+    uri: str
+    blob: str
+    mime_type: str | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class Content(Value, frozen=True, tag_field="type"):
+    """The base of the content blocks that tools and prompts return."""
+
+
+class TextContent(Content, frozen=True, tag="text"):
+    """A piece of text."""
+
+    text: str
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class ImageContent(Content, frozen=True, tag="image"):
+    """An image, in base64; ``lambent.Image`` makes one from bytes."""
+
+    data: str
+    mime_type: str
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class AudioContent(Content, frozen=True, tag="audio"):
+    """A sound, in base64; ``lambent.Audio`` makes one from bytes."""
+
+    data: str
+    mime_type: str
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class ResourceLink(Content, frozen=True, tag="resource_link"):
+    """A resource that the client may read later."""
+
+    uri: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    icons: list[Icon] | None = None
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class EmbeddedResource(Content, frozen=True, tag="resource"):
+    """A resource's content, carried along."""
+
+    resource: TextResourceContents | BlobResourceContents
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class Message(Value, frozen=True):
+    """One message of a prompt; a string becomes a text block."""
+
+    role: Role
+    content: Content | str
+
+    def __post_init__(self) -> None:
+        """Turn plain text into the block that the wire wants."""
+        if isinstance(self.content, str):
+            object.__setattr__(self, "content", TextContent(text=self.content))
+
+
+def UserMessage(content: Content | str) -> Message:  # noqa: N802 - reads as the type it makes
+    """A prompt message that the user says."""
+    return Message(role="user", content=content)
+
+
+def AssistantMessage(content: Content | str) -> Message:  # noqa: N802 - reads as the type it makes
+    """A prompt message that the assistant says."""
+    return Message(role="assistant", content=content)
+
+
+class ToolResult(Value, frozen=True):
+    """A tool's result, spelled out by the tool itself.
+
+    Attributes:
+        content: the blocks that the model reads.
+        structured_content: any JSON value; it must fit the tool's output schema, where it has one.
+        is_error: the call failed and ``content`` says why.
+        meta: the result's ``_meta``.
+    """
+
+    content: list[Content | str] = field(default_factory=list)
+    structured_content: Any = UNSET
+    is_error: bool = False
+    meta: dict[str, Any] | None = None
+
+
+class CacheHint(Value, frozen=True):
+    """How long, and for whom, a client may keep a result (server/utilities/caching).
+
+    Attributes:
+        ttl_ms: freshness in milliseconds, 0 or more.
+        scope: ``"public"`` only where the result is the same for every caller.
+    """
+
+    ttl_ms: int = 0
+    scope: Literal["public", "private"] = "private"
+
+    def __post_init__(self) -> None:
+        """Refuse what the specification forbids."""
+        if self.ttl_ms < 0:
+            raise ValueError(f"ttl_ms must be 0 or more, not {self.ttl_ms}")
+        if self.scope not in ("public", "private"):
+            raise ValueError(f"scope must be 'public' or 'private', not {self.scope!r}")
+
+
+class PromptReference(Value, frozen=True, tag_field="type", tag="ref/prompt"):
+    """A prompt, by name, of which an argument is being completed."""
+
+    name: str
+    title: str | None = None
+
+
+class ResourceTemplateReference(Value, frozen=True, tag_field="type", tag="ref/resource"):
+    """A resource template, by its URI template, of which a variable is being completed."""
+
+    uri: str
+
+
+class CompletionArgument(Value, frozen=True):
+    """The argument being completed and what has been typed so far."""
+
+    name: str
+    value: str
+
+
+class CompletionContext(Value, frozen=True):
+    """Arguments of the same prompt or template that are already settled."""
+
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+class Completion(Value, frozen=True):
+    """Suggestions, best first; the wire carries at most 100 of them.
+
+    Attributes:
+        values: the suggestions.
+        total: how many there are in all, where that is known.
+        has_more: there are more than ``values``.
+    """
+
+    values: list[str]
+    total: int | None = None
+    has_more: bool | None = None
+
+
+class Root(Value, frozen=True):
+    """A folder or file that the client lets the server work on (client/roots)."""
+
+    uri: str
+    name: str | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class ToolUseContent(Content, frozen=True, tag="tool_use"):
+    """A tool call that a sampled model asks for (client/sampling)."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class ToolResultContent(Content, frozen=True, tag="tool_result"):
+    """The result of a tool call, handed back to a sampled model (client/sampling)."""
+
+    tool_use_id: str
+    content: list[TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource]
+    structured_content: Any = UNSET
+    is_error: bool = False
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+SampledContent = TextContent | ImageContent | AudioContent | ToolUseContent
+SamplingContent = SampledContent | ToolResultContent
+
+
+class SamplingMessage(Value, frozen=True):
+    """One message of a sampling request."""
+
+    role: Role
+    content: SamplingContent | list[SamplingContent]
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+
+class SamplingResult(Value, frozen=True):
+    """What the client's model said (client/sampling)."""
+
+    role: Role
+    content: SampledContent | list[SampledContent]
+    model: str
+    stop_reason: str | None = None
+    meta: dict[str, Any] | None = field(default=None, name="_meta")
+
+    @property
+    def text(self) -> str:
+        """The text blocks of the answer, joined."""
+        blocks = self.content if isinstance(self.content, list) else [self.content]
+        return "".join(block.text for block in blocks if isinstance(block, TextContent))
+
+
+class ElicitationCapability(Value, frozen=True):
+    """Which kinds of elicitation the client can show; neither named means form (client/elicitation)."""
+
+    form: dict[str, Any] | None = None
+    url: dict[str, Any] | None = None
+
+
+class ClientCapabilities(Value, frozen=True):
+    """What the client declared for this very request."""
+
+    elicitation: ElicitationCapability | None = None
+    sampling: dict[str, Any] | None = None
+    roots: dict[str, Any] | None = None
+    extensions: dict[str, dict[str, Any]] | None = None
+    experimental: dict[str, Any] | None = None
+
+
+_META = "io.modelcontextprotocol/"
+
+
+class RequestMeta(Value, frozen=True):
+    """The reserved keys of a request's ``_meta`` (basic, "_meta")."""
+
+    protocol_version: str | UnsetType = field(default=UNSET, name=_META + "protocolVersion")
+    client_capabilities: ClientCapabilities | UnsetType = field(
+        default=UNSET, name=_META + "clientCapabilities"
+    )
+    client_info: dict[str, Any] | None = field(default=None, name=_META + "clientInfo")
+    log_level: LogLevel | None = field(default=None, name=_META + "logLevel")
+    progress_token: str | int | None = None
+    trace_parent: str | None = field(default=None, name="traceparent")
+    trace_state: str | None = field(default=None, name="tracestate")
+    baggage: str | None = field(default=None, name="baggage")
+
+
+SERVER_INFO_KEY = _META + "serverInfo"
+SUBSCRIPTION_ID_KEY = _META + "subscriptionId"
