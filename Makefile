@@ -38,10 +38,10 @@ unit: setup
 test: lint types unit
 
 demo: setup
-	$(BIN)/python -m tests.demo
+	$(BIN)/python -m demo
 
 dev: setup
-	$(BIN)/python -m tests.demo --serve
+	$(BIN)/python -m demo --serve
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 Role = Literal["user", "assistant"]
 
@@ -156,7 +157,7 @@ class Message(Value, frozen=True):
     def __post_init__(self) -> None:
         """Turn plain text into the block that the wire wants."""
         if isinstance(self.content, str):
-            object.__setattr__(self, "content", TextContent(text=self.content))
+            force_setattr(self, "content", TextContent(text=self.content))
 
 
 def UserMessage(content: Content | str) -> Message:  # noqa: N802 - reads as the type it makes

@@ -1,0 +1,1 @@
+"""`make demo`: a real client session against functions/orders behind the local gateway."""
