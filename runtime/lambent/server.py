@@ -256,9 +256,8 @@ class MCPServer:
         Raises:
             ConfigurationError: a setting cannot be used.
         """
+        from lambent.execution.call import Services
         from lambent.execution.engine import Engine
-        from lambent.execution.loop import OwnLoop
-        from lambent.execution.scope import Services
         from lambent.execution.sealing import Sealer
         from lambent.hosts.aws_lambda import LambdaHandler
         from lambent.hosts.settings import Settings
@@ -267,7 +266,6 @@ class MCPServer:
         services = Services(
             catalog=self.freeze(),
             sealer=Sealer(settings.keys, time.time, settings.state_ttl, settings.audience or self.name),
-            run=OwnLoop(),
             changes=None,
             listen_seconds=settings.listen_seconds,
         )

@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from lambent.auth.principal import Principal
 from lambent.errors import MissingCapabilityError
+from lambent.execution.call import Call
 from lambent.execution.pending import DONE, Pending, PendingStep
 from lambent.execution.questions import (
     ElicitationResult,
@@ -23,11 +24,9 @@ from lambent.execution.questions import (
     url_question,
 )
 from lambent.execution.replay import Replay, as_plain
-from lambent.execution.scope import Scope
 from lambent.features.forms import form_of
 from lambent.features.shapes import shape_of, to_json
 from lambent.wire import jsonrpc
-from lambent.wire.judge import Call
 from lambent.wire.values import (
     LOG_LEVELS,
     ClientCapabilities,
@@ -47,68 +46,68 @@ class Context:
     what has, is a ``Pending``.
     """
 
-    __slots__ = ("_call", "_progress", "_replay", "_scope")
+    __slots__ = ("_call", "_progress", "_replay", "_request")
 
-    def __init__(self, call: Call, scope: Scope, replay: Replay) -> None:
+    def __init__(self, call: Call, replay: Replay) -> None:
         self._call = call
-        self._scope = scope
+        self._request = call.request
         self._replay = replay
         self._progress: float | None = None
 
     @property
     def principal(self) -> Principal | None:
         """Who is calling; None where nobody is identified."""
-        return self._scope.principal
+        return self._call.principal
 
     @property
     def request_id(self) -> str | int:
         """The id of the JSON-RPC request; each round has its own."""
-        return self._call.id
+        return self._request.id
 
     @property
     def protocol_version(self) -> str:
         """The protocol version of the request."""
-        return str(self._call.meta.protocol_version)
+        return str(self._request.meta.protocol_version)
 
     @property
     def headers(self) -> dict[str, str]:
         """The HTTP headers, names in lower case; empty on stdio. Client-supplied: never an identity."""
-        return self._call.headers or {}
+        return self._call.headers
 
     @property
     def client_capabilities(self) -> ClientCapabilities:
         """What the client declared for this request."""
-        return self._call.client
+        return self._request.client
 
     @property
     def client_info(self) -> dict[str, Any] | None:
         """What the client says it is: for display and logs only."""
-        return self._call.meta.client_info
+        return self._request.meta.client_info
 
     @property
     def meta(self) -> dict[str, Any]:
         """The request's whole ``_meta``."""
-        meta: dict[str, Any] = msgspec.json.decode(self._call.raw)["_meta"]
+        meta: dict[str, Any] = msgspec.json.decode(self._request.raw)["_meta"]
         return meta
 
     @property
     def trace_parent(self) -> str | None:
         """The W3C ``traceparent`` of the request (basic, "OpenTelemetry trace context")."""
-        return self._call.meta.trace_parent
+        return self._request.meta.trace_parent
 
     @property
     def trace_state(self) -> str | None:
         """The W3C ``tracestate`` of the request."""
-        return self._call.meta.trace_state
+        return self._request.meta.trace_state
 
     @property
     def baggage(self) -> str | None:
         """The W3C ``baggage`` of the request."""
-        return self._call.meta.baggage
+        return self._request.meta.baggage
 
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops this invocation; None where it never does."""
-        return self._scope.invocation.remaining_ms()
+        return self._call.invocation.remaining_ms()
 
     def require_extension(self, identifier: str) -> dict[str, Any]:
         """The client's settings of an extension.
@@ -116,7 +115,7 @@ class Context:
         Raises:
             MissingCapabilityError: the client did not declare it.
         """
-        settings = (self._call.client.extensions or {}).get(identifier)
+        settings = (self._request.client.extensions or {}).get(identifier)
         if settings is None:
             raise MissingCapabilityError({"extensions": {identifier: {}}})
         return settings
@@ -133,7 +132,7 @@ class Context:
             total: how much there is to do, if known.
             message: what is going on, for people.
         """
-        token = self._call.meta.progress_token
+        token = self._request.meta.progress_token
         if token is None or (self._progress is not None and progress <= self._progress):
             return DONE
         self._progress = progress
@@ -142,7 +141,7 @@ class Context:
             params["total"] = total
         if message is not None:
             params["message"] = message
-        self._scope.invocation.emit(jsonrpc.notification("notifications/progress", params))
+        self._call.invocation.emit(jsonrpc.notification("notifications/progress", params))
         return DONE
 
     def log(self, level: LogLevel, data: Any, *, logger_name: str | None = None) -> Pending[None]:
@@ -153,13 +152,13 @@ class Context:
             data: any JSON value; no secrets.
             logger_name: names the part of the server that speaks.
         """
-        wanted = self._call.meta.log_level
+        wanted = self._request.meta.log_level
         if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
             return DONE
         params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
         if logger_name is not None:
             params["logger"] = logger_name
-        self._scope.invocation.emit(jsonrpc.notification("notifications/message", params))
+        self._call.invocation.emit(jsonrpc.notification("notifications/message", params))
         return DONE
 
     def debug(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
@@ -211,7 +210,7 @@ class Context:
         return self._publish(uri)
 
     def _publish(self, topic: str) -> Pending[None]:
-        changes = self._scope.services.changes
+        changes = self._call.services.changes
         if changes is not None:
             changes.publish(topic)
         return DONE
@@ -312,7 +311,7 @@ class Context:
         return self._ask(roots_question(), key)
 
     def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
-        check_capability(question, self._call.client)
+        check_capability(question, self._request.client)
         return self._replay.ask(question, key)
 
     # Steps
@@ -348,7 +347,7 @@ class Context:
             return Pending(lambda: value)
         if inspect.iscoroutinefunction(function):
             return PendingStep(
-                self._finish_async(name, read, function(*args, **kwargs)), self._scope.services.run
+                self._finish_async(name, read, function(*args, **kwargs)), self._call.invocation.run
             )
         value = self._finish(name, read, function(*args, **kwargs))
         return Pending(lambda: value)

@@ -7,10 +7,10 @@ from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, MethodNotFoundError, ProtocolError
+from lambent.execution.call import Call, Services
 from lambent.execution.failures import report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.invocation import Invocation
-from lambent.execution.scope import Scope, Services
 from lambent.wire import jsonrpc, sse
 from lambent.wire.http import JSON_TYPE, HttpPolicy, HttpRequest, HttpResponse, admit, cors_headers, preflight
 from lambent.wire.jsonrpc import MalformedMessage, Message
@@ -103,13 +103,13 @@ class Engine:
             principal: who is calling, if known.
         """
         try:
-            call = judge(message, headers)
-            handler = self._handlers.get(call.method)
+            request = judge(message, headers)
+            handler = self._handlers.get(request.method)
             if handler is None:
                 raise MethodNotFoundError("Method not found")
-            result = handler(call, Scope(self._services, invocation, principal))
+            result = handler(Call(request, invocation, self._services, principal))
             result.meta = self._meta if result.meta is UNSET else {**result.meta, **self._meta}
-            return Reply(200, jsonrpc.success(call.id, result))
+            return Reply(200, jsonrpc.success(request.id, result))
         except ProtocolError as error:
             return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
         except (Exception, SystemExit) as error:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from lambent.execution.ports import AsyncRunner
+
+T = TypeVar("T")
+
 
 class Invocation:
     """Keeps the notifications of one request for its response, and never ends.
+
+    Args:
+        runner: runs coroutines.
 
     Attributes:
         notifications: encoded notifications, oldest first, that the response will carry.
         streamed: notifications have already been sent, so the response has begun.
     """
 
-    __slots__ = ("notifications", "streamed")
+    __slots__ = ("_runner", "notifications", "streamed")
 
-    def __init__(self) -> None:
+    def __init__(self, runner: AsyncRunner) -> None:
+        self._runner = runner
         self.notifications: list[bytes] = []
         self.streamed = False
 
@@ -24,3 +35,7 @@ class Invocation:
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops the invocation; None where it never does."""
         return None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run what an ``async def`` function returned."""
+        return self._runner(coroutine)

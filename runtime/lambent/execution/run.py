@@ -9,11 +9,10 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from lambent.errors import Suspend
+from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.replay import Replay
-from lambent.execution.scope import Scope
 from lambent.execution.sealing import Binding, Sealer, State, digest
-from lambent.wire.judge import Call
 from lambent.wire.results import InputRequiredResult
 
 
@@ -45,7 +44,7 @@ class Target(msgspec.Struct, frozen=True):
     arguments: Any
 
 
-def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, scope: Scope) -> Any:
+def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -> Any:
     """Run a feature's function for one round.
 
     Args:
@@ -53,7 +52,6 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, s
         target: what its request state is bound to.
         kwargs: the function's arguments but the context.
         call: the call.
-        scope: its surroundings.
 
     Returns:
         What the function returned, or an ``InputRequiredResult`` where it waits for answers.
@@ -61,9 +59,9 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, s
     Raises:
         InvalidParamsError: the request state or an answer is not valid.
     """
-    if feature.context is None and isinstance(call.params.request_state, UnsetType):
-        return _invoke(feature, kwargs, scope)
-    sealer = scope.services.sealer
+    if feature.context is None and isinstance(call.request.params.request_state, UnsetType):
+        return _invoke(feature, kwargs, call)
+    sealer = call.services.sealer
 
     def bind() -> Binding:
         arguments = target.arguments
@@ -71,15 +69,15 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, s
             method=call.method,
             target=target.name,
             arguments=digest(msgspec.json.decode(arguments) if isinstance(arguments, Raw) else arguments),
-            principal=scope.principal.key if scope.principal is not None else "",
+            principal=call.principal.key if call.principal is not None else "",
             audience=sealer.audience,
         )
 
     replay = _replay(call, sealer, bind)
     if feature.context is not None:
-        kwargs[feature.context] = Context(call, scope, replay)
+        kwargs[feature.context] = Context(call, replay)
     try:
-        return _invoke(feature, kwargs, scope)
+        return _invoke(feature, kwargs, call)
     except Suspend:
         pass
     except BaseExceptionGroup as group:
@@ -92,14 +90,14 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, s
     )
 
 
-def _invoke(feature: Runnable, kwargs: dict[str, Any], scope: Scope) -> Any:
+def _invoke(feature: Runnable, kwargs: dict[str, Any], call: Call) -> Any:
     if feature.is_async:
-        return scope.services.run(feature.function(**kwargs))
+        return call.invocation.run(feature.function(**kwargs))
     return feature.function(**kwargs)
 
 
 def _replay(call: Call, sealer: Sealer, bind: Callable[[], Binding]) -> Replay:
-    params = call.params
+    params = call.request.params
     responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
     if isinstance(params.request_state, UnsetType):
         return Replay(State(), responses, first=True)

@@ -1,4 +1,4 @@
-"""From a message to a typed call: every rule of a modern request, checked once and in one order.
+"""From a message to a typed request: every rule of a modern request, checked once and in one order.
 
 Basic, "_meta"; basic/versioning; streamable HTTP, "Request Metadata".
 """
@@ -25,8 +25,8 @@ from lambent.wire.values import ClientCapabilities, RequestMeta
 _VERSION_HEADER = "MCP-Protocol-Version"
 
 
-class Call(msgspec.Struct, frozen=True):
-    """A request that keeps all the rules.
+class Request(msgspec.Struct, frozen=True):
+    """A request that keeps all the rules, typed.
 
     Attributes:
         id: the JSON-RPC id.
@@ -47,8 +47,8 @@ class Call(msgspec.Struct, frozen=True):
     raw: Raw
 
 
-def judge(message: Message, headers: dict[str, str] | None) -> Call:
-    """Turn a request into a call.
+def judge(message: Message, headers: dict[str, str] | None) -> Request:
+    """Judge a request message.
 
     Args:
         message: a message with an id.
@@ -86,7 +86,7 @@ def judge(message: Message, headers: dict[str, str] | None) -> Call:
     if method.mirrored is not None and headers is not None:
         require_match(headers, "Mcp-Name", getattr(params, method.mirrored))
     assert not isinstance(message.id, UnsetType)  # noqa: S101 - notifications are never judged
-    return Call(message.id, name, params, meta, client, headers, message.params)
+    return Request(message.id, name, params, meta, client, headers, message.params)
 
 
 def _read(decoder: msgspec.json.Decoder[Any], raw: Raw) -> tuple[Any, str | None]:

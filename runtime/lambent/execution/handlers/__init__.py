@@ -1,10 +1,10 @@
-"""One handler a method, all of one shape: ``(call, scope) -> result``."""
+"""One handler a method, all of one shape: ``(call) -> result``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
+from lambent.execution.call import Handler, Services
 from lambent.execution.handlers.completion import complete
 from lambent.execution.handlers.discovery import discover
 from lambent.execution.handlers.lists import list_prompts, list_resources, list_templates, list_tools
@@ -12,11 +12,7 @@ from lambent.execution.handlers.prompts import get_prompt
 from lambent.execution.handlers.resources import read_resource
 from lambent.execution.handlers.subscriptions import listen
 from lambent.execution.handlers.tools import call_tool
-from lambent.execution.scope import Scope, Services
 from lambent.features.catalog import Catalog
-from lambent.wire.judge import Call
-
-Handler = Callable[[Call, Scope], Any]
 
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from lambent.errors import InvalidParamsError
-from lambent.execution.scope import Scope
+from lambent.execution.call import Call
 from lambent.features.catalog import Catalog
 from lambent.features.completion import render
-from lambent.wire.judge import Call
 from lambent.wire.results import CompleteResult
 from lambent.wire.values import Completion, PromptReference, ResourceTemplateReference
 
 
-def complete(call: Call, scope: Scope) -> CompleteResult:
+def complete(call: Call) -> CompleteResult:
     """Suggest values for an argument.
 
     Raises:
         InvalidParamsError: the prompt, the template or its argument does not exist.
     """
-    catalog = scope.services.catalog
+    catalog = call.services.catalog
     completer = catalog.completer
     assert completer is not None  # noqa: S101 - without a completer the method is not offered
-    params = call.params
+    params = call.request.params
     if params.argument.name not in _arguments(catalog, params.ref):
         raise InvalidParamsError(f"Unknown argument: {params.argument.name}")
     value = completer.function(params.ref, params.argument, params.context)
     if completer.is_async:
-        value = scope.services.run(value)
+        value = call.invocation.run(value)
     return CompleteResult(completion=render(value) if value is not None else Completion(values=[]))
 
 

@@ -6,19 +6,18 @@ from typing import Any
 
 from msgspec import UNSET
 
-from lambent.execution.scope import Scope, Services
+from lambent.execution.call import Call, Services
 from lambent.wire.eras import SUPPORTED_VERSIONS
-from lambent.wire.judge import Call
 from lambent.wire.results import DiscoverResult
 
 
-def discover(call: Call, scope: Scope) -> DiscoverResult:
+def discover(call: Call) -> DiscoverResult:
     """Say what this server is and can do."""
-    catalog = scope.services.catalog
+    catalog = call.services.catalog
     hint = catalog.hints["server/discover"]
     return DiscoverResult(
         supported_versions=SUPPORTED_VERSIONS,
-        capabilities=capabilities(scope.services),
+        capabilities=capabilities(call.services),
         instructions=catalog.instructions or UNSET,
         ttl_ms=hint.ttl_ms,
         cache_scope=hint.scope,

@@ -10,31 +10,30 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from lambent.errors import InvalidParamsError
-from lambent.execution.scope import Scope
+from lambent.execution.call import Call
 from lambent.features.catalog import Catalog
-from lambent.wire.judge import Call
 from lambent.wire.results import PageResult
 
 
-def list_tools(call: Call, scope: Scope) -> PageResult:
+def list_tools(call: Call) -> PageResult:
     """``tools/list``."""
-    catalog = scope.services.catalog
+    catalog = call.services.catalog
     names, following = _page(call, catalog, list(catalog.tools))
     tools = [catalog.tools[name].describe() for name in names]
     return PageResult(tools=tools, next_cursor=following, **_hint(call, catalog))
 
 
-def list_resources(call: Call, scope: Scope) -> PageResult:
+def list_resources(call: Call) -> PageResult:
     """``resources/list``."""
-    catalog = scope.services.catalog
+    catalog = call.services.catalog
     uris, following = _page(call, catalog, list(catalog.resources))
     resources = [catalog.resources[uri].definition for uri in uris]
     return PageResult(resources=resources, next_cursor=following, **_hint(call, catalog))
 
 
-def list_templates(call: Call, scope: Scope) -> PageResult:
+def list_templates(call: Call) -> PageResult:
     """``resources/templates/list``."""
-    catalog = scope.services.catalog
+    catalog = call.services.catalog
     templates = {template.uri: template.definition for template in catalog.templates}
     uris, following = _page(call, catalog, list(templates))
     return PageResult(
@@ -42,9 +41,9 @@ def list_templates(call: Call, scope: Scope) -> PageResult:
     )
 
 
-def list_prompts(call: Call, scope: Scope) -> PageResult:
+def list_prompts(call: Call) -> PageResult:
     """``prompts/list``."""
-    catalog = scope.services.catalog
+    catalog = call.services.catalog
     names, following = _page(call, catalog, list(catalog.prompts))
     prompts = [catalog.prompts[name].definition for name in names]
     return PageResult(prompts=prompts, next_cursor=following, **_hint(call, catalog))
@@ -61,9 +60,9 @@ def _page(call: Call, catalog: Catalog, keys: Sequence[str]) -> tuple[Sequence[s
     A cursor names the last item of the page before: it stays good when a deploy adds items elsewhere.
     """
     start = 0
-    if not isinstance(call.params.cursor, UnsetType):
+    if not isinstance(call.request.params.cursor, UnsetType):
         try:
-            start = keys.index(_decode(call.method, call.params.cursor)) + 1
+            start = keys.index(_decode(call.method, call.request.params.cursor)) + 1
         except ValueError:
             raise InvalidParamsError("Invalid cursor: list from the start") from None
     end = start + catalog.page_size

@@ -7,28 +7,27 @@ from typing import Any
 from msgspec import UnsetType
 
 from lambent.errors import ResourceNotFoundError
+from lambent.execution.call import Call
 from lambent.execution.run import Target, run
-from lambent.execution.scope import Scope
 from lambent.features.catalog import Catalog
 from lambent.features.resources import Resource, render
 from lambent.features.shapes import ShapeError
-from lambent.wire.judge import Call
 from lambent.wire.results import InputRequiredResult, ReadResourceResult
 from lambent.wire.values import CacheHint
 
 _NOT_CACHEABLE = CacheHint()
 
 
-def read_resource(call: Call, scope: Scope) -> ReadResourceResult | InputRequiredResult:
+def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     """Read a resource.
 
     Raises:
         ResourceNotFoundError: nothing is registered for the URI, or its variables do not fit.
     """
-    uri = call.params.uri
-    catalog = scope.services.catalog
+    uri = call.request.params.uri
+    catalog = call.services.catalog
     resource, kwargs = _find(catalog, uri)
-    value = run(resource, Target(uri, {}), kwargs, call, scope)
+    value = run(resource, Target(uri, {}), kwargs, call)
     if isinstance(value, InputRequiredResult):
         return value
     hint = resource.cache or catalog.hints["resources/read"]
@@ -54,5 +53,5 @@ def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
 
 
 def _is_retry(call: Call) -> bool:
-    params = call.params
+    params = call.request.params
     return not (isinstance(params.input_responses, UnsetType) and isinstance(params.request_state, UnsetType))

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from lambent.execution.call import Call, Services
 from lambent.execution.ports import Changes
-from lambent.execution.scope import Scope, Services
 from lambent.wire import jsonrpc
-from lambent.wire.judge import Call
 from lambent.wire.methods import SubscriptionFilter
 from lambent.wire.results import Acknowledged, ListenResult
 from lambent.wire.values import SUBSCRIPTION_ID_KEY
@@ -25,17 +24,17 @@ _LIST_TOPICS: Mapping[str, str] = MappingProxyType(
 _UPDATED = "notifications/resources/updated"
 
 
-def listen(call: Call, scope: Scope) -> ListenResult:
+def listen(call: Call) -> ListenResult:
     """Deliver the changes that a client asked for, for as long as the host may wait."""
-    changes = scope.services.changes
+    changes = call.services.changes
     position = changes.position() if changes is not None else 0
-    agreed = _agree(call.params.notifications, scope.services)
-    tag = {SUBSCRIPTION_ID_KEY: call.id}
-    scope.invocation.emit(
+    agreed = _agree(call.request.params.notifications, call.services)
+    tag = {SUBSCRIPTION_ID_KEY: call.request.id}
+    call.invocation.emit(
         jsonrpc.notification("notifications/subscriptions/acknowledged", Acknowledged(agreed, tag))
     )
     if changes is not None and agreed != SubscriptionFilter():
-        _deliver(changes, position, agreed, tag, scope)
+        _deliver(changes, position, agreed, tag, call)
     return ListenResult(meta=tag)
 
 
@@ -54,15 +53,15 @@ def _agree(wanted: SubscriptionFilter, services: Services) -> SubscriptionFilter
 
 
 def _deliver(
-    changes: Changes, position: int, agreed: SubscriptionFilter, tag: dict[str, Any], scope: Scope
+    changes: Changes, position: int, agreed: SubscriptionFilter, tag: dict[str, Any], call: Call
 ) -> None:
     lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(agreed, field)}
     uris = set(agreed.resource_subscriptions)
-    deadline = time.monotonic() + scope.services.listen_seconds
+    deadline = time.monotonic() + call.services.listen_seconds
     while (left := deadline - time.monotonic()) > 0:
         topics, position = changes.wait(position, left)
         for topic in topics:
             if topic in lists:
-                scope.invocation.emit(jsonrpc.notification(topic, {"_meta": tag}))
+                call.invocation.emit(jsonrpc.notification(topic, {"_meta": tag}))
             elif topic in uris:
-                scope.invocation.emit(jsonrpc.notification(_UPDATED, {"uri": topic, "_meta": tag}))
+                call.invocation.emit(jsonrpc.notification(_UPDATED, {"uri": topic, "_meta": tag}))

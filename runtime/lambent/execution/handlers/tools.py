@@ -7,54 +7,51 @@ from typing import Any
 import msgspec
 
 from lambent.errors import InvalidParamsError, ProtocolError, ToolError
+from lambent.execution.call import Call
 from lambent.execution.failures import report
 from lambent.execution.run import Target, run
-from lambent.execution.scope import Scope
 from lambent.features.shapes import ShapeError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
-from lambent.wire.judge import Call
 from lambent.wire.results import CallToolResult, InputRequiredResult
 from lambent.wire.values import TextContent
 
 _OPENING_BRACE = ord("{")
 
 
-def call_tool(call: Call, scope: Scope) -> CallToolResult | InputRequiredResult:
+def call_tool(call: Call) -> CallToolResult | InputRequiredResult:
     """Run a tool.
 
     Raises:
         InvalidParamsError: there is no such tool, or the arguments are no object.
         HeaderMismatchError: a mirrored parameter differs from its header.
     """
-    params = call.params
-    tool = scope.services.catalog.tools.get(params.name)
+    params = call.request.params
+    tool = call.services.catalog.tools.get(params.name)
     if tool is None:
         raise InvalidParamsError(f"Unknown tool: {params.name}")
     raw = params.arguments
     if memoryview(raw)[0] != _OPENING_BRACE:
         raise InvalidParamsError("Invalid params: Expected `object` - at `$.params.arguments`")
-    if tool.headers and call.headers is not None:
-        check_params(call.headers, _decode(raw), tool.headers)
+    if tool.headers and call.request.headers is not None:
+        check_params(call.request.headers, _decode(raw), tool.headers)
     try:
         kwargs = tool.arguments.decode(raw) if tool.arguments is not None else _decode(raw)
     except ShapeError as error:
         return _failed(f"Invalid arguments for tool {tool.name!r}: {error}")
-    return _run(tool, kwargs, call, scope)
+    return _run(tool, kwargs, call)
 
 
-def _run(
-    tool: Tool, kwargs: dict[str, Any], call: Call, scope: Scope
-) -> CallToolResult | InputRequiredResult:
+def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> CallToolResult | InputRequiredResult:
     try:
-        value = run(tool, Target(tool.name, call.params.arguments), kwargs, call, scope)
+        value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
         return value if isinstance(value, InputRequiredResult) else render(tool, value)
     except ToolError as error:
         return _failed(str(error))
     except ProtocolError:
         raise
     except (Exception, SystemExit) as error:
-        return _failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call)})")
+        return _failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.request)})")
 
 
 def _failed(message: str) -> CallToolResult:

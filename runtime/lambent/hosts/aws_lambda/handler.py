@@ -9,6 +9,8 @@ from msgspec import UNSET
 from lambent.errors import HttpRefusal
 from lambent.execution.engine import Engine
 from lambent.execution.invocation import Invocation
+from lambent.execution.loop import OwnLoop
+from lambent.execution.ports import AsyncRunner
 from lambent.hosts.aws_lambda.events import Event, dialect_of
 from lambent.wire import jsonrpc
 from lambent.wire.http import JSON_TYPE, HttpResponse
@@ -19,12 +21,13 @@ class LambdaInvocation(Invocation):
 
     Args:
         context: Lambda's context object; None and anything else where there is none, as in tests.
+        runner: runs coroutines.
     """
 
     __slots__ = ("_context",)
 
-    def __init__(self, context: Any) -> None:
-        super().__init__()
+    def __init__(self, context: Any, runner: AsyncRunner) -> None:
+        super().__init__(runner)
         self._context = context
 
     def remaining_ms(self) -> int | None:
@@ -42,6 +45,7 @@ class LambdaHandler:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._run = OwnLoop()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event.
@@ -59,4 +63,4 @@ class LambdaHandler:
         except HttpRefusal as refusal:
             body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
             return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
-        return write(event, self._engine.handle(request, LambdaInvocation(context)))
+        return write(event, self._engine.handle(request, LambdaInvocation(context, self._run)))

@@ -1,0 +1,68 @@
+"""A call: a judged request and everything that running it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lambent.auth.principal import Principal
+from lambent.execution.invocation import Invocation
+from lambent.execution.ports import Changes
+from lambent.execution.sealing import Sealer
+from lambent.features.catalog import Catalog
+from lambent.wire.judge import Request
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What every call of a server shares.
+
+    Attributes:
+        catalog: the declarations.
+        sealer: seals and opens request state.
+        changes: the feed that subscriptions deliver; None where nothing can be delivered.
+        listen_seconds: how long a subscription may hold an invocation open.
+    """
+
+    catalog: Catalog
+    sealer: Sealer
+    changes: Changes | None
+    listen_seconds: float
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call, as handlers and middleware see it.
+
+    Attributes:
+        request: what the client wants, typed and judged.
+        invocation: where its notifications go, how much time is left, what runs its coroutines.
+        services: what it shares with every other call.
+        principal: who is calling; None where nobody is identified.
+    """
+
+    request: Request
+    invocation: Invocation
+    services: Services
+    principal: Principal | None = None
+
+    @property
+    def method(self) -> str:
+        """The JSON-RPC method."""
+        return self.request.method
+
+    @property
+    def name(self) -> str | None:
+        """The tool's or prompt's name or the resource's URI, for methods that have one."""
+        params = self.request.params
+        name = getattr(params, "name", None)
+        return name if name is not None else getattr(params, "uri", None)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers, names in lower case; empty on stdio."""
+        return self.request.headers or {}
+
+
+Handler = Callable[[Call], Any]
+"""Answers a call with a result of ``lambent.wire.results``, or raises."""
