@@ -11,7 +11,9 @@ from lambent.errors import (
     RetryableError,
     ToolError,
 )
+from lambent.execution.call import Call, Handler
 from lambent.execution.context import Context
+from lambent.execution.middleware import Middleware
 from lambent.execution.pending import Pending
 from lambent.execution.questions import (
     AcceptedElicitation,
@@ -21,6 +23,7 @@ from lambent.execution.questions import (
 )
 from lambent.features.mcp_header import McpHeader
 from lambent.features.media import Audio, Image
+from lambent.features.resolvers import Elicit, ListRoots, Resolve, Sample
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
 from lambent.wire.values import (
@@ -57,6 +60,7 @@ __all__ = [
     "AudioContent",
     "BlobResourceContents",
     "CacheHint",
+    "Call",
     "CancelledElicitation",
     "Completion",
     "CompletionArgument",
@@ -65,25 +69,31 @@ __all__ = [
     "Context",
     "DeclarationError",
     "DeclinedElicitation",
+    "Elicit",
     "ElicitationResult",
     "EmbeddedResource",
+    "Handler",
     "Icon",
     "Image",
     "ImageContent",
     "InvalidParamsError",
     "LambentError",
+    "ListRoots",
     "MCPServer",
     "McpHeader",
     "Message",
+    "Middleware",
     "MissingCapabilityError",
     "Pending",
     "PromptReference",
     "ProtocolError",
+    "Resolve",
     "ResourceLink",
     "ResourceNotFoundError",
     "ResourceTemplateReference",
     "RetryableError",
     "Root",
+    "Sample",
     "SamplingMessage",
     "SamplingResult",
     "Settings",

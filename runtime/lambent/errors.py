@@ -6,6 +6,7 @@
 ``ToolError``        the tool fails, and the model is shown why (``isError``)
 ``RetryableError``   the tool fails for now; a task runs again, a plain call fails
 ``Suspend``          the handler waits for the client's answers and is run again later
+``Cancelled``        the client is gone or wants no answer any more: the handler stops
 ``DeclarationError`` the server is declared wrongly: raised while a module is imported
 ===================  ==================================================================
 """
@@ -46,6 +47,13 @@ class Suspend(BaseException):
     """The handler has waited for an answer that is not there yet.
 
     A ``BaseException``, so that a tool's own ``except Exception`` cannot swallow it.
+    """
+
+
+class Cancelled(BaseException):
+    """The client does not want the result any more.
+
+    A ``BaseException`` for the same reason: cleaning up is for ``finally``.
     """
 
 

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import DeclarationError
-from lambent.execution.context import Context
+from lambent.execution.context import INJECTED
+from lambent.execution.middleware import Middleware
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.completion import Completer, make_completer
 from lambent.features.prompts import Prompt, make_prompt
@@ -18,8 +19,18 @@ from lambent.features.tools import Tool, make_tool
 from lambent.wire.values import Annotations, CacheHint, Icon, Implementation, ToolAnnotations
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from lambent.execution.engine import Engine
+    from lambent.execution.ports import Changes
+    from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.aws_lambda import LambdaHandler
     from lambent.hosts.settings import Settings
+
+_BUFFERED_LISTEN_SECONDS = 0.25
+"""A buffered host delivers nothing before the invocation ends, and every moment of it is billed."""
+
+_LIVE_LISTEN_SECONDS = 600.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +54,7 @@ class MCPServer:
         cache_hints: how long clients may keep what a method returns, by method; what is not named here has
             a sensible default (lists: a minute, public; ``resources/read``: not at all).
         extensions: settings of protocol extensions to advertise, by identifier.
+        middleware: ``(call, next) -> outcome`` functions around every call, outermost first.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed.
@@ -61,6 +73,7 @@ class MCPServer:
         page_size: int = 100,
         cache_hints: Mapping[str, CacheHint] | None = None,
         extensions: Mapping[str, dict[str, Any]] | None = None,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         self._info = Implementation(
             name=name,
@@ -74,6 +87,7 @@ class MCPServer:
         self._page_size = page_size
         self._hints = _hints(cache_hints or {})
         self._extensions = _extensions(extensions or {})
+        self._middleware = tuple(middleware)
         self._tools: dict[str, Tool] = {}
         self._resources: dict[str, Resource] = {}
         self._prompts: dict[str, Prompt] = {}
@@ -123,7 +137,7 @@ class MCPServer:
         def register(function: F) -> F:
             tool = make_tool(
                 function,
-                Context,
+                INJECTED,
                 name=name,
                 title=title,
                 description=description,
@@ -173,7 +187,7 @@ class MCPServer:
         def register(function: F) -> F:
             resource = make_resource(
                 function,
-                Context,
+                INJECTED,
                 uri,
                 name=name,
                 title=title,
@@ -216,7 +230,7 @@ class MCPServer:
         def register(function: F) -> F:
             prompt = make_prompt(
                 function,
-                Context,
+                INJECTED,
                 name=name,
                 title=title,
                 description=description,
@@ -242,7 +256,7 @@ class MCPServer:
             if self._completer is not None:
                 raise DeclarationError("A server has one completion function, which sees every reference")
             self._not_frozen("completion")
-            self._completer = make_completer(function, Context)
+            self._completer = make_completer(function, INJECTED)
             return function
 
         return register
@@ -256,20 +270,76 @@ class MCPServer:
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.execution.call import Services
-        from lambent.execution.engine import Engine
-        from lambent.execution.sealing import Sealer
         from lambent.hosts.aws_lambda import LambdaHandler
         from lambent.hosts.settings import Settings
 
         settings = settings or Settings.from_env()
+        return LambdaHandler(self._engine(settings, None, _BUFFERED_LISTEN_SECONDS))
+
+    def asgi(self, settings: Settings | None = None) -> AsgiApp:
+        """Make an ASGI application that streams as it goes. The server is frozen from here on.
+
+        Mount it anywhere, it needs no lifespan; or give it to an ASGI server as it is. ``async def``
+        features run on the server's event loop, plain ones on worker threads.
+
+        Args:
+            settings: default: read from the environment.
+
+        Raises:
+            ConfigurationError: a setting cannot be used.
+        """
+        from lambent.hosts.asgi import AsgiApp
+        from lambent.hosts.settings import Settings
+        from lambent.stores.memory import MemoryChanges
+
+        settings = settings or Settings.from_env()
+        # In Lambda, behind Mangum, the response is buffered and the next request meets another process.
+        changes = None if settings.in_lambda else MemoryChanges()
+        seconds = _BUFFERED_LISTEN_SECONDS if settings.in_lambda else _LIVE_LISTEN_SECONDS
+        return AsgiApp(self._engine(settings, changes, seconds), settings.body_limit)
+
+    def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
+        """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
+
+        Args:
+            path: the path of the endpoint.
+            settings: see ``asgi``.
+
+        Raises:
+            ConfigurationError: a setting cannot be used.
+        """
+        from lambent.hosts.fastapi import make_router
+
+        return make_router(self.asgi(settings), path, self._info.title or self.name)
+
+    def run_stdio(self, settings: Settings | None = None) -> None:
+        """Serve standard input and output until the input ends. The server is frozen from here on.
+
+        Args:
+            settings: default: read from the environment.
+
+        Raises:
+            ConfigurationError: a setting cannot be used.
+        """
+        from lambent.hosts.settings import Settings
+        from lambent.hosts.stdio import serve
+        from lambent.stores.memory import MemoryChanges
+
+        settings = settings or Settings.from_env()
+        serve(self._engine(settings, MemoryChanges(), _LIVE_LISTEN_SECONDS))
+
+    def _engine(self, settings: Settings, changes: Changes | None, listen_seconds: float) -> Engine:
+        from lambent.execution.call import Services
+        from lambent.execution.engine import Engine
+        from lambent.execution.sealing import Sealer
+
         services = Services(
             catalog=self.freeze(),
             sealer=Sealer(settings.keys, time.time, settings.state_ttl, settings.audience or self.name),
-            changes=None,
-            listen_seconds=settings.listen_seconds,
+            changes=changes,
+            listen_seconds=listen_seconds if settings.listen_seconds is None else settings.listen_seconds,
         )
-        return LambdaHandler(Engine(services, settings.http_policy))
+        return Engine(services, settings.http_policy, self._middleware)
 
     def freeze(self) -> Catalog:
         """The declarations, which from here on cannot change: hosts serve them as they are now."""

@@ -15,6 +15,9 @@ from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call
 from lambent.execution.pending import DONE, Pending, PendingStep
 from lambent.execution.questions import (
+    AcceptedElicitation,
+    CancelledElicitation,
+    DeclinedElicitation,
     ElicitationResult,
     Question,
     check_capability,
@@ -26,6 +29,7 @@ from lambent.execution.questions import (
 from lambent.execution.replay import Replay, as_plain
 from lambent.features.forms import form_of
 from lambent.features.shapes import shape_of, to_json
+from lambent.features.signature import Injected
 from lambent.wire import jsonrpc
 from lambent.wire.values import (
     LOG_LEVELS,
@@ -132,6 +136,7 @@ class Context:
             total: how much there is to do, if known.
             message: what is going on, for people.
         """
+        self._call.invocation.check()
         token = self._request.meta.progress_token
         if token is None or (self._progress is not None and progress <= self._progress):
             return DONE
@@ -311,6 +316,7 @@ class Context:
         return self._ask(roots_question(), key)
 
     def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
+        self._call.invocation.check()
         check_capability(question, self._request.client)
         return self._replay.ask(question, key)
 
@@ -340,6 +346,7 @@ class Context:
             ShapeError: the result has no JSON form.
             ValueError: the handler has used the name already.
         """
+        self._call.invocation.check()
         read = _reader(function)
         known = self._replay.begin_step(name)
         if known is not None:
@@ -370,3 +377,9 @@ def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:
     except (NameError, TypeError, AttributeError):
         hint = Any
     return as_plain if hint is Any else shape_of(hint).decode
+
+
+INJECTED = Injected(
+    context=Context, outcomes=(AcceptedElicitation, DeclinedElicitation, CancelledElicitation)
+)
+"""What features may ask of a running call by annotating a parameter."""

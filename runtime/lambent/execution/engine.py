@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.principal import Principal
-from lambent.errors import HttpRefusal, MethodNotFoundError, ProtocolError
+from lambent.errors import (
+    Cancelled,
+    HttpRefusal,
+    InternalError,
+    MethodNotFoundError,
+    ProtocolError,
+    ToolError,
+)
 from lambent.execution.call import Call, Services
 from lambent.execution.failures import report
 from lambent.execution.handlers import handlers_of
+from lambent.execution.handlers.tools import failed
 from lambent.execution.invocation import Invocation
+from lambent.execution.middleware import Middleware, chain
 from lambent.wire import jsonrpc, sse
 from lambent.wire.http import JSON_TYPE, HttpPolicy, HttpRequest, HttpResponse, admit, cors_headers, preflight
 from lambent.wire.jsonrpc import MalformedMessage, Message
@@ -36,12 +48,14 @@ class Engine:
     Args:
         services: what every call shares.
         policy: what HTTP requests are allowed.
+        middleware: wrapped around every call, outermost first.
     """
 
-    def __init__(self, services: Services, policy: HttpPolicy) -> None:
+    def __init__(self, services: Services, policy: HttpPolicy, middleware: Sequence[Middleware] = ()) -> None:
         self._services = services
         self._policy = policy
         self._handlers = handlers_of(services)
+        self._handle = chain(middleware, self._dispatch)
         self._server_info = Raw(jsonrpc.encode(services.catalog.info))
         self._meta = {SERVER_INFO_KEY: self._server_info}
 
@@ -66,6 +80,20 @@ class Engine:
             response.headers.update(cors_headers(request.headers))
         return response
 
+    def _anticipated(self, message: Message, error: ToolError) -> Reply:
+        """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
+        if message.method != "tools/call":
+            return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, str(error)))
+        result = failed(str(error))
+        result.meta = self._meta
+        return Reply(200, jsonrpc.success(message.id, result))
+
+    def _dispatch(self, call: Call) -> Any:
+        handler = self._handlers.get(call.method)
+        if handler is None:
+            raise MethodNotFoundError("Method not found")
+        return handler(call)
+
     def _post(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
         accepts = admit(request, self._policy)
         try:
@@ -77,6 +105,7 @@ class Engine:
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
+        invocation.may_stream = accepts.sse
         reply = self.answer(message, request.headers, invocation)
         if invocation.streamed:
             return HttpResponse(200, dict(sse.SSE_HEADERS), sse.frame(reply.body))
@@ -104,12 +133,13 @@ class Engine:
         """
         try:
             request = judge(message, headers)
-            handler = self._handlers.get(request.method)
-            if handler is None:
-                raise MethodNotFoundError("Method not found")
-            result = handler(Call(request, invocation, self._services, principal))
+            result = self._handle(Call(request, invocation, self._services, principal))
             result.meta = self._meta if result.meta is UNSET else {**result.meta, **self._meta}
             return Reply(200, jsonrpc.success(request.id, result))
+        except Cancelled:
+            return Reply(499, b"")
+        except ToolError as error:
+            return self._anticipated(message, error)
         except ProtocolError as error:
             return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
         except (Exception, SystemExit) as error:

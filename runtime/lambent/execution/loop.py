@@ -13,8 +13,33 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
 T = TypeVar("T")
+
+
+def start_threadsafe(
+    coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
+) -> Future[tuple[T | None, BaseException | None]]:
+    """Start a coroutine on a loop that runs in another thread; ``take`` gives what became of it."""
+    import asyncio
+
+    # A future does not carry every BaseException from thread to thread, so it carries them as values.
+    async def outcome() -> tuple[T | None, BaseException | None]:
+        try:
+            return await coroutine, None
+        except BaseException as error:
+            return None, error
+
+    return asyncio.run_coroutine_threadsafe(outcome(), loop)
+
+
+def take(future: Future[tuple[T | None, BaseException | None]]) -> T:
+    """Wait for what ``start_threadsafe`` started, and return or raise what it did."""
+    value, error = future.result()
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]
 
 
 class OwnLoop:
@@ -47,33 +72,25 @@ class OwnLoop:
 
 
 class LoopThread:
-    """Runs coroutines on a loop in a thread of its own; any number of threads may call."""
+    """Runs coroutines on a loop in a thread of its own; any number of threads may call.
+
+    Attributes:
+        loop: the loop, running.
+    """
 
     def __init__(self) -> None:
         import asyncio
 
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lambent-loop", daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="lambent-loop", daemon=True)
         self._thread.start()
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """See ``AsyncRunner``."""
-        import asyncio
-
-        # A task's future cannot carry every BaseException over to another thread: carry it as a value.
-        async def outcome() -> tuple[T | None, BaseException | None]:
-            try:
-                return await coroutine, None
-            except BaseException as error:
-                return None, error
-
-        value, error = asyncio.run_coroutine_threadsafe(outcome(), self._loop).result()
-        if error is not None:
-            raise error
-        return value  # type: ignore[return-value]
+        return take(start_threadsafe(coroutine, self.loop))
 
     def close(self) -> None:
         """Stop the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._loop.close()
+        self.loop.close()

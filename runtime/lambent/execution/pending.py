@@ -15,12 +15,17 @@ class Pending(Generic[T]):
 
     Args:
         settle: gives the value, or raises.
+        known: the value is there.
+
+    Attributes:
+        known: waiting for it does not suspend.
     """
 
-    __slots__ = ("_settle",)
+    __slots__ = ("_settle", "known")
 
-    def __init__(self, settle: Callable[[], T]) -> None:
+    def __init__(self, settle: Callable[[], T], *, known: bool = True) -> None:
         self._settle = settle
+        self.known = known
 
     def result(self) -> T:
         """The value. In a round in which it is not known yet, the handler ends here and runs again later."""

@@ -59,7 +59,7 @@ class Replay:
         raw = self._answer(key, mark)
         if raw is None:
             self._asked[key] = mark, question
-            return Pending(self._suspend)
+            return Pending(self._suspend, known=False)
         answer = read_answer(key, question, raw)
         self._answers[key] = mark, raw
         return Pending(lambda: answer)

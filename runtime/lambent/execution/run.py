@@ -8,11 +8,13 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from lambent.errors import Suspend
+from lambent.errors import Cancelled, Suspend
 from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.replay import Replay
+from lambent.execution.resolving import resolve
 from lambent.execution.sealing import Binding, Sealer, State, digest
+from lambent.features.resolvers import Plan
 from lambent.wire.results import InputRequiredResult
 
 
@@ -30,6 +32,10 @@ class Runnable(Protocol):
     @property
     def is_async(self) -> bool:
         """It is a coroutine function."""
+
+    @property
+    def plan(self) -> Plan | None:
+        """Its dependencies, if any."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -59,7 +65,8 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
     Raises:
         InvalidParamsError: the request state or an answer is not valid.
     """
-    if feature.context is None and isinstance(call.request.params.request_state, UnsetType):
+    asks = feature.context is not None or feature.plan is not None
+    if not asks and isinstance(call.request.params.request_state, UnsetType):
         return _invoke(feature, kwargs, call)
     sealer = call.services.sealer
 
@@ -74,14 +81,19 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
         )
 
     replay = _replay(call, sealer, bind)
-    if feature.context is not None:
-        kwargs[feature.context] = Context(call, replay)
+    context = Context(call, replay)
     try:
+        if feature.plan is not None:
+            kwargs |= resolve(feature.plan, kwargs, context, call)
+        if feature.context is not None:
+            kwargs[feature.context] = context
         return _invoke(feature, kwargs, call)
     except Suspend:
         pass
     except BaseExceptionGroup as group:
         # A task group wraps what its tasks raise; anything besides suspensions is a failure like any other.
+        if group.subgroup(Cancelled) is not None:
+            raise Cancelled from None
         _, failures = group.split(Suspend)
         if failures is not None:
             raise failures from None

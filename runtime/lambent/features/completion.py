@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.signature import read_signature
+from lambent.features.signature import Injected, read_signature
 from lambent.wire.values import Completion
 
 MAX_VALUES = 100
@@ -22,13 +22,13 @@ class Completer(msgspec.Struct, frozen=True):
     is_async: bool
 
 
-def make_completer(function: Callable[..., Any], context_type: type) -> Completer:
+def make_completer(function: Callable[..., Any], injected: Injected) -> Completer:
     """Compile a function into the server's completer.
 
     Raises:
         DeclarationError: it does not take a reference, an argument and a context.
     """
-    signature = read_signature(function, context_type)
+    signature = read_signature(function, injected)
     try:
         inspect.signature(function).bind(None, None, None)
     except TypeError as error:

@@ -9,9 +9,10 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.media import Audio, Image
+from lambent.features.resolvers import Plan
 from lambent.features.shapes import Shape, record_of
+from lambent.features.signature import Injected, read_signature
 from lambent.features.signature import describe as describe_hint
-from lambent.features.signature import read_signature
 from lambent.wire.values import Content, Icon, Message, UserMessage, Value
 
 
@@ -43,6 +44,7 @@ class Prompt(msgspec.Struct, frozen=True):
         function: what makes the messages.
         arguments: reads the arguments, which the protocol carries as strings.
         context: the name of the parameter that takes the context, if any.
+        plan: what its resolvers are and what they fill in, if any.
         is_async: the function is a coroutine function.
         definition: what ``prompts/list`` shows.
     """
@@ -51,13 +53,14 @@ class Prompt(msgspec.Struct, frozen=True):
     function: Callable[..., Any]
     arguments: Shape
     context: str | None
+    plan: Plan | None
     is_async: bool
     definition: PromptDefinition
 
 
 def make_prompt(
     function: Callable[..., Any],
-    context_type: type,
+    injected: Injected,
     *,
     name: str | None = None,
     title: str | None = None,
@@ -70,7 +73,7 @@ def make_prompt(
     Raises:
         DeclarationError: its signature cannot work.
     """
-    signature = read_signature(function, context_type)
+    signature = read_signature(function, injected)
     if signature.catches_all:
         raise DeclarationError(f"{signature.name}: a prompt names its arguments, ** cannot")
     arguments = [
@@ -87,6 +90,7 @@ def make_prompt(
         function=function,
         arguments=record_of(f"{name}Arguments", signature.fields),
         context=signature.context,
+        plan=signature.plan,
         is_async=signature.is_async,
         definition=PromptDefinition(
             name=name,

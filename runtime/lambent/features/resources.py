@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.resolvers import Plan
 from lambent.features.shapes import Shape, record_of, to_json
-from lambent.features.signature import read_signature
+from lambent.features.signature import Injected, read_signature
 from lambent.features.uri_templates import UriTemplate
 from lambent.wire.values import (
     Annotations,
@@ -60,6 +61,7 @@ class Resource(msgspec.Struct, frozen=True):
         function: what reads it.
         arguments: reads the template's variables.
         context: the name of the parameter that takes the context, if any.
+        plan: what its resolvers are and what they fill in, if any.
         is_async: the function is a coroutine function.
         mime_type: the media type of what is read, where it was declared.
         cache: how long a client may keep what it reads.
@@ -71,6 +73,7 @@ class Resource(msgspec.Struct, frozen=True):
     function: Callable[..., Any]
     arguments: Shape
     context: str | None
+    plan: Plan | None
     is_async: bool
     mime_type: str | None
     cache: CacheHint | None
@@ -79,7 +82,7 @@ class Resource(msgspec.Struct, frozen=True):
 
 def make_resource(
     function: Callable[..., Any],
-    context_type: type,
+    injected: Injected,
     uri: str,
     *,
     name: str | None = None,
@@ -97,7 +100,7 @@ def make_resource(
     Raises:
         DeclarationError: the URI is malformed, or its variables are not the function's parameters.
     """
-    signature = read_signature(function, context_type)
+    signature = read_signature(function, injected)
     template = UriTemplate(uri) if "{" in uri or "}" in uri else None
     if ":" not in uri.partition("{")[0]:
         raise DeclarationError(f"{uri}: a resource's URI starts with a scheme")
@@ -127,6 +130,7 @@ def make_resource(
         function=function,
         arguments=record_of(f"{signature.name}Variables", signature.fields),
         context=signature.context,
+        plan=signature.plan,
         is_async=signature.is_async,
         mime_type=mime_type,
         cache=cache,

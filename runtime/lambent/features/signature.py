@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.resolvers import Plan, make_plan, resolve_of
 from lambent.features.shapes import Field
 
 
@@ -22,6 +23,7 @@ class Signature(msgspec.Struct, frozen=True):
         fields: the parameters that the client fills in.
         context: the name of the parameter that takes the context, if any.
         catches_all: it takes every argument there is, as ``**arguments``.
+        plan: what its resolvers are and what they fill in, if any.
         returns: the hint of its result, or ``inspect.Signature.empty``.
         is_async: calling it gives an awaitable.
     """
@@ -31,28 +33,45 @@ class Signature(msgspec.Struct, frozen=True):
     fields: list[Field]
     context: str | None
     catches_all: bool
+    plan: Plan | None
     returns: Any
     is_async: bool
 
 
-def read_signature(function: Callable[..., Any], context_type: type) -> Signature:
+class Injected(msgspec.Struct, frozen=True):
+    """The types that mark what a running call provides; execution defines them, features only know them.
+
+    Attributes:
+        context: parameters annotated with this class take the context.
+        outcomes: parameters annotated with one of these take an elicitation's whole outcome.
+    """
+
+    context: type
+    outcomes: tuple[type, ...] = ()
+
+
+def read_signature(function: Callable[..., Any], injected: Injected) -> Signature:
     """Read a function's signature.
 
     Args:
         function: a function, a method or a callable object.
-        context_type: parameters annotated with this class take the context.
+        injected: which hints ask for what only a running call has.
 
     Raises:
-        DeclarationError: a hint cannot be resolved, or a parameter is positional-only or ``*args``.
+        DeclarationError: a hint cannot be resolved, a parameter is positional-only or ``*args``, or the
+            resolvers cannot work.
     """
     name = getattr(function, "__name__", type(function).__name__)
     hints = _hints(function, name)
     fields: list[Field] = []
+    resolved: dict[str, Any] = {}
     context: str | None = None
     catches_all = False
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name, Any)
-        if _is_context(hint, context_type):
+        if resolve_of(hint) is not None:
+            resolved[parameter.name] = hint
+        elif _is_context(hint, injected.context):
             if context is not None:
                 raise DeclarationError(f"{name}: only one parameter can take the context")
             context = parameter.name
@@ -71,6 +90,13 @@ def read_signature(function: Callable[..., Any], context_type: type) -> Signatur
         fields=fields,
         context=context,
         catches_all=catches_all,
+        plan=make_plan(
+            name,
+            resolved,
+            [field.name for field in fields],
+            lambda hint: _is_context(hint, injected.context),
+            injected.outcomes,
+        ),
         returns=hints.get("return", inspect.Signature.empty),
         is_async=inspect.iscoroutinefunction(inspect.unwrap(_call_of(function))),
     )

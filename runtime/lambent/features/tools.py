@@ -13,8 +13,9 @@ from msgspec import UNSET, Raw
 
 from lambent.features.mcp_header import McpHeader, compile_headers, flatten_optionals
 from lambent.features.media import Audio, Image
+from lambent.features.resolvers import Plan
 from lambent.features.shapes import Shape, record_of, shape_of, to_json
-from lambent.features.signature import Signature, read_signature
+from lambent.features.signature import Injected, Signature, read_signature
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
 from lambent.wire.values import Content, Icon, TextContent, ToolAnnotations, ToolResult, Value
@@ -43,6 +44,7 @@ class Tool(msgspec.Struct, frozen=True):
         output: checks and writes structured results; None where results are text or content only.
         headers: the parameters that clients mirror into headers.
         context: the name of the parameter that takes the context, if any.
+        plan: what its resolvers are and what they fill in, if any.
         is_async: the function is a coroutine function.
         describe: gives the encoded definition; schemas are only built once somebody lists the tools.
     """
@@ -53,13 +55,14 @@ class Tool(msgspec.Struct, frozen=True):
     output: Shape | None
     headers: tuple[HeaderParam, ...]
     context: str | None
+    plan: Plan | None
     is_async: bool
     describe: Callable[[], Raw]
 
 
 def make_tool(
     function: Callable[..., Any],
-    context_type: type,
+    injected: Injected,
     *,
     name: str | None = None,
     title: str | None = None,
@@ -75,7 +78,7 @@ def make_tool(
     Raises:
         DeclarationError: its signature or its annotations cannot work.
     """
-    signature = read_signature(function, context_type)
+    signature = read_signature(function, injected)
     name = name or signature.name
     arguments = None if signature.catches_all else record_of(f"{name}Arguments", signature.fields)
     output = _output(signature, structured_output)
@@ -109,6 +112,7 @@ def make_tool(
         output=output,
         headers=compile_headers(make_input_schema()) if mirrors else (),
         context=signature.context,
+        plan=signature.plan,
         is_async=signature.is_async,
         describe=describe,
     )

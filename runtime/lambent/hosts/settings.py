@@ -25,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
             ``LAMBENT_ALLOWED_ORIGINS``, comma-separated.
         body_limit: bytes of a request body. ``LAMBENT_BODY_LIMIT``.
-        listen_seconds: how long a buffered host may hold a subscription open. ``LAMBENT_LISTEN_SECONDS``.
+        listen_seconds: how long a subscription is held open; default: 0.25 on buffered hosts, 600 on live
+            ones. ``LAMBENT_LISTEN_SECONDS``.
         in_lambda: this process is one of many execution environments.
     """
 
@@ -34,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audience: str | None = None
     allowed_origins: frozenset[str] = frozenset()
     body_limit: int = DEFAULT_BODY_LIMIT
-    listen_seconds: float = 0.25
+    listen_seconds: float | None = None
     in_lambda: bool = False
 
     @classmethod
@@ -50,11 +51,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         environ = os.environ if environ is None else environ
         return cls(
             state_keys=tuple(_list(environ, "LAMBENT_STATE_KEYS")),
-            state_ttl=int(_number(environ, "LAMBENT_STATE_TTL", 900)),
+            state_ttl=int(_number(environ, "LAMBENT_STATE_TTL", 900) or 0),
             audience=environ.get("LAMBENT_AUDIENCE") or None,
             allowed_origins=frozenset(_list(environ, "LAMBENT_ALLOWED_ORIGINS")),
-            body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT)),
-            listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", 0.25),
+            body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT) or 0),
+            listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", None),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
 
@@ -75,7 +76,7 @@ def _list(environ: Mapping[str, str], name: str) -> list[str]:
     return [item for item in map(str.strip, environ.get(name, "").split(",")) if item]
 
 
-def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+def _number(environ: Mapping[str, str], name: str, default: float | None) -> float | None:
     text = environ.get(name, "").strip()
     if not text:
         return default

@@ -25,7 +25,7 @@ class Message(msgspec.Struct, frozen=True):
 
 class _Success(msgspec.Struct):
     jsonrpc: str
-    id: RequestId
+    id: RequestId | UnsetType
     result: Any
 
 
@@ -100,7 +100,7 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
     return MalformedMessage(InvalidRequestError(reason), request_id)
 
 
-def success(request_id: RequestId, result: Any) -> bytes:
+def success(request_id: RequestId | UnsetType, result: Any) -> bytes:
     """Encode a result response."""
     return _encoder.encode(_Success("2.0", request_id, result))
 

@@ -21,6 +21,12 @@ _LIST_TOPICS: Mapping[str, str] = MappingProxyType(
         "resources_list_changed": "notifications/resources/list_changed",
     }
 )
+_GLANCE_SECONDS = 1.0
+"""How often a waiting subscription looks whether its client is still there."""
+
+_KEEP_ALIVE_SECONDS = 15.0
+"""Within the idle time that load balancers and proxies allow a connection."""
+
 _UPDATED = "notifications/resources/updated"
 
 
@@ -58,8 +64,13 @@ def _deliver(
     lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(agreed, field)}
     uris = set(agreed.resource_subscriptions)
     deadline = time.monotonic() + call.services.listen_seconds
+    spoken = time.monotonic()
     while (left := deadline - time.monotonic()) > 0:
-        topics, position = changes.wait(position, left)
+        call.invocation.check()
+        topics, position = changes.wait(position, min(left, _GLANCE_SECONDS))
+        if time.monotonic() - spoken > _KEEP_ALIVE_SECONDS:
+            call.invocation.keep_alive()
+            spoken = time.monotonic()
         for topic in topics:
             if topic in lists:
                 call.invocation.emit(jsonrpc.notification(topic, {"_meta": tag}))

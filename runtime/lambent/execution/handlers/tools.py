@@ -38,7 +38,7 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult:
     try:
         kwargs = tool.arguments.decode(raw) if tool.arguments is not None else _decode(raw)
     except ShapeError as error:
-        return _failed(f"Invalid arguments for tool {tool.name!r}: {error}")
+        return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
     return _run(tool, kwargs, call)
 
 
@@ -47,14 +47,15 @@ def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> CallToolResult | Inp
         value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
         return value if isinstance(value, InputRequiredResult) else render(tool, value)
     except ToolError as error:
-        return _failed(str(error))
+        return failed(str(error))
     except ProtocolError:
         raise
     except (Exception, SystemExit) as error:
-        return _failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.request)})")
+        return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.request)})")
 
 
-def _failed(message: str) -> CallToolResult:
+def failed(message: str) -> CallToolResult:
+    """A result that tells the model why the tool failed."""
     return CallToolResult(content=[TextContent(text=message)], is_error=True)
 
 

@@ -1,0 +1,131 @@
+"""The ASGI application: mount it in any other, or serve it alone. It needs no lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from lambent.execution.engine import Engine
+from lambent.hosts.asgi.invocation import AsgiInvocation
+from lambent.hosts.asgi.types import Message, Receive, Scope, Send
+from lambent.wire.http import HttpRequest, HttpResponse, cors_headers
+from lambent.wire.sse import SSE_HEADERS
+
+_MAX_CALLS = 64
+_MAX_SUBSCRIPTIONS = 1000
+"""Threads: calls and subscriptions have their own, so that waiting ones cannot starve working ones."""
+
+
+class AsgiApp:
+    """What ``MCPServer.asgi`` gives.
+
+    Args:
+        engine: answers the requests.
+        body_limit: bytes of a request body that are worth reading.
+    """
+
+    def __init__(self, engine: Engine, body_limit: int) -> None:
+        self._engine = engine
+        self._body_limit = body_limit
+        self._calls = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="lambent-call")
+        self._subscriptions = ThreadPoolExecutor(_MAX_SUBSCRIPTIONS, thread_name_prefix="lambent-listen")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive, self._body_limit)
+        if body is None:
+            return
+        request = HttpRequest(
+            method=scope["method"],
+            path=scope["path"],
+            headers=_headers(scope["headers"]),
+            body=body,
+            query=scope.get("query_string", b"").decode("latin-1"),
+        )
+        loop = asyncio.get_running_loop()
+        invocation = AsgiInvocation(loop)
+        threads = self._subscriptions if _is_subscription(request) else self._calls
+        work = loop.run_in_executor(threads, self._engine.handle, request, invocation)
+        work.add_done_callback(lambda _: invocation.frames.put_nowait(None))
+        watch = asyncio.ensure_future(_disconnected(receive))
+        watch.add_done_callback(lambda _: invocation.cancel() if not work.done() else None)
+        try:
+            await _forward(invocation, request, send)
+            response = await work
+            if not invocation.cancelled:
+                await _finish(response, send, begun=invocation.streamed)
+        finally:
+            invocation.cancel()
+            watch.cancel()
+
+
+async def _forward(invocation: AsgiInvocation, request: HttpRequest, send: Send) -> None:
+    """Send notifications while the call runs; the first one begins the response."""
+    begun = False
+    while (data := await invocation.frames.get()) is not None:
+        if invocation.cancelled:
+            continue
+        if not begun:
+            begun = True
+            await _start(200, SSE_HEADERS | cors_headers(request.headers), send)
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _finish(response: HttpResponse, send: Send, *, begun: bool) -> None:
+    if not begun:
+        await _start(response.status, response.headers, send)
+    await send({"type": "http.response.body", "body": response.body, "more_body": False})
+
+
+async def _start(status: int, headers: dict[str, str], send: Send) -> None:
+    raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or so much of it that it is surely too long; None where the client has left."""
+    chunks: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        chunks.append(chunk)
+        if not message.get("more_body", False) or length > limit:
+            return b"".join(chunks)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _is_subscription(request: HttpRequest) -> bool:
+    return request.headers.get("mcp-method") == "subscriptions/listen"
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message: Message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

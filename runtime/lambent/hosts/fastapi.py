@@ -1,0 +1,58 @@
+"""FastAPI: the MCP endpoint as a route that the OpenAPI page shows."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from lambent.hosts.asgi import AsgiApp
+
+_RESPONSES: dict[int | str, dict[str, object]] = {
+    200: {
+        "description": "A JSON-RPC response, or a stream of notifications that ends with one.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/event-stream": {"schema": {"type": "string"}},
+        },
+    },
+    202: {"description": "A notification was taken."},
+    400: {"description": "A JSON-RPC error: the request is malformed."},
+}
+
+
+class _Delegated(Response):
+    """Lets the ASGI application answer in FastAPI's place."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        super().__init__()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
+    """Make a router with the MCP endpoint.
+
+    Args:
+        app: the ASGI application that answers.
+        path: the path of the endpoint.
+        title: the server's name, for the OpenAPI page.
+    """
+    router = APIRouter(tags=["MCP"])
+
+    @router.post(
+        path,
+        summary=f"MCP endpoint of {title}",
+        response_class=Response,
+        responses=_RESPONSES,
+        openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    )
+    async def mcp_endpoint(request: Request) -> Response:
+        return _Delegated(app)
+
+    @router.api_route(path, methods=["GET", "DELETE", "PUT", "PATCH", "OPTIONS"], include_in_schema=False)
+    async def other_methods(request: Request) -> Response:
+        return _Delegated(app)
+
+    return router
