@@ -93,11 +93,13 @@ def _read(decoder: msgspec.json.Decoder[Any], raw: Raw) -> tuple[Any, str | None
     """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong."""
     try:
         return decoder.decode(raw), None
+    except RecursionError:
+        return Params(), "Invalid params: nested too deeply"
     except (msgspec.DecodeError, UnicodeError) as error:
         problem = f"Invalid params: {error}".replace("`$.", "`$.params.")
     try:
         return ANY_METHOD.decoder.decode(raw), problem
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return Params(), problem
 
 
