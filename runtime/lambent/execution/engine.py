@@ -27,7 +27,7 @@ from lambent.wire import jsonrpc, sse
 from lambent.wire.http import JSON_TYPE, HttpPolicy, HttpRequest, HttpResponse, admit, cors_headers, preflight
 from lambent.wire.jsonrpc import MalformedMessage, Message
 from lambent.wire.judge import judge
-from lambent.wire.values import SERVER_INFO_KEY
+from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -56,8 +56,10 @@ class Engine:
         self._policy = policy
         self._handlers = handlers_of(services)
         self._handle = chain(middleware, self._dispatch)
-        self._server_info = Raw(jsonrpc.encode(services.catalog.info))
-        self._meta = {SERVER_INFO_KEY: self._server_info}
+        info = services.catalog.info
+        brief = Implementation(name=info.name, version=info.version, title=info.title)
+        self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
+        """In every result, so without what only ``server/discover`` needs to say, such as icons."""
 
     def handle(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
         """Answer one HTTP request.
@@ -134,7 +136,7 @@ class Engine:
         try:
             request = judge(message, headers)
             result = self._handle(Call(request, invocation, self._services, principal))
-            result.meta = self._meta if result.meta is UNSET else {**result.meta, **self._meta}
+            result.meta = self._meta if result.meta is UNSET else {**self._meta, **result.meta}
             return Reply(200, jsonrpc.success(request.id, result))
         except Cancelled:
             return Reply(499, b"")

@@ -138,8 +138,7 @@ def check_capability(question: Question[Any], client: ClientCapabilities) -> Non
         if capability == "elicitation" and declared.form is None and declared.url is None:
             declared = msgspec.structs.replace(declared, form={})  # an empty object means forms
         for part in parts:
-            present = declared.get(part) if isinstance(declared, dict) else getattr(declared, part)
-            if present is None:
+            if getattr(declared, part) is None:
                 raise MissingCapabilityError(question.requires)
 
 

@@ -307,12 +307,23 @@ class ElicitationCapability(Value, frozen=True):
     url: dict[str, Any] | None = None
 
 
+class SamplingCapability(Value, frozen=True):
+    """How the client lets servers use its model (client/sampling)."""
+
+    context: dict[str, Any] | None = None
+    tools: dict[str, Any] | None = None
+
+
+class RootsCapability(Value, frozen=True):
+    """The client has roots to offer (client/roots)."""
+
+
 class ClientCapabilities(Value, frozen=True):
-    """What the client declared for this very request."""
+    """What the client declared for this very request; what is None it did not."""
 
     elicitation: ElicitationCapability | None = None
-    sampling: dict[str, Any] | None = None
-    roots: dict[str, Any] | None = None
+    sampling: SamplingCapability | None = None
+    roots: RootsCapability | None = None
     extensions: dict[str, dict[str, Any]] | None = None
     experimental: dict[str, Any] | None = None
 

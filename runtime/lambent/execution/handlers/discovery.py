@@ -9,6 +9,7 @@ from msgspec import UNSET
 from lambent.execution.call import Call, Services
 from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.results import DiscoverResult
+from lambent.wire.values import SERVER_INFO_KEY
 
 
 def discover(call: Call) -> DiscoverResult:
@@ -19,6 +20,7 @@ def discover(call: Call) -> DiscoverResult:
         supported_versions=SUPPORTED_VERSIONS,
         capabilities=capabilities(call.services),
         instructions=catalog.instructions or UNSET,
+        meta={SERVER_INFO_KEY: catalog.info},
         ttl_ms=hint.ttl_ms,
         cache_scope=hint.scope,
     )

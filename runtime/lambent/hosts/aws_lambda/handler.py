@@ -47,6 +47,10 @@ class LambdaHandler:
         self._engine = engine
         self._run = OwnLoop()
 
+    def close(self) -> None:
+        """Close the event loop that ``async def`` features ran on, as tests do; Lambda never does."""
+        self._run.close()
+
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event.
 
