@@ -7,6 +7,7 @@
 ``RetryableError``   the tool fails for now; a task runs again, a plain call fails
 ``Suspend``          the handler waits for the client's answers and is run again later
 ``Cancelled``        the client is gone or wants no answer any more: the handler stops
+``DeadlineReached``  the time for this run is up: what is finished is kept, the rest runs elsewhere
 ``DeclarationError`` the server is declared wrongly: raised while a module is imported
 ===================  ==================================================================
 """
@@ -32,6 +33,10 @@ class ConfigurationError(LambentError):
     """
 
 
+class ItemTooLargeError(LambentError):
+    """Something does not fit into an item of the store."""
+
+
 class ToolError(LambentError):
     """A failure that a tool's author anticipated.
 
@@ -55,6 +60,10 @@ class Cancelled(BaseException):
 
     A ``BaseException`` for the same reason: cleaning up is for ``finally``.
     """
+
+
+class DeadlineReached(BaseException):
+    """The time that a run of a handler has is up."""
 
 
 class HttpRefusal(LambentError):  # noqa: N818 - says what happens
@@ -83,8 +92,9 @@ class ProtocolError(LambentError):
         data: the error's ``data`` member, any JSON value, or nothing.
     """
 
+    # The specification gives -32603 no status. Clients read a response's error at 200; some read none at 500.
     code: ClassVar[int] = -32603
-    status: ClassVar[int] = 500
+    status: ClassVar[int] = 200
 
     def __init__(self, message: str, data: Any = None) -> None:
         super().__init__(message)

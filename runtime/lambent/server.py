@@ -15,6 +15,7 @@ from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.completion import Completer, make_completer
 from lambent.features.prompts import Prompt, make_prompt
 from lambent.features.resources import Resource, make_resource
+from lambent.features.tasks import TaskPolicy, policy_of
 from lambent.features.tools import Tool, make_tool
 from lambent.wire.values import Annotations, CacheHint, Icon, Implementation, ToolAnnotations
 
@@ -112,6 +113,7 @@ class MCPServer:
         structured_output: bool | None = None,
         *,
         input_schema: dict[str, Any] | None = None,
+        task: bool | TaskPolicy = False,
     ) -> Callable[[F], F]:
         """Register a function as a tool (server/tools).
 
@@ -128,6 +130,7 @@ class MCPServer:
             structured_output: False: text only; True: structured even where the return type is text.
             input_schema: advertised as it is, in place of the derived one. Arguments are still converted as
                 the signature says; what else the schema demands, the function has to check.
+            task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
@@ -146,6 +149,7 @@ class MCPServer:
                 meta=meta,
                 structured_output=structured_output,
                 input_schema=input_schema,
+                task=policy_of(task),
             )
             self._add(self._tools, tool.name, tool, "tool")
             return function

@@ -11,6 +11,7 @@ from lambent.auth.principal import Principal
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Changes
 from lambent.execution.sealing import Sealer
+from lambent.execution.tasks.service import Tasks
 from lambent.features.catalog import Catalog
 from lambent.wire.judge import Request
 
@@ -23,12 +24,14 @@ class Services(msgspec.Struct, frozen=True):
         sealer: seals and opens request state.
         changes: the feed that subscriptions deliver; None where nothing can be delivered.
         listen_seconds: how long a subscription may hold an invocation open.
+        tasks: the tasks; None where there is nothing to keep them in.
     """
 
     catalog: Catalog
     sealer: Sealer
     changes: Changes | None
     listen_seconds: float
+    tasks: Tasks | None = None
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
-from lambent.errors import MissingCapabilityError
+from lambent.errors import InvalidParamsError, MissingCapabilityError
 from lambent.execution.call import Call
 from lambent.execution.pending import DONE, Pending, PendingStep
 from lambent.execution.questions import (
@@ -91,7 +91,10 @@ class Context:
     @property
     def meta(self) -> dict[str, Any]:
         """The request's whole ``_meta``."""
-        meta: dict[str, Any] = msgspec.json.decode(self._request.raw)["_meta"]
+        try:
+            meta: dict[str, Any] = msgspec.json.decode(self._request.raw)["_meta"]
+        except RecursionError:
+            raise InvalidParamsError("Invalid params: nested too deeply") from None
         return meta
 
     @property
@@ -137,6 +140,7 @@ class Context:
             message: what is going on, for people.
         """
         self._call.invocation.check()
+        self._call.invocation.progressed(progress, total, message)
         token = self._request.meta.progress_token
         if token is None or (self._progress is not None and progress <= self._progress):
             return DONE

@@ -145,8 +145,8 @@ class Engine:
         except ProtocolError as error:
             return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
         except (Exception, SystemExit) as error:
-            reference = report(error)
-            return Reply(500, jsonrpc.failure(message.id, -32603, f"Internal error (reference {reference})"))
+            text = f"Internal error (reference {report(error)})"
+            return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, text))
 
 
 def _json(status: int, body: bytes) -> HttpResponse:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 
 
@@ -44,3 +46,68 @@ class Changes(Protocol):
 
     def wait(self, position: int, seconds: float) -> tuple[list[str], int]:
         """Topics published after a position, and the new position; waits for the first one if need be."""
+
+
+class Item(msgspec.Struct, frozen=True):
+    """Something kept under a key.
+
+    Attributes:
+        key: such as ``TASK#…``.
+        version: rises with every write.
+        body: opaque to the store.
+        purge_at: seconds since the epoch, after which the store may forget the item.
+    """
+
+    key: str
+    version: int
+    body: bytes
+    purge_at: int
+
+
+class Store(Protocol):
+    """Keeps items. Every write is conditional, and a write that is refused changes nothing.
+
+    Reads see all writes that have returned. Whoever is told False has lost to another writer.
+    """
+
+    def insert(self, item: Item) -> bool:
+        """Keep a new item, unless there is one under its key.
+
+        Raises:
+            ItemTooLargeError: no store of this kind could keep it.
+        """
+
+    def read(self, key: str) -> Item | None:
+        """The item under a key, if there is one."""
+
+    def replace(self, item: Item) -> bool:
+        """Keep an item in place of the one with the version before it.
+
+        Raises:
+            ItemTooLargeError: as ``insert``.
+        """
+
+    def remove(self, key: str, version: int) -> bool:
+        """Forget an item, if this is its version."""
+
+
+class Queue(Protocol):
+    """Brings task ids to workers: at least once each, in any order."""
+
+    def send(self, task_id: str, delay: float = 0.0) -> None:
+        """Have a worker look at a task.
+
+        Args:
+            task_id: the task.
+            delay: seconds to wait before; at most 900.
+        """
+
+
+class Blobs(Protocol):
+    """Keeps what is too large for an item."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name."""
+
+    def get(self, name: str) -> bytes | None:
+        """The bytes under a name, if there are any."""

@@ -36,7 +36,8 @@ class Replay:
         self._was_asked = state.asked
         self._responses = responses
         self._first = first
-        self._asked: dict[str, tuple[str, Question[Any]]] = {}
+        self.asked: dict[str, tuple[str, Question[Any]]] = {}
+        """The questions that this run has asked and nobody has answered, with their digests."""
         self._keys: set[str] = set()
         self._step_names: set[str] = set()
 
@@ -58,7 +59,7 @@ class Replay:
         mark = digest(question.request)
         raw = self._answer(key, mark)
         if raw is None:
-            self._asked[key] = mark, question
+            self.asked[key] = mark, question
             return Pending(self._suspend, known=False)
         answer = read_answer(key, question, raw)
         self._answers[key] = mark, raw
@@ -96,12 +97,12 @@ class Replay:
     @property
     def questions(self) -> dict[str, Any]:
         """The questions that are open, as ``inputRequests``."""
-        return {key: question.request for key, (_, question) in self._asked.items()}
+        return {key: question.request for key, (_, question) in self.asked.items()}
 
     @property
     def state(self) -> State:
         """What a later round needs."""
-        return State(self._answers, self._steps, {key: mark for key, (mark, _) in self._asked.items()})
+        return State(self._answers, self._steps, {key: mark for key, (mark, _) in self.asked.items()})
 
 
 def as_plain(raw: Raw) -> Any:

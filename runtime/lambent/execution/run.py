@@ -13,7 +13,7 @@ from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.replay import Replay
 from lambent.execution.resolving import resolve
-from lambent.execution.sealing import Binding, Sealer, State, digest
+from lambent.execution.sealing import Binding, State, digest
 from lambent.features.resolvers import Plan
 from lambent.wire.results import InputRequiredResult
 
@@ -56,7 +56,7 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
     Args:
         feature: what to run.
         target: what its request state is bound to.
-        kwargs: the function's arguments but the context.
+        kwargs: the function's arguments but the context and what resolvers give.
         call: the call.
 
     Returns:
@@ -67,27 +67,104 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
     """
     asks = feature.context is not None or feature.plan is not None
     if not asks and isinstance(call.request.params.request_state, UnsetType):
-        return _invoke(feature, kwargs, call)
-    sealer = call.services.sealer
+        return _invoke(feature, kwargs, call, None)
+    return Round(feature, target, call).run(kwargs)
 
-    def bind() -> Binding:
-        arguments = target.arguments
+
+class Round:
+    """One round of a call that may ask: what came back with the request, and what goes out.
+
+    Args:
+        feature: what to run.
+        target: what its request state is bound to.
+        call: the call.
+
+    Raises:
+        InvalidParamsError: the request state is not valid.
+    """
+
+    def __init__(self, feature: Runnable, target: Target, call: Call) -> None:
+        self._feature = feature
+        self._target = target
+        self._call = call
+        params = call.request.params
+        responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
+        state, first = State(), True
+        if not isinstance(params.request_state, UnsetType):
+            state, first = call.services.sealer.open(params.request_state, self._bind()), False
+        self.replay = Replay(state, responses, first=first)
+
+    def run(self, kwargs: dict[str, Any], limit: float | None = None) -> Any:
+        """Run the feature; see ``run``.
+
+        Args:
+            kwargs: its arguments.
+            limit: seconds that it may take.
+
+        Raises:
+            DeadlineReached: it took longer; ``replay`` has what it had finished.
+        """
+        return self._sealed(run_replay(self._feature, kwargs, self._call, self.replay, limit))
+
+    def gather(self, kwargs: dict[str, Any]) -> InputRequiredResult | None:
+        """Run only the resolvers: the questions to ask before anything else is done, or None."""
+        plan = self._feature.plan
+        if plan is None:
+            return None
+        context = Context(self._call, self.replay)
+        outcome = _until_suspended(lambda: resolve(plan, dict(kwargs), context, self._call), self.replay)
+        return self._sealed(outcome) if isinstance(outcome, InputRequiredResult) else None
+
+    def _sealed(self, outcome: Any) -> Any:
+        if isinstance(outcome, InputRequiredResult):
+            outcome.request_state = self._call.services.sealer.seal(self._bind(), self.replay.state)
+        return outcome
+
+    def _bind(self) -> Binding:
+        arguments, principal = self._target.arguments, self._call.principal
         return Binding(
-            method=call.method,
-            target=target.name,
+            method=self._call.method,
+            target=self._target.name,
             arguments=digest(msgspec.json.decode(arguments) if isinstance(arguments, Raw) else arguments),
-            principal=call.principal.key if call.principal is not None else "",
-            audience=sealer.audience,
+            principal=principal.key if principal is not None else "",
+            audience=self._call.services.sealer.audience,
         )
 
-    replay = _replay(call, sealer, bind)
+
+def run_replay(
+    feature: Runnable, kwargs: dict[str, Any], call: Call, replay: Replay, limit: float | None
+) -> Any:
+    """Run a feature with what a replay knows.
+
+    Args:
+        feature: what to run.
+        kwargs: its arguments.
+        call: the call.
+        replay: what is known, asked and done.
+        limit: seconds that it may take.
+
+    Returns:
+        What the function returned, or an ``InputRequiredResult`` without a state.
+
+    Raises:
+        DeadlineReached: it took longer.
+    """
     context = Context(call, replay)
-    try:
+
+    def from_the_top() -> Any:
+        given = dict(kwargs)
         if feature.plan is not None:
-            kwargs |= resolve(feature.plan, kwargs, context, call)
+            given |= resolve(feature.plan, given, context, call)
         if feature.context is not None:
-            kwargs[feature.context] = context
-        return _invoke(feature, kwargs, call)
+            given[feature.context] = context
+        return _invoke(feature, given, call, limit)
+
+    return _until_suspended(from_the_top, replay)
+
+
+def _until_suspended(work: Callable[[], Any], replay: Replay) -> Any:
+    try:
+        return work()
     except Suspend:
         pass
     except BaseExceptionGroup as group:
@@ -97,20 +174,12 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
         _, failures = group.split(Suspend)
         if failures is not None:
             raise failures from None
-    return InputRequiredResult(
-        input_requests=replay.questions or UNSET, request_state=sealer.seal(bind(), replay.state)
-    )
+    return InputRequiredResult(input_requests=replay.questions or UNSET)
 
 
-def _invoke(feature: Runnable, kwargs: dict[str, Any], call: Call) -> Any:
+def _invoke(feature: Runnable, kwargs: dict[str, Any], call: Call, limit: float | None) -> Any:
     if feature.is_async:
-        return call.invocation.run(feature.function(**kwargs))
-    return feature.function(**kwargs)
-
-
-def _replay(call: Call, sealer: Sealer, bind: Callable[[], Binding]) -> Replay:
-    params = call.request.params
-    responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
-    if isinstance(params.request_state, UnsetType):
-        return Replay(State(), responses, first=True)
-    return Replay(sealer.open(params.request_state, bind()), responses, first=False)
+        return call.invocation.run(feature.function(**kwargs), limit)
+    if limit is None:
+        return feature.function(**kwargs)
+    return call.invocation.call(feature.function, kwargs, limit)

@@ -16,6 +16,7 @@ from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
 from lambent.features.shapes import Shape, record_of, shape_of, to_json
 from lambent.features.signature import Injected, Signature, read_signature
+from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
 from lambent.wire.values import Content, Icon, TextContent, ToolAnnotations, ToolResult, Value
@@ -46,6 +47,7 @@ class Tool(msgspec.Struct, frozen=True):
         context: the name of the parameter that takes the context, if any.
         plan: what its resolvers are and what they fill in, if any.
         is_async: the function is a coroutine function.
+        task: how its calls become tasks, if they may.
         describe: gives the encoded definition; schemas are only built once somebody lists the tools.
     """
 
@@ -57,6 +59,7 @@ class Tool(msgspec.Struct, frozen=True):
     context: str | None
     plan: Plan | None
     is_async: bool
+    task: TaskPolicy | None
     describe: Callable[[], Raw]
 
 
@@ -72,6 +75,7 @@ def make_tool(
     meta: dict[str, Any] | None = None,
     structured_output: bool | None = None,
     input_schema: dict[str, Any] | None = None,
+    task: TaskPolicy | None = None,
 ) -> Tool:
     """Compile a function into a tool.
 
@@ -114,6 +118,7 @@ def make_tool(
         context=signature.context,
         plan=signature.plan,
         is_async=signature.is_async,
+        task=task,
         describe=describe,
     )
 

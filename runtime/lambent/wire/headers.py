@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import msgspec
@@ -12,6 +13,19 @@ from lambent.errors import HeaderMismatchError
 
 _PREFIX, _SUFFIX = "=?base64?", "?="
 _SAFE_INTEGER = 2**53 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")
+
+
+def plain_value(name: str, value: str) -> str:
+    """A header value without the white space around it.
+
+    Raises:
+        HeaderMismatchError: it has characters that a header cannot carry.
+    """
+    value = value.strip(" \t")
+    if not value.isascii() or not value.replace("\t", " ").isprintable():
+        raise HeaderMismatchError(f"Header mismatch: {name} contains invalid characters")
+    return value
 
 
 def decode_value(name: str, value: str) -> str:
@@ -24,13 +38,11 @@ def decode_value(name: str, value: str) -> str:
     Raises:
         HeaderMismatchError: the value has characters that a header cannot carry, or its Base64 is broken.
     """
-    value = value.strip(" \t")
-    if not value.isascii() or not value.replace("\t", " ").isprintable():
-        raise HeaderMismatchError(f"Header mismatch: {name} contains invalid characters")
+    value = plain_value(name, value)
     if not (value.startswith(_PREFIX) and value.endswith(_SUFFIX) and len(value) >= len(_PREFIX + _SUFFIX)):
         return value
     try:
-        return base64.b64decode(value[len(_PREFIX) : -len(_SUFFIX)], validate=True).decode()
+        return binascii.a2b_base64(value[len(_PREFIX) : -len(_SUFFIX)], strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise HeaderMismatchError(f"Header mismatch: {name} is not valid Base64 of UTF-8") from None
 
@@ -43,13 +55,14 @@ def encode_value(value: str) -> str:
     return f"{_PREFIX}{base64.b64encode(value.encode()).decode()}{_SUFFIX}"
 
 
-def require_match(headers: dict[str, str], name: str, expected: str) -> None:
+def require_match(headers: dict[str, str], name: str, expected: str, *, encoded: bool = True) -> None:
     """Check a header that must repeat a value of the body.
 
     Args:
         headers: the request's headers, names in lower case.
         name: the header's name as the specification writes it.
         expected: the value that the body carries.
+        encoded: the header may use the Base64 sentinel, as ``Mcp-Name`` and ``Mcp-Param-*`` may.
 
     Raises:
         HeaderMismatchError: it is missing, malformed or different.
@@ -59,7 +72,7 @@ def require_match(headers: dict[str, str], name: str, expected: str) -> None:
         raise HeaderMismatchError(f"Header mismatch: {name} header is missing")
     if value == expected and value.isascii() and value.isprintable() and not value.startswith(_PREFIX):
         return
-    if decode_value(name, value) != expected:
+    if (decode_value if encoded else plain_value)(name, value) != expected:
         raise HeaderMismatchError(f"Header mismatch: {name} header does not match the body")
 
 
@@ -107,11 +120,9 @@ def _check_value(headers: dict[str, str], param: HeaderParam, value: Any) -> Non
         header = headers.get(param.header.lower())
         if header is None:
             raise HeaderMismatchError(f"Header mismatch: {param.header} header is missing")
-        try:
-            same = float(decode_value(param.header, header)) == float(value) and abs(value) <= _SAFE_INTEGER
-        except (ValueError, OverflowError):
-            same = False
-        if not same:
+        text = decode_value(param.header, header)
+        is_same = _NUMBER.fullmatch(text) and abs(value) <= _SAFE_INTEGER and float(text) == float(value)
+        if not is_same:
             raise HeaderMismatchError(f"Header mismatch: {param.header} header does not match the body")
     else:
         raise HeaderMismatchError(f"Header mismatch: {param.header} mirrors a value that is not primitive")

@@ -5,6 +5,7 @@ Streamable HTTP, "Security & Endpoint" and "Sending Messages".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -31,6 +32,8 @@ _ALLOWED_HEADERS = frozenset(
         "mcp-session-id",
     }
 )
+_PARAM_HEADER = re.compile(r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+")
+_ZERO = re.compile(r"q=0(\.0{0,3})?")
 _PREFLIGHT_SECONDS = "7200"
 
 
@@ -99,11 +102,11 @@ def admit(request: HttpRequest, policy: HttpPolicy) -> Accepts:
         HttpRefusal: 403 origin, 405 method, 406 accept, 413 size, 415 content type.
     """
     headers = request.headers
-    if request.method != "POST":
-        raise HttpRefusal(405, f"Method {request.method} is not allowed; use POST", {"allow": "POST"})
     origin = headers.get("origin")
     if origin is not None:
         check_origin(origin, request.domain, policy)
+    if request.method != "POST":
+        raise HttpRefusal(405, f"Method {request.method} is not allowed; use POST", {"allow": "POST"})
     content_type = headers.get("content-type", "")
     if content_type != JSON_TYPE and content_type.partition(";")[0].strip().lower() != JSON_TYPE:
         raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
@@ -121,18 +124,23 @@ def _utf8_length(text: str) -> int:
 
 
 def _accepts(accept: str) -> Accepts:
-    if JSON_TYPE in accept and SSE_TYPE in accept and "q=0" not in accept:
+    accept = accept.lower()
+    if JSON_TYPE in accept and SSE_TYPE in accept and "q=" not in accept:
         return _BOTH
-    ranges = set()
-    for part in accept.lower().split(","):
+    qualities: dict[str, bool] = {}
+    for part in accept.split(","):
         media, *params = (piece.strip() for piece in part.split(";"))
-        if not any(param.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for param in params):
-            ranges.add(media)
-    json = bool(ranges & {JSON_TYPE, "application/*", "*/*"})
-    sse = bool(ranges & {SSE_TYPE, "text/*", "*/*"})
+        qualities[media] = not any(_ZERO.fullmatch(param.replace(" ", "")) for param in params)
+    json, sse = _wanted(qualities, JSON_TYPE), _wanted(qualities, SSE_TYPE)
     if not (json or sse):
         raise HttpRefusal(406, f"Accept must allow {JSON_TYPE} and {SSE_TYPE}")
     return Accepts(json, sse)
+
+
+def _wanted(qualities: dict[str, bool], media: str) -> bool:
+    """What the most specific range that covers a media type says of it (RFC 9110, section 12.5.1)."""
+    kind = media.partition("/")[0]
+    return next((qualities[name] for name in (media, f"{kind}/*", "*/*") if name in qualities), False)
 
 
 def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
@@ -155,6 +163,9 @@ def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
         host = parts.hostname
     except ValueError:
         host = None
+    # Beyond printable ASCII it is no origin that a browser sends, and it would be reflected into a header.
+    if not (origin.isascii() and origin.isprintable()):
+        raise HttpRefusal(403, "Origin is not allowed")
     if host is None or parts.scheme not in ("http", "https"):
         raise HttpRefusal(403, "Origin is not allowed")
     own = domain.partition(":")[0].lower() if domain and not domain.startswith("[") else None
@@ -174,7 +185,7 @@ def preflight(request: HttpRequest, policy: HttpPolicy) -> HttpResponse:
         check_origin(origin, request.domain, policy)
         asked = request.headers.get("access-control-request-headers", "").lower().split(",")
         names = sorted(
-            {name for name in map(str.strip, asked) if name.startswith("mcp-param-")} | _ALLOWED_HEADERS
+            {name for name in map(str.strip, asked) if _PARAM_HEADER.fullmatch(name)} | _ALLOWED_HEADERS
         )
         headers |= {
             "access-control-allow-methods": "POST, OPTIONS",

@@ -14,6 +14,7 @@ from lambent.errors import (
     HeaderMismatchError,
     InvalidParamsError,
     MethodNotFoundError,
+    ProtocolError,
     UnsupportedVersionError,
 )
 from lambent.wire.eras import ERAS, LATEST_VERSION, SUPPORTED_VERSIONS
@@ -50,6 +51,9 @@ class Request(msgspec.Struct, frozen=True):
 def judge(message: Message, headers: dict[str, str] | None) -> Request:
     """Judge a request message.
 
+    Whatever is wrong with an ``initialize``, its error names the versions that are spoken: it may be all that
+    a client of an earlier era can show (basic/versioning).
+
     Args:
         message: a message with an id.
         headers: the HTTP headers, names in lower case; None where there are none to check (stdio).
@@ -60,6 +64,15 @@ def judge(message: Message, headers: dict[str, str] | None) -> Request:
         MethodNotFoundError: the method is not in the table of methods.
         InvalidParamsError: ``_meta`` lacks a required key, or the parameters are wrong.
     """
+    try:
+        return _judge(message, headers)
+    except ProtocolError as error:
+        if message.method == "initialize" and error.data is None:
+            error.data = {"supported": list(SUPPORTED_VERSIONS)}
+        raise
+
+
+def _judge(message: Message, headers: dict[str, str] | None) -> Request:
     name = message.method
     method = METHODS.get(name, ANY_METHOD)
     params, problem = _read(method.decoder, message.params)
@@ -75,7 +88,7 @@ def judge(message: Message, headers: dict[str, str] | None) -> Request:
     if version not in ERAS:
         raise UnsupportedVersionError(version, SUPPORTED_VERSIONS)
     if headers is not None:
-        require_match(headers, "Mcp-Method", name)
+        require_match(headers, "Mcp-Method", name, encoded=False)
     client = meta.client_capabilities
     if isinstance(client, UnsetType):
         raise InvalidParamsError("params._meta must carry io.modelcontextprotocol/clientCapabilities")
@@ -112,7 +125,7 @@ def _check_version_header(headers: dict[str, str], message: Message, version: st
     if header is None:
         raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
     if not isinstance(version, UnsetType):
-        require_match(headers, _VERSION_HEADER, version)
+        require_match(headers, _VERSION_HEADER, version, encoded=False)
 
 
 def _refuse_legacy(header: str | None, message: Message) -> None:

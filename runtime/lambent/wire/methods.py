@@ -65,6 +65,18 @@ class CompleteParams(Params, frozen=True, kw_only=True):
     context: CompletionContext | None = None
 
 
+class TaskParams(Params, frozen=True, kw_only=True):
+    """Parameters of ``tasks/get`` and ``tasks/cancel`` (SEP-2663)."""
+
+    task_id: str
+
+
+class UpdateTaskParams(TaskParams, frozen=True, kw_only=True):
+    """Parameters of ``tasks/update`` (SEP-2663)."""
+
+    input_responses: dict[str, Raw]
+
+
 class SubscriptionFilter(Struct, frozen=True, omit_defaults=True, rename="camel"):
     """Which notifications a subscription wants, or got (basic/patterns/subscriptions)."""
 
@@ -72,6 +84,7 @@ class SubscriptionFilter(Struct, frozen=True, omit_defaults=True, rename="camel"
     prompts_list_changed: bool = False
     resources_list_changed: bool = False
     resource_subscriptions: list[str] = field(default_factory=list)
+    task_ids: list[str] = field(default_factory=list)
 
 
 class ListenParams(Params, frozen=True, kw_only=True):
@@ -110,6 +123,9 @@ METHODS: dict[str, Method] = _table(
     ("prompts/get", GetPromptParams, "name"),
     ("completion/complete", CompleteParams, None),
     ("subscriptions/listen", ListenParams, None),
+    ("tasks/get", TaskParams, "task_id"),
+    ("tasks/update", UpdateTaskParams, "task_id"),
+    ("tasks/cancel", TaskParams, "task_id"),
 )
 
 ANY_METHOD = Method("", msgspec.json.Decoder(Params))

@@ -18,6 +18,7 @@ from lambent.wire.values import (
 
 COMPLETE = "complete"
 INPUT_REQUIRED = "input_required"
+TASK = "task"
 
 
 class Result(Struct, kw_only=True, rename="camel"):
@@ -84,6 +85,25 @@ class PageResult(Result, kw_only=True):
     next_cursor: str | UnsetType = UNSET
     ttl_ms: int
     cache_scope: str
+
+
+class TaskResult(Result, kw_only=True):
+    """A task: the result of ``tasks/get``, and of a call that became one (SEP-2663)."""
+
+    task_id: str
+    status: str
+    status_message: str | UnsetType = UNSET
+    created_at: str
+    last_updated_at: str
+    ttl_ms: int
+    poll_interval_ms: int
+    input_requests: dict[str, Any] | UnsetType = UNSET
+    result: Any = UNSET
+    error: Any = UNSET
+
+
+class EmptyResult(Result, kw_only=True):
+    """An acknowledgement."""
 
 
 class ListenResult(Result, kw_only=True):

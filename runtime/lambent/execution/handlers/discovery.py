@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from lambent.execution.call import Call, Services
+from lambent.features.tasks import EXTENSION
 from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.results import DiscoverResult
 from lambent.wire.values import SERVER_INFO_KEY
@@ -40,6 +41,9 @@ def capabilities(services: Services) -> dict[str, Any]:
         offered["prompts"] = changing
     if catalog.completer is not None:
         offered["completions"] = {}
-    if catalog.extensions:
-        offered["extensions"] = dict(catalog.extensions)
+    extensions = dict(catalog.extensions)
+    if services.tasks is not None and any(tool.task for tool in catalog.tools.values()):
+        extensions[EXTENSION] = {}
+    if extensions:
+        offered["extensions"] = extensions
     return offered

@@ -10,16 +10,19 @@ from lambent.errors import InvalidParamsError, ProtocolError, ToolError
 from lambent.execution.call import Call
 from lambent.execution.failures import report
 from lambent.execution.run import Target, run
+from lambent.execution.tasks.promotion import run_task_tool
 from lambent.features.shapes import ShapeError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
-from lambent.wire.results import CallToolResult, InputRequiredResult
+from lambent.wire.results import CallToolResult, InputRequiredResult, TaskResult
 from lambent.wire.values import TextContent
+
+ToolOutcome = CallToolResult | InputRequiredResult | TaskResult
 
 _OPENING_BRACE = ord("{")
 
 
-def call_tool(call: Call) -> CallToolResult | InputRequiredResult:
+def call_tool(call: Call) -> ToolOutcome:
     """Run a tool.
 
     Raises:
@@ -42,10 +45,13 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult:
     return _run(tool, kwargs, call)
 
 
-def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> CallToolResult | InputRequiredResult:
+def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
     try:
-        value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
-        return value if isinstance(value, InputRequiredResult) else render(tool, value)
+        if tool.task is None:
+            value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
+        else:
+            value = run_task_tool(tool, tool.task, kwargs, call)
+        return value if isinstance(value, InputRequiredResult | TaskResult) else render(tool, value)
     except ToolError as error:
         return failed(str(error))
     except ProtocolError:

@@ -1,0 +1,371 @@
+"""Running a task: one attempt, under a lease, from the state that is kept."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from lambent.errors import (
+    Cancelled,
+    DeadlineReached,
+    InternalError,
+    ItemTooLargeError,
+    ProtocolError,
+    ToolError,
+)
+from lambent.execution.call import Call, Services
+from lambent.execution.failures import report
+from lambent.execution.invocation import Invocation
+from lambent.execution.replay import Replay
+from lambent.execution.run import run_replay
+from lambent.execution.tasks.record import Lease, OpenQuestion, TaskRecord
+from lambent.execution.tasks.service import PICKUP_SECONDS, Tasks, Versioned
+from lambent.features.tasks import TaskPolicy
+from lambent.features.tools import Tool, render
+from lambent.wire import jsonrpc
+from lambent.wire.judge import Request
+from lambent.wire.methods import METHODS
+from lambent.wire.results import CallToolResult, InputRequiredResult
+from lambent.wire.values import ClientCapabilities, RequestMeta, TextContent
+
+_SKEW_SECONDS = 30.0
+"""How far the clocks of two workers may be apart without both holding a lease."""
+
+_UNBOUNDED_SECONDS = 3600.0
+"""How long a lease lasts where invocations have no deadline."""
+
+_MARGIN_SECONDS = 2.0
+"""How long before its deadline a worker stops, so that it can still say so."""
+
+_PROGRESS_SECONDS = 1.0
+"""Progress is written no more often than this: every write is paid for."""
+
+_MAX_DELAY = 900.0
+"""What a queue can be asked to wait, at most, in seconds."""
+
+_log = logging.getLogger("lambent.tasks")
+
+
+class LeaseLost(BaseException):
+    """Another worker has the task: this one must not write any more."""
+
+
+class Held:
+    """A task under this worker's lease, as it was written last.
+
+    Args:
+        tasks: where it is kept.
+        found: the record with the lease, and its version.
+    """
+
+    def __init__(self, tasks: Tasks, found: Versioned) -> None:
+        self._tasks = tasks
+        self._found = found
+        self._owner = found.record.lease.owner if found.record.lease is not None else ""
+
+    @property
+    def record(self) -> TaskRecord:
+        """The record as it was written last."""
+        return self._found.record
+
+    def change(self, **changes: Any) -> None:
+        """Write changes, while the lease is ours.
+
+        Raises:
+            LeaseLost: it is not.
+        """
+
+        def make(record: TaskRecord) -> TaskRecord | None:
+            if record.lease is None or record.lease.owner != self._owner:
+                return None
+            if record.cancel and changes.get("status") == "input_required":
+                # Nobody would look at it again: the cancellation came while the questions were asked.
+                return msgspec.structs.replace(record, status="cancelled", lease=None)
+            return msgspec.structs.replace(record, **changes)
+
+        found = self._tasks.change(self._found, make)
+        if found is None:
+            raise LeaseLost
+        self._found = found
+
+
+class TaskInvocation(Invocation):
+    """An attempt at a task: what it reports becomes the task's status message.
+
+    Args:
+        host: the invocation that the attempt runs in.
+        held: the task.
+        clock: the time.
+    """
+
+    __slots__ = ("_clock", "_held", "_host", "_reported")
+
+    def __init__(self, host: Invocation, held: Held, clock: Callable[[], float]) -> None:
+        super().__init__(host.run)
+        self._host = host
+        self._held = held
+        self._clock = clock
+        self._reported = 0.0
+
+    def emit(self, notification: bytes) -> None:
+        """Tasks have no stream for notifications of their call (SEP-2663, "Task Status Notifications")."""
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        return self._host.remaining_ms()
+
+    def check(self) -> None:
+        """See ``Invocation.check``."""
+        if self._held.record.cancel:
+            raise Cancelled
+        self._host.check()
+
+    def progressed(self, progress: float, total: float | None, message: str | None) -> None:
+        """See ``Invocation.progressed``."""
+        now = self._clock()
+        if now - self._reported >= _PROGRESS_SECONDS:
+            self._reported = now
+            said = message if message is not None else f"{progress:g}" + (f" of {total:g}" if total else "")
+            self._held.change(message=said, updated=now)
+        self.check()
+
+    def call(self, function: Callable[..., Any], kwargs: dict[str, Any], limit: float | None = None) -> Any:
+        """See ``Invocation.call``."""
+        return self._host.call(function, kwargs, limit)
+
+
+class TaskReplay(Replay):
+    """A replay whose steps are kept as soon as they are done, so that no crash runs them again.
+
+    Args:
+        held: the task.
+    """
+
+    def __init__(self, held: Held) -> None:
+        super().__init__(held.record.state, {}, first=False)
+        self._held = held
+        self.advanced = False
+
+    def finish_step(self, name: str, result: Raw) -> None:
+        """See ``Replay.finish_step``."""
+        super().finish_step(name, result)
+        self.advanced = True
+        self._held.change(state=self.state)
+
+
+class Worker:
+    """Runs tasks.
+
+    Args:
+        services: what every call of the server shares; it has tasks.
+        tasks: the same tasks.
+    """
+
+    def __init__(self, services: Services, tasks: Tasks) -> None:
+        self._services = services
+        self._tasks = tasks
+
+    def run(self, task_id: str, host: Invocation) -> None:
+        """Look at a task that the queue brought, and run it if there is anything to run.
+
+        Delivery is at least once: a task that is done, waits for input or is unknown is left alone. One that
+        another worker holds is queued again for when its lease is over, in case that worker is dead.
+
+        Args:
+            task_id: the task.
+            host: the invocation to run in.
+        """
+        held = self._take(task_id, host)
+        if held is None:
+            return
+        try:
+            self._attempt(held, host)
+        except LeaseLost:
+            _log.warning("Task %s is with another worker now", task_id)
+
+    def bury(self, task_id: str) -> None:
+        """End a task that the queue has given up: it must not stay working for ever."""
+        found = self._tasks.find(task_id)
+        if found is not None and not found.record.is_terminal:
+            error = _error(InternalError("The task could not be run"))
+            self._tasks.change(found, lambda record: self._ended(record, "failed", error))
+
+    # Taking
+
+    def _take(self, task_id: str, host: Invocation) -> Held | None:
+        found = self._tasks.find(task_id)
+        if found is None:
+            return None
+        remaining = host.remaining_ms()
+        seconds = remaining / 1000 if remaining is not None else _UNBOUNDED_SECONDS
+        owner = os.urandom(12).hex()
+        taken = self._tasks.change(found, lambda record: self._leased(record, owner, seconds))
+        if taken is None:
+            self._look_again_later(task_id)
+            return None
+        return Held(self._tasks, taken) if taken.record.lease is not None else None
+
+    def _leased(self, record: TaskRecord, owner: str, seconds: float) -> TaskRecord | None:
+        """The record with a lease, or ended where there is nothing to try; None: hands off."""
+        now = self._tasks.clock()
+        is_done = record.status != "working" or now >= record.expires
+        if is_done or record.is_leased(now):
+            return None
+        policy = self._policy(record)
+        if record.cancel:
+            return self._ended(record, "cancelled")
+        if policy is None:
+            return self._ended(record, "failed", _error(InternalError(f"Unknown tool: {record.tool}")))
+        if record.attempt >= policy.max_attempts:
+            said = f"The task was interrupted {record.attempt} times"
+            return self._ended(record, "failed", _error(InternalError(said)))
+        lease = Lease(owner, now + seconds + _SKEW_SECONDS)
+        return msgspec.structs.replace(record, lease=lease, attempt=record.attempt + 1, due=lease.until)
+
+    def _look_again_later(self, task_id: str) -> None:
+        """Have a task looked at when its lease is over: its worker may be dead."""
+        found = self._tasks.find(task_id)
+        now = self._tasks.clock()
+        if found is None or found.record.status != "working" or found.record.lease is None:
+            return
+        if found.record.is_leased(now):
+            self._tasks.queue.send(task_id, min(found.record.lease.until - now + 1.0, _MAX_DELAY))
+
+    # Trying
+
+    def _attempt(self, held: Held, host: Invocation) -> None:
+        replay = TaskReplay(held)
+        policy = self._policy(held.record)
+        tool = self._services.catalog.tools[held.record.tool]
+        assert policy is not None  # noqa: S101 - without a policy there is no lease
+        try:
+            outcome = self._call(tool, held, replay, host)
+        except Cancelled:
+            held.change(**self._end(held.record, "cancelled"))
+        except DeadlineReached:
+            self._interrupted(held, replay)
+        except policy.transient as error:
+            self._failed_attempt(held, policy, error)
+        except ToolError as error:
+            self._complete(held, CallToolResult(content=[TextContent(text=str(error))], is_error=True))
+        except ProtocolError as error:
+            held.change(**self._end(held.record, "failed", _error(error)))
+        except ItemTooLargeError as error:
+            held.change(**self._end(held.record, "failed", _error(InternalError(str(error)))))
+        except (Exception, SystemExit) as error:
+            text = f"Tool {tool.name!r} failed unexpectedly (reference {report(error)})"
+            self._complete(held, CallToolResult(content=[TextContent(text=text)], is_error=True))
+        else:
+            self._settle(held, replay, outcome)
+
+    def _call(self, tool: Tool, held: Held, replay: Replay, host: Invocation) -> Any:
+        record = held.record
+        raw = self._tasks.load(record.params_blob, record.params)
+        params = METHODS["tools/call"].decoder.decode(raw)
+        meta = params.meta if isinstance(params.meta, RequestMeta) else RequestMeta()
+        client = meta.client_capabilities
+        request = Request(
+            id=record.id,
+            method="tools/call",
+            params=params,
+            meta=meta,
+            client=client if isinstance(client, ClientCapabilities) else ClientCapabilities(),
+            headers=None,
+            raw=raw,
+        )
+        invocation = TaskInvocation(host, held, self._tasks.clock)
+        call = Call(request, invocation, self._services, record.principal)
+        kwargs = (
+            tool.arguments.decode(params.arguments)
+            if tool.arguments is not None
+            else msgspec.json.decode(params.arguments)
+        )
+        remaining = host.remaining_ms()
+        limit = max(0.1, remaining / 1000 - _MARGIN_SECONDS) if remaining is not None else None
+        value = run_replay(tool, kwargs, call, replay, limit)
+        return value if isinstance(value, InputRequiredResult) else render(tool, value)
+
+    # Ending
+
+    def _settle(self, held: Held, replay: Replay, outcome: CallToolResult | InputRequiredResult) -> None:
+        if isinstance(outcome, CallToolResult):
+            self._complete(held, outcome)
+            return
+        questions, used = _name(held.record, replay)
+        held.change(
+            status="input_required",
+            questions=questions,
+            used_keys=used,
+            state=replay.state,
+            attempt=0,
+            lease=None,
+            updated=self._tasks.clock(),
+        )
+
+    def _complete(self, held: Held, result: CallToolResult) -> None:
+        encoded = jsonrpc.encode(result)
+        ended = self._end(held.record, "completed")
+        try:
+            held.change(**ended, **self._tasks.keep_result(held.record, encoded))
+        except ItemTooLargeError as error:
+            held.change(**self._end(held.record, "failed", _error(InternalError(str(error)))))
+
+    def _interrupted(self, held: Held, replay: TaskReplay) -> None:
+        """The invocation is nearly over: go on in the next one. An attempt that got on does not count."""
+        attempt = 0 if replay.advanced else held.record.attempt
+        now = self._tasks.clock()
+        held.change(lease=None, attempt=attempt, due=now + PICKUP_SECONDS)
+        self._tasks.queue.send(held.record.id)
+
+    def _failed_attempt(self, held: Held, policy: TaskPolicy, error: Exception) -> None:
+        record = held.record
+        if record.attempt >= policy.max_attempts:
+            said = f"Failed {record.attempt} times, last with: {error}"
+            held.change(**self._end(record, "failed", _error(InternalError(said))))
+            return
+        delay = random.uniform(0, min(2.0 ** (record.attempt - 1), 30.0))  # noqa: S311 - spreads, hides nothing
+        _log.warning("Task %s: attempt %s failed: %s", record.id, record.attempt, error)
+        held.change(lease=None, due=self._tasks.clock() + delay + PICKUP_SECONDS)
+        self._tasks.queue.send(record.id, delay)
+
+    def _end(self, record: TaskRecord, status: str, error: dict[str, Any] | None = None) -> dict[str, Any]:
+        ended: dict[str, Any] = {
+            "status": status,
+            "updated": self._tasks.clock(),
+            "lease": None,
+            "questions": {},
+        }
+        if error is not None:
+            ended |= {"error": error, "message": error["message"]}
+        return ended
+
+    def _ended(self, record: TaskRecord, status: str, error: dict[str, Any] | None = None) -> TaskRecord:
+        return msgspec.structs.replace(record, **self._end(record, status, error))
+
+    def _policy(self, record: TaskRecord) -> TaskPolicy | None:
+        tool = self._services.catalog.tools.get(record.tool)
+        return tool.task if tool is not None else None
+
+
+def _name(record: TaskRecord, replay: Replay) -> tuple[dict[str, OpenQuestion], dict[str, str]]:
+    """Give open questions their wire keys: none is ever used for two questions in a task's life."""
+    used = dict(record.used_keys)
+    questions: dict[str, OpenQuestion] = {}
+    for key, (mark, question) in replay.asked.items():
+        wire_key = key
+        if used.get(wire_key, mark) != mark:
+            wire_key = f"{key}.{len(used) + 1}"
+        used[wire_key] = mark
+        questions[wire_key] = OpenQuestion(key, mark, Raw(jsonrpc.encode(question.request)))
+    return questions, used
+
+
+def _error(error: ProtocolError) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"code": error.code, "message": error.message}
+    return encoded if error.data is None else {**encoded, "data": error.data}
