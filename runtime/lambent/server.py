@@ -22,8 +22,10 @@ from lambent.wire.values import Annotations, CacheHint, Icon, Implementation, To
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from lambent.execution.call import Services
     from lambent.execution.engine import Engine
     from lambent.execution.ports import Changes
+    from lambent.execution.tasks.service import Tasks
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.aws_lambda import LambdaHandler
     from lambent.hosts.settings import Settings
@@ -278,7 +280,13 @@ class MCPServer:
         from lambent.hosts.settings import Settings
 
         settings = settings or Settings.from_env()
-        return LambdaHandler(self._engine(settings, None, _BUFFERED_LISTEN_SECONDS))
+        services = self._services(settings, self._aws_tasks(settings), None, _BUFFERED_LISTEN_SECONDS)
+        engine = self._engine(services, settings)
+        if services.tasks is None:
+            return LambdaHandler(engine)
+        from lambent.execution.tasks.worker import Worker
+
+        return LambdaHandler(engine, Worker(services, services.tasks), settings.task_queue_url or "")
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:
         """Make an ASGI application that streams as it goes. The server is frozen from here on.
@@ -294,13 +302,9 @@ class MCPServer:
         """
         from lambent.hosts.asgi import AsgiApp
         from lambent.hosts.settings import Settings
-        from lambent.stores.memory import MemoryChanges
 
         settings = settings or Settings.from_env()
-        # In Lambda, behind Mangum, the response is buffered and the next request meets another process.
-        changes = None if settings.in_lambda else MemoryChanges()
-        seconds = _BUFFERED_LISTEN_SECONDS if settings.in_lambda else _LIVE_LISTEN_SECONDS
-        return AsgiApp(self._engine(settings, changes, seconds), settings.body_limit)
+        return AsgiApp(self._live_engine(settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
@@ -327,23 +331,64 @@ class MCPServer:
         """
         from lambent.hosts.settings import Settings
         from lambent.hosts.stdio import serve
+
+        serve(self._live_engine(settings or Settings.from_env()))
+
+    # Putting hosts together
+
+    def _engine(self, services: Services, settings: Settings) -> Engine:
+        from lambent.execution.engine import Engine
+
+        return Engine(services, settings.http_policy, self._middleware)
+
+    def _live_engine(self, settings: Settings) -> Engine:
+        """The engine of a host that stays; behind Mangum it does not, and has what Lambda has."""
+        if settings.in_lambda:
+            tasks = self._aws_tasks(settings)
+            return self._engine(self._services(settings, tasks, None, _BUFFERED_LISTEN_SECONDS), settings)
         from lambent.stores.memory import MemoryChanges
 
-        settings = settings or Settings.from_env()
-        serve(self._engine(settings, MemoryChanges(), _LIVE_LISTEN_SECONDS))
+        changes = MemoryChanges()
+        if not any(tool.task for tool in self._tools.values()):
+            return self._engine(self._services(settings, None, changes, _LIVE_LISTEN_SECONDS), settings)
+        from lambent.execution.tasks.service import Tasks
+        from lambent.execution.tasks.worker import Worker
+        from lambent.hosts.task_threads import ThreadQueue
+        from lambent.stores.memory import MemoryBlobs, MemoryStore
 
-    def _engine(self, settings: Settings, changes: Changes | None, listen_seconds: float) -> Engine:
+        queue = ThreadQueue()
+        tasks = Tasks(MemoryStore(), queue, MemoryBlobs(), time.time, changes)
+        services = self._services(settings, tasks, changes, _LIVE_LISTEN_SECONDS)
+        queue.worker = Worker(services, tasks)
+        return self._engine(services, settings)
+
+    def _aws_tasks(self, settings: Settings) -> Tasks | None:
+        """Tasks in the table and queue that the deployment names, if a tool needs them and it names any."""
+        if not any(tool.task for tool in self._tools.values()):
+            return None
+        if settings.table is None or settings.task_queue_url is None:
+            return None
+        from lambent.execution.tasks.service import Tasks
+        from lambent.stores.dynamodb import DynamoStore
+        from lambent.stores.s3 import S3Blobs
+        from lambent.stores.sqs import SqsQueue
+
+        blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
+        return Tasks(DynamoStore(settings.table), SqsQueue(settings.task_queue_url), blobs, time.time, None)
+
+    def _services(
+        self, settings: Settings, tasks: Tasks | None, changes: Changes | None, listen_seconds: float
+    ) -> Services:
         from lambent.execution.call import Services
-        from lambent.execution.engine import Engine
         from lambent.execution.sealing import Sealer
 
-        services = Services(
+        return Services(
             catalog=self.freeze(),
             sealer=Sealer(settings.keys, time.time, settings.state_ttl, settings.audience or self.name),
             changes=changes,
             listen_seconds=listen_seconds if settings.listen_seconds is None else settings.listen_seconds,
+            tasks=tasks,
         )
-        return Engine(services, settings.http_policy, self._middleware)
 
     def freeze(self) -> Catalog:
         """The declarations, which from here on cannot change: hosts serve them as they are now."""

@@ -27,6 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_limit: bytes of a request body. ``LAMBENT_BODY_LIMIT``.
         listen_seconds: how long a subscription is held open; default: 0.25 on buffered hosts, 600 on live
             ones. ``LAMBENT_LISTEN_SECONDS``.
+        table: the DynamoDB table of tasks, sessions and idempotent calls. ``LAMBENT_TABLE``.
+        task_queue_url: the SQS queue that brings tasks to workers. ``LAMBENT_TASK_QUEUE_URL``.
+        bucket: the S3 bucket for arguments and results that no item can hold. ``LAMBENT_BUCKET``.
         in_lambda: this process is one of many execution environments.
     """
 
@@ -36,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[str] = frozenset()
     body_limit: int = DEFAULT_BODY_LIMIT
     listen_seconds: float | None = None
+    table: str | None = None
+    task_queue_url: str | None = None
+    bucket: str | None = None
     in_lambda: bool = False
 
     @classmethod
@@ -56,6 +62,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             allowed_origins=frozenset(_list(environ, "LAMBENT_ALLOWED_ORIGINS")),
             body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT) or 0),
             listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", None),
+            table=environ.get("LAMBENT_TABLE") or None,
+            task_queue_url=environ.get("LAMBENT_TASK_QUEUE_URL") or None,
+            bucket=environ.get("LAMBENT_BUCKET") or None,
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
 

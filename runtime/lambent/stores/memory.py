@@ -4,7 +4,100 @@ from __future__ import annotations
 
 import threading
 
+from lambent.errors import ItemTooLargeError
+from lambent.execution.ports import Item
+
+MAX_ITEM_BYTES = 400 * 1024
+"""What an item may hold, in DynamoDB and so everywhere."""
+
 _KEPT = 10_000
+
+
+class MemoryStore:
+    """Keeps items in a dictionary; any number of threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: dict[str, Item] = {}
+
+    def insert(self, item: Item) -> bool:
+        """See ``Store.insert``."""
+        check_size(item)
+        with self._lock:
+            return self._items.setdefault(item.key, item) is item
+
+    def read(self, key: str) -> Item | None:
+        """See ``Store.read``."""
+        return self._items.get(key)
+
+    def replace(self, item: Item) -> bool:
+        """See ``Store.replace``."""
+        check_size(item)
+        with self._lock:
+            known = self._items.get(item.key)
+            if known is None or known.version != item.version - 1:
+                return False
+            self._items[item.key] = item
+            return True
+
+    def remove(self, key: str, version: int) -> bool:
+        """See ``Store.remove``."""
+        with self._lock:
+            known = self._items.get(key)
+            if known is None or known.version != version:
+                return False
+            del self._items[key]
+            return True
+
+    def purge(self, now: float) -> None:
+        """Forget what may be forgotten, as DynamoDB does by itself.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        with self._lock:
+            self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
+
+
+def check_size(item: Item) -> None:
+    """Refuse what no item can hold.
+
+    Raises:
+        ItemTooLargeError: key and body are larger than 400 KB.
+    """
+    size = len(item.key) + len(item.body) + 100  # the other attributes and their names
+    if size > MAX_ITEM_BYTES:
+        raise ItemTooLargeError(f"{size} bytes do not fit into an item of {MAX_ITEM_BYTES} bytes")
+
+
+class MemoryBlobs:
+    """Keeps blobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def put(self, name: str, data: bytes) -> None:
+        """See ``Blobs.put``."""
+        self._blobs[name] = data
+
+    def get(self, name: str) -> bytes | None:
+        """See ``Blobs.get``."""
+        return self._blobs.get(name)
+
+
+class MemoryQueue:
+    """Keeps messages until somebody takes them: for tests, which decide themselves who does and when.
+
+    Attributes:
+        messages: task ids and their delays, in the order in which they were sent.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, float]] = []
+
+    def send(self, task_id: str, delay: float = 0.0) -> None:
+        """See ``Queue.send``."""
+        self.messages.append((task_id, delay))
 
 
 class MemoryChanges:

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from lambent.errors import HttpRefusal
 from lambent.execution.engine import Engine
-from lambent.execution.invocation import Invocation
 from lambent.execution.loop import OwnLoop
-from lambent.execution.ports import AsyncRunner
 from lambent.hosts.aws_lambda.events import Event, dialect_of
+from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 from lambent.wire import jsonrpc
 from lambent.wire.http import JSON_TYPE, HttpResponse
 
-
-class LambdaInvocation(Invocation):
-    """One Lambda invocation.
-
-    Args:
-        context: Lambda's context object; None and anything else where there is none, as in tests.
-        runner: runs coroutines.
-    """
-
-    __slots__ = ("_context",)
-
-    def __init__(self, context: Any, runner: AsyncRunner) -> None:
-        super().__init__(runner)
-        self._context = context
-
-    def remaining_ms(self) -> int | None:
-        """See ``Invocation.remaining_ms``."""
-        remaining = getattr(self._context, "get_remaining_time_in_millis", None)
-        return int(remaining()) if remaining is not None else None
+if TYPE_CHECKING:
+    from lambent.execution.tasks.worker import Worker
 
 
 class LambdaHandler:
@@ -41,10 +23,14 @@ class LambdaHandler:
 
     Args:
         engine: answers the requests.
+        worker: runs tasks that a queue brings; None where no queue does.
+        queue_url: that queue.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, worker: Worker | None = None, queue_url: str = "") -> None:
         self._engine = engine
+        self._worker = worker
+        self._queue_url = queue_url
         self._run = OwnLoop()
 
     def close(self) -> None:
@@ -52,15 +38,21 @@ class LambdaHandler:
         self._run.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer one HTTP event.
+        """Answer one HTTP event, or run the tasks of an SQS event.
 
         Args:
-            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL or a load balancer.
+            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL, a load balancer or SQS.
             context: Lambda's context object.
 
         Raises:
             UnknownEventError: the event is none of these.
         """
+        if "Records" in event and self._worker is not None:
+            from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
+
+            if is_queue_event(event):
+                invocation = LambdaInvocation(context, self._run)
+                return run_messages(event, context, self._worker, self._queue_url, invocation)
         read, write = dialect_of(event)
         try:
             request = read(event)

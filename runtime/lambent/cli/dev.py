@@ -1,0 +1,144 @@
+"""`lambent dev`: a Lambda handler behind HTTP on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from lambent.cli.app_ref import parse_app
+from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.gateway.kinds import KINDS
+from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.reload import require_watchfiles
+from lambent.cli.gateway.server import Settings, listen, make_api, require_uvicorn, serve
+
+_EPILOG = """\
+Every request becomes one invocation of the handler, in the form that the chosen AWS front end gives it. With
+several environments no two requests in a row meet the same one, so state that only lives in a process shows.
+The first line on standard output is "Serving URL ..."; the app's own output and one line for each request
+follow on standard output and error.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `lambent dev`.
+
+    Args:
+        parser: The subcommand's parser.
+    """
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "app", metavar="APP", help="module:attribute or path/to/file.py:attribute (the attribute: handler)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port, 0 for a free one (%(default)s)")
+    parser.add_argument(
+        "--environments", type=int, default=1, metavar="N", help="execution environments (%(default)s)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, metavar="SECONDS", help="function timeout (%(default)g)"
+    )
+    parser.add_argument("--kind", choices=list(KINDS), default="http-api", help="front end (%(default)s)")
+    parser.add_argument("--path", default="/mcp", help="path of the MCP endpoint (%(default)s)")
+    parser.add_argument(
+        "--stage", metavar="NAME", help="stage of the API ($default for http-api, Prod for rest)"
+    )
+    parser.add_argument(
+        "--binary-media-type",
+        action="append",
+        default=[],
+        metavar="TYPE",
+        help="content type that a REST API passes as Base64; may be repeated",
+    )
+    parser.add_argument(
+        "--multi-value-headers", action="store_true", help="events with multi-value headers (alb only)"
+    )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="environment variable of the function; may be repeated",
+    )
+    parser.add_argument(
+        "--reload",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="replace the environments when a Python file changes (on)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no line for each request")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until interrupted.
+
+    Args:
+        arguments: The parsed arguments.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        CommandError: The arguments make no sense, the port is taken, or a library is missing.
+    """
+    if sys.platform == "win32":
+        raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")
+    log = Log(quiet=arguments.quiet)
+    settings = _settings(arguments, log)
+    require_uvicorn()
+    sock = listen(arguments.host, arguments.port)
+    count = f"{settings.environments} environment{'s' if settings.environments > 1 else ''}"
+    url = settings.url(arguments.host, sock.getsockname()[1])
+    # Scripts wait for this line; connections are queued from here on.
+    print(f"Serving {url} as {settings.kind.name} with {count} of {settings.app}", flush=True)
+
+    async def until_interrupted() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await serve(settings, sock, stop, log)
+
+    asyncio.run(until_interrupted())
+    return 0
+
+
+def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
+    kind = KINDS[arguments.kind]
+    return Settings(
+        app=parse_app(arguments.app, Path.cwd()),
+        kind=kind,
+        api=make_api(
+            kind,
+            path=arguments.path,
+            stage=arguments.stage,
+            binary_media_types=tuple(arguments.binary_media_type),
+            multi_value_headers=arguments.multi_value_headers,
+        ),
+        environments=arguments.environments,
+        timeout=arguments.timeout,
+        variables=dict(_variable(text) for text in arguments.env),
+        reload=_reload(arguments.reload, log),
+    )
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise UsageError(f"--env {text!r} is not KEY=VALUE")
+    return name, value
+
+
+def _reload(asked: bool | None, log: Log) -> bool:
+    if asked is False:
+        return False
+    try:
+        require_watchfiles()
+    except CommandError as error:
+        if asked:
+            raise
+        log.note(f"reload is off: {error}")
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""HTTP in front of Lambda environments on this machine: what `lambent dev` runs, and tests run against."""

@@ -1,0 +1,189 @@
+"""The gateway as an ASGI application: HTTP to event, event to an environment, its result to HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from lambent.cli.gateway.environment import Failed, Outcome
+from lambent.cli.gateway.kinds import EVENT_LIMIT, Kind
+from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.messages import DEFAULT_STAGE, Api, Arrival, Headers, HttpRequest, HttpResponse
+from lambent.cli.gateway.pool import Pool, PoolClosedError
+from lambent.cli.gateway.responses import BODILESS, MalformedResponseError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Where the server leaves the header lines with the case of the client, which ASGI itself does not keep.
+RAW_HEADERS: Final = "lambent.raw_headers"
+
+# Of a body that is too large this much more is read, so that the client gets to read the answer.
+_DRAIN_LIMIT: Final = 64 * 1024 * 1024
+
+
+# AWS routes by host name, so no request reaches a function under a name that is not its own. Here a page that
+# rebinds its DNS name to the loopback address would; addresses and localhost cannot be rebound.
+_FORBIDDEN: Final = HttpResponse(403, (("content-type", "application/json"),), b'{"message":"Forbidden"}')
+
+
+class ClientGoneError(Exception):
+    """The client went away before its request was complete."""
+
+
+class BodyTooLargeError(Exception):
+    """The request's body is larger than the front end takes."""
+
+
+class GatewayApp:
+    """Serves every path with the same function, as the `$default` route of an HTTP API does.
+
+    Args:
+        pool: The environments.
+        kind: The front end to be.
+        api: How it is set up.
+        log: Where each request is noted.
+    """
+
+    def __init__(self, pool: Pool, kind: Kind, api: Api, log: Log) -> None:
+        self._pool = pool
+        self._kind = kind
+        self._api = api
+        self._log = log
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request; see the ASGI specification.
+
+        Args:
+            scope: The connection.
+            receive: Gives the parts of the request.
+            send: Takes the parts of the response.
+        """
+        if scope["type"] != "http":
+            return
+        start = time.perf_counter()
+        arrival = _arrive()
+        note = ""
+        try:
+            body = await _read_body(receive, self._kind.body_limit)
+        except ClientGoneError:
+            return
+        except BodyTooLargeError:
+            response, note = self._kind.too_large, "(body too large)"
+        else:
+            request = _request(scope, body, self._api)
+            if _is_foreign(request.value("host")):
+                response, note = _FORBIDDEN, "(foreign host)"
+            else:
+                response, note = await self._answer(request, arrival)
+        await _send(send, response, self._kind.ids(arrival))
+        elapsed = (time.perf_counter() - start) * 1000
+        # Still percent-encoded: no control character of a path reaches the terminal.
+        path = scope["raw_path"].decode("latin-1")
+        self._log.access(f"{scope['method']} {path} {response.status} {elapsed:.1f} ms {note}".rstrip())
+
+    async def _answer(self, request: HttpRequest, arrival: Arrival) -> tuple[HttpResponse, str]:
+        event = json.dumps(self._kind.event(request, self._api, arrival), ensure_ascii=False).encode()
+        if len(event) > EVENT_LIMIT:
+            return self._kind.too_large, "(event too large)"
+        try:
+            environment = await self._pool.acquire()
+        except PoolClosedError:
+            return self._kind.failed, "(gateway stopped)"
+        invocation = self._pool.invoke(environment, event, arrival)
+        # The function goes on when the front end has given up, until its own timeout.
+        await asyncio.wait([invocation], timeout=self._kind.patience)
+        if invocation.done():
+            response, note = self._translate(invocation.result(), request)
+        else:
+            response, note = self._kind.gave_up, f"(gave up after {self._kind.patience:g} s)"
+        return response, f"environment {environment.number} {note}"
+
+    def _translate(self, outcome: Outcome, request: HttpRequest) -> tuple[HttpResponse, str]:
+        if isinstance(outcome, Failed):
+            detail = f": {outcome.detail}" if outcome.detail else ""
+            return self._kind.failed, f"({outcome.reason.value}{detail})"
+        if len(outcome.payload) > self._kind.payload_limit:
+            return self._kind.failed, f"(result too large: {len(outcome.payload)} bytes)"
+        try:
+            return self._kind.response(outcome.payload, request, self._api), ""
+        except MalformedResponseError as error:
+            return self._kind.failed, f"(malformed result: {error})"
+
+
+def _is_foreign(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name != "localhost" and not name.endswith(".localhost") and name != ""
+    return False
+
+
+def _arrive() -> Arrival:
+    now = time.time()
+    return Arrival(
+        request_id=str(uuid.uuid4()),
+        epoch_ms=int(now * 1000),
+        trace_id=f"Root=1-{int(now):08x}-{secrets.token_hex(12)}",
+    )
+
+
+def _request(scope: Message, body: bytes, api: Api) -> HttpRequest:
+    path = scope["raw_path"].decode("latin-1") or "/"
+    # A client may use the URL that the function sees, which names the stage.
+    if api.stage != DEFAULT_STAGE and path.startswith(f"/{api.stage}/"):
+        path = path.removeprefix(f"/{api.stage}")
+    client, server = scope.get("client"), scope.get("server")
+    return HttpRequest(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=_headers(scope),
+        body=body,
+        source_ip=client[0] if client else "127.0.0.1",
+        port=(server[1] if server else None) or 80,
+        scheme=scope["scheme"],
+        http_version=scope["http_version"],
+    )
+
+
+def _headers(scope: Message) -> Headers:
+    raw: list[tuple[bytes, bytes]] | None = scope.get(RAW_HEADERS)
+    if raw is None:
+        raw = [(name.title(), value) for name, value in scope["headers"]]
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more and size <= limit + _DRAIN_LIMIT:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        more = message.get("more_body", False)
+    if size > limit:
+        raise BodyTooLargeError
+    return b"".join(parts)
+
+
+async def _send(send: Send, response: HttpResponse, ids: Headers) -> None:
+    lines = [*response.headers, *ids]
+    if response.status not in BODILESS:
+        lines.append(("content-length", str(len(response.body))))
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,49 @@
+"""The context object that Lambda passes to a handler."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from lambent.cli.gateway.frames import Invocation
+
+
+class Identity:
+    """The caller's Cognito identity: none, HTTP front ends have no such thing."""
+
+    cognito_identity_id: str | None = None
+    cognito_identity_pool_id: str | None = None
+
+
+class LambdaContext:
+    """What a handler is told about its invocation.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+
+    Args:
+        invocation: The invocation.
+        environment: The environment variables of the function.
+    """
+
+    def __init__(self, invocation: Invocation, environment: Mapping[str, str]) -> None:
+        self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.invoked_function_arn = (
+            f"arn:aws:lambda:{environment['AWS_REGION']}:123456789012:function:{self.function_name}"
+        )
+        # A string, as in Lambda.
+        self.memory_limit_in_mb = environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.aws_request_id = invocation.request_id
+        self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = Identity()
+        self.client_context: object | None = None
+        self._deadline_ms = invocation.deadline_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        """The time until Lambda kills the invocation.
+
+        Returns:
+            Milliseconds, not below 0.
+        """
+        return max(0, self._deadline_ms - int(time.time() * 1000))

@@ -1,0 +1,212 @@
+"""An execution environment: a place for one process at a time, which is replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from lambent.cli.gateway.frames import FrameKind, Invocation, encode_invocation
+from lambent.cli.gateway.launch import Launch
+from lambent.cli.gateway.log import Log, last_line
+from lambent.cli.gateway.messages import Arrival
+from lambent.cli.gateway.process import EnvironmentProcess
+
+# Lambda's limit for the initialization, before the timeout of the function counts as well.
+_IMPORT_SECONDS: Final = 10.0
+
+
+class FailureReason(enum.Enum):
+    """Why an invocation has no result."""
+
+    IMPORT = "import failed"
+    RAISED = "raised"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed out"
+    STOPPED = "gateway stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The handler returned.
+
+    Attributes:
+        payload: What it returned, as JSON.
+    """
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The handler did not return.
+
+    Attributes:
+        reason: Why.
+        detail: More about it, in a few words.
+    """
+
+    reason: FailureReason
+    detail: str = ""
+
+
+Outcome = Returned | Failed
+
+
+class Environment:
+    """One execution environment. It serves one invocation at a time; who hands them out sees to that.
+
+    Args:
+        number: Its number, 1 for the first.
+        launch: How to start its process.
+        timeout: How long an invocation may run, in seconds, before its process is killed.
+        log: Where failures are noted.
+    """
+
+    def __init__(self, number: int, launch: Launch, timeout: float, log: Log) -> None:
+        self.number = number
+        self._launch = launch
+        self._timeout = timeout
+        self._log = log
+        self._process: EnvironmentProcess | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._busy = asyncio.Lock()
+        self._invoking = False
+        self._outdated = False
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The id of its process; None before the start."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start a process; one that is already there ends, together with what it is doing."""
+        if self._closed:
+            return
+        if self._process is not None:
+            self._discard(self._process)
+        self._outdated = False
+        self._process = EnvironmentProcess(self._launch, self.number, _IMPORT_SECONDS + self._timeout)
+        self._process.imported.add_done_callback(self._note_import)
+
+    def reload(self) -> None:
+        """Replace the process because the code has changed: now if it is idle, or after its invocation."""
+        if self._invoking:
+            self._outdated = True
+        else:
+            self.start()
+
+    async def wait_imported(self) -> str | None:
+        """Wait until the app is imported.
+
+        Returns:
+            None, or what went wrong.
+        """
+        return await _import_error(await self._up_to_date())
+
+    async def invoke(self, event: bytes, arrival: Arrival) -> Outcome:
+        """Run the handler once.
+
+        Args:
+            event: The event as JSON.
+            arrival: The ids of the invocation.
+
+        Returns:
+            What came of it.
+        """
+        async with self._busy:
+            if self._closed:
+                return Failed(FailureReason.STOPPED)
+            outcome = await self._invoke(await self._up_to_date(), event, arrival)
+            if self._outdated or (self._process is not None and not self._process.usable):
+                self._replace_after(outcome)
+            return outcome
+
+    async def close(self) -> None:
+        """End the process, also in the middle of an invocation, and wait until it is gone."""
+        self._closed = True
+        if self._busy.locked() and self._process is not None:
+            self._process.kill()
+        async with self._busy:
+            if self._process is not None:
+                self._discard(self._process)
+                self._process = None
+            await asyncio.gather(*self._ending)
+
+    async def _invoke(self, process: EnvironmentProcess, event: bytes, arrival: Arrival) -> Outcome:
+        if (error := await _import_error(process)) is not None:
+            return self._failed(FailureReason.IMPORT, last_line(error))
+        deadline_ms = int((time.time() + self._timeout) * 1000)
+        message = encode_invocation(Invocation(arrival.request_id, deadline_ms, arrival.trace_id), event)
+        self._invoking = True
+        try:
+            async with asyncio.timeout(self._timeout):
+                kind, payload = await process.exchange(message)
+        except TimeoutError:
+            process.kill()
+            await process.exit_status()
+            return self._failed(FailureReason.TIMED_OUT, f"Task timed out after {self._timeout:.2f} seconds")
+        except EOFError:
+            return self._failed(FailureReason.CRASHED, await process.exit_status())
+        except asyncio.CancelledError:
+            # Its answer must not be taken for that of the next invocation.
+            process.kill()
+            raise
+        finally:
+            self._invoking = False
+        if kind is FrameKind.RAISED:
+            return Failed(FailureReason.RAISED, payload.decode())
+        return Returned(payload)
+
+    def _failed(self, reason: FailureReason, detail: str) -> Failed:
+        # What a stopping gateway kills is no failure of the app.
+        if self._closed:
+            return Failed(FailureReason.STOPPED)
+        if reason is not FailureReason.IMPORT:
+            self._log.note(f"environment {self.number}: {reason.value}: {detail}")
+        return Failed(reason, detail)
+
+    async def _up_to_date(self) -> EnvironmentProcess:
+        process = self._running()
+        await _import_error(process)
+        # Changed code may have replaced it meanwhile.
+        while process is not self._process and not self._closed:
+            process = self._running()
+            await _import_error(process)
+        return process
+
+    def _running(self) -> EnvironmentProcess:
+        # A process may die between invocations, and a failed import is tried again by the next request.
+        if self._process is None or not self._process.usable:
+            self.start()
+        if self._process is None:
+            raise RuntimeError("the environment is closed")
+        return self._process
+
+    def _replace_after(self, outcome: Outcome) -> None:
+        # A failed import waits for the next request, or it would be tried in a loop.
+        if self._outdated or not (isinstance(outcome, Failed) and outcome.reason is FailureReason.IMPORT):
+            self.start()
+
+    def _discard(self, process: EnvironmentProcess) -> None:
+        task = asyncio.create_task(process.end())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _note_import(self, imported: asyncio.Task[str | None]) -> None:
+        if imported.cancelled():
+            return
+        error = imported.result()
+        if error is None:
+            self._log.imported()
+        elif not self._closed:
+            self._log.import_failed(self.number, error)
+
+
+async def _import_error(process: EnvironmentProcess) -> str | None:
+    # Not awaited itself: the import goes on when whoever waits here is cancelled.
+    await asyncio.wait([process.imported])
+    return "the process was replaced" if process.imported.cancelled() else process.imported.result()

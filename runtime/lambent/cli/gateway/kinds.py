@@ -1,0 +1,132 @@
+"""The AWS front ends side by side: what each does with a request, a result, a failure and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from lambent.cli.gateway import events, responses
+from lambent.cli.gateway.messages import DEFAULT_STAGE, Api, Arrival, Headers, HttpRequest, HttpResponse
+
+_MIB: Final = 1024 * 1024
+
+# Lambda's own limits for a synchronous invocation; the second one is 100 bytes more than documented.
+EVENT_LIMIT: Final = 6 * _MIB
+PAYLOAD_LIMIT: Final = 6 * _MIB + 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of front end.
+
+    Attributes:
+        name: Its name on the command line.
+        stage: The stage that it has when none is named.
+        event: Makes the event of a request.
+        response: Makes the response of a result; raises `responses.MalformedResponseError`.
+        ids: The headers with which it names a request in the response.
+        failed: The answer when the function fails: error, crash, timeout, or a result that does not fit.
+        gave_up: The answer when the front end's own limit passes before the function is done.
+        patience: That limit in seconds; None if it waits for as long as the function may run.
+        too_large: The answer to a request that is too large.
+        body_limit: The largest request body, in bytes.
+        payload_limit: The largest result, in bytes.
+    """
+
+    name: str
+    stage: str
+    event: Callable[[HttpRequest, Api, Arrival], events.Event]
+    response: Callable[[bytes, HttpRequest, Api], HttpResponse]
+    ids: Callable[[Arrival], Headers]
+    failed: HttpResponse
+    gave_up: HttpResponse
+    patience: float | None
+    too_large: HttpResponse
+    body_limit: int
+    payload_limit: int = PAYLOAD_LIMIT
+
+
+def _json(status: int, body: str, *headers: tuple[str, str]) -> HttpResponse:
+    return HttpResponse(status, (("content-type", "application/json"), *headers), body.encode())
+
+
+def _html(status: int, title: str) -> HttpResponse:
+    text = f"{status} {title}"
+    page = (
+        f"<html>\r\n<head><title>{text}</title></head>\r\n<body>\r\n<center><h1>{text}</h1></center>\r\n"
+        "</body>\r\n</html>\r\n"
+    )
+    return HttpResponse(status, (("content-type", "text/html"),), page.encode())
+
+
+_ERROR_TYPE: Final = ("x-amzn-ErrorType", "InternalServerErrorException")
+
+_HTTP_API: Final = Kind(
+    name="http-api",
+    stage=DEFAULT_STAGE,
+    event=events.http_api_event,
+    response=responses.http_api_response,
+    ids=lambda arrival: (("apigw-requestid", events.extended_id(arrival)),),
+    failed=_json(500, '{"message":"Internal Server Error"}'),
+    gave_up=_json(503, '{"message":"Service Unavailable"}'),
+    patience=30.0,
+    too_large=_json(413, '{"message":"Request Entity Too Large"}'),
+    body_limit=10 * _MIB,
+)
+
+_REST: Final = Kind(
+    name="rest",
+    # What SAM calls the stage of a REST API.
+    stage="Prod",
+    event=events.rest_event,
+    response=responses.rest_response,
+    ids=lambda arrival: (
+        ("x-amzn-requestid", arrival.request_id),
+        ("x-amz-apigw-id", events.extended_id(arrival)),
+        ("x-amzn-trace-id", arrival.trace_id),
+    ),
+    failed=_json(502, '{"message": "Internal server error"}', _ERROR_TYPE),
+    gave_up=_json(504, '{"message": "Endpoint request timed out"}', _ERROR_TYPE),
+    patience=29.0,
+    too_large=_json(413, '{"message":"Request Too Long"}'),
+    body_limit=10 * _MIB,
+)
+
+_FUNCTION_URL: Final = Kind(
+    name="function-url",
+    stage=DEFAULT_STAGE,
+    event=events.function_url_event,
+    response=responses.function_url_response,
+    ids=lambda arrival: (
+        ("x-amzn-requestid", arrival.request_id),
+        ("x-amzn-trace-id", arrival.trace_id),
+    ),
+    # Plain text under a JSON content type: so function URLs answer, with 502 and not with 500.
+    failed=_json(502, "Internal Server Error", _ERROR_TYPE),
+    gave_up=_json(502, "Internal Server Error", _ERROR_TYPE),
+    patience=None,
+    too_large=_json(
+        413, '{"Message":"Request must be smaller than 6291456 bytes for the InvokeFunction operation"}'
+    ),
+    body_limit=EVENT_LIMIT,
+)
+
+_ALB: Final = Kind(
+    name="alb",
+    stage=DEFAULT_STAGE,
+    event=events.alb_event,
+    response=responses.alb_response,
+    ids=lambda arrival: (("server", "awselb/2.0"),),
+    failed=_html(502, "Bad Gateway"),
+    gave_up=_html(502, "Bad Gateway"),
+    patience=None,
+    too_large=_html(413, "Request Entity Too Large"),
+    body_limit=_MIB,
+    payload_limit=_MIB,
+)
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {kind.name: kind for kind in (_HTTP_API, _REST, _FUNCTION_URL, _ALB)}
+)

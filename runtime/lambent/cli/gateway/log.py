@@ -1,0 +1,66 @@
+"""What the gateway itself has to say on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+
+class Log:
+    """Writes lines to standard error, or to a file.
+
+    Args:
+        stream: Where to; None looks `sys.stderr` up for every line.
+        quiet: Whether to leave out the line for each request.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._stream = stream
+        self._quiet = quiet
+        self._last_import_error = ""
+
+    def note(self, text: str) -> None:
+        """Write something that the developer should know.
+
+        Args:
+            text: One line, or several.
+        """
+        print(text.rstrip("\n"), file=self._stream or sys.stderr, flush=True)
+
+    def access(self, text: str) -> None:
+        """Write the line of a request, unless the log is quiet.
+
+        Args:
+            text: The line.
+        """
+        if not self._quiet:
+            self.note(text)
+
+    def import_failed(self, number: int, error: str) -> None:
+        """Write that an environment could not import the app: in full once, in brief while nothing changes.
+
+        Args:
+            number: The number of the environment.
+            error: The traceback.
+        """
+        if error == self._last_import_error:
+            self.note(f"environment {number}: import failed: {last_line(error)}")
+            return
+        self._last_import_error = error
+        self.note(f"environment {number}: the app cannot be imported\n{error}")
+
+    def imported(self) -> None:
+        """Forget the last import error: the next one is written in full."""
+        self._last_import_error = ""
+
+
+def last_line(text: str) -> str:
+    """The line of a traceback that names the error.
+
+    Args:
+        text: The traceback.
+
+    Returns:
+        Its last line.
+    """
+    return text.strip().rpartition("\n")[2].strip()

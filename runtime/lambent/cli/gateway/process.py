@@ -1,0 +1,128 @@
+"""The process of an execution environment, seen from the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from typing import Final
+
+from lambent.cli.gateway.frames import FrameKind, encode, receive
+from lambent.cli.gateway.launch import Launch
+
+# How long an idle process may take to end once its pipe is closed.
+_EXIT_SECONDS: Final = 2.0
+
+
+class EnvironmentProcess:
+    """One process that imports the app and serves invocations, one at a time.
+
+    Has to be made on a running event loop, and ended with `end`.
+
+    Args:
+        launch: How to start it.
+        number: The number of its environment.
+        import_seconds: How long the import may take.
+
+    Attributes:
+        imported: Done when the import is: with None, or with what went wrong.
+    """
+
+    def __init__(self, launch: Launch, number: int, import_seconds: float) -> None:
+        self._import_seconds = import_seconds
+        self._killed = False
+        self._pipe, theirs = socket.socketpair()
+        self._pipe.setblocking(False)
+        try:
+            with theirs:
+                # A session of its own: Ctrl-C on the terminal is for the gateway alone, and what a tool
+                # starts can be killed together with it.
+                self._process = subprocess.Popen(  # noqa: S603 - the developer's own app
+                    launch.command(theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    stdout=launch.output,
+                    stderr=launch.output,
+                    cwd=launch.app.folder,
+                    env=launch.variables(number),
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except BaseException:
+            self._pipe.close()
+            raise
+        self.imported: asyncio.Task[str | None] = asyncio.create_task(self._wait_for_import())
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def usable(self) -> bool:
+        """Whether the process is alive, nobody has killed it, and its import has not failed."""
+        failed = self.imported.done() and self.imported.result() is not None
+        return not failed and not self._killed and self._process.poll() is None
+
+    async def exchange(self, payload: bytes) -> tuple[FrameKind, bytes]:
+        """Send an invocation and wait for what comes of it.
+
+        Args:
+            payload: The payload of the `INVOKE` message.
+
+        Returns:
+            The kind of the answer, and its payload.
+
+        Raises:
+            EOFError: The process has exited.
+        """
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._pipe, encode(FrameKind.INVOKE, payload))
+            return await receive(self._pipe)
+        except ConnectionError as error:
+            raise EOFError from error
+
+    def kill(self) -> None:
+        """Kill the process and everything that it started, at once."""
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def exit_status(self) -> str:
+        """Wait for a process that is ending.
+
+        Returns:
+            Its exit status or signal in words.
+        """
+        try:
+            code = await asyncio.to_thread(self._process.wait, _EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = await asyncio.to_thread(self._process.wait)
+        return f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+
+    async def end(self) -> None:
+        """Close the pipe, so that the process exits, and wait for it; kill it if it does not.
+
+        No exchange may be under way.
+        """
+        if not self.imported.done():
+            self.imported.cancel()
+            await asyncio.wait([self.imported])
+        self._pipe.close()
+        await self.exit_status()
+        # What the process started may have outlived it.
+        self.kill()
+
+    async def _wait_for_import(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._import_seconds):
+                kind, payload = await receive(self._pipe)
+        except TimeoutError:
+            self.kill()
+            return f"the import took longer than {self._import_seconds:g} s"
+        except (EOFError, ConnectionError):
+            return f"the process ended during the import ({await self.exit_status()})"
+        return None if kind is FrameKind.READY else payload.decode()

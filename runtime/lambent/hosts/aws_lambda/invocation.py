@@ -1,0 +1,39 @@
+"""One Lambda invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lambent.execution.invocation import Invocation
+from lambent.execution.ports import AsyncRunner
+
+T = TypeVar("T")
+
+
+class LambdaInvocation(Invocation):
+    """An invocation that ends when Lambda says so.
+
+    Args:
+        context: Lambda's context object; None and anything else where there is none, as in tests.
+        runner: runs coroutines.
+    """
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Any, runner: AsyncRunner) -> None:
+        super().__init__(runner)
+        self._context = context
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        remaining = getattr(self._context, "get_remaining_time_in_millis", None)
+        return int(remaining()) if remaining is not None else None
+
+    def call(self, function: Callable[..., T], kwargs: dict[str, Any], limit: float | None = None) -> T:
+        """See ``Invocation.call``; here the limit also interrupts a function that waits."""
+        if limit is None:
+            return function(**kwargs)
+        from lambent.hosts.aws_lambda.alarm import call_until
+
+        return call_until(function, kwargs, limit)

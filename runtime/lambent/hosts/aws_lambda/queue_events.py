@@ -1,0 +1,56 @@
+"""SQS events: tasks to run, and tasks that the queue has given up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.execution.tasks.worker import Worker
+from lambent.hosts.aws_lambda.invocation import LambdaInvocation
+
+_SOURCE = "aws:sqs"
+
+
+def is_queue_event(event: Mapping[str, Any]) -> bool:
+    """Whether an event brings messages of a queue."""
+    records = event.get("Records")
+    return bool(records) and isinstance(records, list) and records[0].get("eventSource") == _SOURCE
+
+
+def run_messages(
+    event: Mapping[str, Any], context: Any, worker: Worker, queue_url: str, invocation: LambdaInvocation
+) -> dict[str, Any]:
+    """Run the tasks of an event; what fails is delivered again, what succeeded is not.
+
+    Messages of any other queue than the one that brings tasks come from its dead-letter queue.
+
+    Args:
+        event: the SQS event.
+        context: Lambda's context object.
+        worker: runs the tasks.
+        queue_url: the queue that brings tasks.
+        invocation: the invocation that the messages came in.
+
+    Returns:
+        The partial batch response.
+    """
+    # Loaded here: only worker functions pay for it.
+    from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    queue = queue_url.rpartition("/")[2]
+
+    def handle(record: SQSRecord) -> None:
+        if record.event_source_arn.rpartition(":")[2] == queue:
+            worker.run(record.body, invocation)
+        else:
+            worker.bury(record.body)
+
+    # A batch in which everything failed is no error of the function: each message is tried again by itself.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    response: dict[str, Any] = dict(
+        process_partial_response(
+            event=dict(event), record_handler=handle, processor=processor, context=context
+        )
+    )
+    return response

@@ -1,0 +1,113 @@
+"""The store in DynamoDB: one table, no scans, no secondary index.
+
+==========  ======  =====================================================
+attribute   type    holds
+==========  ======  =====================================================
+``pk``      S       the key, such as ``TASK#…``
+``version``  N      rises with every write
+``body``    B       JSON, deflated where that pays
+``purge_at``  N     the table's TTL attribute, seconds since the epoch
+==========  ======  =====================================================
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from lambent.execution.ports import Item
+from lambent.stores.aws import client
+from lambent.stores.memory import check_size
+
+_DEFLATE_FROM = 1024
+_PLAIN, _DEFLATED = b"\x00", b"\x01"
+
+_IS_NEW = "attribute_not_exists(pk)"
+_IS_THAT_VERSION = "version = :version"
+
+
+class DynamoStore:
+    """Keeps items in a table.
+
+    Args:
+        table: the table's name.
+        dynamodb: a boto3 client; default: one from the environment, made at first use.
+    """
+
+    def __init__(self, table: str, dynamodb: Any = None) -> None:
+        self._table = table
+        self._given = dynamodb
+
+    @property
+    def _dynamodb(self) -> Any:
+        return self._given if self._given is not None else client("dynamodb")
+
+    def insert(self, item: Item) -> bool:
+        """See ``Store.insert``."""
+        return self._put(item, ConditionExpression=_IS_NEW)
+
+    def read(self, key: str) -> Item | None:
+        """See ``Store.read``."""
+        # Strongly consistent: a task's handle is good as soon as it is returned.
+        found = self._dynamodb.get_item(
+            TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True
+        ).get("Item")
+        if found is None:
+            return None
+        return Item(
+            key=key,
+            version=int(found["version"]["N"]),
+            body=_unpack(found["body"]["B"]),
+            purge_at=int(found["purge_at"]["N"]),
+        )
+
+    def replace(self, item: Item) -> bool:
+        """See ``Store.replace``."""
+        return self._put(
+            item,
+            ConditionExpression=_IS_THAT_VERSION,
+            ExpressionAttributeValues={":version": {"N": str(item.version - 1)}},
+        )
+
+    def remove(self, key: str, version: int) -> bool:
+        """See ``Store.remove``."""
+        try:
+            self._dynamodb.delete_item(
+                TableName=self._table,
+                Key={"pk": {"S": key}},
+                ConditionExpression=_IS_THAT_VERSION,
+                ExpressionAttributeValues={":version": {"N": str(version)}},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _put(self, item: Item, **condition: Any) -> bool:
+        packed = Item(item.key, item.version, _pack(item.body), item.purge_at)
+        check_size(packed)
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": packed.key},
+                    "version": {"N": str(packed.version)},
+                    "body": {"B": packed.body},
+                    "purge_at": {"N": str(packed.purge_at)},
+                },
+                **condition,
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _pack(body: bytes) -> bytes:
+    if len(body) >= _DEFLATE_FROM:
+        deflated = zlib.compress(body, 6)
+        if len(deflated) < len(body):
+            return _DEFLATED + deflated
+    return _PLAIN + body
+
+
+def _unpack(packed: bytes) -> bytes:
+    return zlib.decompress(packed[1:]) if packed[:1] == _DEFLATED else packed[1:]

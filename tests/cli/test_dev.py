@@ -1,0 +1,133 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+pytest.importorskip("uvicorn")
+
+from lambent.cli import main
+
+
+@contextmanager
+def dev(app, *arguments, **environment):
+    """`lambent dev` in a process of its own, and its URL."""
+    command = [sys.executable, "-m", "lambent.cli", "dev", "app.py", "--port", "0", *arguments]
+    with subprocess.Popen(
+        command,
+        cwd=app.folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("Serving http://127.0.0.1:"), process.communicate()
+            yield process, line.split()[1], line
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def test_the_first_line_says_what_is_served(app, call):
+    with dev(app, "--no-reload", "--environments", "2") as (process, url, line):
+        assert url.endswith("/mcp")
+        assert line.strip() == f"Serving {url} as http-api with 2 environments of {app.file}:handler"
+        assert call(url).status == 200
+        process.terminate()
+        _, errors = process.communicate()
+    assert process.returncode == 0
+    method, path, status, _, unit, *place = errors.strip().split()
+    assert (method, path, status, unit, place) == ("POST", "/mcp", "200", "ms", ["environment", "1"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_its_environments(app, call, lives, number):
+    with dev(app, "--no-reload", "--quiet", "--environments", "2", TEST_FIFO=str(lives.path)) as (
+        process,
+        url,
+        _,
+    ):
+        pids = {call(url).json["pid"] for _ in range(4)}
+        assert len(pids) == 2
+        process.send_signal(number)
+        output = process.communicate()
+    assert process.returncode == 0
+    assert output == ("", "")
+    assert lives.ended(0)
+
+
+def test_environments_end_when_the_gateway_is_killed(app, call, lives, eventually):
+    arguments = ("--no-reload", "--environments", "2")
+    with dev(app, *arguments, TEST_FIFO=str(lives.path)) as (process, url, _):
+        assert call(url).status == 200
+        assert call(url).status == 200
+        # One of them is in the middle of an invocation.
+        with socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))) as client:
+            client.sendall(b"POST /mcp?do=hang HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            eventually(lambda: "hang" in app.log())
+            process.kill()
+            assert lives.ended()
+
+
+def test_settings_reach_the_function(app, call):
+    arguments = (
+        "--kind", "rest", "--stage", "dev", "--path", "/orders/mcp", "--env", "TABLE=orders",
+        "--env", "EMPTY=", "--no-reload", "--timeout", "7",
+    )  # fmt: skip
+    with dev(app, *arguments) as (process, url, line):
+        assert url.endswith("/orders/mcp")
+        assert "as rest with 1 environment of" in line
+        event = call(url + "?do=event").json
+        assert event["requestContext"]["stage"] == "dev"
+        assert event["requestContext"]["path"] == "/dev/orders/mcp"
+        assert event["resource"] == "/orders/mcp"
+        variables = call(url + "?do=environment").json["variables"]
+        assert (variables["TABLE"], variables["EMPTY"]) == ("orders", "")
+        assert 6000 < call(url + "?do=context").json["remaining"] <= 7000
+        process.terminate()
+        process.communicate()
+
+
+def test_an_app_that_cannot_be_imported(app, call):
+    source = app.file.read_text()
+    app.file.write_text("import no_such_library\n")
+    with dev(app, "--no-reload") as (process, url, _):
+        first, second = call(url), call(url)
+        app.file.write_text(source)
+        assert call(url).status == 200
+        process.terminate()
+        _, errors = process.communicate()
+    assert (first.status, first.json) == (500, {"message": "Internal Server Error"})
+    assert second.status == 500
+    # The traceback once, pointing into the app and nowhere else, and a short reminder for each request.
+    assert errors.count("Traceback (most recent call last)") == 1
+    assert f'File "{app.file}", line 1' in errors
+    assert "runner.py" not in errors
+    assert errors.count("(import failed: ModuleNotFoundError: No module named 'no_such_library')") == 2
+
+
+def test_a_port_that_is_taken(app, capsys, monkeypatch):
+    monkeypatch.chdir(app.folder)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["dev", "app.py", "--port", str(port), "--no-reload"]) == 1
+    assert f"lambent dev: cannot listen on 127.0.0.1:{port}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("library", "arguments", "message"),
+    [
+        ("uvicorn", ["--no-reload"], "the gateway needs uvicorn: pip install 'lambent[dev]'"),
+        ("watchfiles", ["--reload"], "reloading needs watchfiles: pip install 'lambent[dev]'"),
+    ],
+)
+def test_a_library_that_is_missing(app, capsys, monkeypatch, library, arguments, message):
+    monkeypatch.chdir(app.folder)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == library else object())
+    assert main(["dev", "app.py", *arguments]) == 1
+    assert capsys.readouterr().err == f"lambent dev: {message}\n"
