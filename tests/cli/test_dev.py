@@ -68,7 +68,7 @@ def test_environments_end_when_the_gateway_is_killed(app, call, lives, eventuall
         assert call(url).status == 200
         # One of them is in the middle of an invocation.
         with socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))) as client:
-            client.sendall(b"POST /mcp?do=hang HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            client.sendall(b"POST /mcp?do=hang HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
             eventually(lambda: "hang" in app.log())
             process.kill()
             assert lives.ended()

@@ -198,7 +198,7 @@ def test_more_requests_than_environments_queue(gateway, app, call):
 def test_a_client_that_leaves_does_not_stop_its_invocation(gateway, app, call, eventually):
     running = gateway()
     with socket.create_connection(("127.0.0.1", running.port)) as client:
-        client.sendall(b"POST /mcp?do=wait&name=left HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        client.sendall(b"POST /mcp?do=wait&name=left HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
         eventually(lambda: "start left" in app.log())
     app.go()
     assert call(running.url).status == 200
@@ -208,7 +208,7 @@ def test_a_client_that_leaves_does_not_stop_its_invocation(gateway, app, call, e
 def test_half_a_request_is_no_invocation(gateway, app, call):
     running = gateway()
     for request in (
-        b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+        b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf",
         b"POST /mcp HTTP/1.1\r\nHo",
         b"",
     ):
@@ -344,3 +344,12 @@ def test_the_set_up_of_a_front_end():
     assert make_api(KINDS["http-api"], path="/a", stage="dev") == Api(stage="dev", path="/a")
     with pytest.raises(UsageError):
         make_api(KINDS["function-url"], path="/a", stage="dev")
+
+
+def test_a_request_under_a_foreign_name_is_forbidden_as_aws_would_not_route_it(gateway, app, call):
+    running = gateway()
+    for host in ("evil.example.com", "evil.example.com:80", "localhost.evil.example"):
+        answer = call(running.url, headers={"Host": host})
+        assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
+    for host in ("localhost", "127.0.0.1:1234", "[::1]", "dev.localhost"):
+        assert call(running.url, headers={"Host": host}).status == 200
