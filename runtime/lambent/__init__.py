@@ -24,6 +24,7 @@ from lambent.execution.questions import (
 from lambent.features.mcp_header import McpHeader
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Elicit, ListRoots, Resolve, Sample
+from lambent.features.tasks import TaskPolicy
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
 from lambent.wire.values import (
@@ -97,6 +98,7 @@ __all__ = [
     "SamplingMessage",
     "SamplingResult",
     "Settings",
+    "TaskPolicy",
     "TextContent",
     "TextResourceContents",
     "ToolAnnotations",

@@ -340,6 +340,7 @@ class Worker:
             "updated": self._tasks.clock(),
             "lease": None,
             "questions": {},
+            "message": None,
         }
         if error is not None:
             ended |= {"error": error, "message": error["message"]}
