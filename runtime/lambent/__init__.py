@@ -21,9 +21,11 @@ from lambent.execution.questions import (
     DeclinedElicitation,
     ElicitationResult,
 )
+from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import McpHeader
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Elicit, ListRoots, Resolve, Sample
+from lambent.features.sessions import Session
 from lambent.features.tasks import TaskPolicy
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
@@ -75,6 +77,7 @@ __all__ = [
     "EmbeddedResource",
     "Handler",
     "Icon",
+    "Idempotency",
     "Image",
     "ImageContent",
     "InvalidParamsError",
@@ -97,6 +100,7 @@ __all__ = [
     "Sample",
     "SamplingMessage",
     "SamplingResult",
+    "Session",
     "Settings",
     "TaskPolicy",
     "TextContent",

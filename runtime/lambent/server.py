@@ -13,6 +13,7 @@ from lambent.execution.context import INJECTED
 from lambent.execution.middleware import Middleware
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.completion import Completer, make_completer
+from lambent.features.idempotency import Idempotency
 from lambent.features.prompts import Prompt, make_prompt
 from lambent.features.resources import Resource, make_resource
 from lambent.features.tasks import TaskPolicy, policy_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from lambent.execution.call import Services
     from lambent.execution.engine import Engine
-    from lambent.execution.ports import Changes
+    from lambent.execution.ports import Changes, Store
     from lambent.execution.tasks.service import Tasks
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.aws_lambda import LambdaHandler
@@ -116,6 +117,8 @@ class MCPServer:
         *,
         input_schema: dict[str, Any] | None = None,
         task: bool | TaskPolicy = False,
+        idempotency: Idempotency | None = None,
+        single_use: bool = False,
     ) -> Callable[[F], F]:
         """Register a function as a tool (server/tools).
 
@@ -133,6 +136,8 @@ class MCPServer:
             input_schema: advertised as it is, in place of the derived one. Arguments are still converted as
                 the signature says; what else the schema demands, the function has to check.
             task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
+            idempotency: how calls are known again, so that each takes effect once.
+            single_use: a request state may complete a call once; a retry that presents it again is refused.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
@@ -152,6 +157,8 @@ class MCPServer:
                 structured_output=structured_output,
                 input_schema=input_schema,
                 task=policy_of(task),
+                idempotency=idempotency,
+                single_use=single_use,
             )
             self._add(self._tools, tool.name, tool, "tool")
             return function
@@ -280,7 +287,7 @@ class MCPServer:
         from lambent.hosts.settings import Settings
 
         settings = settings or Settings.from_env()
-        services = self._services(settings, self._aws_tasks(settings), None, _BUFFERED_LISTEN_SECONDS)
+        services = self._aws_services(settings)
         engine = self._engine(services, settings)
         if services.tasks is None:
             return LambdaHandler(engine)
@@ -344,40 +351,50 @@ class MCPServer:
     def _live_engine(self, settings: Settings) -> Engine:
         """The engine of a host that stays; behind Mangum it does not, and has what Lambda has."""
         if settings.in_lambda:
-            tasks = self._aws_tasks(settings)
-            return self._engine(self._services(settings, tasks, None, _BUFFERED_LISTEN_SECONDS), settings)
-        from lambent.stores.memory import MemoryChanges
+            return self._engine(self._aws_services(settings), settings)
+        from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
-        changes = MemoryChanges()
-        if not any(tool.task for tool in self._tools.values()):
-            return self._engine(self._services(settings, None, changes, _LIVE_LISTEN_SECONDS), settings)
-        from lambent.execution.tasks.service import Tasks
-        from lambent.execution.tasks.worker import Worker
-        from lambent.hosts.task_threads import ThreadQueue
-        from lambent.stores.memory import MemoryBlobs, MemoryStore
+        store, changes, tasks, queue = MemoryStore(), MemoryChanges(), None, None
+        if self._has_tasks:
+            from lambent.execution.tasks.service import Tasks
+            from lambent.hosts.task_threads import ThreadQueue
 
-        queue = ThreadQueue()
-        tasks = Tasks(MemoryStore(), queue, MemoryBlobs(), time.time, changes)
-        services = self._services(settings, tasks, changes, _LIVE_LISTEN_SECONDS)
-        queue.worker = Worker(services, tasks)
+            queue = ThreadQueue()
+            tasks = Tasks(store, queue, MemoryBlobs(), time.time, changes)
+        services = self._services(settings, store, tasks, changes, _LIVE_LISTEN_SECONDS)
+        if tasks is not None and queue is not None:
+            from lambent.execution.tasks.worker import Worker
+
+            queue.worker = Worker(services, tasks)
         return self._engine(services, settings)
 
-    def _aws_tasks(self, settings: Settings) -> Tasks | None:
-        """Tasks in the table and queue that the deployment names, if a tool needs them and it names any."""
-        if not any(tool.task for tool in self._tools.values()):
-            return None
-        if settings.table is None or settings.task_queue_url is None:
-            return None
-        from lambent.execution.tasks.service import Tasks
+    def _aws_services(self, settings: Settings) -> Services:
+        """Services on the table, queue and bucket that the deployment names; boto3 waits for first use."""
+        if settings.table is None:
+            return self._services(settings, None, None, None, _BUFFERED_LISTEN_SECONDS)
         from lambent.stores.dynamodb import DynamoStore
-        from lambent.stores.s3 import S3Blobs
-        from lambent.stores.sqs import SqsQueue
 
-        blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
-        return Tasks(DynamoStore(settings.table), SqsQueue(settings.task_queue_url), blobs, time.time, None)
+        store, tasks = DynamoStore(settings.table), None
+        if self._has_tasks and settings.task_queue_url is not None:
+            from lambent.execution.tasks.service import Tasks
+            from lambent.stores.s3 import S3Blobs
+            from lambent.stores.sqs import SqsQueue
+
+            blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
+            tasks = Tasks(store, SqsQueue(settings.task_queue_url), blobs, time.time, None)
+        return self._services(settings, store, tasks, None, _BUFFERED_LISTEN_SECONDS)
+
+    @property
+    def _has_tasks(self) -> bool:
+        return any(tool.task is not None for tool in self._tools.values())
 
     def _services(
-        self, settings: Settings, tasks: Tasks | None, changes: Changes | None, listen_seconds: float
+        self,
+        settings: Settings,
+        store: Store | None,
+        tasks: Tasks | None,
+        changes: Changes | None,
+        listen_seconds: float,
     ) -> Services:
         from lambent.execution.call import Services
         from lambent.execution.sealing import Sealer
@@ -387,6 +404,8 @@ class MCPServer:
             sealer=Sealer(settings.keys, time.time, settings.state_ttl, settings.audience or self.name),
             changes=changes,
             listen_seconds=listen_seconds if settings.listen_seconds is None else settings.listen_seconds,
+            clock=time.time,
+            store=store,
             tasks=tasks,
         )
 

@@ -9,7 +9,7 @@ import msgspec
 
 from lambent.auth.principal import Principal
 from lambent.execution.invocation import Invocation
-from lambent.execution.ports import Changes
+from lambent.execution.ports import Changes, Clock, Store
 from lambent.execution.sealing import Sealer
 from lambent.execution.tasks.service import Tasks
 from lambent.features.catalog import Catalog
@@ -24,13 +24,17 @@ class Services(msgspec.Struct, frozen=True):
         sealer: seals and opens request state.
         changes: the feed that subscriptions deliver; None where nothing can be delivered.
         listen_seconds: how long a subscription may hold an invocation open.
-        tasks: the tasks; None where there is nothing to keep them in.
+        clock: the time.
+        store: keeps what outlives a call; None where there is nothing to keep it in.
+        tasks: the tasks; None without a store and a queue.
     """
 
     catalog: Catalog
     sealer: Sealer
     changes: Changes | None
     listen_seconds: float
+    clock: Clock
+    store: Store | None = None
     tasks: Tasks | None = None
 
 

@@ -27,6 +27,7 @@ from lambent.execution.questions import (
     url_question,
 )
 from lambent.execution.replay import Replay, as_plain
+from lambent.execution.sessions import SessionMaker
 from lambent.features.forms import form_of
 from lambent.features.shapes import shape_of, to_json
 from lambent.features.signature import Injected
@@ -50,13 +51,15 @@ class Context:
     what has, is a ``Pending``.
     """
 
-    __slots__ = ("_call", "_progress", "_replay", "_request")
+    __slots__ = ("_call", "_progress", "_replay", "_request", "sessions")
 
     def __init__(self, call: Call, replay: Replay) -> None:
         self._call = call
         self._request = call.request
         self._replay = replay
         self._progress: float | None = None
+        self.sessions = SessionMaker(call, replay)
+        """Makes sessions: ``handle = ctx.sessions.create(Cart)``."""
 
     @property
     def principal(self) -> Principal | None:

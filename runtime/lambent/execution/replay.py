@@ -94,6 +94,12 @@ class Replay:
         """Keep a step's result for later rounds."""
         self._steps[name] = result
 
+    def restart(self) -> None:
+        """Begin another run in the same round, with the answers and steps of the one before."""
+        self.asked.clear()
+        self._keys.clear()
+        self._step_names.clear()
+
     @property
     def questions(self) -> dict[str, Any]:
         """The questions that are open, as ``inputRequests``."""

@@ -8,14 +8,20 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from lambent.errors import Cancelled, Suspend
+from lambent.errors import Cancelled, Suspend, ToolError
 from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.replay import Replay
 from lambent.execution.resolving import resolve
 from lambent.execution.sealing import Binding, State, digest
+from lambent.execution.sessions import sessions_of
 from lambent.features.resolvers import Plan
+from lambent.features.sessions import SessionParam
 from lambent.wire.results import InputRequiredResult
+from lambent.wire.values import ToolResult
+
+_SESSION_TRIES = 8
+"""How often a handler runs when others keep changing its session: each try means that another one got on."""
 
 
 class Runnable(Protocol):
@@ -36,6 +42,10 @@ class Runnable(Protocol):
     @property
     def plan(self) -> Plan | None:
         """Its dependencies, if any."""
+
+    @property
+    def session(self) -> SessionParam | None:
+        """The parameter that takes a session's object, if any."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -65,7 +75,7 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
     Raises:
         InvalidParamsError: the request state or an answer is not valid.
     """
-    asks = feature.context is not None or feature.plan is not None
+    asks = feature.context is not None or feature.plan is not None or feature.session is not None
     if not asks and isinstance(call.request.params.request_state, UnsetType):
         return _invoke(feature, kwargs, call, None)
     return Round(feature, target, call).run(kwargs)
@@ -149,17 +159,33 @@ def run_replay(
     Raises:
         DeadlineReached: it took longer.
     """
-    context = Context(call, replay)
 
-    def from_the_top() -> Any:
-        given = dict(kwargs)
+    def from_the_top(loaded: dict[str, Any]) -> Any:
+        context = Context(call, replay)
+        given = {**kwargs, **loaded}
         if feature.plan is not None:
             given |= resolve(feature.plan, given, context, call)
         if feature.context is not None:
             given[feature.context] = context
         return _invoke(feature, given, call, limit)
 
-    return _until_suspended(from_the_top, replay)
+    param = feature.session
+    if param is None:
+        return _until_suspended(lambda: from_the_top({}), replay)
+    sessions = sessions_of(call.services)
+    for _ in range(_SESSION_TRIES):
+        held = sessions.load(param, kwargs[param.name], call.principal)
+        loaded = {param.name: held.value}
+        outcome = _until_suspended(lambda: from_the_top(loaded), replay)  # noqa: B023 - called at once
+        if _comes_to_nothing(outcome) or sessions.save(held):
+            return outcome
+        replay.restart()
+    raise ToolError("Others keep changing the same session: try again in a moment")
+
+
+def _comes_to_nothing(outcome: Any) -> bool:
+    """Whether an outcome leaves a session as it was: a question, or a failure that the tool spells out."""
+    return isinstance(outcome, InputRequiredResult) or (isinstance(outcome, ToolResult) and outcome.is_error)
 
 
 def _until_suspended(work: Callable[[], Any], replay: Replay) -> Any:

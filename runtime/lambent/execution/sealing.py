@@ -98,7 +98,7 @@ class Sealer:
     def __init__(self, keys: Keys, clock: Clock, ttl: int, audience: str) -> None:
         self._keys = keys
         self._clock = clock
-        self._ttl = ttl
+        self.ttl = ttl
         self.audience = audience
 
     def seal(self, binding: Binding, state: State) -> str:
@@ -109,7 +109,7 @@ class Sealer:
             InternalError: the token would be longer than 32 KiB.
         """
         now = int(self._clock())
-        payload = _encode(_Envelope(binding, now, now + self._ttl, Raw(_encode(state))))
+        payload = _encode(_Envelope(binding, now, now + self.ttl, Raw(_encode(state))))
         key = _derive(self._keys.ring()[0])
         head = _VERSION + _key_id(key) + os.urandom(_NONCE)
         body = head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head)

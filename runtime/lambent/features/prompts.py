@@ -10,6 +10,7 @@ import msgspec
 from lambent.errors import DeclarationError
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
+from lambent.features.sessions import SessionParam
 from lambent.features.shapes import Shape, record_of
 from lambent.features.signature import Injected, read_signature
 from lambent.features.signature import describe as describe_hint
@@ -45,6 +46,7 @@ class Prompt(msgspec.Struct, frozen=True):
         arguments: reads the arguments, which the protocol carries as strings.
         context: the name of the parameter that takes the context, if any.
         plan: what its resolvers are and what they fill in, if any.
+        session: the parameter that takes a session's object, if any.
         is_async: the function is a coroutine function.
         definition: what ``prompts/list`` shows.
     """
@@ -54,6 +56,7 @@ class Prompt(msgspec.Struct, frozen=True):
     arguments: Shape
     context: str | None
     plan: Plan | None
+    session: SessionParam | None
     is_async: bool
     definition: PromptDefinition
 
@@ -91,6 +94,7 @@ def make_prompt(
         arguments=record_of(f"{name}Arguments", signature.fields),
         context=signature.context,
         plan=signature.plan,
+        session=signature.session,
         is_async=signature.is_async,
         definition=PromptDefinition(
             name=name,

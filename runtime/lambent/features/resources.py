@@ -10,6 +10,7 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.resolvers import Plan
+from lambent.features.sessions import SessionParam
 from lambent.features.shapes import Shape, record_of, to_json
 from lambent.features.signature import Injected, read_signature
 from lambent.features.uri_templates import UriTemplate
@@ -62,6 +63,7 @@ class Resource(msgspec.Struct, frozen=True):
         arguments: reads the template's variables.
         context: the name of the parameter that takes the context, if any.
         plan: what its resolvers are and what they fill in, if any.
+        session: the parameter that takes a session's object, if any.
         is_async: the function is a coroutine function.
         mime_type: the media type of what is read, where it was declared.
         cache: how long a client may keep what it reads.
@@ -74,6 +76,7 @@ class Resource(msgspec.Struct, frozen=True):
     arguments: Shape
     context: str | None
     plan: Plan | None
+    session: SessionParam | None
     is_async: bool
     mime_type: str | None
     cache: CacheHint | None
@@ -131,6 +134,7 @@ def make_resource(
         arguments=record_of(f"{signature.name}Variables", signature.fields),
         context=signature.context,
         plan=signature.plan,
+        session=signature.session,
         is_async=signature.is_async,
         mime_type=mime_type,
         cache=cache,

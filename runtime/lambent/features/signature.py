@@ -11,6 +11,7 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.resolvers import Plan, make_plan, resolve_of
+from lambent.features.sessions import SessionParam, handle_field, session_param
 from lambent.features.shapes import Field
 
 
@@ -23,6 +24,7 @@ class Signature(msgspec.Struct, frozen=True):
         fields: the parameters that the client fills in.
         context: the name of the parameter that takes the context, if any.
         catches_all: it takes every argument there is, as ``**arguments``.
+        session: the parameter that takes a session's object, if any.
         plan: what its resolvers are and what they fill in, if any.
         returns: the hint of its result, or ``inspect.Signature.empty``.
         is_async: calling it gives an awaitable.
@@ -33,6 +35,7 @@ class Signature(msgspec.Struct, frozen=True):
     fields: list[Field]
     context: str | None
     catches_all: bool
+    session: SessionParam | None
     plan: Plan | None
     returns: Any
     is_async: bool
@@ -65,12 +68,18 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
     hints = _hints(function, name)
     fields: list[Field] = []
     resolved: dict[str, Any] = {}
+    session: SessionParam | None = None
     context: str | None = None
     catches_all = False
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name, Any)
         if resolve_of(hint) is not None:
             resolved[parameter.name] = hint
+        elif (param := session_param(parameter.name, hint)) is not None:
+            if session is not None:
+                raise DeclarationError(f"{name}: a call changes one session; put what belongs together in it")
+            session = param
+            fields.append(handle_field(param))
         elif _is_context(hint, injected.context):
             if context is not None:
                 raise DeclarationError(f"{name}: only one parameter can take the context")
@@ -90,6 +99,7 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
         fields=fields,
         context=context,
         catches_all=catches_all,
+        session=session,
         plan=make_plan(
             name,
             resolved,

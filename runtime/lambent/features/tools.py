@@ -11,9 +11,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Raw
 
+from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import McpHeader, compile_headers, flatten_optionals
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
+from lambent.features.sessions import SessionParam
 from lambent.features.shapes import Shape, record_of, shape_of, to_json
 from lambent.features.signature import Injected, Signature, read_signature
 from lambent.features.tasks import TaskPolicy
@@ -47,7 +49,10 @@ class Tool(msgspec.Struct, frozen=True):
         context: the name of the parameter that takes the context, if any.
         plan: what its resolvers are and what they fill in, if any.
         is_async: the function is a coroutine function.
+        session: the parameter that takes a session's object, if any.
         task: how its calls become tasks, if they may.
+        idempotency: how its calls are known again, if they are.
+        single_use: a request state may complete a call once.
         describe: gives the encoded definition; schemas are only built once somebody lists the tools.
     """
 
@@ -59,7 +64,10 @@ class Tool(msgspec.Struct, frozen=True):
     context: str | None
     plan: Plan | None
     is_async: bool
+    session: SessionParam | None
     task: TaskPolicy | None
+    idempotency: Idempotency | None
+    single_use: bool
     describe: Callable[[], Raw]
 
 
@@ -76,6 +84,8 @@ def make_tool(
     structured_output: bool | None = None,
     input_schema: dict[str, Any] | None = None,
     task: TaskPolicy | None = None,
+    idempotency: Idempotency | None = None,
+    single_use: bool = False,
 ) -> Tool:
     """Compile a function into a tool.
 
@@ -118,7 +128,10 @@ def make_tool(
         context=signature.context,
         plan=signature.plan,
         is_async=signature.is_async,
+        session=signature.session,
         task=task,
+        idempotency=idempotency,
+        single_use=single_use,
         describe=describe,
     )
 

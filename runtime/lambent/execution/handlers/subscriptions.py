@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call, Services
-from lambent.execution.ports import Changes
+from lambent.execution.tasks.promotion import require_tasks
 from lambent.wire import jsonrpc
 from lambent.wire.methods import SubscriptionFilter
-from lambent.wire.results import Acknowledged, ListenResult
+from lambent.wire.results import Acknowledged, ListenResult, TaskStatus
 from lambent.wire.values import SUBSCRIPTION_ID_KEY
 
 _LIST_TOPICS: Mapping[str, str] = MappingProxyType(
@@ -27,27 +28,105 @@ _GLANCE_SECONDS = 1.0
 _KEEP_ALIVE_SECONDS = 15.0
 """Within the idle time that load balancers and proxies allow a connection."""
 
+_MAX_TASKS = 100
+"""Tasks whose status one subscription is told: each is a read whenever the subscription looks."""
+
 _UPDATED = "notifications/resources/updated"
 
 
 def listen(call: Call) -> ListenResult:
-    """Deliver the changes that a client asked for, for as long as the host may wait."""
-    changes = call.services.changes
-    position = changes.position() if changes is not None else 0
-    agreed = _agree(call.request.params.notifications, call.services)
-    tag = {SUBSCRIPTION_ID_KEY: call.request.id}
-    call.invocation.emit(
-        jsonrpc.notification("notifications/subscriptions/acknowledged", Acknowledged(agreed, tag))
-    )
-    if changes is not None and agreed != SubscriptionFilter():
-        _deliver(changes, position, agreed, tag, call)
-    return ListenResult(meta=tag)
+    """Deliver the changes that a client asked for, for as long as the host may wait.
+
+    Raises:
+        MissingCapabilityError: it asked for the status of tasks and does not declare their extension.
+    """
+    wanted = call.request.params.notifications
+    if wanted.task_ids:
+        require_tasks(call.request.client)
+    subscription = _Subscription(call, wanted)
+    subscription.acknowledge()
+    subscription.deliver()
+    return ListenResult(meta=subscription.tag)
 
 
-def _agree(wanted: SubscriptionFilter, services: Services) -> SubscriptionFilter:
-    """The part of a filter that can be honoured: nothing where nothing can be delivered."""
+class _Subscription:
+    """What one client listens to.
+
+    Args:
+        call: the call.
+        wanted: the filter that it came with.
+    """
+
+    def __init__(self, call: Call, wanted: SubscriptionFilter) -> None:
+        self._call = call
+        self._changes = call.services.changes
+        self._position = self._changes.position() if self._changes is not None else 0
+        self._tasks = {task_id: b"" for task_id in wanted.task_ids[:_MAX_TASKS] if self._task(task_id)}
+        self._agreed = _agree(wanted, call.services, list(self._tasks))
+        self.tag = {SUBSCRIPTION_ID_KEY: call.request.id}
+
+    def acknowledge(self) -> None:
+        """Say what will be delivered, before anything is."""
+        self._emit("notifications/subscriptions/acknowledged", Acknowledged(self._agreed, self.tag))
+
+    def deliver(self) -> None:
+        """Deliver until the host has waited long enough, or at once where there is nothing to wait for."""
+        self._tell_tasks()
+        services = self._call.services
+        deadline = spoken = time.monotonic()
+        if self._agreed != SubscriptionFilter():
+            deadline += services.listen_seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._call.invocation.check()
+            self._tell_changes(min(left, _GLANCE_SECONDS))
+            self._tell_tasks()
+            if time.monotonic() - spoken > _KEEP_ALIVE_SECONDS:
+                self._call.invocation.keep_alive()
+                spoken = time.monotonic()
+
+    def _tell_changes(self, seconds: float) -> None:
+        if self._changes is None:
+            time.sleep(seconds)
+            return
+        topics, self._position = self._changes.wait(self._position, seconds)
+        lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(self._agreed, field)}
+        for topic in topics:
+            if topic in lists:
+                self._emit(topic, {"_meta": self.tag})
+            elif topic in self._agreed.resource_subscriptions:
+                self._emit(_UPDATED, {"uri": topic, "_meta": self.tag})
+
+    def _tell_tasks(self) -> None:
+        """Tell where the tasks stand, as ``tasks/get`` would, whenever that is news."""
+        for task_id, told in self._tasks.items():
+            task = self._task(task_id)
+            if task is None:
+                continue
+            task.meta = self.tag
+            notification = jsonrpc.notification("notifications/tasks", task)
+            if notification != told:
+                self._tasks[task_id] = notification
+                self._call.invocation.emit(notification)
+
+    def _task(self, task_id: str) -> TaskStatus | None:
+        tasks = self._call.services.tasks
+        try:
+            shown = tasks.show(tasks.get(task_id, self._call.principal)) if tasks is not None else None
+        except InvalidParamsError:
+            return None
+        return TaskStatus.of(shown) if shown is not None else None
+
+    def _emit(self, method: str, params: Any) -> None:
+        self._call.invocation.emit(jsonrpc.notification(method, params))
+
+
+def _agree(wanted: SubscriptionFilter, services: Services, task_ids: list[str]) -> SubscriptionFilter:
+    """The part of a filter that can be honoured: nothing where nothing can be delivered.
+
+    The status of a task is kept where every process can read it, so it can be told without a feed.
+    """
     if services.changes is None:
-        return SubscriptionFilter()
+        return SubscriptionFilter(task_ids=task_ids)
     catalog = services.catalog
     has_resources = bool(catalog.resources or catalog.templates)
     return SubscriptionFilter(
@@ -55,24 +134,5 @@ def _agree(wanted: SubscriptionFilter, services: Services) -> SubscriptionFilter
         prompts_list_changed=wanted.prompts_list_changed and bool(catalog.prompts),
         resources_list_changed=wanted.resources_list_changed and has_resources,
         resource_subscriptions=wanted.resource_subscriptions if has_resources else [],
+        task_ids=task_ids,
     )
-
-
-def _deliver(
-    changes: Changes, position: int, agreed: SubscriptionFilter, tag: dict[str, Any], call: Call
-) -> None:
-    lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(agreed, field)}
-    uris = set(agreed.resource_subscriptions)
-    deadline = time.monotonic() + call.services.listen_seconds
-    spoken = time.monotonic()
-    while (left := deadline - time.monotonic()) > 0:
-        call.invocation.check()
-        topics, position = changes.wait(position, min(left, _GLANCE_SECONDS))
-        if time.monotonic() - spoken > _KEEP_ALIVE_SECONDS:
-            call.invocation.keep_alive()
-            spoken = time.monotonic()
-        for topic in topics:
-            if topic in lists:
-                call.invocation.emit(jsonrpc.notification(topic, {"_meta": tag}))
-            elif topic in uris:
-                call.invocation.emit(jsonrpc.notification(_UPDATED, {"uri": topic, "_meta": tag}))

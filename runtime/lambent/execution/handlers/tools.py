@@ -47,17 +47,43 @@ def call_tool(call: Call) -> ToolOutcome:
 
 def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
     try:
-        if tool.task is None:
-            value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
-        else:
-            value = run_task_tool(tool, tool.task, kwargs, call)
-        return value if isinstance(value, InputRequiredResult | TaskResult) else render(tool, value)
+        if tool.idempotency is None and not tool.single_use:
+            return _outcome(tool, kwargs, call)
+        outcome: ToolOutcome = _remembered(tool, kwargs, call)
+        return outcome
     except ToolError as error:
         return failed(str(error))
     except ProtocolError:
         raise
     except (Exception, SystemExit) as error:
         return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.request)})")
+
+
+def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
+    if tool.task is None:
+        value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
+    else:
+        value = run_task_tool(tool, tool.task, kwargs, call)
+    return value if isinstance(value, InputRequiredResult | TaskResult) else render(tool, value)
+
+
+def _remembered(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
+    """Run a tool whose calls, or whose request states, count once."""
+    from lambent.execution.once import claim_state, result_counts, run_once
+
+    claim = claim_state(tool, call)
+    try:
+        if tool.idempotency is None:
+            outcome: Any = _outcome(tool, kwargs, call)
+        else:
+            outcome = run_once(tool, tool.idempotency, call, lambda: _outcome(tool, kwargs, call))
+    except BaseException:
+        if claim is not None:
+            claim.release()
+        raise
+    if claim is not None and not result_counts(outcome):
+        claim.release()
+    return outcome
 
 
 def failed(message: str) -> CallToolResult:

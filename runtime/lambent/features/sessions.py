@@ -1,0 +1,64 @@
+"""Sessions as parameters: a handle for the model, an object for the function.
+
+``cart: Session[Cart]`` is a string in the tool's schema. The function gets the ``Cart`` that is kept under
+it, and what it changed is kept when it succeeds. State that outlives a call thus has a name that the client
+passes (server/tools, "Stateful Tools").
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from lambent.features.shapes import Field, Shape, shape_of
+
+T = TypeVar("T")
+
+
+class _SessionMarker:
+    """Marks the hint of a session parameter."""
+
+
+Session = Annotated[T, _SessionMarker()]
+"""The hint of a parameter that takes a session's object."""
+
+
+class SessionParam(msgspec.Struct, frozen=True):
+    """A parameter that takes a session's object.
+
+    Attributes:
+        name: the parameter.
+        kind: the name of the object's type, so that no handle is taken for another's.
+        shape: reads and writes the object.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+
+
+def session_param(name: str, hint: Any) -> SessionParam | None:
+    """The session that a parameter takes, if its hint is ``Session[…]``.
+
+    Raises:
+        DeclarationError: the type cannot be kept as JSON.
+    """
+    if typing.get_origin(hint) is not Annotated:
+        return None
+    if not any(isinstance(item, _SessionMarker) for item in hint.__metadata__):
+        return None
+    kept = hint.__origin__
+    return SessionParam(name, kind_of(kept), shape_of(kept))
+
+
+def kind_of(kept: Any) -> str:
+    """Names the type of a session's object."""
+    return str(getattr(kept, "__qualname__", kept))
+
+
+def handle_field(param: SessionParam) -> Field:
+    """What the schema says of a session parameter."""
+    text = f"Handle of a {param.kind} session, as another tool returned it."
+    return Field(param.name, Annotated[str, text])
