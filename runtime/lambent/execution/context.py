@@ -164,6 +164,7 @@ class Context:
             data: any JSON value; no secrets.
             logger_name: names the part of the server that speaks.
         """
+        self._call.invocation.check()
         wanted = self._request.meta.log_level
         if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
             return DONE

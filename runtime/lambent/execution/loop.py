@@ -34,9 +34,18 @@ def start_threadsafe(
     return asyncio.run_coroutine_threadsafe(outcome(), loop)
 
 
+def cancelled_within() -> Exception:
+    """What a cancellation is that nobody outside asked for: a failure of the coroutine like any other."""
+    return RuntimeError("The coroutine was cancelled from within")
+
+
 def take(future: Future[tuple[T | None, BaseException | None]]) -> T:
     """Wait for what ``start_threadsafe`` started, and return or raise what it did."""
+    import asyncio
+
     value, error = future.result()
+    if isinstance(error, asyncio.CancelledError):
+        raise cancelled_within() from error
     if error is not None:
         raise error
     return value  # type: ignore[return-value]
@@ -59,7 +68,10 @@ class OwnLoop:
             return self._elsewhere(coroutine)
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(coroutine)
+        try:
+            return self._loop.run_until_complete(coroutine)
+        except asyncio.CancelledError as error:
+            raise cancelled_within() from error
 
     def close(self) -> None:
         """Close the loops, as tests and tools do; Lambda never does."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from lambent.errors import Cancelled, Suspend, ToolError
+from lambent.errors import Cancelled, InvalidParamsError, Suspend, ToolError
 from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.replay import Replay
@@ -97,6 +97,8 @@ class Round:
         self._feature = feature
         self._target = target
         self._call = call
+        # Before anything has taken effect: what the state is bound to must be JSON throughout.
+        self._arguments = _plain(target.arguments)
         params = call.request.params
         responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
         state, first = State(), True
@@ -131,14 +133,23 @@ class Round:
         return outcome
 
     def _bind(self) -> Binding:
-        arguments, principal = self._target.arguments, self._call.principal
+        principal = self._call.principal
         return Binding(
             method=self._call.method,
             target=self._target.name,
-            arguments=digest(msgspec.json.decode(arguments) if isinstance(arguments, Raw) else arguments),
+            arguments=digest(self._arguments),
             principal=principal.key if principal is not None else "",
             audience=self._call.services.sealer.audience,
         )
+
+
+def _plain(arguments: Any) -> Any:
+    if not isinstance(arguments, Raw):
+        return arguments
+    try:
+        return msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidParamsError(f"Invalid params: {error} - at `$.params.arguments`") from None
 
 
 def run_replay(

@@ -61,4 +61,4 @@ def kind_of(kept: Any) -> str:
 def handle_field(param: SessionParam) -> Field:
     """What the schema says of a session parameter."""
     text = f"Handle of a {param.kind} session, as another tool returned it."
-    return Field(param.name, Annotated[str, text])
+    return Field(param.name, Annotated[str, text], msgspec.NODEFAULT)

@@ -1,8 +1,8 @@
 """Matching URIs against RFC 6570 templates: all four levels, read backwards.
 
 RFC 6570 says how to expand a template; section 1.4 leaves reading one backwards to the application. Here a
-URI matches where some values of the variables expand to it, variables that stand side by side are told apart
-by what stands between them, and a query may come in any order and be incomplete.
+variable ends where what follows it in the template first occurs, the last one as late as it can, so matching
+takes no longer than the URI is long. A query may come in any order and be incomplete.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from lambent.errors import DeclarationError
 
 MAX_URI_LENGTH = 8192
-"""Characters. Longer URIs match nothing: matching is quadratic at worst."""
+"""Characters. Longer URIs match nothing."""
 
 _EXPRESSION = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)(?::([1-9][0-9]{0,3})|(\*))?")
@@ -101,25 +101,35 @@ class UriTemplate:
         return values
 
     def _compile(self, template: str) -> Iterator[str]:
-        position, after_variable = 0, False
+        parts: list[str | tuple[_Operator, list[_Variable]]] = []
+        position = 0
         for expression in _EXPRESSION.finditer(template):
-            literal = template[position : expression.start()]
-            yield self._literal(literal)
-            operator = expression[1]
-            if after_variable and not literal and operator in ("", "+"):
+            if literal := self._literal(template[position : expression.start()]):
+                parts.append(literal)
+            sign = expression[1]
+            if parts and not isinstance(parts[-1], str) and sign in ("", "+"):
                 raise DeclarationError(f"{template}: nothing tells the variables apart at {expression[0]}")
-            variables = [self._variable(text, operator) for text in expression[2].split(",")]
-            if operator in ("?", "&"):
+            variables = [self._variable(text, sign) for text in expression[2].split(",")]
+            if sign in ("?", "&"):
                 self._queried.update(variable.name for variable in variables)
             else:
-                yield from _pattern_of(variables, _OPERATORS[operator])
-            position, after_variable = expression.end(), True
-        yield self._literal(template[position:])
+                parts.append((_OPERATORS[sign], variables))
+            position = expression.end()
+        if literal := self._literal(template[position:]):
+            parts.append(literal)
+        last = max((index for index, part in enumerate(parts) if not isinstance(part, str)), default=-1)
+        for index, part in enumerate(parts):
+            if isinstance(part, str):
+                yield re.escape(part)
+            else:
+                operator, variables = part
+                following = _beginning(parts[index + 1] if index + 1 < len(parts) else None)
+                yield from _pattern_of(variables, operator, following, is_last=index == last)
 
     def _literal(self, text: str) -> str:
         if "{" in text or "}" in text:
             raise DeclarationError(f"{self.template}: unbalanced braces")
-        return re.escape(text)
+        return text
 
     def _variable(self, text: str, operator: str) -> _Variable:
         match = _VARIABLE.fullmatch(text)
@@ -159,23 +169,40 @@ class UriTemplate:
         return [part.removeprefix(f"{variable.name}=") for part in parts] if operator.named else parts
 
 
-def _pattern_of(variables: list[_Variable], operator: _Operator) -> Iterator[str]:
+def _beginning(part: str | tuple[_Operator, list[_Variable]] | None) -> str:
+    """What a part of a template begins with, as far as it is fixed."""
+    if part is None:
+        return ""
+    return part if isinstance(part, str) else part[0].first
+
+
+def _pattern_of(
+    variables: list[_Variable], operator: _Operator, following: str, *, is_last: bool
+) -> Iterator[str]:
+    """The pattern of an expression.
+
+    Only its very last variable may give characters back, and only to a literal at the end of the template;
+    every other one ends for good where what follows it begins. So nothing is tried twice.
+    """
     for position, variable in enumerate(variables):
         lead = re.escape(operator.first if position == 0 else operator.separator)
+        is_final = position == len(variables) - 1
+        stop = following if is_final else operator.separator
         characters = operator.characters
-        if len(variables) == 1 and operator.separator == "," and characters == "[^/?#,]":
-            characters = "[^/?#]"
-        if len(variables) > 1 and operator.separator == ",":
-            characters = "[^?#,]" if operator.first == "" else "[^,]"
+        if operator.separator == ",":
+            characters = characters.replace(",", "") if len(variables) == 1 else characters
+        if stop and not (is_last and is_final):
+            characters = f"(?:(?!{re.escape(stop)}){characters})"
+        times = "+" if is_last and is_final else "++"
         name = variable.name
         if variable.exploded and operator.named:
-            yield f"(?P<{name}>(?:{lead}{name}={characters}*)*)"
+            yield f"(?P<{name}>(?:{lead}{name}={operator.characters}*+)*+)"
         elif variable.exploded and operator.first:
-            yield f"(?P<{name}>(?:{lead}{characters}+)+)"
+            yield f"(?P<{name}>(?:{lead}{operator.characters}++)+)"
         elif operator.named:
-            yield f"(?:{lead}{name}(?:=(?P<{name}>{characters}*))?)?"
+            yield f"(?:{lead}{name}(?:=(?P<{name}>{operator.characters}*+))?)?+"
         else:
-            yield f"{lead}(?P<{name}>{characters}+)"
+            yield f"{lead}(?P<{name}>{characters}{times})"
 
 
 def _is_safe(value: str) -> bool:

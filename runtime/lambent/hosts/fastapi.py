@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from lambent.hosts.asgi import AsgiApp
 
@@ -21,14 +22,41 @@ _RESPONSES: dict[int | str, dict[str, object]] = {
 
 
 class _Delegated(Response):
-    """Lets the ASGI application answer in FastAPI's place."""
+    """Lets the ASGI application answer in FastAPI's place.
 
-    def __init__(self, app: AsgiApp) -> None:
+    Args:
+        app: the application.
+        request: the request, whose body a dependency may have read already.
+    """
+
+    def __init__(self, app: AsgiApp, request: Request) -> None:
         super().__init__()
         self._app = app
+        self._request = request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        await self._app(scope, _reread(self._request), send)
+        if self.background is not None:
+            await self.background()
+
+
+def _reread(request: Request) -> Receive:
+    """The request's messages from the start, also where its body was read before."""
+    chunks, is_over = request.stream(), False
+
+    async def receive() -> Message:
+        nonlocal is_over
+        if is_over:
+            return await request.receive()
+        try:
+            return {"type": "http.request", "body": await anext(chunks), "more_body": True}
+        except ClientDisconnect:
+            return {"type": "http.disconnect"}
+        except (StopAsyncIteration, RuntimeError):  # RuntimeError: it was streamed away, so it is empty
+            is_over = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
 
 
 def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
@@ -49,10 +77,10 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
         openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
     async def mcp_endpoint(request: Request) -> Response:
-        return _Delegated(app)
+        return _Delegated(app, request)
 
     @router.api_route(path, methods=["GET", "DELETE", "PUT", "PATCH", "OPTIONS"], include_in_schema=False)
     async def other_methods(request: Request) -> Response:
-        return _Delegated(app)
+        return _Delegated(app, request)
 
     return router

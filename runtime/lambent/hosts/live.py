@@ -41,7 +41,5 @@ class LiveInvocation(Invocation):
             future.cancel()
         try:
             return take(future)
-        except (concurrent.futures.CancelledError, asyncio.CancelledError):
-            if self.cancelled:
-                raise Cancelled from None
-            raise
+        except concurrent.futures.CancelledError:
+            raise Cancelled from None

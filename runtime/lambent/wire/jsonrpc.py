@@ -69,7 +69,8 @@ def decode(body: bytes | str) -> Message:
         MalformedMessage: with the ``ParseError`` or ``InvalidRequestError`` to answer.
     """
     try:
-        return _decoder.decode(body)
+        # The decoder looks into no string that it skips, and JSON is UTF-8 throughout.
+        return _decoder.decode(body if isinstance(body, str) else body.decode())
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
     except (msgspec.DecodeError, UnicodeError):
@@ -79,7 +80,7 @@ def decode(body: bytes | str) -> Message:
 def _diagnose(body: bytes | str) -> MalformedMessage:
     """Find out what is wrong with a body that is no message: worth a second look only now."""
     try:
-        message = msgspec.json.decode(body)
+        message = msgspec.json.decode(body if isinstance(body, str) else body.decode())
     except RecursionError:
         return MalformedMessage(ParseError("The body is nested too deeply"), UNSET)
     except (msgspec.DecodeError, UnicodeError) as error:

@@ -47,7 +47,7 @@ class Field(msgspec.Struct, frozen=True):
 
     name: str
     hint: Any
-    default: Any = msgspec.NODEFAULT
+    default: Any
 
 
 def shape_of(hint: Any) -> Shape:

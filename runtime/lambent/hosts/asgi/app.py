@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -54,7 +55,9 @@ class AsgiApp:
         loop = asyncio.get_running_loop()
         invocation = AsgiInvocation(loop)
         threads = self._subscriptions if _is_subscription(request) else self._calls
-        work = loop.run_in_executor(threads, self._engine.handle, request, invocation)
+        # What middleware and dependencies have set, such as a span or a user, features see too.
+        context = contextvars.copy_context()
+        work = loop.run_in_executor(threads, context.run, self._engine.handle, request, invocation)
         work.add_done_callback(lambda _: invocation.frames.put_nowait(None))
         watch = asyncio.ensure_future(_disconnected(receive))
         watch.add_done_callback(lambda _: invocation.cancel() if not work.done() else None)
