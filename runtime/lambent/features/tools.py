@@ -146,9 +146,10 @@ def _output(signature: Signature, structured: bool | None) -> Shape | None:
     Text, media and ready-made results are for the model to read as they are; every other hint has a schema.
     """
     hint = signature.returns
+    bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
     if structured is False or hint is inspect.Signature.empty:
         return None
-    if structured is None and (hint in (None, type(None), str, Any) or _is_content(hint)):
+    if structured is None and (bare in (None, type(None), str, Any) or _is_content(bare)):
         return None
     return shape_of(type(None) if hint is None else hint)
 

@@ -44,6 +44,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str | None = None
     in_lambda: bool = False
 
+    def __repr__(self) -> str:
+        """Everything but the secrets."""
+        shown = (
+            f"state_keys=<{len(self.state_keys)}>"
+            if name == "state_keys"
+            else f"{name}={getattr(self, name)!r}"
+            for name in self.__struct_fields__
+        )
+        return f"Settings({', '.join(shown)})"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings from environment variables.

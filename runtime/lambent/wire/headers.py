@@ -41,8 +41,11 @@ def decode_value(name: str, value: str) -> str:
     value = plain_value(name, value)
     if not (value.startswith(_PREFIX) and value.endswith(_SUFFIX) and len(value) >= len(_PREFIX + _SUFFIX)):
         return value
+    text = value[len(_PREFIX) : -len(_SUFFIX)]
     try:
-        return binascii.a2b_base64(value[len(_PREFIX) : -len(_SUFFIX)], strict_mode=True).decode()
+        if len(text) % 4:
+            raise binascii.Error("wrong padding")
+        return binascii.a2b_base64(text, strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise HeaderMismatchError(f"Header mismatch: {name} is not valid Base64 of UTF-8") from None
 

@@ -6,10 +6,14 @@ is shows nowhere else.
 
 from __future__ import annotations
 
+import datetime
+import enum
 import sys
+import types
 import typing
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -22,6 +26,10 @@ class ShapeError(ValueError):
 
 class Shape(Protocol):
     """What a type hint asks of a value."""
+
+    @property
+    def is_plain(self) -> bool:
+        """It consists of nothing but types that every adapter can describe."""
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema (2020-12) of the values that fit."""
@@ -102,9 +110,58 @@ def _foreign(value: Any) -> Any:
 _encoder = msgspec.json.Encoder(enc_hook=_foreign)
 
 
+_IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
+
+
+def is_immutable(value: Any) -> bool:
+    """Whether calls may share a default."""
+    return isinstance(value, _IMMUTABLE)
+
+
+_PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, list, dict, tuple, set, frozenset})
+
+
+def is_plain(hint: Any) -> bool:
+    """Whether a hint consists of built-in types alone."""
+    args = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return True
+    if args:
+        base = args[:1] if typing.get_origin(hint) is Annotated else args
+        return all(arg is ... or is_plain(arg) for arg in base)
+    return hint is None or (isinstance(hint, Hashable) and hint in _PLAIN)
+
+
+def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
+    """A hint with the metadata of every ``Annotated`` in it said in an adapter's own words.
+
+    Args:
+        hint: any type hint.
+        translate: what an adapter makes of one piece of metadata.
+    """
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is None or origin is typing.Literal:
+        return hint
+    if origin is Annotated:
+        base, *metadata = args
+        return Annotated[(rewrite(base, translate), *(translate(item) for item in metadata))]
+    rewritten = tuple(
+        [rewrite(item, translate) for item in arg] if isinstance(arg, list) else rewrite(arg, translate)
+        for arg in args
+    )
+    if all(new is old for new, old in zip(rewritten, args, strict=True)):
+        return hint
+    if origin is types.UnionType or origin is typing.Union:
+        return typing.Union[rewritten]  # noqa: UP007 - the members are only known now
+    return origin[rewritten]
+
+
 def _declared(make: Callable[[], Shape], what: Any) -> Shape:
     try:
-        return make()
+        shape = make()
+        if not shape.is_plain:
+            shape.schema()  # what cannot be described must not wait for somebody to list it
+        return shape
     except DeclarationError:
         raise
     except Exception as error:

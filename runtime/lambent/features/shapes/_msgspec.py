@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 
 from lambent.features.mcp_header import McpHeader
-from lambent.features.shapes import Field, ShapeError
+from lambent.features.shapes import Field, ShapeError, is_immutable, is_plain, rewrite
 
 _encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"
+
+_IMMUTABLE = (
+    int,
+    float,
+    str,
+    bytes,
+    type(None),
+    enum.Enum,
+    Decimal,
+    datetime.date,
+    datetime.timedelta,
+    uuid.UUID,
+)
 
 # Names that the annotated-types package and msgspec share; duck-typed, so that it need not be imported.
 _BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt", "MultipleOf": "multiple_of"}
@@ -23,7 +36,8 @@ class MsgspecShape:
     """The shape of any type that msgspec supports."""
 
     def __init__(self, hint: Any) -> None:
-        self._type = _normalise(hint)
+        self.is_plain = is_plain(hint)
+        self._type = rewrite(hint, _translate)
         self._decoder = msgspec.json.Decoder(self._type, strict=False)
 
     def schema(self) -> dict[str, Any]:
@@ -47,8 +61,8 @@ class MsgspecShape:
     def encode(self, value: Any) -> bytes:
         """See ``Shape.encode``."""
         try:
-            raw = _encoder.encode(value)
-            self._decoder.decode(raw)
+            # Through the type and back: what is sent fits the schema, whatever was returned.
+            raw = _encoder.encode(self._decoder.decode(_encoder.encode(value)))
         except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
             raise ShapeError(_explain(error)) from None
         return raw
@@ -58,8 +72,9 @@ class MsgspecRecord(MsgspecShape):
     """The shape of a function's parameters."""
 
     def __init__(self, name: str, fields: list[Field]) -> None:
-        members = [(field.name, _normalise(field.hint), _default(field.default)) for field in fields]
+        members = [(field.name, rewrite(field.hint, _translate), _default(field.default)) for field in fields]
         super().__init__(msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True))
+        self.is_plain = all(is_plain(field.hint) for field in fields)
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``: the object itself, without a title."""
@@ -83,21 +98,14 @@ class MsgspecRecord(MsgspecShape):
 
 def _default(value: Any) -> Any:
     """A default that calls do not share."""
-    if isinstance(value, list | dict | set | bytearray):
+    is_empty = isinstance(value, list | dict | set) and not value  # msgspec makes these anew itself
+    if not is_empty and not is_immutable(value) and value is not msgspec.NODEFAULT:
         return msgspec.field(default_factory=functools.partial(copy.deepcopy, value))
     return value
 
 
 def _explain(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _normalise(hint: Any) -> Any:
-    """Say in msgspec's own words what ``Annotated`` says in others'."""
-    if get_origin(hint) is not Annotated:
-        return hint
-    base, *metadata = get_args(hint)
-    return Annotated[(base, *(_translate(item) for item in metadata))]
 
 
 def _translate(item: Any) -> Any:
@@ -125,6 +133,6 @@ def _schema(hint: Any) -> dict[str, Any]:
     if set(schema) == {"$ref"}:
         # The type itself comes first, unless its own fields lead back to it.
         name = schema["$ref"].removeprefix("#/$defs/")
-        if _REF.format(name=name).encode() not in _encoder.encode(definitions):
+        if f'"{_REF.format(name=name)}"'.encode() not in _encoder.encode(definitions):
             schema = definitions.pop(name)
     return schema | ({"$defs": definitions} if definitions else {})

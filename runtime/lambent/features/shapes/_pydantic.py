@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from lambent.features.shapes import Field, ShapeError
+from lambent.features.shapes import Field, ShapeError, is_immutable, rewrite
 
 
 class _Untitled(GenerateJsonSchema):
@@ -27,7 +27,9 @@ class PydanticShape:
     """The shape of any type that pydantic supports."""
 
     def __init__(self, hint: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(hint)
+        self._adapter: TypeAdapter[Any] = TypeAdapter(rewrite(hint, _translate))
+
+    is_plain = False
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``."""
@@ -53,11 +55,15 @@ class PydanticShape:
     def encode(self, value: Any) -> bytes:
         """See ``Shape.encode``."""
         try:
-            return self._adapter.dump_json(self._adapter.validate_python(value), by_alias=True)
+            known = self._adapter.validate_python(value)
+            raw = self._adapter.dump_json(known, by_alias=True, warnings="error")
+            # Instances are taken as they are, and NaN is written as null: only what is read back surely fits.
+            self._adapter.validate_json(raw)
         except ValidationError as error:
             raise ShapeError(_explain(error)) from None
         except (PydanticSerializationError, PydanticUserError) as error:
             raise ShapeError(str(error)) from None
+        return raw
 
 
 class PydanticRecord(PydanticShape):
@@ -66,10 +72,12 @@ class PydanticRecord(PydanticShape):
     _mode = "validation"
 
     def __init__(self, name: str, fields: list[Field]) -> None:
-        members: dict[str, Any] = {field.name: _member(field) for field in fields}
-        model = create_model(name, __config__=ConfigDict(extra="forbid"), **members)
-        super().__init__(model)
-        self._names = [field.name for field in fields]
+        # Parameters may be called anything, fields of a model may not: so they have names of their own.
+        self._names = {f"p{index}": field.name for index, field in enumerate(fields)}
+        members: dict[str, Any] = {
+            own: _member(field) for own, field in zip(self._names, fields, strict=True)
+        }
+        super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``: the object itself, without a title."""
@@ -87,27 +95,45 @@ class PydanticRecord(PydanticShape):
         return self._as_dict(super().convert(value))
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
-        return {name: getattr(model, name) for name in self._names}
+        return {name: getattr(model, own) for own, name in self._names.items()}
 
 
 def _member(field: Field) -> tuple[Any, Any]:
-    hint = field.hint
-    if get_origin(hint) is Annotated:
-        base, *metadata = get_args(hint)
-        described = (PydanticField(description=item) if isinstance(item, str) else item for item in metadata)
-        hint = Annotated[(base, *described)]
+    hint = rewrite(field.hint, _translate)
     if field.default is msgspec.NODEFAULT:
-        return hint, ...
+        return hint, PydanticField(alias=field.name)
     if isinstance(field.default, FieldInfo):
-        return hint, field.default
+        given = copy.copy(field.default)
+        for alias in ("alias", "validation_alias", "serialization_alias"):
+            setattr(given, alias, field.name)
+            given._attributes_set[alias] = field.name
+        return hint, given
     default = field.default
-    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default)) if _mutable(
-        default
-    ) else default
+    if is_immutable(default):
+        return hint, PydanticField(default, alias=field.name)
+    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=field.name)
 
 
-def _mutable(value: Any) -> bool:
-    return isinstance(value, list | dict | set | bytearray)
+_IMMUTABLE = (
+    int,
+    float,
+    str,
+    bytes,
+    type(None),
+    enum.Enum,
+    Decimal,
+    datetime.date,
+    datetime.timedelta,
+    uuid.UUID,
+)
+
+
+def _translate(item: Any) -> Any:
+    if isinstance(item, str):
+        return PydanticField(description=item)
+    if type(item).__name__ == "Doc":
+        return PydanticField(description=item.documentation)
+    return item
 
 
 def _explain(error: ValidationError) -> str:

@@ -38,6 +38,10 @@ def dialect_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], di
     Raises:
         UnknownEventError: it is not an HTTP event.
     """
+    if not isinstance(event, Mapping):
+        raise UnknownEventError(
+            f"This handler takes HTTP events, which are objects, not {type(event).__name__}"
+        )
     context = event.get("requestContext")
     if isinstance(context, Mapping):
         if "http" in context:
@@ -60,7 +64,9 @@ def read_v2(event: Event) -> HttpRequest:
     """
     context = event["requestContext"]
     http = context["http"]
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers = {
+        name.lower(): value for name, value in (event.get("headers") or {}).items() if value is not None
+    }
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
     return HttpRequest(
@@ -112,6 +118,11 @@ def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
     return written
 
 
+def _headers(event: Event) -> dict[str, str]:
+    given = event.get("headers") or {}
+    return {name.lower(): value for name, value in given.items() if value is not None}
+
+
 def _encode(body: bytes) -> dict[str, Any]:
     # JSON and SSE frames are UTF-8 text: nothing that Lambent writes needs Base64.
     return {"body": body.decode(), "isBase64Encoded": False}
@@ -128,9 +139,13 @@ def _body(event: Event) -> bytes | str:
 
 
 def _query(event: Event) -> str:
-    from urllib.parse import urlencode
-
     many = event.get("multiValueQueryStringParameters")
     if many:
-        return urlencode([(name, value) for name, values in many.items() for value in values or ()])
-    return urlencode(event.get("queryStringParameters") or {})
+        pairs = [(name, value) for name, values in many.items() for value in values or ()]
+    else:
+        pairs = list((event.get("queryStringParameters") or {}).items())
+    if "elb" in (event.get("requestContext") or {}):
+        return "&".join(f"{name}={value}" for name, value in pairs)  # load balancers leave them encoded
+    from urllib.parse import urlencode
+
+    return urlencode(pairs)
