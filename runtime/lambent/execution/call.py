@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,9 +11,11 @@ from lambent.auth.principal import Principal
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Changes, Clock, Store
 from lambent.execution.sealing import Sealer
-from lambent.execution.tasks.service import Tasks
 from lambent.features.catalog import Catalog
 from lambent.wire.judge import Request
+
+if TYPE_CHECKING:
+    from lambent.execution.tasks.service import Tasks
 
 
 class Services(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 from msgspec import Raw
@@ -27,7 +27,6 @@ from lambent.execution.questions import (
     url_question,
 )
 from lambent.execution.replay import Replay, as_plain
-from lambent.execution.sessions import SessionMaker
 from lambent.features.forms import form_of
 from lambent.features.shapes import shape_of, to_json
 from lambent.features.signature import Injected
@@ -41,6 +40,9 @@ from lambent.wire.values import (
     SamplingResult,
 )
 
+if TYPE_CHECKING:
+    from lambent.execution.sessions import SessionMaker
+
 T = TypeVar("T")
 
 
@@ -51,20 +53,28 @@ class Context:
     what has, is a ``Pending``.
     """
 
-    __slots__ = ("_call", "_progress", "_replay", "_request", "sessions")
+    __slots__ = ("_call", "_progress", "_replay", "_request", "_sessions")
 
     def __init__(self, call: Call, replay: Replay) -> None:
         self._call = call
         self._request = call.request
         self._replay = replay
         self._progress: float | None = None
-        self.sessions = SessionMaker(call, replay)
-        """Makes sessions: ``handle = ctx.sessions.create(Cart)``."""
+        self._sessions: SessionMaker | None = None
 
     @property
     def principal(self) -> Principal | None:
         """Who is calling; None where nobody is identified."""
         return self._call.principal
+
+    @property
+    def sessions(self) -> SessionMaker:
+        """Makes sessions: ``handle = ctx.sessions.create(Cart)``."""
+        if self._sessions is None:
+            from lambent.execution.sessions import SessionMaker
+
+            self._sessions = SessionMaker(self._call, self._replay)
+        return self._sessions
 
     @property
     def request_id(self) -> str | int:

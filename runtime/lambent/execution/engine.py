@@ -134,6 +134,7 @@ class Engine:
             principal: who is calling, if known.
         """
         try:
+            invocation.check()
             request = judge(message, headers)
             result = self._handle(Call(request, invocation, self._services, principal))
             result.meta = self._meta if result.meta is UNSET else {**self._meta, **result.meta}

@@ -9,46 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Future
 
 T = TypeVar("T")
-
-
-def start_threadsafe(
-    coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
-) -> Future[tuple[T | None, BaseException | None]]:
-    """Start a coroutine on a loop that runs in another thread; ``take`` gives what became of it."""
-    import asyncio
-
-    # A future does not carry every BaseException from thread to thread, so it carries them as values.
-    async def outcome() -> tuple[T | None, BaseException | None]:
-        try:
-            return await coroutine, None
-        except BaseException as error:
-            return None, error
-
-    return asyncio.run_coroutine_threadsafe(outcome(), loop)
-
-
-def cancelled_within() -> Exception:
-    """What a cancellation is that nobody outside asked for: a failure of the coroutine like any other."""
-    return RuntimeError("The coroutine was cancelled from within")
-
-
-def take(future: Future[tuple[T | None, BaseException | None]]) -> T:
-    """Wait for what ``start_threadsafe`` started, and return or raise what it did."""
-    import asyncio
-
-    value, error = future.result()
-    if isinstance(error, asyncio.CancelledError):
-        raise cancelled_within() from error
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]
 
 
 class OwnLoop:
@@ -74,8 +40,9 @@ class OwnLoop:
             raise cancelled_within() from error
 
     def close(self) -> None:
-        """Close the loops, as tests and tools do; Lambda never does."""
+        """End what is left on the loops and close them, as tests and tools do; Lambda never does."""
         if self._loop is not None:
+            self._loop.run_until_complete(_end_all())
             self._loop.close()
             self._loop = None
         if self._elsewhere is not None:
@@ -99,10 +66,97 @@ class LoopThread:
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """See ``AsyncRunner``."""
-        return take(start_threadsafe(coroutine, self.loop))
+        return Started(coroutine, self.loop).result()
 
     def close(self) -> None:
-        """Stop the thread."""
+        """End what is left on the loop, and stop the thread."""
+        Started(_end_all(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+class Started(Generic[T]):
+    """A coroutine on its way on a loop that runs in another thread.
+
+    Whoever waits for it waits until it has ended, its cleaning up included, also when it was cancelled.
+
+    Args:
+        coroutine: what to run; where it is cancelled before it begins, it never does.
+        loop: where to.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self._coroutine = coroutine
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._ended = threading.Event()
+        self._cancelled = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        loop.call_soon_threadsafe(self._begin)
+
+    def cancel(self) -> None:
+        """Cancel it from any thread."""
+        self._cancelled = True
+        try:
+            self._loop.call_soon_threadsafe(self._pass_on)
+        except RuntimeError:
+            return  # the loop is closed, so it has ended
+
+    def result(self) -> T:
+        """Wait for what it returns, or raise what it raised.
+
+        Raises:
+            CancelledError: of asyncio, where ``cancel`` was called.
+            RuntimeError: it was cancelled, but not by ``cancel``.
+        """
+        import asyncio
+
+        self._ended.wait()
+        if isinstance(self._error, asyncio.CancelledError) and not self._cancelled:
+            raise cancelled_within() from self._error
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+    def _begin(self) -> None:
+        import asyncio
+
+        if self._cancelled:
+            self._coroutine.close()
+            self._error = asyncio.CancelledError()
+            self._ended.set()
+            return
+        self._task = self._loop.create_task(self._run())  # type: ignore[arg-type]
+
+    async def _run(self) -> None:
+        # A future does not carry every BaseException from thread to thread: this one does.
+        try:
+            self._value = await self._coroutine
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._ended.set()
+
+    def _pass_on(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+def cancelled_within() -> Exception:
+    """What a cancellation is that nobody outside asked for: a failure of the coroutine like any other."""
+    return RuntimeError("The coroutine was cancelled from within")
+
+
+async def _end_all() -> None:
+    """Cancel every other task of the loop, and let each clean up, as ``asyncio.Runner`` does at its end."""
+    import asyncio
+
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()

@@ -11,6 +11,7 @@ from msgspec import Raw
 from lambent.errors import InvalidParamsError, MissingCapabilityError
 from lambent.features.forms import Form
 from lambent.features.shapes import ShapeError
+from lambent.wire.lazy import LazyDecoder
 from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult, TextContent
 
 T = TypeVar("T")
@@ -68,9 +69,9 @@ class _RootsAnswer(msgspec.Struct, frozen=True):
     roots: list[Root]
 
 
-_elicit_answers = msgspec.json.Decoder(_ElicitAnswer)
-_sampling_answers = msgspec.json.Decoder(SamplingResult)
-_roots_answers = msgspec.json.Decoder(_RootsAnswer)
+_elicit_answers: LazyDecoder[_ElicitAnswer] = LazyDecoder(_ElicitAnswer)
+_sampling_answers: LazyDecoder[SamplingResult] = LazyDecoder(SamplingResult)
+_roots_answers: LazyDecoder[_RootsAnswer] = LazyDecoder(_RootsAnswer)
 
 
 def form_question(message: str, form: Form[T]) -> Question[ElicitationResult[T]]:
@@ -115,7 +116,7 @@ def sampling_question(
     return Question(
         "sampling/createMessage",
         {"messages": list(messages), **given},
-        _sampling_answers.decode,
+        lambda raw: _sampling_answers.decode(raw),  # noqa: PLW0108 - it replaces itself when it is called
         {"sampling": requires},
     )
 

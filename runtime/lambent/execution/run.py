@@ -14,7 +14,6 @@ from lambent.execution.context import Context
 from lambent.execution.replay import Replay
 from lambent.execution.resolving import resolve
 from lambent.execution.sealing import Binding, State, digest
-from lambent.execution.sessions import sessions_of
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
 from lambent.wire.results import InputRequiredResult
@@ -183,6 +182,8 @@ def run_replay(
     param = feature.session
     if param is None:
         return _until_suspended(lambda: from_the_top({}), replay)
+    from lambent.execution.sessions import sessions_of
+
     sessions = sessions_of(call.services)
     for _ in range(_SESSION_TRIES):
         held = sessions.load(param, kwargs[param.name], call.principal)

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import logging
 import os
-import zlib
 from typing import Any
 
 import msgspec
@@ -20,6 +17,7 @@ from msgspec import Raw
 
 from lambent.errors import InternalError, InvalidParamsError
 from lambent.execution.ports import Clock, Keys
+from lambent.wire.lazy import LazyDecoder
 
 MAX_TOKEN_LENGTH = 32 * 1024
 """Characters. Clients carry the token back and forth, gateways limit what they carry."""
@@ -74,13 +72,15 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     state: Raw
 
 
-_envelope_decoder = msgspec.json.Decoder(_Envelope)
-_state_decoder = msgspec.json.Decoder(State)
+_envelope_decoder: LazyDecoder[_Envelope] = LazyDecoder(_Envelope)
+_state_decoder: LazyDecoder[State] = LazyDecoder(State)
 _encode = msgspec.json.encode
 
 
 def digest(value: Any) -> str:
     """A short digest of a JSON value that does not depend on the order of keys or on white space."""
+    import hashlib  # maps OpenSSL into memory: 2 ms and 4 MB that a plain tool never needs
+
     canonical = msgspec.json.encode(value, order="deterministic")
     return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()[:18]).decode()
 
@@ -138,6 +138,8 @@ class Sealer:
     def _open(self, token: str, binding: Binding) -> State:
         if len(token) > MAX_TOKEN_LENGTH:
             raise _Rejected("too long")
+        import hmac
+
         envelope = self._decrypt(_unbase64(token))
         now = self._clock()
         for name in Binding.__struct_fields__:
@@ -187,10 +189,14 @@ def _unbase64(token: str) -> bytes:
 
 def _derive(secret: bytes) -> bytes:
     """A 256-bit key from a secret of any length and alphabet, used for nothing else."""
+    import hmac
+
     return hmac.digest(b"lambent request state", secret, "sha256")
 
 
 def _key_id(key: bytes) -> bytes:
+    import hmac
+
     return hmac.digest(key, b"key id", "sha256")[:_KEY_ID]
 
 
@@ -203,6 +209,8 @@ def _cipher(key: bytes) -> Any:
 
 def _pack(payload: bytes) -> bytes:
     if len(payload) >= _COMPRESS_FROM:
+        import zlib
+
         deflated = zlib.compress(payload, 6)
         if len(deflated) < len(payload):
             return _DEFLATED + deflated
@@ -212,6 +220,8 @@ def _pack(payload: bytes) -> bytes:
 def _unpack(packed: bytes) -> bytes:
     if packed[:1] == _PLAIN:
         return packed[1:]
+    import zlib
+
     inflater = zlib.decompressobj()
     payload = inflater.decompress(packed[1:], _MAX_PAYLOAD)
     if inflater.unconsumed_tail:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.members import members_of
 from lambent.wire.headers import HeaderParam
 
 KEYWORD = "x-mcp-header"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _PLAIN_VALUES = frozenset({"default", "const", "enum", "examples"})
+_TYPE_NAMES = {str: "string", int: "integer", bool: "boolean"}
 _KINDS = frozenset({"string", "integer", "boolean"})
 
 
@@ -42,13 +45,16 @@ def flatten_optionals(schema: dict[str, Any]) -> None:
     """
     for _, prop in _properties(schema, ()):
         options = prop.get("anyOf")
-        if KEYWORD in prop and isinstance(options, list):
+        if isinstance(options, list):
             others = [option for option in options if option != {"type": "null"}]
-            if len(others) == 1 and len(others) < len(options):
+            is_optional = len(others) == 1 and len(others) < len(options)
+            if is_optional and (KEYWORD in prop or KEYWORD in others[0]):
                 del prop["anyOf"]
                 prop.update(others[0])
                 if prop.get("default", ...) is None:
                     del prop["default"]
+        if KEYWORD in prop and "type" not in prop and prop.get("enum"):
+            prop["type"] = _TYPE_NAMES.get(type(prop["enum"][0]), "string")
 
 
 def compile_headers(schema: dict[str, Any]) -> tuple[HeaderParam, ...]:
@@ -104,8 +110,26 @@ def _param(path: tuple[str, ...], prop: dict[str, Any]) -> HeaderParam:
     name, kind = prop[KEYWORD], prop.get("type")
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise DeclarationError(f"{KEYWORD} of {'.'.join(path)} must be an HTTP token, not {name!r}")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise DeclarationError(
             f"{KEYWORD} {name!r}: {'.'.join(path)} must be a string, an integer or a boolean, not {kind!r}"
         )
     return HeaderParam(path, f"Mcp-Param-{name}", str(kind))
+
+
+def mentions_header(hint: Any) -> bool:
+    """Whether there is a mark anywhere in a hint, where clients see it or where they do not."""
+    seen: set[int] = set()
+    todo = [hint]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, McpHeader):
+            return True
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        todo.extend(typing.get_args(item))
+        todo.extend(getattr(item, "__metadata__", ()))
+        if isinstance(item, type):
+            todo.extend(members_of(item).values())
+    return False

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.iris import as_iri
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
 from lambent.features.shapes import Shape, record_of, to_json
@@ -104,6 +105,7 @@ def make_resource(
         DeclarationError: the URI is malformed, or its variables are not the function's parameters.
     """
     signature = read_signature(function, injected)
+    uri = as_iri(uri)
     template = UriTemplate(uri) if "{" in uri or "}" in uri else None
     if ":" not in uri.partition("{")[0]:
         raise DeclarationError(f"{uri}: a resource's URI starts with a scheme")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable
@@ -64,8 +65,11 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
         DeclarationError: a hint cannot be resolved, a parameter is positional-only or ``*args``, or the
             resolvers cannot work.
     """
-    name = getattr(function, "__name__", type(function).__name__)
-    hints = _hints(function, name)
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    name = getattr(inner, "__name__", type(inner).__name__)
+    hints = _hints(inner, name)
     fields: list[Field] = []
     resolved: dict[str, Any] = {}
     session: SessionParam | None = None
@@ -95,7 +99,7 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
             fields.append(Field(parameter.name, hint, default))
     return Signature(
         name=name,
-        doc=inspect.getdoc(function) if inspect.isroutine(function) else None,
+        doc=inspect.getdoc(inner) if inspect.isroutine(inner) else None,
         fields=fields,
         context=context,
         catches_all=catches_all,
@@ -108,7 +112,7 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
             injected.outcomes,
         ),
         returns=hints.get("return", inspect.Signature.empty),
-        is_async=inspect.iscoroutinefunction(inspect.unwrap(_call_of(function))),
+        is_async=inspect.iscoroutinefunction(_call_of(inner)),
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from lambent.features.idempotency import Idempotency
-from lambent.features.mcp_header import McpHeader, compile_headers, flatten_optionals
+from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
@@ -118,7 +118,7 @@ def make_tool(
         )
         return Raw(msgspec.json.encode(definition))
 
-    mirrors = input_schema is not None or any(_has_header(field.hint) for field in signature.fields)
+    mirrors = input_schema is not None or any(mentions_header(field.hint) for field in signature.fields)
     return Tool(
         name=name,
         function=function,
@@ -134,10 +134,6 @@ def make_tool(
         single_use=single_use,
         describe=describe,
     )
-
-
-def _has_header(hint: Any) -> bool:
-    return typing.get_origin(hint) is Annotated and any(isinstance(m, McpHeader) for m in hint.__metadata__)
 
 
 def _output(signature: Signature, structured: bool | None) -> Shape | None:
@@ -176,8 +172,9 @@ def render(tool: Tool, value: Any) -> CallToolResult:
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
     structured = value.structured_content
-    if structured is not UNSET and tool.output is not None and not value.is_error:
-        structured = Raw(tool.output.encode(structured))
+    if structured is not UNSET:
+        fits = tool.output is not None and not value.is_error
+        structured = Raw(tool.output.encode(structured) if fits and tool.output else to_json(structured))
     return CallToolResult(
         content=[_block(item) for item in value.content],
         structured_content=structured,

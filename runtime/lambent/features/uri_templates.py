@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
 
 import msgspec
 
@@ -79,6 +78,8 @@ class UriTemplate:
         """
         if len(uri) > MAX_URI_LENGTH:
             return None
+        from urllib.parse import unquote  # 2 ms that servers without templates never pay
+
         path, query = self._split_query(uri)
         found = self._pattern.fullmatch(path)
         if found is None:
@@ -164,7 +165,7 @@ class UriTemplate:
             return None
         operator = _OPERATORS[variable.operator]
         if not variable.exploded:
-            return [text]
+            return [text.removeprefix("=") if operator.named else text]
         parts = text.removeprefix(operator.first).split(operator.separator)
         return [part.removeprefix(f"{variable.name}=") for part in parts] if operator.named else parts
 
@@ -198,9 +199,10 @@ def _pattern_of(
         if variable.exploded and operator.named:
             yield f"(?P<{name}>(?:{lead}{name}={operator.characters}*+)*+)"
         elif variable.exploded and operator.first:
-            yield f"(?P<{name}>(?:{lead}{operator.characters}++)+)"
+            many = "+" if stop != operator.first or (is_last and is_final) else "{1}"
+            yield f"(?P<{name}>(?:{lead}{operator.characters}++){many})"
         elif operator.named:
-            yield f"(?:{lead}{name}(?:=(?P<{name}>{operator.characters}*+))?)?+"
+            yield f"(?:{lead}{name}(?P<{name}>(?:={operator.characters}*+)?+))?+"
         else:
             yield f"{lead}(?P<{name}>{characters}{times})"
 

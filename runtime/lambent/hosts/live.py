@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from lambent.errors import Cancelled
 from lambent.execution.invocation import Invocation
-from lambent.execution.loop import start_threadsafe, take
+from lambent.execution.loop import Started
 
 T = TypeVar("T")
 
@@ -21,25 +20,25 @@ class LiveInvocation(Invocation):
         loop: a running event loop.
     """
 
-    __slots__ = ("_future", "_loop")
+    __slots__ = ("_loop", "_started")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(self._run_on_loop)
         self._loop = loop
-        self._future: concurrent.futures.Future[Any] | None = None
+        self._started: Started[Any] | None = None
 
     def cancel(self) -> None:
         """Nobody wants the result: stop a coroutine now, a plain function where it next looks."""
         self.cancelled = True
-        if self._future is not None:
-            self._future.cancel()
+        if self._started is not None:
+            self._started.cancel()
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        future = start_threadsafe(coroutine, self._loop)
-        self._future = future
-        if self.cancelled:  # it came between the first line and the second
-            future.cancel()
+        started = Started(coroutine, self._loop)
+        self._started = started
+        if self.cancelled:  # before there was anything to cancel
+            started.cancel()
         try:
-            return take(future)
-        except concurrent.futures.CancelledError:
+            return started.result()
+        except asyncio.CancelledError:
             raise Cancelled from None

@@ -46,12 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Everything but the secrets."""
-        shown = (
-            f"state_keys=<{len(self.state_keys)}>"
-            if name == "state_keys"
-            else f"{name}={getattr(self, name)!r}"
-            for name in self.__struct_fields__
-        )
+        shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "state_keys"]
         return f"Settings({', '.join(shown)})"
 
     @classmethod

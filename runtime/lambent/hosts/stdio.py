@@ -45,14 +45,18 @@ class StdioServer:
         self._running: dict[RequestId, StdioInvocation] = {}
 
     def serve(self) -> None:
-        """Serve until the input ends; what is still running then is cancelled."""
-        with ThreadPoolExecutor(_MAX_IN_FLIGHT, thread_name_prefix="lambent-call") as threads:
-            for line in self._in:
-                if line.strip():
-                    self._take(line, threads)
-            for invocation in list(self._running.values()):
-                invocation.cancel()
-        self._loop.close()
+        """Serve until the input ends or is interrupted; what is still running then is cancelled."""
+        try:
+            with ThreadPoolExecutor(_MAX_IN_FLIGHT, thread_name_prefix="lambent-call") as threads:
+                try:
+                    for line in self._in:
+                        if line.strip():
+                            self._take(line, threads)
+                finally:
+                    for invocation in list(self._running.values()):
+                        invocation.cancel()
+        finally:
+            self._loop.close()
 
     def write(self, message: bytes) -> None:
         """Write one encoded message as a line."""

@@ -24,7 +24,10 @@ class MemoryStore:
         """See ``Store.insert``."""
         check_size(item)
         with self._lock:
-            return self._items.setdefault(item.key, item) is item
+            if item.key in self._items:
+                return False
+            self._items[item.key] = item
+            return True
 
     def read(self, key: str) -> Item | None:
         """See ``Store.read``."""

@@ -20,6 +20,7 @@ from lambent.errors import (
 from lambent.wire.eras import ERAS, LATEST_VERSION, SUPPORTED_VERSIONS
 from lambent.wire.headers import require_match
 from lambent.wire.jsonrpc import Message, RequestId
+from lambent.wire.lazy import LazyDecoder
 from lambent.wire.methods import ANY_METHOD, METHODS, Params
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
@@ -102,7 +103,7 @@ def _judge(message: Message, headers: dict[str, str] | None) -> Request:
     return Request(message.id, name, params, meta, client, headers, message.params)
 
 
-def _read(decoder: msgspec.json.Decoder[Any], raw: Raw) -> tuple[Any, str | None]:
+def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, str | None]:
     """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong."""
     try:
         return decoder.decode(raw), None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
+from lambent.wire.lazy import LazyDecoder
 from lambent.wire.values import (
     CompletionArgument,
     CompletionContext,
@@ -103,12 +103,12 @@ class Method(Struct, frozen=True):
     """
 
     name: str
-    decoder: msgspec.json.Decoder[Any]
+    decoder: LazyDecoder[Any]
     mirrored: str | None = None
 
 
 def _table(*rows: tuple[str, type[Params], str | None]) -> dict[str, Method]:
-    decoders = {params: msgspec.json.Decoder(params) for _, params, _ in rows}
+    decoders: dict[type[Params], LazyDecoder[Any]] = {params: LazyDecoder(params) for _, params, _ in rows}
     return {name: Method(name, decoders[params], mirrored) for name, params, mirrored in rows}
 
 
@@ -128,5 +128,5 @@ METHODS: dict[str, Method] = _table(
     ("tasks/cancel", TaskParams, "task_id"),
 )
 
-ANY_METHOD = Method("", msgspec.json.Decoder(Params))
+ANY_METHOD = Method("", LazyDecoder(Params))
 """Stands in for a method that is not in the table: enough to judge the request before it is refused."""

@@ -11,7 +11,6 @@ from lambent.execution.handlers.lists import list_prompts, list_resources, list_
 from lambent.execution.handlers.prompts import get_prompt
 from lambent.execution.handlers.resources import read_resource
 from lambent.execution.handlers.subscriptions import listen
-from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
 from lambent.execution.handlers.tools import call_tool
 from lambent.features.catalog import Catalog
 
@@ -32,12 +31,15 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         ),
         (catalog.prompts, {"prompts/list": list_prompts, "prompts/get": get_prompt}),
         (catalog.completer, {"completion/complete": complete}),
-        (
-            services.tasks,
-            {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task},
-        ),
+        (services.tasks, _task_handlers() if services.tasks is not None else {}),
     ]
     return {method: handler for offer, methods in offered if offer for method, handler in methods.items()}
+
+
+def _task_handlers() -> dict[str, Handler]:
+    from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
+
+    return {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task}
 
 
 def has_resources(catalog: Catalog) -> bool:

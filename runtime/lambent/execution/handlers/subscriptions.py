@@ -9,7 +9,6 @@ from typing import Any
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call, Services
-from lambent.execution.tasks.promotion import require_tasks
 from lambent.wire import jsonrpc
 from lambent.wire.methods import SubscriptionFilter
 from lambent.wire.results import Acknowledged, ListenResult, TaskStatus
@@ -42,6 +41,8 @@ def listen(call: Call) -> ListenResult:
     """
     wanted = call.request.params.notifications
     if wanted.task_ids:
+        from lambent.execution.tasks.promotion import require_tasks
+
         require_tasks(call.request.client)
     subscription = _Subscription(call, wanted)
     subscription.acknowledge()

@@ -10,7 +10,6 @@ from lambent.errors import InvalidParamsError, ProtocolError, ToolError
 from lambent.execution.call import Call
 from lambent.execution.failures import report
 from lambent.execution.run import Target, run
-from lambent.execution.tasks.promotion import run_task_tool
 from lambent.features.shapes import ShapeError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
@@ -63,6 +62,8 @@ def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
     if tool.task is None:
         value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
     else:
+        from lambent.execution.tasks.promotion import run_task_tool  # servers without tasks never load them
+
         value = run_task_tool(tool, tool.task, kwargs, call)
     return value if isinstance(value, InputRequiredResult | TaskResult) else render(tool, value)
 

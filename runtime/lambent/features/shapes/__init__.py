@@ -11,13 +11,14 @@ import enum
 import sys
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.members import members_of
 
 
 class ShapeError(ValueError):
@@ -188,15 +189,5 @@ def _mentions_pydantic(hints: list[Any]) -> bool:
         todo.extend(typing.get_args(hint))
         todo.extend(getattr(hint, "__metadata__", ()))
         if isinstance(hint, type) and not issubclass(hint, msgspec.Struct):
-            todo.extend(_member_hints(hint).values())
+            todo.extend(members_of(hint).values())
     return False
-
-
-def _member_hints(cls: type) -> Mapping[str, Any]:
-    is_record = hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__total__") or hasattr(cls, "_fields")
-    if not is_record:
-        return {}
-    try:
-        return typing.get_type_hints(cls, include_extras=True)
-    except (NameError, TypeError):
-        return {}

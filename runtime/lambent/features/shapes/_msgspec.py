@@ -14,19 +14,6 @@ from lambent.features.shapes import Field, ShapeError, is_immutable, is_plain, r
 _encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"
 
-_IMMUTABLE = (
-    int,
-    float,
-    str,
-    bytes,
-    type(None),
-    enum.Enum,
-    Decimal,
-    datetime.date,
-    datetime.timedelta,
-    uuid.UUID,
-)
-
 # Names that the annotated-types package and msgspec share; duck-typed, so that it need not be imported.
 _BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt", "MultipleOf": "multiple_of"}
 _LENGTHS = {"MinLen": "min_length", "MaxLen": "max_length"}

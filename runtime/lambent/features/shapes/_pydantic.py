@@ -29,7 +29,8 @@ class PydanticShape:
     def __init__(self, hint: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(rewrite(hint, _translate))
 
-    is_plain = False
+    is_plain = True
+    """What pydantic makes an adapter of, it can describe."""
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``."""
@@ -112,20 +113,6 @@ def _member(field: Field) -> tuple[Any, Any]:
     if is_immutable(default):
         return hint, PydanticField(default, alias=field.name)
     return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=field.name)
-
-
-_IMMUTABLE = (
-    int,
-    float,
-    str,
-    bytes,
-    type(None),
-    enum.Enum,
-    Decimal,
-    datetime.date,
-    datetime.timedelta,
-    uuid.UUID,
-)
 
 
 def _translate(item: Any) -> Any:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from lambent.errors import HttpRefusal, LambentError
@@ -110,6 +109,8 @@ def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
     """Write a response for REST 1.0 or a load balancer, in the kind of headers that the event came with."""
     written: dict[str, Any] = {"statusCode": response.status, **_encode(response.body)}
     if "elb" in (event.get("requestContext") or {}):
+        from http import HTTPStatus
+
         written["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
     if "multiValueHeaders" in event:
         written["multiValueHeaders"] = {name: [value] for name, value in response.headers.items()}
