@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from lambent.errors import Suspend, ToolError
@@ -50,7 +51,7 @@ def _run(
     if resolver.context is not None:
         kwargs[resolver.context] = context
     result = resolver.function(**kwargs)
-    return call.invocation.run(result) if resolver.is_async else result
+    return call.invocation.run(result) if inspect.iscoroutine(result) else result
 
 
 def _settle(result: Any, resolver: Resolver, context: Context) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, Protocol
 
 import msgspec
@@ -216,8 +217,9 @@ def _until_suspended(work: Callable[[], Any], replay: Replay) -> Any:
 
 
 def _invoke(feature: Runnable, kwargs: dict[str, Any], call: Call, limit: float | None) -> Any:
-    if feature.is_async:
-        return call.invocation.run(feature.function(**kwargs), limit)
-    if limit is None:
-        return feature.function(**kwargs)
-    return call.invocation.call(feature.function, kwargs, limit)
+    if feature.is_async or limit is None:
+        result = feature.function(**kwargs)
+    else:
+        result = call.invocation.call(feature.function, kwargs, limit)
+    # The result decides, not the signature: wrappers change what a function seems to be.
+    return call.invocation.run(result, limit) if type(result) is CoroutineType else result

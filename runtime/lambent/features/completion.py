@@ -19,7 +19,6 @@ class Completer(msgspec.Struct, frozen=True):
     """The registered completion function, called as ``function(ref, argument, context)``."""
 
     function: Callable[..., Any]
-    is_async: bool
 
 
 def make_completer(function: Callable[..., Any], injected: Injected) -> Completer:
@@ -33,7 +32,7 @@ def make_completer(function: Callable[..., Any], injected: Injected) -> Complete
         inspect.signature(function).bind(None, None, None)
     except TypeError as error:
         raise DeclarationError(f"{signature.name}: a completion takes (ref, argument, context)") from error
-    return Completer(function, signature.is_async)
+    return Completer(function)
 
 
 def render(value: Any) -> Completion:

@@ -59,7 +59,10 @@ def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
         TypeError: a property is not primitive.
     """
     if isinstance(schema, dict):
-        for name, prop in schema.get("properties", {}).items():
+        properties = schema.get("properties")
+        if schema.get("type") != "object" or not isinstance(properties, dict):
+            raise TypeError('A form\'s schema has "type": "object" and "properties"')
+        for name, prop in properties.items():
             _require_primitive(name, prop)
         return Form(schema, None)
     form: Form[T] = _typed_form(cast("Hashable", schema))
@@ -106,16 +109,18 @@ def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> di
         del prop["default"]
     if prop.get("format") not in _FORMATS:
         prop.pop("format", None)
-    if "items" in prop:
+    if isinstance(prop.get("items"), dict):
         prop["items"] = _flatten(f"{name}[]", prop["items"], definitions)
     _require_primitive(name, prop)
     return {key: value for key, value in prop.items() if key == "type" or key in _KEYWORDS[prop["type"]]}
 
 
-def _require_primitive(name: str, prop: dict[str, Any]) -> None:
-    kind = prop.get("type")
-    choices = prop.get("items", {}) if kind == "array" else prop
-    allowed = kind in _KEYWORDS and (kind != "array" or "enum" in choices or "anyOf" in choices)
+def _require_primitive(name: str, prop: Any) -> None:
+    kind = prop.get("type") if isinstance(prop, dict) else None
+    allowed = isinstance(kind, str) and kind in _KEYWORDS
+    if kind == "array":
+        items = prop.get("items")
+        allowed = isinstance(items, dict) and ("enum" in items or "anyOf" in items)
     if not allowed or (kind in ("integer", "number") and "enum" in prop):
         raise TypeError(
             f"Field {name!r} cannot be shown in a form: use text, numbers, booleans, choices of text, or "

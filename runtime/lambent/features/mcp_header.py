@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.members import members_of
+from lambent.features.members import members_of, records_in
 from lambent.wire.headers import HeaderParam
 
 KEYWORD = "x-mcp-header"
@@ -118,18 +118,22 @@ def _param(path: tuple[str, ...], prop: dict[str, Any]) -> HeaderParam:
 
 
 def mentions_header(hint: Any) -> bool:
-    """Whether there is a mark anywhere in a hint, where clients see it or where they do not."""
-    seen: set[int] = set()
-    todo = [hint]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, McpHeader):
-            return True
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        todo.extend(typing.get_args(item))
-        todo.extend(getattr(item, "__metadata__", ()))
-        if isinstance(item, type):
-            todo.extend(members_of(item).values())
-    return False
+    """Whether a parameter's hint has a mark in it.
+
+    Raises:
+        DeclarationError: the mark is inside of a record, where clients do not look for it.
+    """
+    for record in records_in([hint]):
+        for name, member in members_of(record).items():
+            if _is_marked(member):
+                raise DeclarationError(
+                    f"{KEYWORD} on {record.__name__}.{name} is not reachable through properties alone: "
+                    "annotate a parameter of the tool itself"
+                )
+    return _is_marked(hint)
+
+
+def _is_marked(hint: Any) -> bool:
+    if any(isinstance(item, McpHeader) for item in getattr(hint, "__metadata__", ())):
+        return True
+    return any(_is_marked(arg) for arg in typing.get_args(hint))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _MARKS = ("__dataclass_fields__", "__struct_fields__", "__total__", "_fields", "model_fields")
@@ -17,3 +17,20 @@ def members_of(cls: type) -> Mapping[str, Any]:
         return typing.get_type_hints(cls, include_extras=True)
     except (NameError, TypeError):
         return {}
+
+
+def records_in(hints: Iterable[Any]) -> list[type]:
+    """Every record type that hints mention, those within other records included."""
+    found: list[type] = []
+    seen: set[int] = set()
+    todo = list(hints)
+    while todo:
+        hint = todo.pop()
+        if id(hint) in seen:
+            continue
+        seen.add(id(hint))
+        todo.extend(typing.get_args(hint))
+        if isinstance(hint, type) and (members := members_of(hint)):
+            found.append(hint)
+            todo.extend(members.values())
+    return found

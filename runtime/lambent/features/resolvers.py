@@ -81,7 +81,6 @@ class Resolver(msgspec.Struct, frozen=True):
     Attributes:
         key: names its question.
         function: what runs.
-        is_async: it is a coroutine function.
         needs: parameters that other resolvers fill in.
         arguments: parameters that are arguments of the feature.
         context: the parameter that takes the context, if any.
@@ -89,7 +88,6 @@ class Resolver(msgspec.Struct, frozen=True):
 
     key: str
     function: Callable[..., Any]
-    is_async: bool
     needs: Mapping[str, Need]
     arguments: Sequence[str]
     context: str | None
@@ -112,6 +110,11 @@ def resolve_of(hint: Any) -> Resolve | None:
     if get_origin(hint) is not Annotated:
         return None
     return next((item for item in hint.__metadata__ if isinstance(item, Resolve)), None)
+
+
+def hides_resolve(hint: Any) -> bool:
+    """Whether there is a marker inside of another type, such as a union, where nobody would look for it."""
+    return resolve_of(hint) is not None or any(hides_resolve(arg) for arg in get_args(hint))
 
 
 def make_plan(
@@ -166,16 +169,17 @@ class _Compiler:
 
     def _add(self, function: Callable[..., Any], path: tuple[Any, ...]) -> int:
         label = getattr(function, "__name__", type(function).__name__)
-        if function in path:
+        identity = _identity(function)
+        if identity in path:
             raise DeclarationError(f"{self._name}: the resolver {label} needs itself")
-        if function in self._positions:
-            return self._positions[function]
+        if identity in self._positions:
+            return self._positions[identity]
         needs: dict[str, Need] = {}
         arguments: list[str] = []
         context: str | None = None
         for parameter, hint, optional in _parameters(function):
             if resolve_of(hint) is not None:
-                needs[parameter] = self.need(hint, (*path, function))
+                needs[parameter] = self.need(hint, (*path, identity))
             elif self._is_context(hint):
                 context = parameter
             elif parameter in self._arguments:
@@ -184,10 +188,9 @@ class _Compiler:
                 raise DeclarationError(
                     f"{self._name}: nothing fills in the parameter {parameter!r} of the resolver {label}"
                 )
-        is_async = inspect.iscoroutinefunction(function)
-        self.resolvers.append(Resolver(self._key(label), function, is_async, needs, arguments, context))
-        self._positions[function] = len(self.resolvers) - 1
-        return self._positions[function]
+        self.resolvers.append(Resolver(self._key(label), function, needs, arguments, context))
+        self._positions[identity] = len(self.resolvers) - 1
+        return self._positions[identity]
 
     def _key(self, label: str) -> str:
         key, count = label, 1
@@ -196,6 +199,12 @@ class _Compiler:
             key = f"{label}-{count}"
         self._keys.add(key)
         return key
+
+
+def _identity(function: Callable[..., Any]) -> Any:
+    """What makes two mentions of a resolver the same one: bound methods are made anew at each."""
+    bound_to = getattr(function, "__self__", None)
+    return (id(bound_to), function.__name__) if inspect.ismethod(function) else id(function)
 
 
 def _class_of(hint: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.resolvers import Plan, make_plan, resolve_of
+from lambent.features.resolvers import Plan, hides_resolve, make_plan, resolve_of
 from lambent.features.sessions import SessionParam, handle_field, session_param
 from lambent.features.shapes import Field
 
@@ -77,6 +77,8 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
     catches_all = False
     for parameter in inspect.signature(function).parameters.values():
         hint = hints.get(parameter.name, Any)
+        if resolve_of(hint) is None and hides_resolve(hint):
+            raise DeclarationError(f"{name}: write {parameter.name!r} as Annotated[…, Resolve(…)] at the top")
         if resolve_of(hint) is not None:
             resolved[parameter.name] = hint
         elif (param := session_param(parameter.name, hint)) is not None:
@@ -112,7 +114,7 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
             injected.outcomes,
         ),
         returns=hints.get("return", inspect.Signature.empty),
-        is_async=inspect.iscoroutinefunction(_call_of(inner)),
+        is_async=is_coroutine_function(inner),
     )
 
 
@@ -125,6 +127,14 @@ def describe(hint: Any) -> str | None:
             if isinstance(text, str):
                 return text
     return None
+
+
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """Whether calling a function gives a coroutine, as far as its wrappers tell."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    outer = _call_of(function)
+    return inspect.iscoroutinefunction(outer) or inspect.iscoroutinefunction(inspect.unwrap(outer))
 
 
 def _call_of(function: Callable[..., Any]) -> Callable[..., Any]:

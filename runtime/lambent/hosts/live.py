@@ -39,6 +39,8 @@ class LiveInvocation(Invocation):
         if self.cancelled:  # before there was anything to cancel
             started.cancel()
         try:
-            return started.result()
+            value = started.result()
         except asyncio.CancelledError:
             raise Cancelled from None
+        self.check()
+        return value

@@ -122,7 +122,11 @@ def serve(engine: Engine) -> None:
     Args:
         engine: answers the requests.
     """
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as lines_out:
-        sys.stdout.flush()
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    lines_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
         StdioServer(engine, sys.stdin.buffer, lines_out).serve()
+    finally:
+        with suppress(BrokenPipeError):
+            lines_out.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
+
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.features.catalog import Catalog
@@ -23,7 +25,7 @@ def complete(call: Call) -> CompleteResult:
     if params.argument.name not in _arguments(catalog, params.ref):
         raise InvalidParamsError(f"Unknown argument: {params.argument.name}")
     value = completer.function(params.ref, params.argument, params.context)
-    if completer.is_async:
+    if type(value) is CoroutineType:
         value = call.invocation.run(value)
     return CompleteResult(completion=render(value) if value is not None else Completion(values=[]))
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.members import members_of
+from lambent.features.members import members_of, records_in
 
 
 class ShapeError(ValueError):
@@ -122,15 +122,43 @@ def is_immutable(value: Any) -> bool:
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, list, dict, tuple, set, frozenset})
 
 
-def is_plain(hint: Any) -> bool:
-    """Whether a hint consists of built-in types alone."""
+def is_plain(hint: Any, *bases: type) -> bool:
+    """Whether a hint consists of built-in types and of classes derived from the bases alone."""
     args = typing.get_args(hint)
     if typing.get_origin(hint) is typing.Literal:
         return True
     if args:
         base = args[:1] if typing.get_origin(hint) is Annotated else args
-        return all(arg is ... or is_plain(arg) for arg in base)
+        return all(arg is ... or is_plain(arg, *bases) for arg in base)
+    if isinstance(hint, type) and issubclass(hint, bases):
+        return True
     return hint is None or (isinstance(hint, Hashable) and hint in _PLAIN)
+
+
+def description_of(hint: Any) -> str | None:
+    """The description that ``Annotated`` gives, as plain text or as ``Doc``."""
+    for item in getattr(hint, "__metadata__", ()):
+        text = item if isinstance(item, str) else getattr(item, "documentation", None)
+        if isinstance(text, str):
+            return text
+    return None
+
+
+def describe_members(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
+    """Add what ``Annotated`` says of the fields of records, which neither library looks at itself.
+
+    Args:
+        schema: the schema of the hints; changed in place.
+        hints: where the records are.
+    """
+    definitions = schema.get("$defs", {})
+    for cls in records_in(hints):
+        node = definitions.get(cls.__name__, schema if schema.get("title") == cls.__name__ else {})
+        for name, hint in members_of(cls).items():
+            text, prop = description_of(hint), node.get("properties", {}).get(name)
+            if text is not None and prop is not None:
+                prop.setdefault("description", text)
+    return schema
 
 
 def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from lambent.features.mcp_header import McpHeader
-from lambent.features.shapes import Field, ShapeError, is_immutable, is_plain, rewrite
+from lambent.features.shapes import Field, ShapeError, describe_members, is_immutable, is_plain, rewrite
+from lambent.wire.lazy import LazyDecoder
 
 _encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"
@@ -26,10 +27,11 @@ class MsgspecShape:
         self.is_plain = is_plain(hint)
         self._type = rewrite(hint, _translate)
         self._decoder = msgspec.json.Decoder(self._type, strict=False)
+        self._checker: LazyDecoder[Any] = LazyDecoder(self._type)
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``."""
-        return _schema(self._type)
+        return describe_members(_schema(self._type), [self._type])
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         """See ``Shape.decode``."""
@@ -48,8 +50,8 @@ class MsgspecShape:
     def encode(self, value: Any) -> bytes:
         """See ``Shape.encode``."""
         try:
-            # Through the type and back: what is sent fits the schema, whatever was returned.
-            raw = _encoder.encode(self._decoder.decode(_encoder.encode(value)))
+            raw = _encoder.encode(value)
+            self._checker.decode(raw)  # without leniency: what is sent fits the schema to the letter
         except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
             raise ShapeError(_explain(error)) from None
         return raw
@@ -62,10 +64,11 @@ class MsgspecRecord(MsgspecShape):
         members = [(field.name, rewrite(field.hint, _translate), _default(field.default)) for field in fields]
         super().__init__(msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True))
         self.is_plain = all(is_plain(field.hint) for field in fields)
+        self._hints = [field.hint for field in fields]
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``: the object itself, without a title."""
-        schema = _schema(self._type)
+        schema = describe_members(_schema(self._type), self._hints)
         schema.pop("title", None)
         if not schema["required"]:
             del schema["required"]

@@ -6,14 +6,14 @@ import copy
 from typing import Any
 
 import msgspec
-from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic import Field as PydanticField
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from lambent.features.shapes import Field, ShapeError, is_immutable, rewrite
+from lambent.features.shapes import Field, ShapeError, describe_members, is_immutable, is_plain, rewrite
 
 
 class _Untitled(GenerateJsonSchema):
@@ -28,13 +28,13 @@ class PydanticShape:
 
     def __init__(self, hint: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(rewrite(hint, _translate))
-
-    is_plain = True
-    """What pydantic makes an adapter of, it can describe."""
+        self.is_plain = is_plain(hint, BaseModel)
+        self._hints = [hint]
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``."""
-        return self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
+        schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
+        return describe_members(schema, self._hints)
 
     # What a function returns is described as it is written, what it takes as it is read.
     _mode: Any = "serialization"
@@ -79,6 +79,8 @@ class PydanticRecord(PydanticShape):
             own: _member(field) for own, field in zip(self._names, fields, strict=True)
         }
         super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
+        self.is_plain = all(is_plain(field.hint, BaseModel) for field in fields)
+        self._hints = [field.hint for field in fields]
 
     def schema(self) -> dict[str, Any]:
         """See ``Shape.schema``: the object itself, without a title."""
