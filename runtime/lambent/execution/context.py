@@ -342,13 +342,13 @@ class Context:
 
     @overload
     def step(
-        self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
+        self, name: str, function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any, **kwargs: Any
     ) -> Pending[T]: ...
 
     @overload
-    def step(self, name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> Pending[T]: ...
+    def step(self, name: str, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Pending[T]: ...
 
-    def step(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Pending[Any]:
+    def step(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
         """Do something once, however often the handler is run again.
 
         The result is kept as JSON and read back as the type that the function says it returns, already in the
@@ -370,11 +370,10 @@ class Context:
         if known is not None:
             value = read(known)
             return Pending(lambda: value)
-        if inspect.iscoroutinefunction(function):
-            return PendingStep(
-                self._finish_async(name, read, function(*args, **kwargs)), self._call.invocation.run
-            )
-        value = self._finish(name, read, function(*args, **kwargs))
+        result = function(*args, **kwargs)
+        if inspect.iscoroutine(result):
+            return PendingStep(self._finish_async(name, read, result), self._call.invocation.run)
+        value = self._finish(name, read, result)
         return Pending(lambda: value)
 
     def _finish(self, name: str, read: Callable[[Raw], Any], value: Any) -> Any:

@@ -38,26 +38,32 @@ class Pending(Generic[T]):
 
 
 class PendingStep(Pending[T]):
-    """A step whose function is a coroutine function: it runs when it is waited for.
+    """A step that is a coroutine: it runs when it is first waited for.
 
     Args:
         coroutine: runs the step.
         run: runs a coroutine where the handler is a plain function.
     """
 
-    __slots__ = ("_coroutine", "_run")
+    __slots__ = ("_coroutine", "_run", "_value")
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], run: AsyncRunner) -> None:
         super().__init__(self._block)
-        self._coroutine = coroutine
+        self._coroutine: Coroutine[Any, Any, T] | None = coroutine
         self._run = run
 
     def _block(self) -> T:
-        return self._run(self._coroutine)
+        if self._coroutine is not None:
+            coroutine, self._coroutine = self._coroutine, None
+            self._value = self._run(coroutine)
+        return self._value
 
     def __await__(self) -> Generator[Any, None, T]:
         """Run the step on the handler's own loop."""
-        return self._coroutine.__await__()
+        if self._coroutine is not None:
+            coroutine, self._coroutine = self._coroutine, None
+            self._value = yield from coroutine.__await__()
+        return self._value
 
 
 def _nothing() -> None:

@@ -36,9 +36,15 @@ def resolve(plan: Plan, arguments: dict[str, Any], context: Context, call: Call)
     for resolver in plan.resolvers:
         if any(values[need.resolver] is _UNKNOWN for need in resolver.needs.values()):
             values.append(_UNKNOWN)
-        else:
+            continue
+        try:
             values.append(_settle(_run(resolver, values, arguments, context, call), resolver, context))
+        except Suspend:  # it asked through the context: the others need not wait for that
+            values.append(_UNKNOWN)
     if any(value is _UNKNOWN for value in values):
+        for name, need in plan.needs.items():
+            if values[need.resolver] is not _UNKNOWN:
+                _take(name, need, values)  # a no ends the call, whatever else is open
         raise Suspend
     return {name: _take(name, need, values) for name, need in plan.needs.items()}
 
@@ -70,7 +76,9 @@ def _settle(result: Any, resolver: Resolver, context: Context) -> Any:
 
 def _take(name: str, need: Need, values: list[Any]) -> Any:
     value = values[need.resolver]
-    if need.outcome or not isinstance(value, _OUTCOMES):
+    if not isinstance(value, _OUTCOMES):
+        return AcceptedElicitation(value) if need.outcome else value
+    if need.outcome:
         return value
     if isinstance(value, AcceptedElicitation):
         return value.data

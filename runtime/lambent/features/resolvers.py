@@ -184,6 +184,10 @@ class _Compiler:
                 context = parameter
             elif parameter in self._arguments:
                 arguments.append(parameter)
+            elif hides_resolve(hint):
+                raise DeclarationError(
+                    f"{self._name}: write {parameter!r} of {label} as Annotated[…, Resolve(…)] at the top"
+                )
             elif not optional:
                 raise DeclarationError(
                     f"{self._name}: nothing fills in the parameter {parameter!r} of the resolver {label}"

@@ -13,7 +13,6 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import (
     HeaderMismatchError,
     InvalidParamsError,
-    MethodNotFoundError,
     ProtocolError,
     UnsupportedVersionError,
 )
@@ -62,7 +61,6 @@ def judge(message: Message, headers: dict[str, str] | None) -> Request:
     Raises:
         HeaderMismatchError: a header is missing or does not match the body.
         UnsupportedVersionError: the version is not in the table of eras.
-        MethodNotFoundError: the method is not in the table of methods.
         InvalidParamsError: ``_meta`` lacks a required key, or the parameters are wrong.
     """
     try:
@@ -93,8 +91,6 @@ def _judge(message: Message, headers: dict[str, str] | None) -> Request:
     client = meta.client_capabilities
     if isinstance(client, UnsetType):
         raise InvalidParamsError("params._meta must carry io.modelcontextprotocol/clientCapabilities")
-    if method is ANY_METHOD:
-        raise MethodNotFoundError("Method not found")
     if problem:
         raise InvalidParamsError(problem)
     if method.mirrored is not None and headers is not None:
