@@ -4,12 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup test lint types unit demo dev clean
+.PHONY: help setup lock test lint types unit demo dev bench fuzz chaos clean
 
 help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
 	@echo "make dev    the same, and keep serving with reload"
 	@echo "make test   format, lint, types and all tests"
+	@echo "make bench  compare with peers, each in its own environment"
+	@echo "make fuzz   a million hostile requests"
+	@echo "make chaos  kill workers, lose messages, throttle, for some minutes"
 
 setup: $(STAMP)
 
@@ -43,5 +46,14 @@ demo: setup
 dev: setup
 	$(BIN)/python -m demo --serve
 
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: setup
+	$(BIN)/python -m fuzz $(ARGS)
+
+chaos: setup
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs benchmarks/.venvs

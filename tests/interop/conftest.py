@@ -1,0 +1,82 @@
+"""Every test talks as each client to each host; clients and hosts start when the first test needs them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.interop import clients, hosts
+from tests.interop.talks import Talk
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For logs, and for what clients save; each worker has its own."""
+    return tmp_path_factory.mktemp("interop")
+
+
+@pytest.fixture(scope="session")
+def connect_client(folder: Path) -> Iterator[Callable[[str], clients.Client]]:
+    """Clients by name. Not parametrized itself, so that the order of tests does not start them anew."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(closing(clients.CLIENTS[name](folder))))
+
+
+@pytest.fixture(scope="session")
+def start_host(folder: Path) -> Iterator[Callable[[str], str]]:
+    """Addresses of hosts by name."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(hosts.HOSTS[name](folder / f"{name}.log")))
+
+
+@pytest.fixture(params=list(clients.CLIENTS))
+def client(request: pytest.FixtureRequest) -> str:
+    """The name of a client."""
+    return str(request.param)
+
+
+@pytest.fixture(params=list(hosts.HOSTS))
+def host(request: pytest.FixtureRequest) -> str:
+    """The name of a host."""
+    return str(request.param)
+
+
+@pytest.fixture
+def talk_in(
+    client: str,
+    host: str,
+    connect_client: Callable[[str], clients.Client],
+    start_host: Callable[[str], str],
+) -> Callable[[str], Talk]:
+    """Talks as the client to the host, in an era."""
+    return lambda era: Talk(client, connect_client(client), start_host(host), era)
+
+
+@pytest.fixture
+def modern(talk_in: Callable[[str], Talk]) -> Talk:
+    """Talks in the modern era."""
+    return talk_in("modern")
+
+
+@pytest.fixture(scope="session")
+def refusal() -> Callable[[Talk], str | None]:
+    """Why a client cannot connect, found out once."""
+    return cache(Talk.refusal)
+
+
+@pytest.fixture(params=["modern", "legacy"])
+def talk(
+    request: pytest.FixtureRequest,
+    talk_in: Callable[[str], Talk],
+    refusal: Callable[[Talk], str | None],
+) -> Talk:
+    """Talks in either era: what does not depend on it.
+
+    While the server does not speak the legacy era, only a connection is tried; `test_session.py` notices
+    when it does.
+    """
+    talk = talk_in(request.param)
+    if talk.era == "legacy" and (reason := refusal(talk)):
+        pytest.xfail(reason)
+    return talk

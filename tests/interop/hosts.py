@@ -1,0 +1,81 @@
+"""The two ways in which the server is served: behind the gateway, and over ASGI under uvicorn."""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SECONDS_TO_START = 60
+SECONDS_TO_STOP = 10
+
+
+@contextmanager
+def gateway(log: Path) -> Iterator[str]:
+    """Every request becomes an event for one of three processes, in turn; the address."""
+    arguments = ["--environments", "3", "--port", "0", "--no-reload", "--quiet"]
+    command = [sys.executable, "-m", "lambent.cli", "dev", str(HERE / "server.py"), *arguments]
+    with (
+        log.open("wb") as output,
+        _running(command, stdout=subprocess.PIPE, stderr=output) as process,
+    ):
+        late = threading.Timer(SECONDS_TO_START, process.kill)
+        late.start()
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline().decode()
+        finally:
+            late.cancel()
+        serving = re.match(r"Serving (http://\S+)", line)
+        if serving is None:
+            raise RuntimeError(f"The gateway did not start: {line}\n{log.read_text(errors='replace')}")
+        # What the functions print follows, and a full pipe would stop them.
+        rest = threading.Thread(target=shutil.copyfileobj, args=(process.stdout, output))
+        rest.start()
+        try:
+            yield serving[1]
+        finally:
+            process.terminate()
+            rest.join(SECONDS_TO_STOP)
+
+
+@contextmanager
+def asgi(log: Path) -> Iterator[str]:
+    """One process that streams as it goes; the address."""
+    # Connections are queued from here on, so nobody has to wait until the server is up.
+    with socket.create_server(("127.0.0.1", 0)) as sock, log.open("wb") as output:
+        address = f"http://127.0.0.1:{sock.getsockname()[1]}/mcp"
+        app = ["--app-dir", str(HERE), "server:asgi", "--log-level", "warning"]
+        command = [sys.executable, "-m", "uvicorn", *app, "--fd", str(sock.fileno())]
+        with _running(command, pass_fds=[sock.fileno()], stdout=output, stderr=output):
+            sock.close()
+            yield address
+
+
+HOSTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {"gateway": gateway, "asgi": asgi}
+
+
+@contextmanager
+def _running(command: list[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    # What the developer has set for other servers is not for this one.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBENT_"))
+    }
+    environment["LAMBENT_STATE_KEYS"] = secrets.token_hex(32)
+    process = subprocess.Popen(command, env=environment, **options)  # type: ignore[call-overload]
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
