@@ -66,6 +66,10 @@ class DeadlineReached(BaseException):
     """The time that a run of a handler has is up."""
 
 
+SIGNALS = (Suspend, Cancelled, DeadlineReached, KeyboardInterrupt, GeneratorExit)
+"""What passes every boundary for failures: none of these is one."""
+
+
 class HttpRefusal(LambentError):  # noqa: N818 - says what happens
     """An HTTP request that is refused as such.
 

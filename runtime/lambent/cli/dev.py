@@ -13,13 +13,27 @@ from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.reload import require_watchfiles
-from lambent.cli.gateway.server import Settings, listen, make_api, require_uvicorn, serve
+from lambent.cli.gateway.server import (
+    Settings,
+    find_stack,
+    listen,
+    make_api,
+    require_uvicorn,
+    serve,
+)
 
 _EPILOG = """\
 Every request becomes one invocation of the handler, in the form that the chosen AWS front end gives it. With
 several environments no two requests in a row meet the same one, so state that only lives in a process shows.
 The first line on standard output is "Serving URL ..."; the app's own output and one line for each request
 follow on standard output and error.
+
+Tasks and sessions need a table, a queue, a bucket. Where the nearest template.yaml beside or above APP gives
+the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCKET, MiniStack is started with
+what the template describes, unless the shell or --env sets one of them or AWS_ENDPOINT_URL. The functions of
+an app are those whose CodeUri and Handler lead to its file; --aws also serves an app that the template does
+not have, with what the template's functions get. Messages of the task queue and of its dead-letter queue go
+to further environments, the workers, in batches as the template has them. All of it is gone when this ends.
 """
 
 
@@ -69,6 +83,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="replace the environments when a Python file changes (on)",
     )
+    parser.add_argument(
+        "--aws",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="run a local AWS with the table, the queue and the bucket of a template (if the app needs it)",
+    )
+    parser.add_argument(
+        "--template", type=Path, metavar="FILE", help="that template; implies --aws (the nearest one)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, metavar="N", help="environments for queue messages (%(default)s)"
+    )
+    parser.add_argument(
+        "--worker-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="timeout of the function in them (the template's)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no line for each request")
 
 
@@ -82,7 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        CommandError: The arguments make no sense, the port is taken, or a library is missing.
+        CommandError: The arguments make no sense, the port is taken, a library is missing, or the local AWS
+            cannot be had.
     """
     if sys.platform == "win32":
         raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")
@@ -90,16 +123,20 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, log)
     require_uvicorn()
     sock = listen(arguments.host, arguments.port)
-    count = f"{settings.environments} environment{'s' if settings.environments > 1 else ''}"
+    count = _count(settings.environments, "environment")
+    if settings.polls:
+        count += f" and {_count(settings.workers, 'worker')}"
     url = settings.url(arguments.host, sock.getsockname()[1])
-    # Scripts wait for this line; connections are queued from here on.
-    print(f"Serving {url} as {settings.kind.name} with {count} of {settings.app}", flush=True)
+
+    def announce() -> None:
+        # Scripts wait for this line; connections are queued from here on.
+        print(f"Serving {url} as {settings.kind.name} with {count} of {settings.app}", flush=True)
 
     async def until_interrupted() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(settings, sock, stop, log)
+        await serve(settings, sock, stop, log, on_ready=announce)
 
     asyncio.run(until_interrupted())
     return 0
@@ -107,8 +144,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
     kind = KINDS[arguments.kind]
+    app = parse_app(arguments.app, Path.cwd())
+    variables = dict(_variable(text) for text in arguments.env)
     return Settings(
-        app=parse_app(arguments.app, Path.cwd()),
+        app=app,
         kind=kind,
         api=make_api(
             kind,
@@ -119,9 +158,16 @@ def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
         ),
         environments=arguments.environments,
         timeout=arguments.timeout,
-        variables=dict(_variable(text) for text in arguments.env),
+        variables=variables,
         reload=_reload(arguments.reload, log),
+        stack=find_stack(app, arguments.aws, arguments.template, variables, log),
+        workers=arguments.workers,
+        worker_timeout=arguments.worker_timeout,
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}"
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import msgspec
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
-from lambent.errors import InvalidParamsError, MissingCapabilityError
+from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call
 from lambent.execution.pending import DONE, Pending, PendingStep
 from lambent.execution.questions import (
@@ -31,6 +31,7 @@ from lambent.features.forms import form_of
 from lambent.features.shapes import shape_of, to_json
 from lambent.features.signature import Injected
 from lambent.wire import jsonrpc
+from lambent.wire.judge import meta_of
 from lambent.wire.values import (
     LOG_LEVELS,
     ClientCapabilities,
@@ -104,11 +105,7 @@ class Context:
     @property
     def meta(self) -> dict[str, Any]:
         """The request's whole ``_meta``."""
-        try:
-            meta: dict[str, Any] = msgspec.json.decode(self._request.raw)["_meta"]
-        except RecursionError:
-            raise InvalidParamsError("Invalid params: nested too deeply") from None
-        return meta
+        return meta_of(self._request)
 
     @property
     def trace_parent(self) -> str | None:
@@ -155,6 +152,8 @@ class Context:
         self._call.invocation.check()
         self._call.invocation.progressed(progress, total, message)
         token = self._request.meta.progress_token
+        if not math.isfinite(progress) or (total is not None and not math.isfinite(total)):
+            raise ValueError("progress and total are finite numbers")
         if token is None or (self._progress is not None and progress <= self._progress):
             return DONE
         self._progress = progress
@@ -370,9 +369,12 @@ class Context:
         if known is not None:
             value = read(known)
             return Pending(lambda: value)
+        run = self._call.invocation.run
+        if inspect.iscoroutinefunction(function):
+            return PendingStep(lambda: self._finish_async(name, read, function(*args, **kwargs)), run)
         result = function(*args, **kwargs)
         if inspect.iscoroutine(result):
-            return PendingStep(self._finish_async(name, read, result), self._call.invocation.run)
+            return PendingStep(lambda: self._finish_async(name, read, result), run)
         value = self._finish(name, read, result)
         return Pending(lambda: value)
 
@@ -384,7 +386,15 @@ class Context:
     async def _finish_async(
         self, name: str, read: Callable[[Raw], Any], result: Coroutine[Any, Any, Any]
     ) -> Any:
-        return self._finish(name, read, await result)
+        import asyncio
+
+        async def finish() -> Any:
+            return self._finish(name, read, await result)
+
+        # A question beside it may end the round: the step goes on, and the round waits for its result.
+        running = asyncio.ensure_future(finish())
+        self._replay.running.add(running)
+        return await asyncio.shield(running)
 
 
 def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.principal import Principal
 from lambent.errors import (
+    SIGNALS,
     Cancelled,
     HttpRefusal,
     InternalError,
@@ -85,7 +86,7 @@ class Engine:
     def _anticipated(self, message: Message, error: ToolError) -> Reply:
         """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
         if message.method != "tools/call":
-            return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, str(error)))
+            return _failure(message, InternalError(str(error)))
         result = failed(str(error))
         result.meta = self._meta
         return Reply(200, jsonrpc.success(message.id, result))
@@ -144,11 +145,24 @@ class Engine:
         except ToolError as error:
             return self._anticipated(message, error)
         except ProtocolError as error:
-            return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
-        except (Exception, SystemExit) as error:
-            text = f"Internal error (reference {report(error)})"
-            return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, text))
+            return _failure(message, error)
+        except SIGNALS:
+            raise
+        except BaseException as error:
+            return _failed(message, error)
 
 
 def _json(status: int, body: bytes) -> HttpResponse:
     return HttpResponse(status, {"content-type": JSON_TYPE}, body)
+
+
+def _failure(message: Message, error: ProtocolError) -> Reply:
+    try:
+        return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
+    except (TypeError, ValueError, RecursionError) as unwritable:
+        return _failed(message, unwritable)
+
+
+def _failed(message: Message, error: BaseException) -> Reply:
+    text = f"Internal error (reference {report(error)})"
+    return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, text))

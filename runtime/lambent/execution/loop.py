@@ -11,6 +11,8 @@ import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from lambent.errors import SIGNALS
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -34,10 +36,15 @@ class OwnLoop:
             return self._elsewhere(coroutine)
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+        before = asyncio.all_tasks(self._loop)
         try:
             return self._loop.run_until_complete(coroutine)
         except asyncio.CancelledError as error:
             raise cancelled_within() from error
+        except SIGNALS:
+            # A handler that stopped in the middle leaves tasks that must not act while another is served.
+            self._loop.run_until_complete(_end(asyncio.all_tasks(self._loop) - before))
+            raise
 
     def close(self) -> None:
         """End what is left on the loops and close them, as tests and tools do; Lambda never does."""
@@ -89,7 +96,7 @@ class Started(Generic[T]):
     def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
         self._coroutine = coroutine
         self._loop = loop
-        self._task: asyncio.Task[T] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._ended = threading.Event()
         self._cancelled = False
         self._value: T | None = None
@@ -128,16 +135,23 @@ class Started(Generic[T]):
             self._error = asyncio.CancelledError()
             self._ended.set()
             return
-        self._task = self._loop.create_task(self._run())  # type: ignore[arg-type]
+        self._task = self._loop.create_task(self._run())
+        self._task.add_done_callback(self._end)
 
     async def _run(self) -> None:
-        # A future does not carry every BaseException from thread to thread: this one does.
+        # What a task raises may end its loop, and not every exception passes between threads: it is kept.
         try:
             self._value = await self._coroutine
         except BaseException as error:
             self._error = error
-        finally:
-            self._ended.set()
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # before its first step
+            import asyncio
+
+            self._coroutine.close()
+            self._error = asyncio.CancelledError()
+        self._ended.set()
 
     def _pass_on(self) -> None:
         if self._task is not None:
@@ -149,14 +163,19 @@ def cancelled_within() -> Exception:
     return RuntimeError("The coroutine was cancelled from within")
 
 
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    import asyncio
+
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _end_all() -> None:
     """Cancel every other task of the loop, and let each clean up, as ``asyncio.Runner`` does at its end."""
     import asyncio
 
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
     loop = asyncio.get_running_loop()
+    await _end({task for task in asyncio.all_tasks() if task is not asyncio.current_task()})
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()

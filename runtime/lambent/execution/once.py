@@ -22,9 +22,11 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import ConfigurationError, InvalidParamsError, ItemTooLargeError, ToolError
 from lambent.execution.call import Call
 from lambent.execution.ports import Item, Store
+from lambent.execution.run import plain_arguments
 from lambent.execution.sealing import digest
 from lambent.features.idempotency import Idempotency
 from lambent.features.tools import Tool
+from lambent.wire.judge import meta_of
 from lambent.wire.results import TASK, CallToolResult, Result, TaskResult
 
 _CALL, _USED = "CALL#", "USED#"
@@ -79,9 +81,8 @@ def run_once(tool: Tool, idempotency: Idempotency, call: Call, run: Callable[[],
         ConfigurationError: there is no table to remember calls in.
         ToolError: the key was used with other arguments, or the first call takes too long.
     """
-    arguments: dict[str, Any] = msgspec.json.decode(call.request.params.arguments)
-    meta: dict[str, Any] = msgspec.json.decode(call.request.raw)["_meta"]
-    key = idempotency.key_of(arguments, meta)
+    arguments: dict[str, Any] = plain_arguments(call.request.params.arguments)
+    key = idempotency.key_of(arguments, meta_of(call.request))
     if key is None:
         return run()
     principal = call.principal.key if call.principal is not None else ""

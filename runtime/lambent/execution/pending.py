@@ -41,28 +41,28 @@ class PendingStep(Pending[T]):
     """A step that is a coroutine: it runs when it is first waited for.
 
     Args:
-        coroutine: runs the step.
+        start: makes the coroutine that runs the step.
         run: runs a coroutine where the handler is a plain function.
     """
 
-    __slots__ = ("_coroutine", "_run", "_value")
+    __slots__ = ("_run", "_start", "_value")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], run: AsyncRunner) -> None:
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, T]], run: AsyncRunner) -> None:
         super().__init__(self._block)
-        self._coroutine: Coroutine[Any, Any, T] | None = coroutine
+        self._start: Callable[[], Coroutine[Any, Any, T]] | None = start
         self._run = run
 
     def _block(self) -> T:
-        if self._coroutine is not None:
-            coroutine, self._coroutine = self._coroutine, None
-            self._value = self._run(coroutine)
+        if self._start is not None:
+            start, self._start = self._start, None
+            self._value = self._run(start())
         return self._value
 
     def __await__(self) -> Generator[Any, None, T]:
         """Run the step on the handler's own loop."""
-        if self._coroutine is not None:
-            coroutine, self._coroutine = self._coroutine, None
-            self._value = yield from coroutine.__await__()
+        if self._start is not None:
+            start, self._start = self._start, None
+            self._value = yield from start().__await__()
         return self._value
 
 

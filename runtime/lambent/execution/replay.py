@@ -7,8 +7,8 @@ steps come back from the state and from the client, so it goes on as if it had n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -17,6 +17,9 @@ from lambent.errors import Suspend
 from lambent.execution.pending import Pending
 from lambent.execution.questions import Question, read_answer
 from lambent.execution.sealing import State, digest
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 T = TypeVar("T")
 
@@ -38,6 +41,8 @@ class Replay:
         self._first = first
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
         """The questions that this run has asked and nobody has answered, with their digests."""
+        self.running: set[Future[Any]] = set()
+        """Steps on their way; the ones that are done are among them."""
         self._keys: set[str] = set()
         self._step_names: set[str] = set()
 
@@ -93,6 +98,20 @@ class Replay:
     def finish_step(self, name: str, result: Raw) -> None:
         """Keep a step's result for later rounds."""
         self._steps[name] = result
+
+    async def settle(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a handler's coroutine; where it suspends, wait for the steps that are still on their way.
+
+        Their effects happen in any case, so their results must be known to the next round.
+        """
+        try:
+            return await coroutine
+        except (Suspend, BaseExceptionGroup):
+            if self.running:
+                import asyncio
+
+                await asyncio.wait(self.running)
+            raise
 
     def restart(self) -> None:
         """Begin another run in the same round, with the answers and steps of the one before."""

@@ -77,7 +77,7 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
     """
     asks = feature.context is not None or feature.plan is not None or feature.session is not None
     if not asks and isinstance(call.request.params.request_state, UnsetType):
-        return _invoke(feature, kwargs, call, None)
+        return _invoke(feature, kwargs, call, None, None)
     return Round(feature, target, call).run(kwargs)
 
 
@@ -98,7 +98,7 @@ class Round:
         self._target = target
         self._call = call
         # Before anything has taken effect: what the state is bound to must be JSON throughout.
-        self._arguments = _plain(target.arguments)
+        self._arguments = plain_arguments(target.arguments)
         params = call.request.params
         responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
         state, first = State(), True
@@ -143,12 +143,17 @@ class Round:
         )
 
 
-def _plain(arguments: Any) -> Any:
+def plain_arguments(arguments: Any) -> Any:
+    """Arguments as decoded JSON.
+
+    Raises:
+        InvalidParamsError: there is something in them that cannot be read, such as a number out of range.
+    """
     if not isinstance(arguments, Raw):
         return arguments
     try:
         return msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise InvalidParamsError(f"Invalid params: {error} - at `$.params.arguments`") from None
 
 
@@ -178,7 +183,7 @@ def run_replay(
             given |= resolve(feature.plan, given, context, call)
         if feature.context is not None:
             given[feature.context] = context
-        return _invoke(feature, given, call, limit)
+        return _invoke(feature, given, call, limit, replay)
 
     param = feature.session
     if param is None:
@@ -216,10 +221,14 @@ def _until_suspended(work: Callable[[], Any], replay: Replay) -> Any:
     return InputRequiredResult(input_requests=replay.questions or UNSET)
 
 
-def _invoke(feature: Runnable, kwargs: dict[str, Any], call: Call, limit: float | None) -> Any:
+def _invoke(
+    feature: Runnable, kwargs: dict[str, Any], call: Call, limit: float | None, replay: Replay | None
+) -> Any:
     if feature.is_async or limit is None:
         result = feature.function(**kwargs)
     else:
         result = call.invocation.call(feature.function, kwargs, limit)
     # The result decides, not the signature: wrappers change what a function seems to be.
-    return call.invocation.run(result, limit) if type(result) is CoroutineType else result
+    if type(result) is not CoroutineType:
+        return result
+    return call.invocation.run(result if replay is None else replay.settle(result), limit)

@@ -115,11 +115,9 @@ class Sealer:
         body = head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head)
         token = base64.urlsafe_b64encode(body).decode().rstrip("=")
         if len(token) > MAX_TOKEN_LENGTH:
-            raise InternalError(
-                f"The request state of {binding.target!r} would be {len(token)} characters long, the limit "
-                f"is {MAX_TOKEN_LENGTH}: let steps and answers be small (keep large results in a store and "
-                "return a reference), or make the tool a task"
-            )
+            raise _too_large(binding, f"{len(token)} characters long, the limit is {MAX_TOKEN_LENGTH}")
+        if len(payload) > _MAX_PAYLOAD:
+            raise _too_large(binding, f"{len(payload)} bytes of JSON, the limit is {_MAX_PAYLOAD}")
         return token
 
     def open(self, token: str, binding: Binding) -> State:
@@ -131,7 +129,7 @@ class Sealer:
         """
         try:
             return self._open(token, binding)
-        except _Rejected as rejected:
+        except (_Rejected, msgspec.DecodeError, UnicodeError) as rejected:
             _log.warning("Request state for %s %r rejected: %s", binding.method, binding.target, rejected)
             raise InvalidParamsError("Invalid or expired requestState: start the request over") from None
 
@@ -170,6 +168,13 @@ class Sealer:
         except InvalidTag:
             raise _Rejected("altered") from None
         return _envelope_decoder.decode(payload)
+
+
+def _too_large(binding: Binding, what: str) -> InternalError:
+    return InternalError(
+        f"The request state of {binding.target!r} would be {what}: let steps and answers be small (keep "
+        "large results in a store and return a reference), or make the tool a task"
+    )
 
 
 class _Rejected(Exception):  # noqa: N818 - says what happened
@@ -222,8 +227,13 @@ def _unpack(packed: bytes) -> bytes:
         return packed[1:]
     import zlib
 
+    if packed[:1] != _DEFLATED:
+        raise _Rejected("not packed by this version")
     inflater = zlib.decompressobj()
-    payload = inflater.decompress(packed[1:], _MAX_PAYLOAD)
+    try:
+        payload = inflater.decompress(packed[1:], _MAX_PAYLOAD)
+    except zlib.error:
+        raise _Rejected("not deflated by this version") from None
     if inflater.unconsumed_tail:
         raise _Rejected("inflates beyond all measure")
     return payload

@@ -56,6 +56,13 @@ class MalformedMessage(Exception):  # noqa: N818 - carries an error, is not one 
         self.request_id = request_id
 
 
+_HEAD_ROOM = 200
+"""Levels of nesting. A body that can be read within so many arrays leaves that much room to whatever reads or
+writes parts of it later, further down the stack: too deep is found out here or not at all."""
+
+_IN_DEPTH, _OUT_AGAIN = "[" * _HEAD_ROOM, "]" * _HEAD_ROOM
+
+_skip = msgspec.json.Decoder(Raw)
 _decoder = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
 
@@ -70,7 +77,10 @@ def decode(body: bytes | str) -> Message:
     """
     try:
         # The decoder looks into no string that it skips, and JSON is UTF-8 throughout.
-        return _decoder.decode(body if isinstance(body, str) else body.decode())
+        text = body if isinstance(body, str) else body.decode()
+        if text.count("[") + text.count("{") > _HEAD_ROOM:
+            _skip.decode(_IN_DEPTH + text + _OUT_AGAIN)
+        return _decoder.decode(text)
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
     except (msgspec.DecodeError, UnicodeError):

@@ -99,6 +99,25 @@ def _judge(message: Message, headers: dict[str, str] | None) -> Request:
     return Request(message.id, name, params, meta, client, headers, message.params)
 
 
+class _WholeMeta(msgspec.Struct):
+    meta: dict[str, Any] = msgspec.field(name="_meta")
+
+
+_whole_meta: LazyDecoder[_WholeMeta] = LazyDecoder(_WholeMeta)
+
+
+def meta_of(request: Request) -> dict[str, Any]:
+    """The whole ``_meta`` of a request, with the keys that are not the protocol's.
+
+    Raises:
+        InvalidParamsError: there is something in it that cannot be read, such as a number out of range.
+    """
+    try:
+        return _whole_meta.decode(request.raw).meta
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise InvalidParamsError(f"Invalid params: {error}") from None
+
+
 def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, str | None]:
     """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong."""
     try:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -69,7 +67,7 @@ class GatewayApp:
         if scope["type"] != "http":
             return
         start = time.perf_counter()
-        arrival = _arrive()
+        arrival = Arrival.now()
         note = ""
         try:
             body = await _read_body(receive, self._kind.body_limit)
@@ -125,15 +123,6 @@ def _is_foreign(host: str) -> bool:
     except ValueError:
         return name != "localhost" and not name.endswith(".localhost") and name != ""
     return False
-
-
-def _arrive() -> Arrival:
-    now = time.time()
-    return Arrival(
-        request_id=str(uuid.uuid4()),
-        epoch_ms=int(now * 1000),
-        trace_id=f"Root=1-{int(now):08x}-{secrets.token_hex(12)}",
-    )
 
 
 def _request(scope: Message, body: bytes, api: Api) -> HttpRequest:

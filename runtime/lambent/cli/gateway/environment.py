@@ -63,10 +63,14 @@ class Environment:
         launch: How to start its process.
         timeout: How long an invocation may run, in seconds, before its process is killed.
         log: Where failures are noted.
+        role: What the log calls it.
     """
 
-    def __init__(self, number: int, launch: Launch, timeout: float, log: Log) -> None:
+    def __init__(
+        self, number: int, launch: Launch, timeout: float, log: Log, role: str = "environment"
+    ) -> None:
         self.number = number
+        self._name = f"{role} {number}"
         self._launch = launch
         self._timeout = timeout
         self._log = log
@@ -166,7 +170,7 @@ class Environment:
         if self._closed:
             return Failed(FailureReason.STOPPED)
         if reason is not FailureReason.IMPORT:
-            self._log.note(f"environment {self.number}: {reason.value}: {detail}")
+            self._log.note(f"{self._name}: {reason.value}: {detail}")
         return Failed(reason, detail)
 
     async def _up_to_date(self) -> EnvironmentProcess:
@@ -203,7 +207,7 @@ class Environment:
         if error is None:
             self._log.imported()
         elif not self._closed:
-            self._log.import_failed(self.number, error)
+            self._log.import_failed(self._name, error)
 
 
 async def _import_error(process: EnvironmentProcess) -> str | None:

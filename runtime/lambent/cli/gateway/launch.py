@@ -63,7 +63,7 @@ class Launch:
             All variables.
         """
         name = self.app.module.rpartition(".")[2]
-        region = self.base.get("AWS_REGION") or self.base.get("AWS_DEFAULT_REGION") or "us-east-1"
+        region = region_of(self.base)
         lambda_variables = {
             "_HANDLER": self.app.lambda_handler_name,
             "AWS_DEFAULT_REGION": region,
@@ -82,6 +82,18 @@ class Launch:
         if not variables.get(STATE_KEYS):
             variables[STATE_KEYS] = self.state_keys
         return variables
+
+
+def region_of(variables: Mapping[str, str]) -> str:
+    """The AWS region that environment variables name.
+
+    Args:
+        variables: The variables.
+
+    Returns:
+        The region, us-east-1 where they name none.
+    """
+    return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
 def _log_stream(number: int) -> str:

@@ -36,18 +36,18 @@ class Log:
         if not self._quiet:
             self.note(text)
 
-    def import_failed(self, number: int, error: str) -> None:
+    def import_failed(self, name: str, error: str) -> None:
         """Write that an environment could not import the app: in full once, in brief while nothing changes.
 
         Args:
-            number: The number of the environment.
+            name: The environment.
             error: The traceback.
         """
         if error == self._last_import_error:
-            self.note(f"environment {number}: import failed: {last_line(error)}")
+            self.note(f"{name}: import failed: {last_line(error)}")
             return
         self._last_import_error = error
-        self.note(f"environment {number}: the app cannot be imported\n{error}")
+        self.note(f"{name}: the app cannot be imported\n{error}")
 
     def imported(self) -> None:
         """Forget the last import error: the next one is written in full."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -86,7 +89,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What AWS notes about a request when it comes in.
+    """What AWS notes about a request or a batch of messages when it comes in.
 
     Attributes:
         request_id: The UUID of the invocation.
@@ -97,3 +100,13 @@ class Arrival:
     request_id: str
     epoch_ms: int
     trace_id: str
+
+    @classmethod
+    def now(cls) -> Self:
+        """What AWS would note about something that comes in now."""
+        now = time.time()
+        return cls(
+            request_id=str(uuid.uuid4()),
+            epoch_ms=int(now * 1000),
+            trace_id=f"Root=1-{int(now):08x}-{secrets.token_hex(12)}",
+        )

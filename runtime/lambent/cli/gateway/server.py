@@ -8,12 +8,12 @@ import importlib.util
 import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO, TypeVar
 
 from lambent.cli.app_ref import AppRef, parse_app
 from lambent.cli.errors import CommandError, MissingExtraError, UsageError
@@ -21,16 +21,24 @@ from lambent.cli.gateway import reload as reloading
 from lambent.cli.gateway.asgi import GatewayApp
 from lambent.cli.gateway.environment import Environment
 from lambent.cli.gateway.kinds import KINDS, Kind
-from lambent.cli.gateway.launch import Launch
+from lambent.cli.gateway.launch import Launch, region_of
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.messages import DEFAULT_STAGE, Api
 from lambent.cli.gateway.pool import Pool
+
+if TYPE_CHECKING:
+    from lambent.cli.local_aws.service import LocalAws
+    from lambent.cli.local_aws.stack import Stack
+
+T = TypeVar("T")
 
 _LIBRARY_FOLDER: Final = Path(__file__).parents[2]
 
 # Longer than clients keep idle connections, so that it is they who close them.
 _KEEP_ALIVE_SECONDS: Final = 75
 _MAX_HEADER_BYTES: Final = 64 * 1024
+
+_WORKER_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,9 @@ class Settings:
         variables: Environment variables of the function, besides those of this process.
         reload: Whether changed files replace the environments.
         grace: How long running invocations may go on when the gateway stops, in seconds.
+        stack: What a local AWS has for the app; None for no local AWS.
+        workers: How many environments take messages of queues, besides those that take requests.
+        worker_timeout: How long their invocations may run, in seconds; None for what the stack says.
     """
 
     app: AppRef
@@ -56,12 +67,29 @@ class Settings:
     variables: Mapping[str, str] = field(default_factory=dict)
     reload: bool = False
     grace: float = 2.0
+    stack: Stack | None = None
+    workers: int = 2
+    worker_timeout: float | None = None
 
     def __post_init__(self) -> None:
         if self.environments < 1:
             raise UsageError("there has to be at least one environment")
-        if self.timeout <= 0:
+        if self.workers < 1:
+            raise UsageError("there has to be at least one worker")
+        if self.timeout <= 0 or self.worker_seconds <= 0:
             raise UsageError("the timeout has to be positive")
+
+    @property
+    def worker_seconds(self) -> float:
+        """How long an invocation of a worker may run."""
+        of_stack = self.stack.worker_timeout if self.stack is not None else None
+        given = self.worker_timeout if self.worker_timeout is not None else of_stack
+        return given if given is not None else _WORKER_SECONDS
+
+    @property
+    def polls(self) -> bool:
+        """Whether there are queues to read, and so workers."""
+        return self.stack is not None and bool(self.stack.sources)
 
     def url(self, host: str, port: int) -> str:
         """The URL of the MCP endpoint.
@@ -118,6 +146,32 @@ def make_api(
     )
 
 
+def find_stack(
+    app: AppRef, asked: bool | None, template: Path | None, variables: Mapping[str, str], log: Log
+) -> Stack | None:
+    """Decide what a local AWS has for an app.
+
+    Args:
+        app: The app.
+        asked: Whether there is to be one; None leaves it to the template.
+        template: The template; None looks for one beside and above the app.
+        variables: Environment variables of the function, besides those of this process.
+        log: Where it is noted that what the template wants cannot be had.
+
+    Returns:
+        What it has; None for no local AWS.
+
+    Raises:
+        CommandError: It was asked for and cannot be had.
+    """
+    if asked is False:
+        return None
+    from lambent.cli.local_aws.choice import choose_stack
+
+    all_variables = {**os.environ, **variables}
+    return choose_stack(app, asked, template, all_variables, region_of(os.environ), log)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Open the gateway's port; connections wait there until it serves.
 
@@ -155,6 +209,21 @@ def require_uvicorn() -> None:
         raise MissingExtraError("uvicorn", "the gateway")
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a gateway consists of while it serves.
+
+    Attributes:
+        environments: Take requests.
+        workers: Take messages of queues; None where there are no queues.
+        aws: The local AWS, if there is one.
+    """
+
+    environments: Pool
+    workers: Pool | None
+    aws: LocalAws | None
+
+
 async def serve(
     settings: Settings,
     sock: socket.socket,
@@ -162,7 +231,8 @@ async def serve(
     log: Log,
     *,
     output: int | None = None,
-    on_start: Callable[[Pool], Awaitable[None]] | None = None,
+    on_ready: Callable[[], None] | None = None,
+    on_start: Callable[[Running], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until told to stop; no process is left behind then.
 
@@ -172,12 +242,67 @@ async def serve(
         stop: Ends it.
         log: Where requests and failures are noted.
         output: The descriptor for what the app prints; None for this process's own standard output and error.
-        on_start: Called with the environments once connections are served.
+        on_ready: Called once nothing but the app itself can keep it from serving.
+        on_start: Called once connections are served.
 
     Raises:
+        CommandError: The local AWS cannot be had.
         MissingExtraError: uvicorn or watchfiles is not installed.
     """
     require_uvicorn()
+    base: Mapping[str, str] = dict(os.environ)
+    aws: LocalAws | None = None
+    with contextlib.closing(sock):
+        async with contextlib.AsyncExitStack() as stack:
+            if settings.stack is not None:
+                from lambent.cli.local_aws.service import local_aws
+
+                context = local_aws(settings.stack, region_of(base), base, output)
+                aws = await _unless_stopped(stack.enter_async_context(context), stop)
+                if aws is None:
+                    return
+                base = aws.variables(base)
+                log.note(str(aws))
+            if on_ready is not None:
+                on_ready()
+            launch = Launch(settings.app, base, settings.variables, output=output)
+            await _serve(settings, _make(settings, launch, aws, log), sock, stop, log, on_start)
+
+
+def _make(settings: Settings, launch: Launch, aws: LocalAws | None, log: Log) -> Running:
+    workers = None
+    if settings.polls:
+        workers = Pool(
+            lambda number: Environment(number, launch, settings.worker_seconds, log, "worker"),
+            settings.workers,
+        )
+    environments = Pool(
+        lambda number: Environment(number, launch, settings.timeout, log), settings.environments
+    )
+    return Running(environments, workers, aws)
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+    """What comes of something that takes time; None if the gateway is stopped before."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
+    return None if working.cancelled() else working.result()
+
+
+async def _serve(
+    settings: Settings,
+    running: Running,
+    sock: socket.socket,
+    stop: asyncio.Event,
+    log: Log,
+    on_start: Callable[[Running], Awaitable[None]] | None,
+) -> None:
     import uvicorn
 
     from lambent.cli.gateway.raw_headers import RawHeadersProtocol
@@ -194,11 +319,10 @@ async def serve(
             # Signals are the command's: uvicorn would raise them again before the environments are closed.
             yield
 
-    launch = Launch(settings.app, dict(os.environ), settings.variables, output=output)
-    pool = Pool(lambda number: Environment(number, launch, settings.timeout, log), settings.environments)
+    pools = [pool for pool in (running.environments, running.workers) if pool is not None]
     server = Server(
         uvicorn.Config(
-            GatewayApp(pool, settings.kind, settings.api, log),
+            GatewayApp(running.environments, settings.kind, settings.api, log),
             http=RawHeadersProtocol,
             ws="none",
             lifespan="off",
@@ -216,21 +340,24 @@ async def serve(
         await stop.wait()
         server.should_exit = True
         # Answers what is under way, so that the server's own shutdown has nothing left to wait for.
-        await pool.close(settings.grace)
+        await asyncio.gather(*(pool.close(settings.grace) for pool in pools))
 
     async def announce() -> None:
         await serving.wait()
         if on_start is not None:
-            await on_start(pool)
+            await on_start(running)
 
     helpers = [stop_server()]
+    if running.aws is not None:
+        helpers.append(_deliver(running.aws, running.workers, stop, log))
     if settings.reload:
         reloading.require_watchfiles()
-        helpers.append(_reload(settings.app.folder, pool, stop, log))
+        helpers.append(_reload(settings.app.folder, pools, stop, log))
     announcing = asyncio.create_task(announce())
     tasks = [asyncio.create_task(helper) for helper in helpers]
     try:
-        pool.start()
+        for pool in pools:
+            pool.start()
         await server.serve(sockets=[sock])
     finally:
         stop.set()
@@ -240,11 +367,26 @@ async def serve(
         await asyncio.gather(*tasks)
 
 
-async def _reload(folder: Path, pool: Pool, stop: asyncio.Event, log: Log) -> None:
+async def _deliver(aws: LocalAws, workers: Pool | None, stop: asyncio.Event, log: Log) -> None:
+    """Bring messages to workers until the gateway stops, or the local AWS does."""
+    pollers = aws.pollers(workers, log) if workers is not None else []
+    polling = [asyncio.create_task(poller.run()) for poller in pollers]
+    ended = asyncio.create_task(aws.emulator.ended())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if ended.done():
+        log.note(f"the local AWS has ended ({ended.result()}): what needs it fails until you start again")
+    for task in (ended, stopped, *polling):
+        task.cancel()
+    await asyncio.wait([ended, stopped, *polling])
+
+
+async def _reload(folder: Path, pools: Sequence[Pool], stop: asyncio.Event, log: Log) -> None:
     try:
         async for paths in reloading.changes({folder, _LIBRARY_FOLDER}, stop):
             log.note(f"reloading: {', '.join(path.name for path in paths)} changed")
-            pool.reload()
+            for pool in pools:
+                pool.reload()
     except OSError as error:
         # Such as the system's limit of watched folders; serving goes on.
         log.note(f"reloading is off from here on: {error}")
@@ -273,6 +415,10 @@ class Gateway:
         quiet: Whether to leave out the line for each request.
         grace: How long running invocations may go on at the end, in seconds.
         wait: Whether to wait until the app is imported, and to raise if it cannot be.
+        aws: Whether there is a local AWS; None leaves it to the template.
+        template: The template that says what is in it; None looks for one beside and above the app.
+        workers: How many environments take messages of queues.
+        worker_timeout: How long their invocations may run, in seconds; None for what the template says.
 
     Raises:
         CommandError: On entering: the arguments make no sense, the port is taken, or the import failed.
@@ -297,10 +443,16 @@ class Gateway:
         quiet: bool = False,
         grace: float = 0.0,
         wait: bool = True,
+        aws: bool | None = False,
+        template: Path | None = None,
+        workers: int = 2,
+        worker_timeout: float | None = None,
     ) -> None:
         front_end = KINDS[kind]
+        reference = parse_app(str(app), Path.cwd())
+        variables = dict(env or {})
         self.settings = Settings(
-            app=parse_app(str(app), Path.cwd()),
+            app=reference,
             kind=front_end,
             api=make_api(
                 front_end,
@@ -311,16 +463,19 @@ class Gateway:
             ),
             environments=environments,
             timeout=timeout,
-            variables=dict(env or {}),
+            variables=variables,
             reload=reload,
             grace=grace,
+            stack=find_stack(reference, aws, template, variables, Log(quiet=quiet)),
+            workers=workers,
+            worker_timeout=worker_timeout,
         )
         self._host = host
         self._port = port
         self._log_file = log
         self._quiet = quiet
         self._wait = wait
-        self._pool: Pool | None = None
+        self._running: Running | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -343,7 +498,21 @@ class Gateway:
     @property
     def pids(self) -> list[int | None]:
         """The process ids of the environments, in their order."""
-        return [environment.pid for environment in self._pool.environments] if self._pool else []
+        return self._pids(self._running.environments) if self._running else []
+
+    @property
+    def worker_pids(self) -> list[int | None]:
+        """The process ids of the workers, in their order."""
+        return self._pids(self._running.workers) if self._running and self._running.workers else []
+
+    @property
+    def aws(self) -> LocalAws | None:
+        """The local AWS, if there is one."""
+        return self._running.aws if self._running else None
+
+    @staticmethod
+    def _pids(pool: Pool) -> list[int | None]:
+        return [environment.pid for environment in pool.environments]
 
     def __enter__(self) -> Self:
         require_uvicorn()
@@ -393,10 +562,11 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self._stop = stop = asyncio.Event()
 
-        async def on_start(pool: Pool) -> None:
-            self._pool = pool
+        async def on_start(running: Running) -> None:
+            self._running = running
             if self._wait:
-                errors = await asyncio.gather(*(one.wait_imported() for one in pool.environments))
+                environments = running.environments.environments
+                errors = await asyncio.gather(*(one.wait_imported() for one in environments))
                 if found := [error for error in errors if error]:
                     started.set_exception(CommandError(f"the app cannot be imported\n{found[0]}"))
                     stop.set()

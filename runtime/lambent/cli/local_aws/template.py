@@ -101,10 +101,10 @@ class Template:
             return raw
         if len(raw) == 1:
             ((name, argument),) = raw.items()
-            if name == "Ref" or str(name).startswith("Fn::"):
-                if name not in _FUNCTIONS:
-                    raise TemplateError(f"{self.path.name}: {name} has no value on this machine")
+            if name in _FUNCTIONS:
                 return _FUNCTIONS[name](self, argument)
+            if _is_function(raw):
+                raise TemplateError(f"{self.path.name}: {name} has no value on this machine")
         values = {key: self.value(item) for key, item in raw.items()}
         return {key: item for key, item in values.items() if item is not _NO_VALUE}
 
@@ -274,13 +274,17 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in over.items():
         under = merged.get(name)
-        if isinstance(under, Mapping) and isinstance(value, Mapping):
+        if isinstance(under, Mapping) and isinstance(value, Mapping) and not _is_function(value):
             merged[name] = _merged(under, value)
         elif isinstance(under, list) and isinstance(value, list):
             merged[name] = [*under, *value]
         else:
             merged[name] = value
     return merged
+
+
+def _is_function(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and all(name == "Ref" or str(name).startswith("Fn::") for name in value)
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.errors import InvalidParamsError, ProtocolError, ToolError
+from lambent.errors import SIGNALS, ConfigurationError, InvalidParamsError, ProtocolError, ToolError
 from lambent.execution.call import Call
 from lambent.execution.failures import report
 from lambent.execution.run import Target, run
@@ -52,9 +52,9 @@ def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
         return outcome
     except ToolError as error:
         return failed(str(error))
-    except ProtocolError:
+    except (ProtocolError, ConfigurationError, *SIGNALS):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.request)})")
 
 

@@ -52,7 +52,7 @@ _MAX_DELAY = 900.0
 _log = logging.getLogger("lambent.tasks")
 
 
-class LeaseLost(BaseException):
+class LeaseLost(Cancelled):
     """Another worker has the task: this one must not write any more."""
 
 
@@ -246,6 +246,8 @@ class Worker:
         assert policy is not None  # noqa: S101 - without a policy there is no lease
         try:
             outcome = self._call(tool, held, replay, host)
+        except (LeaseLost, KeyboardInterrupt):
+            raise
         except Cancelled:
             held.change(**self._end(held.record, "cancelled"))
         except DeadlineReached:
@@ -258,7 +260,7 @@ class Worker:
             held.change(**self._end(held.record, "failed", _error(error)))
         except ItemTooLargeError as error:
             held.change(**self._end(held.record, "failed", _error(InternalError(str(error)))))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             text = f"Tool {tool.name!r} failed unexpectedly (reference {report(error)})"
             self._complete(held, CallToolResult(content=[TextContent(text=text)], is_error=True))
         else:

@@ -1,0 +1,64 @@
+"""Whether an app runs with a local AWS, and with what in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from lambent.cli.app_ref import AppRef
+from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.gateway.log import Log
+from lambent.cli.local_aws.emulator import require_ministack
+from lambent.cli.local_aws.stack import VARIABLES, Stack, find_template, read_stack
+
+# Who sets one of these has an AWS already.
+_OWN: Final = (*VARIABLES, "AWS_ENDPOINT_URL")
+
+
+def choose_stack(
+    app: AppRef,
+    asked: bool | None,
+    template: Path | None,
+    variables: Mapping[str, str],
+    region: str,
+    log: Log,
+) -> Stack | None:
+    """Decide what of a template an app needs on this machine.
+
+    Args:
+        app: The app.
+        asked: Whether the developer wants a local AWS; None leaves it to the template: it is wanted when a
+            function of the app is told there of a table, a queue or a bucket.
+        template: The template; None looks for one beside and above the app.
+        variables: The environment variables of the function.
+        region: The region that is stood in for.
+        log: Where it is noted that what the template wants cannot be had.
+
+    Returns:
+        What to create; None for no local AWS.
+
+    Raises:
+        CommandError: It was asked for and cannot be had.
+    """
+    if asked is False:
+        return None
+    path = template or find_template(app.folder)
+    if asked or template is not None:
+        if path is None:
+            raise UsageError(f"there is no template.yaml beside or above {app.folder}")
+        require_ministack()
+        stack = read_stack(path, app, region, any_function=True)
+        if stack is None:
+            raise CommandError(f"no function in {path} has {' or '.join(VARIABLES)} in its environment")
+        return stack
+    if path is None or any(variables.get(name) for name in _OWN):
+        return None
+    try:
+        stack = read_stack(path, app, region)
+        if stack is not None:
+            require_ministack()
+    except CommandError as error:
+        log.note(f"local AWS is off: {error}")
+        return None
+    return stack
