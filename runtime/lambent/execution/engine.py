@@ -14,7 +14,6 @@ from lambent.errors import (
     Cancelled,
     HttpRefusal,
     InternalError,
-    MethodNotFoundError,
     ProtocolError,
     ToolError,
 )
@@ -27,7 +26,7 @@ from lambent.execution.middleware import Middleware, chain
 from lambent.wire import jsonrpc, sse
 from lambent.wire.http import JSON_TYPE, HttpPolicy, HttpRequest, HttpResponse, admit, cors_headers, preflight
 from lambent.wire.jsonrpc import MalformedMessage, Message
-from lambent.wire.judge import judge
+from lambent.wire.judge import judge, method_not_found
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 
@@ -94,7 +93,7 @@ class Engine:
     def _dispatch(self, call: Call) -> Any:
         handler = self._handlers.get(call.method)
         if handler is None:
-            raise MethodNotFoundError("Method not found")
+            raise method_not_found(call.method)
         return handler(call)
 
     def _post(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CoroutineType
 from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from lambent.errors import Cancelled, InvalidParamsError, Suspend, ToolError
+from lambent.errors import SIGNALS, InvalidParamsError, Suspend, ToolError
 from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.replay import Replay
@@ -212,13 +212,22 @@ def _until_suspended(work: Callable[[], Any], replay: Replay) -> Any:
     except Suspend:
         pass
     except BaseExceptionGroup as group:
-        # A task group wraps what its tasks raise; anything besides suspensions is a failure like any other.
-        if group.subgroup(Cancelled) is not None:
-            raise Cancelled from None
-        _, failures = group.split(Suspend)
+        # A task group wraps what its tasks raise: signals count as themselves, then failures, then questions.
+        signals, failures = group.split(SIGNALS)
+        for signal in _leaves(signals):
+            if not isinstance(signal, Suspend):
+                raise signal from None
         if failures is not None:
             raise failures from None
     return InputRequiredResult(input_requests=replay.questions or UNSET)
+
+
+def _leaves(group: BaseExceptionGroup[Any] | None) -> Iterator[BaseException]:
+    for error in group.exceptions if group is not None else ():
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def _invoke(

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import (
     HeaderMismatchError,
     InvalidParamsError,
+    MethodNotFoundError,
     ProtocolError,
     UnsupportedVersionError,
 )
@@ -23,6 +24,7 @@ from lambent.wire.lazy import LazyDecoder
 from lambent.wire.methods import ANY_METHOD, METHODS, Params
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
+_INITIALIZE = "initialize"
 _VERSION_HEADER = "MCP-Protocol-Version"
 
 
@@ -66,9 +68,15 @@ def judge(message: Message, headers: dict[str, str] | None) -> Request:
     try:
         return _judge(message, headers)
     except ProtocolError as error:
-        if message.method == "initialize" and error.data is None:
+        if message.method == _INITIALIZE and error.data is None:
             error.data = {"supported": list(SUPPORTED_VERSIONS)}
         raise
+
+
+def method_not_found(method: str) -> MethodNotFoundError:
+    """What a method is answered with that a server does not offer."""
+    data = {"supported": list(SUPPORTED_VERSIONS)} if method == _INITIALIZE else None
+    return MethodNotFoundError("Method not found", data)
 
 
 def _judge(message: Message, headers: dict[str, str] | None) -> Request:
@@ -148,7 +156,7 @@ def _refuse_legacy(header: str | None, message: Message) -> None:
     """Tell a client of an era before ``_meta`` which versions it would need (basic/versioning)."""
     if header is not None and header.strip() != LATEST_VERSION:
         raise UnsupportedVersionError(header.strip(), SUPPORTED_VERSIONS)
-    if header is None and message.method == "initialize":
+    if header is None and message.method == _INITIALIZE:
         try:
             requested = msgspec.json.decode(message.params)["protocolVersion"]
         except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):

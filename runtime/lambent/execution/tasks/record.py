@@ -19,7 +19,7 @@ Status = Literal["working", "input_required", "completed", "failed", "cancelled"
 TRANSITIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "working": frozenset({"working", "input_required", "completed", "failed", "cancelled"}),
-        "input_required": frozenset({"input_required", "working", "failed", "cancelled"}),
+        "input_required": frozenset({"input_required", "working", "cancelled"}),
         "completed": frozenset(),
         "failed": frozenset(),
         "cancelled": frozenset(),

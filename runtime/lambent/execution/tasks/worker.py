@@ -16,6 +16,7 @@ from lambent.errors import (
     DeadlineReached,
     InternalError,
     ItemTooLargeError,
+    LambentError,
     ProtocolError,
     ToolError,
 )
@@ -43,6 +44,9 @@ _UNBOUNDED_SECONDS = 3600.0
 _MARGIN_SECONDS = 2.0
 """How long before its deadline a worker stops, so that it can still say so."""
 
+_WORTHWHILE_SECONDS = 1.0
+"""With less time than this an attempt is not begun."""
+
 _PROGRESS_SECONDS = 1.0
 """Progress is written no more often than this: every write is paid for."""
 
@@ -54,6 +58,10 @@ _log = logging.getLogger("lambent.tasks")
 
 class LeaseLost(Cancelled):
     """Another worker has the task: this one must not write any more."""
+
+
+class StoreFailed(Cancelled):
+    """What must be kept could not be: that is no failure of the tool, and no result either."""
 
 
 class Held:
@@ -79,6 +87,7 @@ class Held:
 
         Raises:
             LeaseLost: it is not.
+            StoreFailed: the store could not be reached.
         """
 
         def make(record: TaskRecord) -> TaskRecord | None:
@@ -86,10 +95,16 @@ class Held:
                 return None
             if record.cancel and changes.get("status") == "input_required":
                 # Nobody would look at it again: the cancellation came while the questions were asked.
-                return msgspec.structs.replace(record, status="cancelled", lease=None)
+                ended = {"status": "cancelled", "lease": None, "message": None, "updated": changes["updated"]}
+                return msgspec.structs.replace(record, **ended)
             return msgspec.structs.replace(record, **changes)
 
-        found = self._tasks.change(self._found, make)
+        try:
+            found = self._tasks.change(self._found, make)
+        except LambentError:
+            raise
+        except Exception as error:
+            raise StoreFailed from error
         if found is None:
             raise LeaseLost
         self._found = found
@@ -181,20 +196,47 @@ class Worker:
             task_id: the task.
             host: the invocation to run in.
         """
+        remaining = host.remaining_ms()
+        if remaining is not None and remaining / 1000 < _MARGIN_SECONDS + _WORTHWHILE_SECONDS:
+            self._tasks.queue.send(task_id)  # behind slower ones of its batch: it is not to blame
+            return
         held = self._take(task_id, host)
         if held is None:
             return
+        replay = TaskReplay(held)
         try:
-            self._attempt(held, host)
+            self._attempt(held, replay, host)
         except LeaseLost:
             _log.warning("Task %s is with another worker now", task_id)
+        except StoreFailed as failed:
+            self._recover(held, replay, failed)
 
     def bury(self, task_id: str) -> None:
-        """End a task that the queue has given up: it must not stay working for ever."""
+        """End a task that the queue has given up: it must not stay working for ever.
+
+        One that waits for its client is not working, and one under a lease is in good hands, or picked up when
+        the lease is over.
+        """
         found = self._tasks.find(task_id)
-        if found is not None and not found.record.is_terminal:
-            error = _error(InternalError("The task could not be run"))
-            self._tasks.change(found, lambda record: self._ended(record, "failed", error))
+        if found is not None:
+            self._tasks.change(found, self._buried)
+
+    def _buried(self, record: TaskRecord) -> TaskRecord | None:
+        if record.status != "working" or record.is_leased(self._tasks.clock()):
+            return None
+        return self._ended(record, "failed", _error(InternalError("The task could not be run")))
+
+    def _recover(self, held: Held, replay: TaskReplay, failed: StoreFailed) -> None:
+        """Once more write down what this attempt has done, and have the task tried again; else let the queue."""
+        delay = _backoff(held.record.attempt)
+        try:
+            held.change(state=replay.state, lease=None, due=self._tasks.clock() + delay + PICKUP_SECONDS)
+            self._tasks.queue.send(held.record.id, delay)
+        except LeaseLost:
+            return
+        except StoreFailed as again:
+            raise (again.__cause__ or again) from failed
+        _log.warning("Task %s: the store failed, tried again in %.1f s", held.record.id, delay)
 
     # Taking
 
@@ -239,14 +281,13 @@ class Worker:
 
     # Trying
 
-    def _attempt(self, held: Held, host: Invocation) -> None:
-        replay = TaskReplay(held)
+    def _attempt(self, held: Held, replay: TaskReplay, host: Invocation) -> None:
         policy = self._policy(held.record)
         tool = self._services.catalog.tools[held.record.tool]
         assert policy is not None  # noqa: S101 - without a policy there is no lease
         try:
             outcome = self._call(tool, held, replay, host)
-        except (LeaseLost, KeyboardInterrupt):
+        except (LeaseLost, StoreFailed, KeyboardInterrupt):
             raise
         except Cancelled:
             held.change(**self._end(held.record, "cancelled"))
@@ -322,7 +363,7 @@ class Worker:
         """The invocation is nearly over: go on in the next one. An attempt that got on does not count."""
         attempt = 0 if replay.advanced else held.record.attempt
         now = self._tasks.clock()
-        held.change(lease=None, attempt=attempt, due=now + PICKUP_SECONDS)
+        held.change(state=replay.state, lease=None, attempt=attempt, due=now + PICKUP_SECONDS)
         self._tasks.queue.send(held.record.id)
 
     def _failed_attempt(self, held: Held, policy: TaskPolicy, error: Exception) -> None:
@@ -331,7 +372,7 @@ class Worker:
             said = f"Failed {record.attempt} times, last with: {error}"
             held.change(**self._end(record, "failed", _error(InternalError(said))))
             return
-        delay = random.uniform(0, min(2.0 ** (record.attempt - 1), 30.0))  # noqa: S311 - spreads, hides nothing
+        delay = _backoff(record.attempt)
         _log.warning("Task %s: attempt %s failed: %s", record.id, record.attempt, error)
         held.change(lease=None, due=self._tasks.clock() + delay + PICKUP_SECONDS)
         self._tasks.queue.send(record.id, delay)
@@ -354,6 +395,11 @@ class Worker:
     def _policy(self, record: TaskRecord) -> TaskPolicy | None:
         tool = self._services.catalog.tools.get(record.tool)
         return tool.task if tool is not None else None
+
+
+def _backoff(attempt: int) -> float:
+    """Seconds to wait after an attempt: full jitter below a bound that doubles, up to 30 s."""
+    return random.uniform(0, min(2.0 ** min(attempt - 1, 5), 30.0))  # noqa: S311 - spreads, hides nothing
 
 
 def _name(record: TaskRecord, replay: Replay) -> tuple[dict[str, OpenQuestion], dict[str, str]]:
