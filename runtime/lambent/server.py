@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambent.errors import DeclarationError
+from lambent.errors import ConfigurationError, DeclarationError
 from lambent.execution.context import INJECTED
 from lambent.execution.middleware import Middleware
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
@@ -23,24 +22,14 @@ from lambent.wire.values import Annotations, CacheHint, Icon, Implementation, To
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from lambent.execution.call import Services
-    from lambent.execution.engine import Engine
-    from lambent.execution.ports import Changes, Store
-    from lambent.execution.tasks.service import Tasks
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.aws_lambda import LambdaHandler
     from lambent.hosts.settings import Settings
 
-_BUFFERED_LISTEN_SECONDS = 0.25
-"""A buffered host delivers nothing before the invocation ends, and every moment of it is billed."""
-
-_LIVE_LISTEN_SECONDS = 600.0
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-_EXTENSION = re.compile(
-    r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?)*/[\w.-]+"
-)
+_LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class MCPServer:
@@ -283,17 +272,10 @@ class MCPServer:
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.aws_lambda import LambdaHandler
+        from lambent.hosts.assembly import lambda_handler
         from lambent.hosts.settings import Settings
 
-        settings = settings or Settings.from_env()
-        services = self._aws_services(settings)
-        engine = self._engine(services, settings)
-        if services.tasks is None:
-            return LambdaHandler(engine)
-        from lambent.execution.tasks.worker import Worker
-
-        return LambdaHandler(engine, Worker(services, services.tasks), settings.task_queue_url or "")
+        return lambda_handler(self.freeze(), self._middleware, settings or Settings.from_env())
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:
         """Make an ASGI application that streams as it goes. The server is frozen from here on.
@@ -308,10 +290,11 @@ class MCPServer:
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.asgi import AsgiApp
+        from lambent.hosts.assembly import live_engine
         from lambent.hosts.settings import Settings
 
         settings = settings or Settings.from_env()
-        return AsgiApp(self._live_engine(settings), settings.body_limit)
+        return AsgiApp(live_engine(self.freeze(), self._middleware, settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
@@ -321,9 +304,12 @@ class MCPServer:
             settings: see ``asgi``.
 
         Raises:
-            ConfigurationError: a setting cannot be used.
+            ConfigurationError: a setting cannot be used, or FastAPI is not installed.
         """
-        from lambent.hosts.fastapi import make_router
+        try:
+            from lambent.hosts.fastapi import make_router
+        except ImportError as error:
+            raise ConfigurationError("A router needs FastAPI: pip install 'lambent[fastapi]'") from error
 
         return make_router(self.asgi(settings), path, self._info.title or self.name)
 
@@ -336,78 +322,11 @@ class MCPServer:
         Raises:
             ConfigurationError: a setting cannot be used.
         """
+        from lambent.hosts.assembly import live_engine
         from lambent.hosts.settings import Settings
         from lambent.hosts.stdio import serve
 
-        serve(self._live_engine(settings or Settings.from_env()))
-
-    # Putting hosts together
-
-    def _engine(self, services: Services, settings: Settings) -> Engine:
-        from lambent.execution.engine import Engine
-
-        return Engine(services, settings.http_policy, self._middleware)
-
-    def _live_engine(self, settings: Settings) -> Engine:
-        """The engine of a host that stays; behind Mangum it does not, and has what Lambda has."""
-        if settings.in_lambda:
-            return self._engine(self._aws_services(settings), settings)
-        from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
-
-        store, changes, tasks, queue = MemoryStore(), MemoryChanges(), None, None
-        if self._has_tasks:
-            from lambent.execution.tasks.service import Tasks
-            from lambent.hosts.task_threads import ThreadQueue
-
-            queue = ThreadQueue()
-            tasks = Tasks(store, queue, MemoryBlobs(), time.time, changes)
-        services = self._services(settings, store, tasks, changes, _LIVE_LISTEN_SECONDS)
-        if tasks is not None and queue is not None:
-            from lambent.execution.tasks.worker import Worker
-
-            queue.worker = Worker(services, tasks)
-        return self._engine(services, settings)
-
-    def _aws_services(self, settings: Settings) -> Services:
-        """Services on the table, queue and bucket that the deployment names; boto3 waits for first use."""
-        if settings.table is None:
-            return self._services(settings, None, None, None, _BUFFERED_LISTEN_SECONDS)
-        from lambent.stores.dynamodb import DynamoStore
-
-        store, tasks = DynamoStore(settings.table), None
-        if self._has_tasks and settings.task_queue_url is not None:
-            from lambent.execution.tasks.service import Tasks
-            from lambent.stores.s3 import S3Blobs
-            from lambent.stores.sqs import SqsQueue
-
-            blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
-            tasks = Tasks(store, SqsQueue(settings.task_queue_url), blobs, time.time, None)
-        return self._services(settings, store, tasks, None, _BUFFERED_LISTEN_SECONDS)
-
-    @property
-    def _has_tasks(self) -> bool:
-        return any(tool.task is not None for tool in self._tools.values())
-
-    def _services(
-        self,
-        settings: Settings,
-        store: Store | None,
-        tasks: Tasks | None,
-        changes: Changes | None,
-        listen_seconds: float,
-    ) -> Services:
-        from lambent.execution.call import Services
-        from lambent.execution.sealing import Sealer
-
-        return Services(
-            catalog=self.freeze(),
-            sealer=Sealer(settings.keys, time.time, settings.state_ttl, settings.audience or self.name),
-            changes=changes,
-            listen_seconds=listen_seconds if settings.listen_seconds is None else settings.listen_seconds,
-            clock=time.time,
-            store=store,
-            tasks=tasks,
-        )
+        serve(live_engine(self.freeze(), self._middleware, settings or Settings.from_env()))
 
     def freeze(self) -> Catalog:
         """The declarations, which from here on cannot change: hosts serve them as they are now."""

@@ -82,20 +82,6 @@ class Engine:
             response.headers.update(cors_headers(request.headers))
         return response
 
-    def _anticipated(self, message: Message, error: ToolError) -> Reply:
-        """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
-        if message.method != "tools/call":
-            return _failure(message, InternalError(str(error)))
-        result = failed(str(error))
-        result.meta = self._meta
-        return Reply(200, jsonrpc.success(message.id, result))
-
-    def _dispatch(self, call: Call) -> Any:
-        handler = self._handlers.get(call.method)
-        if handler is None:
-            raise method_not_found(call.method)
-        return handler(call)
-
     def _post(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
         accepts = admit(request, self._policy)
         try:
@@ -149,6 +135,20 @@ class Engine:
             raise
         except BaseException as error:
             return _failed(message, error)
+
+    def _anticipated(self, message: Message, error: ToolError) -> Reply:
+        """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
+        if message.method != "tools/call":
+            return _failure(message, InternalError(str(error)))
+        result = failed(str(error))
+        result.meta = self._meta
+        return Reply(200, jsonrpc.success(message.id, result))
+
+    def _dispatch(self, call: Call) -> Any:
+        handler = self._handlers.get(call.method)
+        if handler is None:
+            raise method_not_found(call.method)
+        return handler(call)
 
 
 def _json(status: int, body: bytes) -> HttpResponse:

@@ -99,14 +99,19 @@ class Replay:
         """Keep a step's result for later rounds."""
         self._steps[name] = result
 
-    async def settle(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a handler's coroutine; where it suspends, wait for the steps that are still on their way.
+    def forget_step(self, name: str) -> None:
+        """Undo ``finish_step``, where the result cannot be kept."""
+        del self._steps[name]
 
-        Their effects happen in any case, so their results must be known to the next round.
+    async def settle(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a handler's coroutine; where it ends early, wait for the steps that are still on their way.
+
+        Their effects happen in any case: nothing must act behind the next call's back, and their results must
+        be known to the next round or attempt.
         """
         try:
             return await coroutine
-        except (Suspend, BaseExceptionGroup):
+        except (Suspend, Exception, BaseExceptionGroup):
             if self.running:
                 import asyncio
 
@@ -127,7 +132,8 @@ class Replay:
     @property
     def state(self) -> State:
         """What a later round needs."""
-        return State(self._answers, self._steps, {key: mark for key, (mark, _) in self.asked.items()})
+        asked = {key: mark for key, (mark, _) in self.asked.items()}
+        return State(dict(self._answers), dict(self._steps), asked)
 
 
 def as_plain(raw: Raw) -> Any:

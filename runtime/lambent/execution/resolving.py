@@ -57,7 +57,12 @@ def _run(
     if resolver.context is not None:
         kwargs[resolver.context] = context
     result = resolver.function(**kwargs)
-    return call.invocation.run(result) if inspect.iscoroutine(result) else result
+    if not inspect.iscoroutine(result):
+        return result
+    try:
+        return call.invocation.run(result)
+    finally:
+        result.close()  # where it never began; else it has ended
 
 
 def _settle(result: Any, resolver: Resolver, context: Context) -> Any:

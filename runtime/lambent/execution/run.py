@@ -240,4 +240,7 @@ def _invoke(
     # The result decides, not the signature: wrappers change what a function seems to be.
     if type(result) is not CoroutineType:
         return result
-    return call.invocation.run(result if replay is None else replay.settle(result), limit)
+    try:
+        return call.invocation.run(result if replay is None else replay.settle(result), limit)
+    finally:
+        result.close()  # where it never began; else it has ended

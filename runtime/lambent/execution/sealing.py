@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from lambent.errors import InternalError, InvalidParamsError
+from lambent.errors import ConfigurationError, InternalError, InvalidParamsError
 from lambent.execution.ports import Clock, Keys
 from lambent.wire.lazy import LazyDecoder
 
@@ -207,7 +207,10 @@ def _key_id(key: bytes) -> bytes:
 
 def _cipher(key: bytes) -> Any:
     # Tens of milliseconds to import: only calls that ask something pay them.
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    except ImportError as error:
+        raise ConfigurationError("Questions need cryptography: pip install 'lambent[seal]'") from error
 
     return AESGCM(key)
 

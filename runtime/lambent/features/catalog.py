@@ -55,3 +55,8 @@ class Catalog(msgspec.Struct, frozen=True):
     extensions: Mapping[str, dict[str, Any]]
     hints: Mapping[str, CacheHint]
     page_size: int
+
+    @property
+    def has_tasks(self) -> bool:
+        """A tool may become a task."""
+        return any(tool.task is not None for tool in self.tools.values())

@@ -33,7 +33,13 @@ class LiveInvocation(Invocation):
         if self._started is not None:
             self._started.cancel()
 
+    def _is_unwanted(self) -> bool:
+        return self.cancelled
+
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self._is_unwanted():
+            coroutine.close()
+            raise Cancelled
         started = Started(coroutine, self._loop)
         self._started = started
         if self.cancelled:  # before there was anything to cancel

@@ -42,7 +42,7 @@ def capabilities(services: Services) -> dict[str, Any]:
     if catalog.completer is not None:
         offered["completions"] = {}
     extensions = dict(catalog.extensions)
-    if services.tasks is not None and any(tool.task for tool in catalog.tools.values()):
+    if services.tasks is not None and catalog.has_tasks:
         extensions[EXTENSION] = {}
     if extensions:
         offered["extensions"] = extensions

@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw
 from lambent.auth.principal import Principal
 from lambent.errors import ConfigurationError, InternalError, InvalidParamsError, ItemTooLargeError
 from lambent.execution.answers import check_answer
+from lambent.execution.failures import report
 from lambent.execution.ports import Blobs, Changes, Clock, Item, Queue, Store
 from lambent.execution.sealing import State
 from lambent.execution.tasks.record import NULL, TRANSITIONS, TaskRecord
@@ -207,7 +208,8 @@ class Tasks:
 
     def keep_result(self, record: TaskRecord, result: bytes) -> dict[str, Any]:
         """What a completed record says of its result: the result, or the blob that it is in."""
-        if len(result) < _INLINE_BYTES:
+        arguments = len(record.params)
+        if len(result) + arguments < _INLINE_BYTES:
             return {"result": Raw(result)}
         return {"result_blob": self._put(f"results/{record.id}", result)}
 
@@ -263,7 +265,10 @@ class Tasks:
         record = msgspec.structs.replace(found.record, due=now + PICKUP_SECONDS)
         if self._replace(found, record):
             _log.warning("Task %s was not picked up: queued again", record.id)
-            self.queue.send(record.id)
+            try:
+                self.queue.send(record.id)
+            except Exception as error:  # who asks gets an answer all the same, and may ask again
+                report(error)
 
     def _send_or_restore(self, found: Versioned, answered: TaskRecord) -> None:
         """Queue a task that has its answers; if that fails, the client has to send them again."""

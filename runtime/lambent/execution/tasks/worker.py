@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from lambent.errors import (
     DeadlineReached,
     InternalError,
     ItemTooLargeError,
-    LambentError,
     ProtocolError,
     ToolError,
 )
@@ -25,8 +23,10 @@ from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.execution.replay import Replay
 from lambent.execution.run import run_replay
+from lambent.execution.sealing import State
+from lambent.execution.tasks.attempt import Held, LeaseLost, StoreFailed, TaskInvocation, TaskReplay
 from lambent.execution.tasks.record import Lease, OpenQuestion, TaskRecord
-from lambent.execution.tasks.service import PICKUP_SECONDS, Tasks, Versioned
+from lambent.execution.tasks.service import PICKUP_SECONDS, Tasks
 from lambent.features.tasks import TaskPolicy
 from lambent.features.tools import Tool, render
 from lambent.wire import jsonrpc
@@ -47,131 +47,10 @@ _MARGIN_SECONDS = 2.0
 _WORTHWHILE_SECONDS = 1.0
 """With less time than this an attempt is not begun."""
 
-_PROGRESS_SECONDS = 1.0
-"""Progress is written no more often than this: every write is paid for."""
-
 _MAX_DELAY = 900.0
 """What a queue can be asked to wait, at most, in seconds."""
 
 _log = logging.getLogger("lambent.tasks")
-
-
-class LeaseLost(Cancelled):
-    """Another worker has the task: this one must not write any more."""
-
-
-class StoreFailed(Cancelled):
-    """What must be kept could not be: that is no failure of the tool, and no result either."""
-
-
-class Held:
-    """A task under this worker's lease, as it was written last.
-
-    Args:
-        tasks: where it is kept.
-        found: the record with the lease, and its version.
-    """
-
-    def __init__(self, tasks: Tasks, found: Versioned) -> None:
-        self._tasks = tasks
-        self._found = found
-        self._owner = found.record.lease.owner if found.record.lease is not None else ""
-
-    @property
-    def record(self) -> TaskRecord:
-        """The record as it was written last."""
-        return self._found.record
-
-    def change(self, **changes: Any) -> None:
-        """Write changes, while the lease is ours.
-
-        Raises:
-            LeaseLost: it is not.
-            StoreFailed: the store could not be reached.
-        """
-
-        def make(record: TaskRecord) -> TaskRecord | None:
-            if record.lease is None or record.lease.owner != self._owner:
-                return None
-            if record.cancel and changes.get("status") == "input_required":
-                # Nobody would look at it again: the cancellation came while the questions were asked.
-                ended = {"status": "cancelled", "lease": None, "message": None, "updated": changes["updated"]}
-                return msgspec.structs.replace(record, **ended)
-            return msgspec.structs.replace(record, **changes)
-
-        try:
-            found = self._tasks.change(self._found, make)
-        except LambentError:
-            raise
-        except Exception as error:
-            raise StoreFailed from error
-        if found is None:
-            raise LeaseLost
-        self._found = found
-
-
-class TaskInvocation(Invocation):
-    """An attempt at a task: what it reports becomes the task's status message.
-
-    Args:
-        host: the invocation that the attempt runs in.
-        held: the task.
-        clock: the time.
-    """
-
-    __slots__ = ("_clock", "_held", "_host", "_reported")
-
-    def __init__(self, host: Invocation, held: Held, clock: Callable[[], float]) -> None:
-        super().__init__(host.run)
-        self._host = host
-        self._held = held
-        self._clock = clock
-        self._reported = 0.0
-
-    def emit(self, notification: bytes) -> None:
-        """Tasks have no stream for notifications of their call (SEP-2663, "Task Status Notifications")."""
-
-    def remaining_ms(self) -> int | None:
-        """See ``Invocation.remaining_ms``."""
-        return self._host.remaining_ms()
-
-    def check(self) -> None:
-        """See ``Invocation.check``."""
-        if self._held.record.cancel:
-            raise Cancelled
-        self._host.check()
-
-    def progressed(self, progress: float, total: float | None, message: str | None) -> None:
-        """See ``Invocation.progressed``."""
-        now = self._clock()
-        if now - self._reported >= _PROGRESS_SECONDS:
-            self._reported = now
-            said = message if message is not None else f"{progress:g}" + (f" of {total:g}" if total else "")
-            self._held.change(message=said, updated=now)
-        self.check()
-
-    def call(self, function: Callable[..., Any], kwargs: dict[str, Any], limit: float | None = None) -> Any:
-        """See ``Invocation.call``."""
-        return self._host.call(function, kwargs, limit)
-
-
-class TaskReplay(Replay):
-    """A replay whose steps are kept as soon as they are done, so that no crash runs them again.
-
-    Args:
-        held: the task.
-    """
-
-    def __init__(self, held: Held) -> None:
-        super().__init__(held.record.state, {}, first=False)
-        self._held = held
-        self.advanced = False
-
-    def finish_step(self, name: str, result: Raw) -> None:
-        """See ``Replay.finish_step``."""
-        super().finish_step(name, result)
-        self.advanced = True
-        self._held.change(state=self.state)
 
 
 class Worker:
@@ -214,8 +93,8 @@ class Worker:
     def bury(self, task_id: str) -> None:
         """End a task that the queue has given up: it must not stay working for ever.
 
-        One that waits for its client is not working, and one under a lease is in good hands, or picked up when
-        the lease is over.
+        One that waits for its client is not working, and one under a lease is in good hands, or picked up
+        when the lease is over.
         """
         found = self._tasks.find(task_id)
         if found is not None:
@@ -227,7 +106,7 @@ class Worker:
         return self._ended(record, "failed", _error(InternalError("The task could not be run")))
 
     def _recover(self, held: Held, replay: TaskReplay, failed: StoreFailed) -> None:
-        """Once more write down what this attempt has done, and have the task tried again; else let the queue."""
+        """Write down once more what this attempt has done, and try again later; or let the queue do it."""
         delay = _backoff(held.record.attempt)
         try:
             held.change(state=replay.state, lease=None, due=self._tasks.clock() + delay + PICKUP_SECONDS)
@@ -300,7 +179,7 @@ class Worker:
         except ProtocolError as error:
             held.change(**self._end(held.record, "failed", _error(error)))
         except ItemTooLargeError as error:
-            held.change(**self._end(held.record, "failed", _error(InternalError(str(error)))))
+            self._too_large(held, error)
         except BaseException as error:
             text = f"Tool {tool.name!r} failed unexpectedly (reference {report(error)})"
             self._complete(held, CallToolResult(content=[TextContent(text=text)], is_error=True))
@@ -341,23 +220,30 @@ class Worker:
             self._complete(held, outcome)
             return
         questions, used = _name(held.record, replay)
-        held.change(
-            status="input_required",
-            questions=questions,
-            used_keys=used,
-            state=replay.state,
-            attempt=0,
-            lease=None,
-            updated=self._tasks.clock(),
-        )
+        try:
+            held.change(
+                status="input_required",
+                questions=questions,
+                used_keys=used,
+                state=replay.state,
+                attempt=0,
+                lease=None,
+                updated=self._tasks.clock(),
+            )
+        except ItemTooLargeError as error:
+            self._too_large(held, error)
 
     def _complete(self, held: Held, result: CallToolResult) -> None:
         encoded = jsonrpc.encode(result)
-        ended = self._end(held.record, "completed")
+        ended = {**self._end(held.record, "completed"), "state": State()}
         try:
             held.change(**ended, **self._tasks.keep_result(held.record, encoded))
         except ItemTooLargeError as error:
-            held.change(**self._end(held.record, "failed", _error(InternalError(str(error)))))
+            self._too_large(held, error)
+
+    def _too_large(self, held: Held, error: ItemTooLargeError) -> None:
+        ended = self._end(held.record, "failed", _error(InternalError(str(error))))
+        held.change(**ended, state=State())
 
     def _interrupted(self, held: Held, replay: TaskReplay) -> None:
         """The invocation is nearly over: go on in the next one. An attempt that got on does not count."""
@@ -407,9 +293,13 @@ def _name(record: TaskRecord, replay: Replay) -> tuple[dict[str, OpenQuestion], 
     used = dict(record.used_keys)
     questions: dict[str, OpenQuestion] = {}
     for key, (mark, question) in replay.asked.items():
-        wire_key = key
-        if used.get(wire_key, mark) != mark:
-            wire_key = f"{key}.{len(used) + 1}"
+        wire_key = next(
+            (name for name, open_ in record.questions.items() if open_.key == key and open_.mark == mark), key
+        )
+        number = len(used)
+        while wire_key in used and wire_key not in record.questions:
+            number += 1
+            wire_key = f"{key}.{number}"
         used[wire_key] = mark
         questions[wire_key] = OpenQuestion(key, mark, Raw(jsonrpc.encode(question.request)))
     return questions, used

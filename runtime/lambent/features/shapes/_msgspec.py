@@ -50,11 +50,10 @@ class MsgspecShape:
     def encode(self, value: Any) -> bytes:
         """See ``Shape.encode``."""
         try:
-            raw = _encoder.encode(value)
-            self._checker.decode(raw)  # without leniency: what is sent fits the schema to the letter
+            # Through the type, without leniency: what is sent fits the schema to the letter.
+            return _encoder.encode(self._checker.decode(_encoder.encode(value)))
         except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
             raise ShapeError(_explain(error)) from None
-        return raw
 
 
 class MsgspecRecord(MsgspecShape):

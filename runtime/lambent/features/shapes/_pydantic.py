@@ -15,6 +15,9 @@ from pydantic_core import PydanticSerializationError
 
 from lambent.features.shapes import Field, ShapeError, describe_members, is_immutable, is_plain, rewrite
 
+_MAX_PROBLEMS = 10
+"""What a model reads, and what no request can multiply."""
+
 
 class _Untitled(GenerateJsonSchema):
     """Leaves out the titles that only repeat names."""
@@ -126,9 +129,12 @@ def _translate(item: Any) -> Any:
 
 
 def _explain(error: ValidationError) -> str:
-    """Every problem in one line each, as ``message - at `$.path```, the way that msgspec says it."""
+    """The first problems, as ``message - at `$.path```, the way that msgspec says it."""
     lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    for problem in problems[:_MAX_PROBLEMS]:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
         lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
+    if len(problems) > _MAX_PROBLEMS:
+        lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
     return "; ".join(lines)
