@@ -102,27 +102,6 @@ class TaskResult(Result, kw_only=True):
     error: Any = UNSET
 
 
-class TaskStatus(Struct, rename="camel", kw_only=True):
-    """Parameters of ``notifications/tasks``: a task as ``tasks/get`` shows it, but no result of a call."""
-
-    task_id: str
-    status: str
-    status_message: str | UnsetType = UNSET
-    created_at: str
-    last_updated_at: str
-    ttl_ms: int
-    poll_interval_ms: int
-    input_requests: dict[str, Any] | UnsetType = UNSET
-    result: Any = UNSET
-    error: Any = UNSET
-    meta: Any = field(default=UNSET, name="_meta")
-
-    @classmethod
-    def of(cls, task: TaskResult) -> TaskStatus:
-        """The status that a task is shown with."""
-        return cls(**{name: getattr(task, name) for name in cls.__struct_fields__})
-
-
 class EmptyResult(Result, kw_only=True):
     """An acknowledgement."""
 

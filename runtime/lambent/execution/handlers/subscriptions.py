@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+from msgspec import Raw
+
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call, Services
 from lambent.wire import jsonrpc
 from lambent.wire.methods import SubscriptionFilter
-from lambent.wire.results import Acknowledged, ListenResult, TaskStatus
+from lambent.wire.results import Acknowledged, ListenResult
 from lambent.wire.values import SUBSCRIPTION_ID_KEY
 
 _LIST_TOPICS: Mapping[str, str] = MappingProxyType(
@@ -103,19 +106,23 @@ class _Subscription:
             task = self._task(task_id)
             if task is None:
                 continue
-            task.meta = self.tag
-            notification = jsonrpc.notification("notifications/tasks", task)
+            notification = jsonrpc.notification("notifications/tasks", {**task, "_meta": self.tag})
             if notification != told:
                 self._tasks[task_id] = notification
                 self._call.invocation.emit(notification)
 
-    def _task(self, task_id: str) -> TaskStatus | None:
+    def _task(self, task_id: str) -> dict[str, Any] | None:
+        """A task as ``tasks/get`` would show it, but no result of a call; None where it cannot be told."""
         tasks = self._call.services.tasks
+        if tasks is None:
+            return None
         try:
-            shown = tasks.show(tasks.get(task_id, self._call.principal)) if tasks is not None else None
+            shown = tasks.show(tasks.get(task_id, self._call.principal))
         except InvalidParamsError:
             return None
-        return TaskStatus.of(shown) if shown is not None else None
+        params: dict[str, Any] = msgspec.json.decode(jsonrpc.encode(shown), type=dict[str, Raw])
+        del params["resultType"]
+        return params
 
     def _emit(self, method: str, params: Any) -> None:
         self._call.invocation.emit(jsonrpc.notification(method, params))
