@@ -64,7 +64,7 @@ def _live_services(catalog: Catalog, settings: Settings) -> Services:
     """Services within the process, whose threads are the workers."""
     from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
-    store, changes = MemoryStore(), MemoryChanges()
+    store, changes = MemoryStore(time.time), MemoryChanges()
     if not catalog.has_tasks:
         return _services(catalog, settings, _LIVE_LISTEN_SECONDS, store=store, changes=changes)
     from lambent.execution.tasks.service import Tasks

@@ -5,19 +5,28 @@ from __future__ import annotations
 import threading
 
 from lambent.errors import ItemTooLargeError
-from lambent.execution.ports import Item
+from lambent.execution.ports import Clock, Item
 
 MAX_ITEM_BYTES = 400 * 1024
 """What an item may hold, in DynamoDB and so everywhere."""
+
+_PURGE_EVERY = 1000
+"""Inserts. Looking at all items costs as much as a few hundred of them."""
 
 _KEPT = 10_000
 
 
 class MemoryStore:
-    """Keeps items in a dictionary; any number of threads may use it."""
+    """Keeps items in a dictionary; any number of threads may use it.
 
-    def __init__(self) -> None:
+    Args:
+        clock: the time, by which items are forgotten as DynamoDB does by itself; None forgets none.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
         self._lock = threading.Lock()
+        self._clock = clock
+        self._inserted = 0
         self._items: dict[str, Item] = {}
 
     def insert(self, item: Item) -> bool:
@@ -27,6 +36,9 @@ class MemoryStore:
             if item.key in self._items:
                 return False
             self._items[item.key] = item
+            self._inserted += 1
+            if self._clock is not None and self._inserted % _PURGE_EVERY == 0:
+                self._purge(self._clock())
             return True
 
     def read(self, key: str) -> Item | None:
@@ -53,13 +65,16 @@ class MemoryStore:
             return True
 
     def purge(self, now: float) -> None:
-        """Forget what may be forgotten, as DynamoDB does by itself.
+        """Forget what may be forgotten.
 
         Args:
             now: seconds since the epoch.
         """
         with self._lock:
-            self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
+            self._purge(now)
+
+    def _purge(self, now: float) -> None:
+        self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
 
 
 def check_size(item: Item) -> None:
