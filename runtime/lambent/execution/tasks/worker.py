@@ -65,7 +65,7 @@ class Worker:
         self._services = services
         self._tasks = tasks
 
-    def run(self, task_id: str, host: Invocation) -> None:
+    def run(self, task_id: str, host: Invocation, *, may_wait: bool = False) -> None:
         """Look at a task that the queue brought, and run it if there is anything to run.
 
         Delivery is at least once: a task that is done, waits for input or is unknown is left alone. One that
@@ -74,9 +74,9 @@ class Worker:
         Args:
             task_id: the task.
             host: the invocation to run in.
+            may_wait: the invocation has done other things before; if it is nearly over, another one may try.
         """
-        remaining = host.remaining_ms()
-        if remaining is not None and remaining / 1000 < _MARGIN_SECONDS + _WORTHWHILE_SECONDS:
+        if may_wait and _is_nearly_over(host):
             self._tasks.queue.send(task_id)  # behind slower ones of its batch: it is not to blame
             return
         held = self._take(task_id, host)
@@ -281,6 +281,11 @@ class Worker:
     def _policy(self, record: TaskRecord) -> TaskPolicy | None:
         tool = self._services.catalog.tools.get(record.tool)
         return tool.task if tool is not None else None
+
+
+def _is_nearly_over(host: Invocation) -> bool:
+    remaining = host.remaining_ms()
+    return remaining is not None and remaining / 1000 < _MARGIN_SECONDS + _WORTHWHILE_SECONDS
 
 
 def _backoff(attempt: int) -> float:

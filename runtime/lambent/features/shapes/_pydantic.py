@@ -19,6 +19,13 @@ _MAX_PROBLEMS = 10
 """What a model reads, and what no request can multiply."""
 
 
+_MAX_COUNTED = 1000
+
+_MAX_VALUES = 200_000
+"""Of one call's arguments. pydantic keeps every problem that it finds, some 300 bytes each: more would kill the
+function's environment."""
+
+
 class _Untitled(GenerateJsonSchema):
     """Leaves out the titles that only repeat names."""
 
@@ -94,7 +101,10 @@ class PydanticRecord(PydanticShape):
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
         """See ``Shape.decode``."""
-        return self._as_dict(super().decode(raw))
+        text = bytes(raw)
+        if text.count(b",") > _MAX_VALUES:
+            raise ShapeError(f"it holds more than {_MAX_VALUES} values")
+        return self._as_dict(super().decode(text))
 
     def convert(self, value: Any) -> dict[str, Any]:
         """See ``Shape.convert``."""
@@ -130,11 +140,15 @@ def _translate(item: Any) -> Any:
 
 def _explain(error: ValidationError) -> str:
     """The first problems, as ``message - at `$.path```, the way that msgspec says it."""
+    count = error.error_count()
+    if count > _MAX_COUNTED:
+        return f"there are {count} problems in it"  # to spell out even a few, pydantic would make them all
     lines = []
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    for problem in problems[:_MAX_PROBLEMS]:
+    for problem in error.errors(include_url=False, include_context=False, include_input=False)[
+        :_MAX_PROBLEMS
+    ]:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
         lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
-    if len(problems) > _MAX_PROBLEMS:
-        lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
+    if count > _MAX_PROBLEMS:
+        lines.append(f"and {count - _MAX_PROBLEMS} more")
     return "; ".join(lines)

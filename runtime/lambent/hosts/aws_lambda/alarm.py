@@ -36,10 +36,12 @@ def call_until(function: Callable[..., T], kwargs: dict[str, Any], seconds: floa
             raise DeadlineReached
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
-        return function(**kwargs)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+        try:
+            return function(**kwargs)
+        finally:
+            armed = False  # the last place where it may ring
     finally:
-        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

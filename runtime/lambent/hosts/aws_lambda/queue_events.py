@@ -38,11 +38,11 @@ def run_messages(
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    queue = queue_url.rpartition("/")[2]
+    queue, first = queue_url.rpartition("/")[2], event["Records"][0].get("messageId")
 
     def handle(record: SQSRecord) -> None:
         if record.event_source_arn.rpartition(":")[2] == queue:
-            worker.run(record.body, invocation)
+            worker.run(record.body, invocation, may_wait=record.message_id != first)
         else:
             worker.bury(record.body)
 
