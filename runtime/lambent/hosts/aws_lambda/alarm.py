@@ -35,8 +35,9 @@ def call_until(function: Callable[..., T], kwargs: dict[str, Any], seconds: floa
         if armed:
             raise DeadlineReached
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.getsignal(signal.SIGALRM)
     try:
+        signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
         try:
             return function(**kwargs)
