@@ -394,7 +394,13 @@ class Context:
         # A question beside it may end the round: the step goes on, and the round waits for its result.
         running = asyncio.ensure_future(finish())
         self._replay.running.add(running)
-        return await asyncio.shield(running)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if self._call.invocation.cancelled:  # nobody will ever want the result
+                running.cancel()
+                await asyncio.wait({running})
+            raise
 
 
 def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:

@@ -22,8 +22,8 @@ _MAX_PROBLEMS = 10
 _MAX_COUNTED = 1000
 
 _MAX_VALUES = 200_000
-"""Of one call's arguments. pydantic keeps every problem that it finds, some 300 bytes each: more would kill the
-function's environment."""
+"""Of one call's arguments. pydantic keeps every problem that it finds, some 300 bytes each: more would kill
+the function's environment."""
 
 
 class _Untitled(GenerateJsonSchema):

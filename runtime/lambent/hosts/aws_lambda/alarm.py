@@ -44,5 +44,6 @@ def call_until(function: Callable[..., T], kwargs: dict[str, Any], seconds: floa
         finally:
             armed = False  # the last place where it may ring
     finally:
+        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
