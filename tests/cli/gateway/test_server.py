@@ -198,7 +198,9 @@ def test_more_requests_than_environments_queue(gateway, app, call):
 def test_a_client_that_leaves_does_not_stop_its_invocation(gateway, app, call, eventually):
     running = gateway()
     with socket.create_connection(("127.0.0.1", running.port)) as client:
-        client.sendall(b"POST /mcp?do=wait&name=left HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+        client.sendall(
+            b"POST /mcp?do=wait&name=left HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
+        )
         eventually(lambda: "start left" in app.log())
     app.go()
     assert call(running.url).status == 200
