@@ -1,0 +1,1 @@
+"""Lambent measured against its peers: ``python -m benchmarks``."""

@@ -1,0 +1,1 @@
+"""The features of the server under attack: one of every kind."""

@@ -1,0 +1,204 @@
+"""What signatures and docstrings say, and which ones cannot work."""
+
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, Optional
+
+import msgspec
+import pytest
+from typing_extensions import Doc
+
+from lambent import Context, DeclarationError
+from lambent.execution.context import INJECTED
+from lambent.features.signature import Signature, describe, read_signature
+
+
+def read(function: Callable[..., Any]) -> Signature:
+    return read_signature(function, INJECTED)
+
+
+def plain(a: int, b: str = "x", *, c: float) -> bool:
+    """Do it.
+
+    In two paragraphs.
+    """
+    return bool(a and b and c)
+
+
+def test_a_plain_function() -> None:
+    signature = read(plain)
+    assert signature.name == "plain"
+    assert signature.doc == "Do it.\n\nIn two paragraphs."
+    assert [(field.name, field.hint, field.default) for field in signature.fields] == [
+        ("a", int, msgspec.NODEFAULT),
+        ("b", str, "x"),
+        ("c", float, msgspec.NODEFAULT),
+    ]
+    assert (signature.returns, signature.is_async, signature.context) == (bool, False, None)
+    assert not signature.catches_all
+
+
+def test_what_is_not_annotated_takes_anything() -> None:
+    signature = read(lambda a, b=1: a)
+    assert signature.name == "<lambda>"
+    assert [(field.hint, field.default) for field in signature.fields] == [(Any, msgspec.NODEFAULT), (Any, 1)]
+
+
+async def coroutine() -> int:
+    return 1
+
+
+class Callables:
+    """A class."""
+
+    def method(self, a: int) -> int:
+        """A method."""
+        return a
+
+    async def coroutine(self, a: int) -> int:
+        return a
+
+    @staticmethod
+    def static(a: int) -> int:
+        return a
+
+    @classmethod
+    def of_class(cls, a: int) -> int:
+        return a
+
+    def __call__(self, a: int) -> int:
+        """Called."""
+        return a
+
+
+class AsyncCallable:
+    async def __call__(self, a: int) -> int:
+        return a
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "is_async"),
+    [
+        (plain, "plain", False),
+        (coroutine, "coroutine", True),
+        (Callables().method, "method", False),
+        (Callables().coroutine, "coroutine", True),
+        (Callables.static, "static", False),
+        (Callables.of_class, "of_class", False),
+        (Callables(), "Callables", False),
+        (AsyncCallable(), "AsyncCallable", True),
+        (functools.partial(plain, 1), "plain", False),
+        (functools.partial(coroutine), "coroutine", True),
+    ],
+)
+def test_everything_that_can_be_called(function: Callable[..., Any], name: str, is_async: bool) -> None:
+    signature = read(function)
+    assert signature.is_async is is_async
+    if not isinstance(function, functools.partial):
+        assert signature.name == name
+        assert "self" not in [field.name for field in signature.fields]
+
+
+def test_hints_of_methods_and_callable_objects_are_found() -> None:
+    for function in (Callables().method, Callables(), Callables.of_class, Callables.static):
+        signature = read(function)
+        assert [(field.name, field.hint) for field in signature.fields] == [("a", int)]
+        assert signature.returns is int
+
+
+def test_hints_of_partial_functions_are_found() -> None:
+    signature = read(functools.partial(plain, 1))
+    assert [(field.name, field.hint) for field in signature.fields] == [("b", str), ("c", float)]
+
+
+def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def test_decorated_functions_show_what_they_wrap() -> None:
+    signature = read(decorated(plain))
+    assert (signature.name, signature.doc) == ("plain", "Do it.\n\nIn two paragraphs.")
+    assert [field.name for field in signature.fields] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("hint", [Context, Context | None, Optional[Context], Annotated[Context, "c"]])  # noqa: UP045
+def test_a_parameter_takes_the_context_by_its_hint(hint: Any) -> None:
+    def function(a: int, whatever: Any = None) -> None: ...
+
+    function.__annotations__["whatever"] = hint
+    signature = read(function)
+    assert signature.context == "whatever"
+    assert [field.name for field in signature.fields] == ["a"]
+
+
+def test_a_context_may_be_of_a_subclass() -> None:
+    class MyContext(Context):
+        pass
+
+    def function(ctx: MyContext) -> None: ...
+
+    assert read(function).context == "ctx"
+
+
+def test_a_parameter_named_like_the_context_takes_an_argument() -> None:
+    def function(ctx: str, context: int) -> None: ...
+
+    assert read(function).context is None
+
+
+def test_keyword_arguments_catch_all() -> None:
+    def function(**arguments: Any) -> None: ...
+
+    signature = read(function)
+    assert signature.catches_all
+    assert signature.fields == []
+
+
+def positional_only(a: int, /) -> None: ...
+
+
+def many(*args: int) -> None: ...
+
+
+def unresolved(a: "NoSuchType") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def two_contexts(a: Context, b: Context) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (positional_only, "positional_only: parameter 'a' must be one that can be named in a call"),
+        (many, "many: parameter 'args' must be one that can be named in a call"),
+        (
+            unresolved,
+            "unresolved: a type hint cannot be resolved: name 'NoSuchType' is not defined",
+        ),
+        (two_contexts, "two_contexts: only one parameter can take the context"),
+    ],
+)
+def test_signatures_that_cannot_work(function: Callable[..., Any], reason: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        read(function)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"),
+    [
+        (int, None),
+        (Annotated[int, 5], None),
+        (Annotated[int, "Text"], "Text"),
+        (Annotated[int, 5, "First", "Second"], "First"),
+        (Annotated[int, Doc("Text")], "Text"),
+        (Annotated[int, msgspec.Meta(description="Text")], "Text"),
+        (Annotated[int, msgspec.Meta(ge=1)], None),
+    ],
+)
+def test_descriptions_by_any_spelling(hint: Any, text: str | None) -> None:
+    assert describe(hint) == text

@@ -1,0 +1,54 @@
+"""Measuring work in ways that do not depend on what else the machine does."""
+
+import gc
+import signal
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise AssertionError("too much processor time")
+
+
+@contextmanager
+def processor_time(seconds: float) -> Iterator[None]:
+    """Interrupt what takes more processor time of this process; regular expressions can be interrupted."""
+    before = signal.signal(signal.SIGVTALRM, _stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def seconds_of(work: Callable[[], object], times: int = 3) -> float:
+    """The least processor time that some work takes."""
+    best = float("inf")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(times):
+            began = time.thread_time()
+            work()
+            best = min(best, time.thread_time() - began)
+    finally:
+        gc.enable()
+    return best
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """The most memory that some work has at a time, in bytes."""
+    tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        work()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak - before

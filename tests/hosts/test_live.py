@@ -1,0 +1,308 @@
+"""Invocations of hosts that stay: coroutines on a shared loop, and how they are stopped."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lambent.errors import Cancelled
+from lambent.execution.loop import LoopThread, Started
+from lambent.hosts.live import LiveInvocation
+
+
+def settle(loop: asyncio.AbstractEventLoop) -> set[asyncio.Task[Any]]:
+    """Let the loop do what is there to do; gives the tasks that are left."""
+
+    async def turns() -> set[asyncio.Task[Any]]:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+    return asyncio.run_coroutine_threadsafe(turns(), loop).result(20)
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs in a thread of its own, and is empty in the end."""
+    thread = LoopThread()
+    complaints: list[dict[str, Any]] = []
+    thread.loop.set_exception_handler(lambda _, context: complaints.append(context))
+    yield thread.loop
+
+    left = settle(thread.loop)
+    thread.close()
+    gc.collect()  # what was never awaited says so now
+    assert not left
+    assert not complaints, complaints
+
+
+class Caller(threading.Thread):
+    """Runs a coroutine on a worker thread, as hosts do, and keeps what became of it."""
+
+    def __init__(self, invocation: LiveInvocation, coroutine: Any, seen: list[str] | None = None) -> None:
+        super().__init__()
+        self._seen = [] if seen is None else seen
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._run = invocation.run
+        self._coroutine = coroutine
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = self._run(self._coroutine)
+        except BaseException as error:
+            self.error = error
+        self._seen.append("returned")
+
+    def over(self) -> None:
+        self.join(20)
+        assert not self.is_alive()
+
+
+def test_a_coroutine_runs_on_the_loop(loop: asyncio.AbstractEventLoop) -> None:
+    async def work() -> Any:
+        await asyncio.sleep(0)
+        return asyncio.get_running_loop()
+
+    assert LiveInvocation(loop).run(work()) is loop
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt(), Cancelled()])
+def test_what_it_raises_comes_out_and_the_loop_goes_on(
+    loop: asyncio.AbstractEventLoop, error: BaseException
+) -> None:
+    async def work() -> None:
+        raise error
+
+    async def after() -> str:
+        return "still running"
+
+    invocation = LiveInvocation(loop)
+    with pytest.raises(type(error)) as caught:
+        invocation.run(work())
+    assert caught.value is error
+    assert invocation.run(after()) == "still running"
+
+
+def test_many_invocations_share_a_loop(loop: asyncio.AbstractEventLoop) -> None:
+    together = asyncio.Barrier(20)
+
+    async def meet(number: int) -> int:
+        await together.wait()
+        return number
+
+    callers = [Caller(LiveInvocation(loop), meet(number)) for number in range(20)]
+    for caller in callers:
+        caller.over()
+    assert [caller.result for caller in callers] == list(range(20))
+
+
+def test_cancelling_stops_a_coroutine_where_it_waits(loop: asyncio.AbstractEventLoop) -> None:
+    waiting, cleaned = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    async def work() -> None:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        finally:
+            cleaned.set()
+
+    invocation = LiveInvocation(loop)
+    caller = Caller(invocation, work())
+    assert waiting.wait(20)
+    invocation.cancel()
+    caller.over()
+    assert isinstance(caller.error, Cancelled)
+    assert cleaned.wait(20)
+    assert seen == ["cancelled"]
+
+
+def test_cancelling_stops_one_invocation_and_no_other(loop: asyncio.AbstractEventLoop) -> None:
+    go = asyncio.Event()
+    waiting = threading.Semaphore(0)
+
+    async def work() -> str:
+        waiting.release()
+        await go.wait()
+        return "done"
+
+    stopped, other = LiveInvocation(loop), LiveInvocation(loop)
+    callers = [Caller(stopped, work()), Caller(other, work())]
+    for _ in callers:
+        assert waiting.acquire(timeout=20)
+    stopped.cancel()
+    callers[0].over()
+    loop.call_soon_threadsafe(go.set)
+    callers[1].over()
+    assert isinstance(callers[0].error, Cancelled)
+    assert callers[1].result == "done"
+
+
+def test_what_is_cancelled_before_it_begins_never_begins(loop: asyncio.AbstractEventLoop) -> None:
+    seen: list[str] = []
+
+    async def work() -> None:
+        seen.append("began")
+
+    invocation = LiveInvocation(loop)
+    invocation.cancel()
+    with pytest.raises(Cancelled):
+        invocation.run(work())
+    settle(loop)
+    assert seen == []
+
+
+def test_what_is_cancelled_before_the_loop_gets_to_it_leaves_nothing(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    busy, go = threading.Event(), threading.Event()
+
+    def block() -> None:
+        busy.set()
+        go.wait(20)
+
+    async def work() -> None:
+        seen.append("began")
+
+    loop.call_soon_threadsafe(block)
+    assert busy.wait(20)
+    handed_over = threading.Event()
+    hand_over = loop.call_soon_threadsafe
+
+    def call_soon_threadsafe(*args: Any, **kwargs: Any) -> Any:
+        handle = hand_over(*args, **kwargs)
+        handed_over.set()
+        return handle
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", call_soon_threadsafe)
+    invocation = LiveInvocation(loop)
+    caller = Caller(invocation, work())
+    assert handed_over.wait(20)
+    invocation.cancel()
+    go.set()
+    caller.over()
+    settle(loop)
+    assert isinstance(caller.error, Cancelled)
+    assert seen == []
+
+
+def test_what_is_cancelled_while_it_is_begun_ends(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    create_task, there = loop.create_task, threading.Event()
+
+    def create_cancelled_task(*args: Any, **kwargs: Any) -> Any:
+        assert there.wait(20)
+        started.cancel()  # from another thread it may come at this very moment as well
+        return create_task(*args, **kwargs)
+
+    async def work() -> None:
+        seen.append("began")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "create_task", create_cancelled_task)
+        started = Started(work(), loop)
+        there.set()
+        errors: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                started.result()
+            except BaseException as error:
+                errors.append(error)
+
+        waiting = threading.Thread(target=wait, daemon=True)
+        waiting.start()
+        waiting.join(5)
+    assert not waiting.is_alive(), "whoever waits for it waits for ever"
+    assert [type(error) for error in errors] == [asyncio.CancelledError]
+    settle(loop)
+    assert seen == []
+
+
+def test_cancelling_what_is_over_changes_nothing(loop: asyncio.AbstractEventLoop) -> None:
+    async def work() -> str:
+        return "done"
+
+    invocation = LiveInvocation(loop)
+    assert invocation.run(work()) == "done"
+    invocation.cancel()
+    invocation.cancel()
+    with pytest.raises(Cancelled):
+        invocation.check()
+
+
+def test_a_plain_function_is_stopped_where_it_looks(loop: asyncio.AbstractEventLoop) -> None:
+    invocation = LiveInvocation(loop)
+    invocation.check()
+    invocation.cancel()
+    with pytest.raises(Cancelled):
+        invocation.check()
+
+
+def test_a_coroutine_that_was_cancelled_from_within_has_failed(loop: asyncio.AbstractEventLoop) -> None:
+    async def work() -> None:
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        task.cancel()
+        await task
+
+    # An Exception, so that the call fails as any other does: nobody has cancelled it.
+    with pytest.raises(Exception, match="cancel"):
+        LiveInvocation(loop).run(work())
+
+
+def test_cancelling_waits_until_a_coroutine_has_cleaned_up(loop: asyncio.AbstractEventLoop) -> None:
+    waiting, go = threading.Event(), asyncio.Event()
+    seen: list[str] = []
+
+    async def work() -> None:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            await go.wait()
+            seen.append("cleaned up")
+
+    invocation = LiveInvocation(loop)
+    caller = Caller(invocation, work(), seen)
+    assert waiting.wait(20)
+    invocation.cancel()
+    settle(loop)
+    settle(loop)
+    loop.call_soon_threadsafe(go.set)
+    caller.over()
+    assert isinstance(caller.error, Cancelled)
+    assert seen == ["cleaned up", "returned"]
+
+
+def test_a_coroutine_that_goes_on_when_cancelled_ends_in_its_own_time(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    waiting, over = threading.Event(), threading.Event()
+
+    async def stubborn() -> str:
+        waiting.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+        over.set()
+        return "all the same"
+
+    invocation = LiveInvocation(loop)
+    caller = Caller(invocation, stubborn())
+    assert waiting.wait(20)
+    invocation.cancel()
+    caller.over()
+    assert isinstance(caller.error, Cancelled)
+    assert over.wait(20)

@@ -1,0 +1,122 @@
+"""Settings, variable by variable."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from tests.support import SECRET, Client, full_server
+
+from lambent import ConfigurationError, Settings
+from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
+from lambent.wire.http import HttpPolicy
+
+OTHER = SECRET[::-1]
+
+
+def test_without_variables_there_are_defaults() -> None:
+    assert Settings.from_env({}) == Settings()
+    defaults = msgspec.structs.asdict(Settings())
+    assert defaults["state_keys"] == ()
+    assert defaults["state_ttl"] == 900
+    assert defaults["audience"] is None
+    assert defaults["allowed_origins"] == frozenset()
+    assert defaults["body_limit"] == 6_291_456
+    assert defaults["listen_seconds"] is None
+    assert defaults["in_lambda"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "attribute", "value"),
+    [
+        ("LAMBENT_STATE_KEYS", SECRET, "state_keys", (SECRET,)),
+        ("LAMBENT_STATE_KEYS", f" {SECRET} ,{OTHER},", "state_keys", (SECRET, OTHER)),
+        ("LAMBENT_STATE_KEYS", "", "state_keys", ()),
+        ("LAMBENT_STATE_KEYS", " , ", "state_keys", ()),
+        ("LAMBENT_STATE_TTL", "60", "state_ttl", 60),
+        ("LAMBENT_STATE_TTL", " 60 ", "state_ttl", 60),
+        ("LAMBENT_STATE_TTL", "", "state_ttl", 900),
+        ("LAMBENT_STATE_TTL", "0", "state_ttl", 0),
+        ("LAMBENT_AUDIENCE", "orders-prod", "audience", "orders-prod"),
+        ("LAMBENT_AUDIENCE", "", "audience", None),
+        (
+            "LAMBENT_ALLOWED_ORIGINS",
+            "https://a.example, https://b.example",
+            "allowed_origins",
+            frozenset({"https://a.example", "https://b.example"}),
+        ),
+        ("LAMBENT_ALLOWED_ORIGINS", "*", "allowed_origins", frozenset({"*"})),
+        ("LAMBENT_ALLOWED_ORIGINS", "", "allowed_origins", frozenset()),
+        ("LAMBENT_BODY_LIMIT", "1000", "body_limit", 1_000),
+        ("LAMBENT_BODY_LIMIT", "", "body_limit", 6_291_456),
+        ("LAMBENT_LISTEN_SECONDS", "1.5", "listen_seconds", 1.5),
+        ("LAMBENT_LISTEN_SECONDS", "0", "listen_seconds", 0.0),
+        ("LAMBENT_LISTEN_SECONDS", "", "listen_seconds", None),
+        ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
+    ],
+)
+def test_each_variable_sets_one_thing(name: str, text: str, attribute: str, value: Any) -> None:
+    settings = Settings.from_env({name: text})
+    assert getattr(settings, attribute) == value
+    assert msgspec.structs.replace(settings, **{attribute: getattr(Settings(), attribute)}) == Settings()
+
+
+@pytest.mark.parametrize("name", ["LAMBENT_STATE_TTL", "LAMBENT_BODY_LIMIT", "LAMBENT_LISTEN_SECONDS"])
+@pytest.mark.parametrize("text", ["x", "-1", "1,5", "nan", "inf", "-inf", "1e999", "0x10", "10s", "1 000"])
+def test_numbers_that_cannot_be_used_are_named(name: str, text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({name: text})
+    assert str(caught.value) == f"{name} must be a number, 0 or more, not {text!r}"
+
+
+def test_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMBENT_STATE_TTL", "61")
+    assert Settings.from_env().state_ttl == 61
+
+
+@pytest.mark.parametrize("keys", [("short",), (SECRET, "short"), ("x" * 31,), ("é" * 31,)])
+def test_secrets_that_are_too_short_are_refused_and_not_shown(keys: tuple[str, ...]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^LAMBENT_STATE_KEYS must hold secrets of at least 32"
+    ) as caught:
+        _ = Settings(state_keys=keys).keys
+    assert "openssl rand -hex 32" in str(caught.value)
+    assert not any(key in str(caught.value) for key in keys)
+
+
+def test_a_handler_is_not_made_of_settings_that_cannot_be_used() -> None:
+    with pytest.raises(ConfigurationError, match="LAMBENT_STATE_KEYS"):
+        full_server().lambda_handler(Settings(state_keys=("short",)))
+
+
+def test_keys_by_surroundings() -> None:
+    assert isinstance(Settings(state_keys=(SECRET,), in_lambda=True).keys, StaticKeys)
+    assert isinstance(Settings(state_keys=(SECRET,)).keys, StaticKeys)
+    assert isinstance(Settings(in_lambda=True).keys, MissingKeys)
+    assert isinstance(Settings().keys, ProcessKeys)
+
+
+def test_the_policy_is_made_of_the_settings() -> None:
+    settings = Settings(body_limit=5, allowed_origins=frozenset({"*"}))
+    assert settings.http_policy == HttpPolicy(body_limit=5, allowed_origins=frozenset({"*"}))
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Settings().state_ttl = 1  # type: ignore[misc]
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    assert SECRET not in repr(Settings(state_keys=(SECRET,)))
+
+
+def test_a_handler_reads_the_environment_by_itself(
+    serve: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMBENT_BODY_LIMIT", "10")
+    handler = full_server().lambda_handler()
+    assert Client(handler).call("add", {"a": 1}).status == 413
+    monkeypatch.setenv("LAMBENT_BODY_LIMIT", "ten")
+    with pytest.raises(ConfigurationError, match=re.escape("LAMBENT_BODY_LIMIT")):
+        full_server().lambda_handler()

@@ -1,0 +1,237 @@
+"""Workers in threads of the process that answers requests."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.execution.tasks.harness import TASKS, TaskClient
+from tests.support import SETTINGS, accept, make_server
+
+from lambent import Context, MCPServer, RetryableError, TaskPolicy
+from lambent.execution.tasks.worker import Worker
+from lambent.hosts.assembly import live_engine
+from lambent.hosts.live import LiveInvocation
+from lambent.hosts.task_threads import ThreadQueue
+from lambent.wire.http import HttpRequest
+
+PATIENCE = 30.0
+
+
+@dataclass
+class Ok:
+    ok: bool
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join(PATIENCE)
+    made.close()
+
+
+def client_of(server: MCPServer, loop: asyncio.AbstractEventLoop) -> TaskClient:
+    """A client of what hosts that stay make of a server."""
+    engine = live_engine(server.freeze(), server._middleware, SETTINGS)
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        request = HttpRequest("POST", "/", event["headers"], event["body"].encode())
+        response = engine.handle(request, LiveInvocation(loop))
+        return {"statusCode": response.status, "headers": response.headers, "body": response.body.decode()}
+
+    return TaskClient(handle)
+
+
+def end_of(client: TaskClient, task_id: str, *statuses: str) -> dict[str, Any]:
+    """Ask until a task has one of some statuses; by default, has ended."""
+    wanted = statuses or ("completed", "failed", "cancelled")
+    deadline = time.monotonic() + PATIENCE
+    while (shown := client.get(task_id).result)["status"] not in wanted:
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.002)
+    return shown
+
+
+def text(shown: dict[str, Any]) -> str:
+    said: str = shown["result"]["content"][0]["text"]
+    return said
+
+
+def test_tasks_run_beside_their_requests(loop: asyncio.AbstractEventLoop) -> None:
+    mcp = make_server()
+
+    @mcp.tool(task=True)
+    def plain(ctx: Context) -> str:
+        return ctx.step("thread", lambda: threading.current_thread().name).result()
+
+    @mcp.tool(task=True)
+    async def asynchronous(ctx: Context) -> str:
+        await asyncio.sleep(0)
+        return await ctx.step("thread", lambda: threading.current_thread().name)
+
+    client = client_of(mcp, loop)
+    assert text(end_of(client, client.start("plain"))).startswith("lambent-task")
+    assert end_of(client, client.start("asynchronous"))["status"] == "completed"
+
+
+def test_tasks_run_at_the_same_time(loop: asyncio.AbstractEventLoop) -> None:
+    mcp = make_server()
+    meet = threading.Barrier(4)
+
+    @mcp.tool(task=True)
+    def work() -> int:
+        return meet.wait(PATIENCE)
+
+    client = client_of(mcp, loop)
+    tasks = [client.start("work") for _ in range(4)]
+    assert {text(end_of(client, task_id)) for task_id in tasks} == {"0", "1", "2", "3"}
+
+
+def test_a_question_and_its_answer(loop: asyncio.AbstractEventLoop) -> None:
+    mcp = make_server()
+
+    @mcp.tool(task=True)
+    async def ask(ctx: Context) -> str:
+        return (await ctx.elicit("ok?", Ok)).action
+
+    client = client_of(mcp, loop)
+    task_id = client.start("ask")
+    ((key, _),) = end_of(client, task_id, "input_required")["inputRequests"].items()
+    client.update(task_id, {key: accept(ok=True)})
+    assert text(end_of(client, task_id)) == "accept"
+
+
+def test_another_attempt_comes_by_itself(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: 0.001)
+    mcp = make_server()
+    tries: list[int] = []
+
+    @mcp.tool(task=True)
+    def flaky() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise RetryableError("later")
+        return "done"
+
+    client = client_of(mcp, loop)
+    assert text(end_of(client, client.start("flaky"))) == "done"
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_cancellation_is_noticed(loop: asyncio.AbstractEventLoop, is_async: bool) -> None:
+    mcp = make_server()
+    begun, cancelled = threading.Event(), threading.Event()
+
+    @mcp.tool("work", task=True)
+    def plain(ctx: Context) -> None:
+        begun.set()
+        assert cancelled.wait(PATIENCE)
+        ctx.step("one", str, 1).result()
+        ctx.step("two", str, 2).result()
+        raise AssertionError("went on")
+
+    @mcp.tool("async", task=True)
+    async def asynchronous(ctx: Context) -> None:
+        begun.set()
+        await asyncio.to_thread(cancelled.wait, PATIENCE)
+        await ctx.step("one", str, 1)
+        await ctx.step("two", str, 2)
+        raise AssertionError("went on")
+
+    client = client_of(mcp, loop)
+    task_id = client.start("async" if is_async else "work")
+    assert begun.wait(PATIENCE)
+    client.cancel(task_id)
+    cancelled.set()
+    assert end_of(client, task_id)["status"] == "cancelled"
+
+
+def test_a_slow_call_is_handed_over_and_goes_on(loop: asyncio.AbstractEventLoop) -> None:
+    mcp = make_server()
+    ran: list[str] = []
+
+    @mcp.tool(task=TaskPolicy(support="auto", inline=timedelta(milliseconds=20)))
+    async def slow(ctx: Context) -> str:
+        await ctx.step("once", ran.append, "once")
+        if len(ran) == 1:
+            ran.append("slow")
+            await asyncio.sleep(60)
+        return ",".join(ran)
+
+    client = client_of(mcp, loop)
+    assert text(end_of(client, client.start("slow"))) == "once,slow"
+
+
+def test_a_worker_that_cannot_is_tried_again(loop: asyncio.AbstractEventLoop) -> None:
+    looked: list[str] = []
+    done = threading.Event()
+
+    class Broken:
+        def run(self, task_id: str, host: Any) -> None:
+            looked.append(task_id)
+            if len(looked) == 1:
+                raise ConnectionError("no table")
+            done.set()
+
+    queue = ThreadQueue()
+    queue.worker = Broken()  # type: ignore[assignment]
+    queue.send("t")
+    assert done.wait(PATIENCE)
+    assert looked == ["t", "t"]
+
+
+def test_messages_wait_as_long_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers: list[tuple[float, Callable[..., Any], tuple[Any, ...]]] = []
+
+    class Timer:
+        def __init__(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+            timers.append((seconds, function, args))
+            self.daemon = False
+
+        def start(self) -> None:
+            assert self.daemon  # or the process could not end
+
+    looked: list[str] = []
+    done = threading.Event()
+
+    class Noting:
+        def run(self, task_id: str, host: Any) -> None:
+            looked.append(task_id)
+            done.set()
+
+    monkeypatch.setattr("threading.Timer", Timer)
+    queue = ThreadQueue()
+    queue.worker = Noting()  # type: ignore[assignment]
+    queue.send("t", 2.5)
+    ((seconds, function, args),) = timers
+    assert (seconds, looked) == (2.5, [])
+    function(*args)
+    assert done.wait(PATIENCE)
+    assert looked == ["t"]
+
+
+def test_a_server_without_tasks_has_no_workers(loop: asyncio.AbstractEventLoop) -> None:
+    mcp = make_server()
+    mcp.tool("plain")(lambda: None)
+    client = client_of(mcp, loop)
+    assert client.get("x").error["code"] == -32601
+    assert client.call("plain", capabilities=TASKS).status == 200
+
+
+def test_a_queue_does_nothing_before_its_first_message() -> None:
+    before = threading.active_count()
+    queue = ThreadQueue()
+    assert queue.worker is None
+    assert threading.active_count() == before
+    assert issubclass(Worker, object)

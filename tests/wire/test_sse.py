@@ -1,0 +1,19 @@
+"""Frames of an event stream, byte for byte."""
+
+from lambent.wire.sse import KEEP_ALIVE, SSE_HEADERS, frame
+
+
+def test_a_frame_is_one_event() -> None:
+    assert frame(b'{"jsonrpc":"2.0"}') == b'event: message\ndata: {"jsonrpc":"2.0"}\n\n'
+
+
+def test_a_keep_alive_is_a_comment() -> None:
+    assert KEEP_ALIVE == b":\n\n"
+
+
+def test_streams_are_neither_cached_nor_buffered() -> None:
+    assert SSE_HEADERS == {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache",
+        "x-accel-buffering": "no",
+    }
