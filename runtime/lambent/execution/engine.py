@@ -163,5 +163,5 @@ def _failure(message: Message, error: ProtocolError) -> Reply:
 
 
 def _failed(message: Message, error: BaseException) -> Reply:
-    text = f"Internal error (reference {report(error)})"
+    text = f"Internal error (reference {report(error, message)})"
     return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, text))

@@ -6,12 +6,13 @@ import logging
 import os
 import traceback
 
+from lambent.wire.jsonrpc import Message
 from lambent.wire.judge import Request
 
 _log = logging.getLogger("lambent")
 
 
-def report(error: BaseException, request: Request | None = None) -> str:
+def report(error: BaseException, request: Request | Message | None = None) -> str:
     """Log an exception with its traceback.
 
     Args:

@@ -1,4 +1,4 @@
-"""Once and no more: idempotent calls, and request states that can be used a single time.
+"""Idempotent calls: once and no more, however often they arrive.
 
 ::
 
@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,23 +17,25 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from lambent.errors import ConfigurationError, InvalidParamsError, ItemTooLargeError, ToolError
+from lambent.errors import InvalidParamsError, ItemTooLargeError, ToolError
 from lambent.execution.call import Call
+from lambent.execution.failures import report
 from lambent.execution.ports import Item, Store
-from lambent.execution.run import plain_arguments
 from lambent.execution.sealing import digest
+from lambent.execution.single_use import store_of
 from lambent.features.idempotency import Idempotency
+from lambent.features.shapes import to_json
 from lambent.features.tools import Tool
 from lambent.wire.judge import meta_of
 from lambent.wire.results import TASK, CallToolResult, Result, TaskResult
+from lambent.wire.values import TextContent
 
-_CALL, _USED = "CALL#", "USED#"
+_CALL = "CALL#"
 _SKEW_SECONDS = 30.0
 _UNBOUNDED_SECONDS = 900.0
 _WAIT_SECONDS = 20.0
 _GLANCE_SECONDS = 0.05
-
-_log = logging.getLogger("lambent.once")
+_LONG_GLANCE_SECONDS = 1.0
 
 
 class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,7 +66,9 @@ _tasks = msgspec.json.Decoder(TaskResult)
 _encode = msgspec.json.encode
 
 
-def run_once(tool: Tool, idempotency: Idempotency, call: Call, run: Callable[[], Any]) -> Any:
+def run_once(
+    tool: Tool, idempotency: Idempotency, kwargs: dict[str, Any], call: Call, run: Callable[[], Any]
+) -> Any:
     """Run a call, or give the result that it had before.
 
     What fails or asks back is not kept, so it can be tried again.
@@ -74,14 +76,16 @@ def run_once(tool: Tool, idempotency: Idempotency, call: Call, run: Callable[[],
     Args:
         tool: the tool.
         idempotency: how its calls are known again.
+        kwargs: its arguments, converted: calls that say the same in other words are the same.
         call: the call.
         run: runs it.
 
     Raises:
         ConfigurationError: there is no table to remember calls in.
+        MissingCapabilityError: the first call became a task, which this client cannot deal with.
         ToolError: the key was used with other arguments, or the first call takes too long.
     """
-    arguments: dict[str, Any] = plain_arguments(call.request.params.arguments)
+    arguments: dict[str, Any] = msgspec.json.decode(to_json(kwargs))
     key = idempotency.key_of(arguments, meta_of(call.request))
     if key is None:
         return run()
@@ -119,47 +123,50 @@ class _Record:
     def begin(self, arguments: str) -> Any:
         """Take the call on; or wait for whoever has, and give the result."""
         self._arguments = arguments
-        clock = self._call.services.clock
         remaining = self._call.invocation.remaining_ms()
         patience = _WAIT_SECONDS if remaining is None else min(_WAIT_SECONDS, remaining / 1000 - 1)
-        deadline = time.monotonic() + patience
+        deadline, glance = time.monotonic() + patience, _GLANCE_SECONDS
+        item: Item | None = None
         while True:
-            if self._store.insert(self._running(1)):
+            if item is None and self._store.insert(self._running(1)):
                 self._version = 1
                 return None
             item = self._store.read(self._key)
             if item is None:
                 continue
             kept = _kept.decode(item.body)
-            if clock() >= kept.until:
+            given = None if isinstance(kept.result, UnsetType) else _given(kept.result, self._call)
+            if self._call.services.clock() >= kept.until or given is _CAME_TO_NOTHING:
                 if self._store.replace(self._running(item.version + 1)):
                     self._version = item.version + 1
                     return None
                 continue
             if kept.arguments != arguments:
                 raise ToolError("The idempotency key was used before with other arguments: use a new key")
-            if not isinstance(kept.result, UnsetType):
-                return _given(kept.result)
+            if given is not None:
+                return given
             if time.monotonic() >= deadline:
                 raise ToolError("The same call is still running: ask again in a moment, with the same key")
-            time.sleep(_GLANCE_SECONDS)
+            time.sleep(glance)
+            glance = min(glance * 1.5, _LONG_GLANCE_SECONDS)
 
     def finish(self, result: Any) -> None:
-        now = self._call.services.clock()
-        kept = _Kept(self._arguments, now + self._window, Raw(_encode(result)))
+        """Keep the result. The call has taken effect: what goes wrong here must not look like a failure."""
+        until = self._call.services.clock() + self._window
         try:
-            self._store.replace(self._item(self._version + 1, kept))
-        except ItemTooLargeError as error:
-            # It has taken effect: that must not be forgotten, though what it gave cannot be given again.
-            _log.warning("The result of an idempotent call is too large to keep: %s", error)
-            failed = CallToolResult(content=[], is_error=True)
-            note = msgspec.json.encode(
-                {**msgspec.to_builtins(failed), "content": [{"type": "text", "text": _TOO_LARGE}]}
-            )
-            self._store.replace(self._item(self._version + 1, _Kept(self._arguments, kept.until, Raw(note))))
+            try:
+                self._replace(until, Raw(_encode(result)))
+            except ItemTooLargeError:
+                self._replace(until, _TOO_LARGE)
+        except Exception as error:
+            report(error, self._call.request)
 
     def forget(self) -> None:
+        """Let the call be tried again."""
         self._store.remove(self._key, self._version)
+
+    def _replace(self, until: float, result: Raw) -> None:
+        self._store.replace(self._item(self._version + 1, _Kept(self._arguments, until, result)))
 
     def _running(self, version: int) -> Item:
         remaining = self._call.invocation.remaining_ms()
@@ -172,50 +179,40 @@ class _Record:
         return Item(self._key, version, _encode(kept), purge_at)
 
 
-_TOO_LARGE = "The call was done before, with a result that is too large to be given again."
+_CAME_TO_NOTHING = object()
+
+_TOO_LARGE = Raw(
+    _encode(
+        CallToolResult(
+            content=[
+                TextContent(text="The call was done before; its result is too large to be given again.")
+            ],
+            is_error=True,
+        )
+    )
+)
 
 
-def _given(raw: Raw) -> Any:
-    is_task = msgspec.json.decode(raw)["resultType"] == TASK
-    return (_tasks if is_task else _results).decode(raw)
+def _given(raw: Raw, call: Call) -> Any:
+    """The result that a call had; of a task, where it stands now, or that it came to nothing."""
+    if msgspec.json.decode(raw)["resultType"] != TASK:
+        return _results.decode(raw)
+    from lambent.execution.tasks.promotion import require_tasks
 
-
-class StateClaim:
-    """The one use of a request state.
-
-    Args:
-        call: a call that came with a state.
-
-    Raises:
-        InvalidParamsError: the state was used before; said as for any state that is not valid.
-        ConfigurationError: there is no table to remember states in.
-    """
-
-    def __init__(self, call: Call) -> None:
-        self._store = _store(call)
-        token = hashlib.sha256(call.request.params.request_state.encode()).hexdigest()
-        self._key = _USED + token
-        purge_at = int(call.services.clock() + call.services.sealer.ttl) + 60
-        if not self._store.insert(Item(self._key, 1, b"{}", purge_at)):
-            _log.warning("Request state for %s %r rejected: used before", call.method, call.name)
-            raise InvalidParamsError("Invalid or expired requestState: start the request over")
-
-    def release(self) -> None:
-        """Give the use back: the call came to nothing."""
-        self._store.remove(self._key, 1)
-
-
-def claim_state(tool: Tool, call: Call) -> StateClaim | None:
-    """Claim the state of a call, where its tool wants states used once and it came with one."""
-    if not tool.single_use or isinstance(call.request.params.request_state, UnsetType):
-        return None
-    return StateClaim(call)
+    require_tasks(call.request.client)
+    tasks = call.services.tasks
+    try:
+        record = tasks.get(_tasks.decode(raw).task_id, call.principal) if tasks is not None else None
+    except InvalidParamsError:
+        record = None
+    if tasks is None or record is None or record.status in ("failed", "cancelled"):
+        return _CAME_TO_NOTHING
+    shown = tasks.show(record)
+    if record.status == "completed" and msgspec.json.decode(shown.result).get("isError"):
+        return _CAME_TO_NOTHING
+    shown.result_type, shown.result = TASK, UNSET
+    return shown
 
 
 def _store(call: Call) -> Store:
-    store = call.services.store
-    if store is None:
-        raise ConfigurationError(
-            "This tool remembers its calls, so the function needs a table: set LAMBENT_TABLE"
-        )
-    return store
+    return store_of(call, "This tool remembers its calls")

@@ -96,6 +96,8 @@ def url_question(message: str, url: str) -> Question[ElicitationResult[None]]:
             return AcceptedElicitation(None)
         return DeclinedElicitation() if action == "decline" else CancelledElicitation()
 
+    if not url.startswith(("https://", "http://")):
+        raise ValueError(f"A user can be sent to a web page only, not to {url!r}")
     params = {"mode": "url", "message": message, "url": url}
     return Question("elicitation/create", params, parse, {"elicitation": {"url": {}}})
 
@@ -113,6 +115,8 @@ def sampling_question(
         messages = [SamplingMessage(role="user", content=TextContent(text=messages))]
     given = {name: value for name, value in options.items() if value is not None}
     requires: dict[str, Any] = {"tools": {}} if "tools" in given or "toolChoice" in given else {}
+    if given.get("includeContext", "none") != "none":
+        requires["context"] = {}
     return Question(
         "sampling/createMessage",
         {"messages": list(messages), **given},

@@ -111,10 +111,14 @@ class Replay:
         """
         try:
             return await coroutine
-        except (Suspend, Exception, BaseExceptionGroup):
+        except BaseException as error:
             if self.running:
                 import asyncio
 
+                if isinstance(error, asyncio.CancelledError):
+                    # The time is up, or the client has left: there is nobody to wait for them.
+                    for running in self.running:
+                        running.cancel()
                 await asyncio.wait(self.running)
             raise
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
-from lambent.errors import ConfigurationError, ToolError
+from lambent.errors import ConfigurationError, ItemTooLargeError, ToolError
 from lambent.execution.call import Call, Services
 from lambent.execution.ports import Clock, Item, Store
 from lambent.execution.replay import Replay
@@ -121,7 +121,10 @@ class Sessions:
         if data == bytes(held.kept.data) and held.kept.expires - now > held.kept.ttl / 2:
             return True
         kept = msgspec.structs.replace(held.kept, data=Raw(data), expires=now + held.kept.ttl)
-        return self._store.replace(_item(held.key, held.version + 1, kept))
+        try:
+            return self._store.replace(_item(held.key, held.version + 1, kept))
+        except ItemTooLargeError as error:
+            raise ToolError("The session has grown too large to be kept: put less into it") from error
 
 
 def sessions_of(services: Services) -> Sessions:

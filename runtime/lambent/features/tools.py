@@ -16,7 +16,7 @@ from lambent.features.mcp_header import compile_headers, flatten_optionals, ment
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
-from lambent.features.shapes import Shape, record_of, shape_of, to_json
+from lambent.features.shapes import Shape, ShapeError, record_of, shape_of, to_json
 from lambent.features.signature import Injected, Signature, read_signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
@@ -172,6 +172,8 @@ def render(tool: Tool, value: Any) -> CallToolResult:
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
     structured = value.structured_content
+    if structured is UNSET and tool.output is not None and not value.is_error:
+        raise ShapeError("structured_content is missing: the tool has an output schema")
     if structured is not UNSET:
         fits = tool.output is not None and not value.is_error
         structured = Raw(tool.output.encode(structured) if fits and tool.output else to_json(structured))

@@ -34,19 +34,26 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
         return LambdaHandler(engine)
     from lambent.execution.tasks.worker import Worker
 
-    return LambdaHandler(engine, Worker(services, services.tasks), settings.task_queue_url or "")
+    return LambdaHandler(engine, Worker(services, services.tasks, middleware), settings.task_queue_url or "")
 
 
 def live_engine(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Engine:
-    """The engine of a host that stays; in Lambda, behind Mangum, it does not, and has what Lambda has."""
-    services = _aws_services(catalog, settings) if settings.in_lambda else _live_services(catalog, settings)
+    """The engine of a host that stays, or that shares a table with others, as in Lambda behind Mangum."""
+    if settings.in_lambda:
+        services = _aws_services(catalog, settings)
+    elif settings.table is not None:
+        services = _aws_services(catalog, settings, _LIVE_LISTEN_SECONDS)
+    else:
+        services = _live_services(catalog, settings, middleware)
     return Engine(services, settings.http_policy, middleware)
 
 
-def _aws_services(catalog: Catalog, settings: Settings) -> Services:
+def _aws_services(
+    catalog: Catalog, settings: Settings, listen_seconds: float = _BUFFERED_LISTEN_SECONDS
+) -> Services:
     """Services on the table, queue and bucket that the deployment names; boto3 waits for first use."""
     if settings.table is None:
-        return _services(catalog, settings, _BUFFERED_LISTEN_SECONDS)
+        return _services(catalog, settings, listen_seconds)
     from lambent.stores.dynamodb import DynamoStore
 
     store, tasks = DynamoStore(settings.table), None
@@ -57,10 +64,10 @@ def _aws_services(catalog: Catalog, settings: Settings) -> Services:
 
         blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
         tasks = Tasks(store, SqsQueue(settings.task_queue_url), blobs, time.time, None)
-    return _services(catalog, settings, _BUFFERED_LISTEN_SECONDS, store=store, tasks=tasks)
+    return _services(catalog, settings, listen_seconds, store=store, tasks=tasks)
 
 
-def _live_services(catalog: Catalog, settings: Settings) -> Services:
+def _live_services(catalog: Catalog, settings: Settings, middleware: Sequence[Middleware]) -> Services:
     """Services within the process, whose threads are the workers."""
     from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
@@ -74,7 +81,7 @@ def _live_services(catalog: Catalog, settings: Settings) -> Services:
     queue = ThreadQueue()
     tasks = Tasks(store, queue, MemoryBlobs(), time.time, changes)
     services = _services(catalog, settings, _LIVE_LISTEN_SECONDS, store=store, tasks=tasks, changes=changes)
-    queue.worker = Worker(services, tasks)
+    queue.worker = Worker(services, tasks, middleware)
     return services
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from lambent.errors import ConfigurationError
+
 
 @functools.cache
 def client(service: str) -> Any:
@@ -13,8 +15,11 @@ def client(service: str) -> Any:
     Args:
         service: such as ``dynamodb``.
     """
-    import boto3
-    from botocore.config import Config
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError as error:
+        raise ConfigurationError("AWS needs boto3: pip install 'lambent[aws]'") from error
 
     # A caller waits, and conflicts and throttling are told apart: few retries, short connects.
     config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})

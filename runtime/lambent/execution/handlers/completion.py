@@ -9,7 +9,7 @@ from lambent.execution.call import Call
 from lambent.features.catalog import Catalog
 from lambent.features.completion import render
 from lambent.wire.results import CompleteResult
-from lambent.wire.values import Completion, PromptReference, ResourceTemplateReference
+from lambent.wire.values import PromptReference, ResourceTemplateReference
 
 
 def complete(call: Call) -> CompleteResult:
@@ -27,7 +27,7 @@ def complete(call: Call) -> CompleteResult:
     value = completer.function(params.ref, params.argument, params.context)
     if type(value) is CoroutineType:
         value = call.invocation.run(value)
-    return CompleteResult(completion=render(value) if value is not None else Completion(values=[]))
+    return CompleteResult(completion=render(value))
 
 
 def _arguments(catalog: Catalog, ref: PromptReference | ResourceTemplateReference) -> set[str]:

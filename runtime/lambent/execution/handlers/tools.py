@@ -70,14 +70,15 @@ def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
 
 def _remembered(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
     """Run a tool whose calls, or whose request states, count once."""
-    from lambent.execution.once import claim_state, result_counts, run_once
+    from lambent.execution.once import result_counts, run_once
+    from lambent.execution.single_use import claim_state
 
     claim = claim_state(tool, call)
     try:
         if tool.idempotency is None:
             outcome: Any = _outcome(tool, kwargs, call)
         else:
-            outcome = run_once(tool, tool.idempotency, call, lambda: _outcome(tool, kwargs, call))
+            outcome = run_once(tool, tool.idempotency, kwargs, call, lambda: _outcome(tool, kwargs, call))
     except BaseException:
         if claim is not None:
             claim.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,12 +16,14 @@ from lambent.errors import (
     DeadlineReached,
     InternalError,
     ItemTooLargeError,
+    LambentError,
     ProtocolError,
     ToolError,
 )
 from lambent.execution.call import Call, Services
 from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
+from lambent.execution.middleware import Middleware, chain
 from lambent.execution.replay import Replay
 from lambent.execution.run import run_replay
 from lambent.execution.sealing import State
@@ -59,10 +62,12 @@ class Worker:
     Args:
         services: what every call of the server shares; it has tasks.
         tasks: the same tasks.
+        middleware: wrapped around every attempt, as around every call.
     """
 
-    def __init__(self, services: Services, tasks: Tasks) -> None:
+    def __init__(self, services: Services, tasks: Tasks, middleware: Sequence[Middleware] = ()) -> None:
         self._services = services
+        self._middleware = middleware
         self._tasks = tasks
 
     def run(self, task_id: str, host: Invocation, *, may_wait: bool = False) -> None:
@@ -188,7 +193,12 @@ class Worker:
 
     def _call(self, tool: Tool, held: Held, replay: Replay, host: Invocation) -> Any:
         record = held.record
-        raw = self._tasks.load(record.params_blob, record.params)
+        try:
+            raw = self._tasks.load(record.params_blob, record.params)
+        except LambentError:
+            raise
+        except Exception as error:
+            raise StoreFailed from error
         params = METHODS["tools/call"].decoder.decode(raw)
         meta = params.meta if isinstance(params.meta, RequestMeta) else RequestMeta()
         client = meta.client_capabilities
@@ -210,8 +220,12 @@ class Worker:
         )
         remaining = host.remaining_ms()
         limit = max(0.1, remaining / 1000 - _MARGIN_SECONDS) if remaining is not None else None
-        value = run_replay(tool, kwargs, call, replay, limit)
-        return value if isinstance(value, InputRequiredResult) else render(tool, value)
+
+        def attempt(call: Call) -> Any:
+            value = run_replay(tool, kwargs, call, replay, limit)
+            return value if isinstance(value, InputRequiredResult) else render(tool, value)
+
+        return chain(self._middleware, attempt)(call)
 
     # Ending
 

@@ -53,7 +53,7 @@ class AsgiApp:
             query=scope.get("query_string", b"").decode("latin-1"),
         )
         loop = asyncio.get_running_loop()
-        invocation = AsgiInvocation(loop)
+        invocation = AsgiInvocation(loop, scope.get("aws.context"))
         threads = self._subscriptions if _is_subscription(request) else self._calls
         # What middleware and dependencies have set, such as a span or a user, features see too.
         context = contextvars.copy_context()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from lambent.hosts.live import LiveInvocation
 from lambent.wire.sse import KEEP_ALIVE, frame
@@ -13,16 +14,23 @@ class AsgiInvocation(LiveInvocation):
 
     Args:
         loop: the server's event loop; coroutines run on it too, where the rest of the application lives.
+        lambda_context: Lambda's context object, behind Mangum.
 
     Attributes:
         frames: what to send, and None when there is no more.
     """
 
-    __slots__ = ("frames",)
+    __slots__ = ("_lambda_context", "frames")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, lambda_context: Any = None) -> None:
         super().__init__(loop)
+        self._lambda_context = lambda_context
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        remaining = getattr(self._lambda_context, "get_remaining_time_in_millis", None)
+        return int(remaining()) if remaining is not None else None
 
     def emit(self, notification: bytes) -> None:
         """See ``Invocation.emit``."""

@@ -28,7 +28,6 @@ class UnknownEventError(LambentError):
 
 
 Reader = Callable[[Event], HttpRequest]
-Writer = Callable[[HttpResponse], dict[str, Any]]
 
 
 def dialect_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
@@ -63,9 +62,7 @@ def read_v2(event: Event) -> HttpRequest:
     """
     context = event["requestContext"]
     http = context["http"]
-    headers = {
-        name.lower(): value for name, value in (event.get("headers") or {}).items() if value is not None
-    }
+    headers = _headers(event)
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
     return HttpRequest(
@@ -90,9 +87,7 @@ def read_v1(event: Event) -> HttpRequest:
         HttpRefusal: 400, the body is not the Base64 that the event says it is.
     """
     context = event.get("requestContext") or {}
-    headers = {
-        name.lower(): value for name, value in (event.get("headers") or {}).items() if value is not None
-    }
+    headers = _headers(event)
     for name, values in (event.get("multiValueHeaders") or {}).items():
         headers[name.lower()] = ("; " if name.lower() == "cookie" else ", ").join(values or ())
     return HttpRequest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.errors import ConfigurationError
 from lambent.execution.tasks.worker import Worker
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 
@@ -35,8 +36,11 @@ def run_messages(
         The partial batch response.
     """
     # Loaded here: only worker functions pay for it.
-    from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    try:
+        from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+        from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    except ImportError as error:
+        raise ConfigurationError("Workers need Powertools: pip install 'lambent[aws]'") from error
 
     queue, first = queue_url.rpartition("/")[2], event["Records"][0].get("messageId")
 
