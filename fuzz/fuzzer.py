@@ -5,6 +5,7 @@ import itertools
 import random as chance
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from fuzz import corpus, events, mutations
 from fuzz.findings import Finding
@@ -100,8 +101,9 @@ class Fuzzer:
         """Make one request."""
         random = self._random
         kind, build = random.choice(self._kinds)
-        draft = Draft(kind, self._message(number))
-        asking = isinstance(draft.message, dict) and draft.message["method"] in ASKING
+        message, owner = self._message(number)
+        draft = Draft(kind, message, [("X-User", owner)] if owner else [])
+        asking = message["method"] in ASKING or message["method"].startswith("tasks/")
         chosen = self._choose(_ASKING_STAGES if asking else _STAGES)
         told = corpus.headers_of(draft.message) if random.random() > _HONEST else None
         for stage in _ORDER[:2]:
@@ -118,16 +120,17 @@ class Fuzzer:
         self._apply(draft, chosen["event"])
         return draft
 
-    def _message(self, number: int) -> dict[str, object]:
+    def _message(self, number: int) -> tuple[dict[str, Any], str]:
+        """A good request, and who may send it."""
         random = self._random
         if self._tokens and random.random() < _RETRIES:
             token = random.choice(self._tokens)
-            return self._go_on(self._states[token], token, number)
+            return self._go_on(self._states[token], token, number), self._states[token].target[3]
         method, params = random.choice(self._seeds)
         meta = {"progressToken": f"p{number}", f"{corpus.PREFIX}logLevel": "info"} if number % 2 else {}
-        return mutations.clone(corpus.message(method, params, number, **meta))
+        return mutations.clone(corpus.message(method, params, number, **meta)), ""
 
-    def _go_on(self, issued: Issued, token: str, number: int) -> dict[str, object]:
+    def _go_on(self, issued: Issued, token: str, number: int) -> dict[str, Any]:
         """Answer the questions that a state goes with, or do something with a task."""
         method, params = issued.target[0], corpus.retry(issued, token)
         if len(token) == TASK_ID:

@@ -292,7 +292,7 @@ def _response(draft: Draft, source: Source) -> None:
 def _capabilities(draft: Draft, source: Source) -> None:
     meta = _params(draft).get("_meta")
     if isinstance(meta, dict):
-        kept = {name: value for name, value in EVERYTHING.items() if source.random.random() < 0.5}
+        kept = {name: value for name, value in clone(EVERYTHING).items() if source.random.random() < 0.5}
         odd = (
             {"elicitation": {}},
             {"elicitation": {"url": {}}},
@@ -382,7 +382,7 @@ def _elsewhere(draft: Draft, source: Source) -> None:
     if source.tokens:
         token = source.random.choice(source.tokens)
         issued = source.states[token]
-        answers = {key: answer(question) for key, question in issued.asked.items()}
+        answers = {key: clone(answer(question)) for key, question in issued.asked.items()}
         _params(draft).update(requestState=token, inputResponses=answers)
 
 

@@ -100,5 +100,5 @@ def test_the_smoke_set_on(version: str) -> None:
     run(
         *(runner, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *SMOKE),
         cwd=ROOT,
-        env={**variables, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**variables, "PYTHONPYCACHEPREFIX": str(runner.parents[2] / "bytecode")},
     )

@@ -154,6 +154,8 @@ def test_names_must_differ_in_more_than_case(adapter: str) -> None:
         (schema(**{"x-mcp-header": {"type": "string"}}), ()),
         (schema(a={"type": "object", "default": {"x-mcp-header": "no schema"}}), ()),
         (schema(a={"enum": [{"x-mcp-header": "no schema"}]}), ()),
+        (schema(a={"const": {"x-mcp-header": "no schema"}}), ()),
+        (schema(a={"examples": [{"x-mcp-header": "no schema"}]}), ()),
         ({"type": "object"}, ()),
     ],
 )

@@ -26,7 +26,7 @@ PROFILES = {
     "quick": _QUICK,
     "long": hypothesis.settings(_QUICK, max_examples=5000, derandomize=False),
 }
-hostile = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
+hostile = PROFILES.get(os.environ.get("HYPOTHESIS_PROFILE", "quick"), _QUICK)
 """Decorates every property test here; ``HYPOTHESIS_PROFILE=long`` looks further, and anew every time."""
 
 

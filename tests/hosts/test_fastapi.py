@@ -146,10 +146,6 @@ async def test_the_openapi_page_shows_it() -> None:
 # FastAPI's own around it.
 
 
-class Refused(BaseModel):
-    detail: str
-
-
 @on_loop
 async def test_a_dependency_guards_it() -> None:
     def guard(x_api_key: Annotated[str | None, Header()] = None) -> None:

@@ -34,7 +34,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
     left = settle(thread.loop)
     thread.close()
-    gc.collect()  # what was never awaited says so now
+    gc.collect(1)  # what was never awaited says so now
     assert not left
     assert not complaints, complaints
 

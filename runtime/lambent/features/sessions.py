@@ -45,12 +45,21 @@ def session_param(name: str, hint: Any) -> SessionParam | None:
     Raises:
         DeclarationError: the type cannot be kept as JSON.
     """
-    if typing.get_origin(hint) is not Annotated:
-        return None
-    if not any(isinstance(item, _SessionMarker) for item in hint.__metadata__):
+    if not _is_marked(hint):
         return None
     kept = hint.__origin__
     return SessionParam(name, kind_of(kept), shape_of(kept))
+
+
+def hides_session(hint: Any) -> bool:
+    """Whether there is a session inside of another type, such as a union, where nobody would look for it."""
+    return any(_is_marked(arg) or hides_session(arg) for arg in typing.get_args(hint))
+
+
+def _is_marked(hint: Any) -> bool:
+    return typing.get_origin(hint) is Annotated and any(
+        isinstance(item, _SessionMarker) for item in hint.__metadata__
+    )
 
 
 def kind_of(kept: Any) -> str:

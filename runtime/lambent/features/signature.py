@@ -12,7 +12,7 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.resolvers import Plan, hides_resolve, make_plan, resolve_of
-from lambent.features.sessions import SessionParam, handle_field, session_param
+from lambent.features.sessions import SessionParam, handle_field, hides_session, session_param
 from lambent.features.shapes import Field
 
 
@@ -79,6 +79,8 @@ def read_signature(function: Callable[..., Any], injected: Injected) -> Signatur
         hint = hints.get(parameter.name, Any)
         if resolve_of(hint) is None and hides_resolve(hint):
             raise DeclarationError(f"{name}: write {parameter.name!r} as Annotated[…, Resolve(…)] at the top")
+        if hides_session(hint):
+            raise DeclarationError(f"{name}: write {parameter.name!r} as Session[…], with nothing around it")
         if resolve_of(hint) is not None:
             resolved[parameter.name] = hint
         elif (param := session_param(parameter.name, hint)) is not None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Raw
 
+from lambent.errors import DeclarationError
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
 from lambent.features.media import Audio, Image
@@ -94,6 +95,9 @@ def make_tool(
     """
     signature = read_signature(function, injected)
     name = name or signature.name
+    if task is not None and signature.session is not None:
+        # A worker may die between the write of the session and that of the result, and would change it twice.
+        raise DeclarationError(f"{name}: a task cannot change a session: let a plain tool read and write it")
     arguments = None if signature.catches_all else record_of(f"{name}Arguments", signature.fields)
     output = _output(signature, structured_output)
 

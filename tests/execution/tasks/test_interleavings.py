@@ -6,6 +6,7 @@ is told to go on. Which one goes on, dies, or comes anew is drawn at random, as 
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
@@ -30,7 +31,7 @@ from lambent.execution.ports import Item
 
 PATIENCE = 30.0
 VISIBILITY = 90.0
-SKEWS = (-15.0, 0.0, 15.0)
+SKEWS = (-15.0, 15.0)
 """Two clocks are up to half a minute apart: as much as the library allows for."""
 
 FORM = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -111,28 +112,33 @@ class Actor:
         assert self.ended
 
 
+def current() -> Any:
+    """The actor whose thread this is, if it is one's."""
+    return getattr(_here, "actor", None)
+
+
 def stand(place: str) -> None:
     """Where an actor stands still."""
-    actor = getattr(_here, "actor", None)
+    actor = current()
     if actor is not None:
         actor.wait()
 
 
 STEPS = ["step"] * 4 + ["ask", "ask two", "retry", "progress", "progress"]
 PLANS = st.lists(st.sampled_from([*STEPS, "fail"]), min_size=1, max_size=5)
-WHERE = st.sampled_from(range(3))
+WHERE = st.sampled_from(range(2))
 ANY = st.integers(0, 7)
 THINGS = st.sampled_from([0, 2, 2, 3, 3, 4, 5, 8, 99])
 """How many things one does before another's turn comes: a worker has read its task after two."""
 
 
 class Tasks(RuleBasedStateMachine):
-    """One server, three environments, any number of requests and deliveries at once."""
+    """One server, two environments, any number of requests and deliveries at once."""
 
     def __init__(self) -> None:
         super().__init__()
         mcp = task_server()
-        mcp.tool("work", task=TaskPolicy(max_attempts=50))(self.work)
+        mcp.tool("work", task=TaskPolicy(max_attempts=50, ttl=timedelta(days=9)))(self.work)
         self.world = World(mcp)
         self.environments = [self.world.environment(skew) for skew in SKEWS]
         self.watch = Watch(self.world)
@@ -153,17 +159,19 @@ class Tasks(RuleBasedStateMachine):
 
     def written(self, old: Item | None, new: Item) -> None:
         self._watched(old, new)
-        me, before, after = _here.actor, old and stored(old), stored(new)
+        me, before, after = current(), old and stored(old), stored(new)
+        if me is None or before is None or not me.works:
+            return
         if after.lease is not None:
             self.owners.setdefault(after.lease.owner, me)
-        if before is None or before.lease is None or not me.works or self.owners[before.lease.owner] is me:
+        if before.lease is None or self.owners[before.lease.owner] is me:
             return
         if after.lease == before.lease or before.is_leased(self.world.clock.now + me.skew):
             self.watch.wrong.append("a worker wrote under another's lease")
 
     def is_alive(self, owner: str) -> bool:
         actor = self.owners[owner]
-        return not actor.ended and actor is not _here.actor and self.world.clock.now < actor.deadline
+        return not actor.ended and actor is not current() and self.world.clock.now < actor.deadline
 
     def work(self, plan: list[str], ctx: Context) -> str:
         """The tool: does as its arguments say."""
@@ -190,11 +198,13 @@ class Tasks(RuleBasedStateMachine):
 
     def effect(self, task_id: str, step: str) -> str:
         stand("effect")
+        if current() is not None and current().late:
+            return step  # against whoever should be dead, there are leases for what is kept, and no more
         self.watch.effect(task_id, step)
-        before = self.did.setdefault((task_id, step), _here.actor)
-        if before is not _here.actor and before.ended and not before.died and not before.late:
+        before = self.did.setdefault((task_id, step), current())
+        if before is not current() and before.ended and not before.died and not before.late:
             self.watch.wrong.append(f"{step} is run again, though its worker had time to note it")
-        self.did[task_id, step] = _here.actor
+        self.did[task_id, step] = current()
         stand("effect done")
         return step
 
@@ -275,7 +285,7 @@ class Tasks(RuleBasedStateMachine):
 
     # What time does.
 
-    @rule(seconds=st.sampled_from([0.5, 5.0, 31.0, 61.0, 95.0]), mercy=st.sampled_from([False, False, True]))
+    @rule(seconds=st.sampled_from([0.5, 31.0, 31.0, 61.0, 95.0]), mercy=st.sampled_from([False, False, True]))
     def pass_time(self, seconds: float, mercy: bool) -> None:
         """What is past its deadline is killed, as Lambda does; or is forgotten, and goes on much too late."""
         self.world.clock.advance(seconds)
@@ -347,5 +357,5 @@ class Tasks(RuleBasedStateMachine):
 
 TestInterleavings = Tasks.TestCase
 TestInterleavings.settings = settings(
-    settings.get_profile("quick"), max_examples=60, stateful_step_count=40
+    settings.get_profile("quick"), max_examples=80, stateful_step_count=40
 )

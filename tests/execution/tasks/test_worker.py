@@ -816,21 +816,6 @@ def test_an_async_tool_is_stopped_before_its_invocation_is(
     assert text(here.client.get(task_id).result) == "done"
 
 
-def test_an_invocation_that_is_nearly_over_costs_no_attempt(world: Worlds) -> None:
-    """The other messages of its batch took all the time: that is no fault of this task."""
-
-    async def work(ctx: Context) -> str:
-        await asyncio.sleep(0.2)
-        return "done"
-
-    here = world(of(work, max_attempts=1))
-    task_id = here.client.start("work")
-    here.deliver(seconds=1.0)
-    assert here.client.status(task_id) == "working"
-    here.run_all()
-    assert text(here.client.get(task_id).result) == "done"
-
-
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 2.99, 3.1])
 def test_workers_that_are_given_little_time_do_not_turn_in_circles(world: Worlds, seconds: float) -> None:
     """Three seconds is what Lambda gives a function by default."""

@@ -32,7 +32,7 @@ def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
             asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
             await asyncio.wait_for(test(*args, **kwargs), SECONDS)
             await until(lambda: len(asyncio.all_tasks()) == 1)
-            gc.collect()
+            gc.collect(1)  # what is young: all that a test leaves; the rest takes too long to look at
             assert not complaints, complaints
 
         asyncio.run(main())

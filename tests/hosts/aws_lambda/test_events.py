@@ -1,8 +1,8 @@
 """The events of Lambda, read and written, and compared with what Mangum makes of them."""
 
+import asyncio
 import base64
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -303,9 +303,13 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 def through_mangum(event: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its event loop, which is not ours to close
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # where Mangum looks for one
+    try:
         response = Mangum(echo, lifespan="off")(event, None)  # type: ignore[arg-type]
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     told = json.loads(response["body"])
     told["headers"] = {name: value for name, value in told["headers"]}  # noqa: C416 - the last one wins
     return told, response

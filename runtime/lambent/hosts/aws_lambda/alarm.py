@@ -29,7 +29,7 @@ def call_until(function: Callable[..., T], kwargs: dict[str, Any], seconds: floa
     """
     if threading.current_thread() is not threading.main_thread():
         return function(**kwargs)
-    armed = True
+    armed = False
 
     def ring(number: int, frame: FrameType | None) -> None:
         if armed:
@@ -38,12 +38,12 @@ def call_until(function: Callable[..., T], kwargs: dict[str, Any], seconds: floa
     before = signal.getsignal(signal.SIGALRM)
     try:
         signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
         try:
+            armed = True  # the first place where it may ring
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
             return function(**kwargs)
         finally:
-            armed = False  # the last place where it may ring
+            armed = False  # and the last
     finally:
-        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

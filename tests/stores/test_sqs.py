@@ -1,0 +1,86 @@
+"""The queue in SQS."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from tests.chaos.cloud import CREDENTIALS, REGION
+
+from lambent.stores import aws
+from lambent.stores.sqs import MAX_DELAY_SECONDS, SqsQueue
+
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks"
+
+
+class Noting:
+    """A client that only notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **arguments: Any) -> None:
+        self.sent.append(arguments)
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [
+        (0.0, 0),
+        (-5.0, 0),
+        (0.001, 1),
+        (0.5, 1),
+        (1.0, 1),
+        (1.2, 2),
+        (29.9, 30),
+        (899.5, 900),
+        (900.0, 900),
+        (3600.0, MAX_DELAY_SECONDS),
+    ],
+)
+def test_delays_are_whole_seconds_and_never_too_short(delay: float, seconds: int) -> None:
+    client = Noting()
+    SqsQueue(URL, client).send("t", delay)
+    assert client.sent == [{"QueueUrl": URL, "MessageBody": "t", "DelaySeconds": seconds}]
+
+
+def test_by_default_there_is_no_delay() -> None:
+    client = Noting()
+    SqsQueue(URL, client).send("t")
+    assert client.sent[0]["DelaySeconds"] == 0
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.session.Session(region_name=REGION, **CREDENTIALS).client("sqs")
+        yield client
+        client.close()
+
+
+def test_a_message_is_a_tasks_id(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="tasks")["QueueUrl"]
+    SqsQueue(url, sqs).send("an-id_0")
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"] == "an-id_0"
+
+
+def test_what_waits_does_not_arrive_yet(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="tasks")["QueueUrl"]
+    SqsQueue(url, sqs).send("later", 600.0)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    assert shown["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+def test_what_cannot_be_sent_is_an_error(sqs: Any) -> None:
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        SqsQueue(URL, sqs).send("t")
+
+
+def test_nothing_is_made_before_it_is_needed() -> None:
+    aws.client.cache_clear()
+    SqsQueue(URL)
+    assert aws.client.cache_info().currsize == 0
