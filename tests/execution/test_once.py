@@ -64,7 +64,11 @@ def test_a_first_call_writes_twice_and_a_repeated_one_reads_once(world: Worlds, 
 
 def test_another_key_another_principal_another_tool_are_other_calls(world: Worlds, effects: Effects) -> None:
     mcp = effects.server()
-    mcp.tool(name="pay_too", idempotency=Idempotency(key="order"))(lambda order: effects.done.append(order))
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def pay_too(order: str) -> None:
+        effects.done.append(order)
+
     here = world(mcp)
     here.client.call("pay", {"order": "a"})
     here.client.call("pay", {"order": "b"})

@@ -35,9 +35,7 @@ def moto() -> Iterator[Callable[[str], Any]]:
         session = boto3.session.Session(region_name=REGION, **CREDENTIALS)
         made = {name: session.client(name) for name in ("dynamodb", "s3", "sqs")}
         create_table(made["dynamodb"], "lambent")
-        made["s3"].create_bucket(
-            Bucket="lambent", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        made["s3"].create_bucket(Bucket="lambent", CreateBucketConfiguration={"LocationConstraint": REGION})
         yield made.__getitem__
         for client in made.values():
             client.close()

@@ -162,7 +162,7 @@ class SessionMaker:
             ConfigurationError: there is no table to keep it in.
         """
         self._count += 1
-        name = f"session {self._count}"
+        name = f"lambent.session {self._count}"  # not one that an author would give a step
         known = self._replay.begin_step(name)
         if known is not None:
             return str(msgspec.json.decode(known))

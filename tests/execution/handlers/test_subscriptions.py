@@ -222,6 +222,20 @@ def test_a_subscription_ends_when_its_time_is_up(serve: Serve, time: Time, limit
     assert all(waited <= max(1.0, limit) for _, waited in feed.waits)
 
 
+@pytest.mark.parametrize(("left", "waited"), [(5.0, 4.0), (0.5, 0.0), (600.0, 30.0)])
+def test_a_subscription_ends_before_its_invocation_does(
+    serve: Serve, time: Time, left: float, waited: float
+) -> None:
+    class Deadline:
+        def get_remaining_time_in_millis(self) -> int:
+            return int((left - time.now) * 1000)
+
+    client = serve(full_server(), seconds(30), changes=Feed(time))
+    reply = listen(client, {"toolsListChanged": True}, context=Deadline())
+    assert reply.messages[-1]["result"]["resultType"] == "complete"
+    assert time.now == pytest.approx(waited)
+
+
 def test_a_steady_stream_of_changes_ends_as_well(serve: Serve, time: Time) -> None:
     feed = Feed(time, *([[TOOLS]] * 1_000))
     reply = listen(serve(full_server(), seconds(1), changes=feed), {"toolsListChanged": True})

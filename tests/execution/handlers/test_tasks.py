@@ -167,9 +167,8 @@ def test_a_completed_task_whose_tool_failed(world: Worlds) -> None:
     task_id = here.client.start("work")
     after(here)
     here.deliver()
-    result = (
-        ',"result":{"resultType":"complete","content":[{"type":"text","text":"No such month"}],"isError":true}'
-    )
+    content = '[{"type":"text","text":"No such month"}]'
+    result = f',"result":{{"resultType":"complete","content":{content},"isError":true}}'
     same(here.client.get(task_id), success(task(task_id, "completed", LATER, result)))
 
 
@@ -289,7 +288,7 @@ def test_a_task_without_the_extension_is_never_returned(world: Worlds) -> None:
 
 
 def test_tools_do_not_say_that_they_are_tasks(world: Worlds) -> None:
-    """The extension leaves it to the server, so there is nothing to list (SEP-2663, "Capability Negotiation")."""
+    """The extension leaves it to the server: nothing to list (SEP-2663, "Capability Negotiation")."""
 
     def work() -> str:
         return "done"

@@ -306,7 +306,7 @@ class Watch:
     """Watches every write of a world, and what its steps do: what must never happen, never happens.
 
     Attributes:
-        wrong: what happened all the same. Who watches looks here: a tool or a worker may catch what is raised.
+        wrong: what happened all the same. A tool or a worker may catch what is raised, so look here.
         effects: what steps did, as task, step and how often.
         ended: the items of the tasks that have ended.
         alive: tells whether the worker that has a lease, by its owner, may still be at work.

@@ -22,7 +22,7 @@ class Ok:
     ok: bool
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818 - beside Died
     """What a port raises that does not answer."""
 
 

@@ -356,6 +356,4 @@ class Tasks(RuleBasedStateMachine):
 
 
 TestInterleavings = Tasks.TestCase
-TestInterleavings.settings = settings(
-    settings.get_profile("quick"), max_examples=80, stateful_step_count=40
-)
+TestInterleavings.settings = settings(settings.get_profile("quick"), max_examples=80, stateful_step_count=40)

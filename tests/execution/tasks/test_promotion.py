@@ -128,7 +128,9 @@ def test_a_required_task_refuses_clients_that_do_not_know_tasks(world: Worlds, c
     assert here.client.call("work").result["resultType"] == "task"
 
 
-def test_a_required_task_without_a_table_says_in_the_log_what_to_set(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_required_task_without_a_table_says_in_the_log_what_to_set(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     mcp = make_server()
     mcp.tool(task=TaskPolicy(support="required"))(work)
     reply = Client(make_handler(mcp)).call("work", capabilities=TASKS)

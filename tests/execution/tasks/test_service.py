@@ -696,7 +696,7 @@ def test_answers_that_cannot_be_queued_can_be_sent_again(asking: tuple[World, st
 
 
 def test_answers_whose_message_arrived_after_all_are_not_taken_back(asking: tuple[World, str]) -> None:
-    """The queue's answer was lost, the message was not: a worker is at it when the client is told of an error."""
+    """The queue's answer was lost, the message was not: a worker is at it when the client gets an error."""
     here, task_id = asking
     send = here.queue.send
 
@@ -781,7 +781,9 @@ def keys_of(here: World, task_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("asked", [["a?", "b?", "c?"], ["a?", "b?", "a?"], ["a?", "b?", "a?", "b?", "a?"]])
-def test_a_key_is_never_used_for_another_question_nor_after_its_answer(world: Worlds, asked: list[str]) -> None:
+def test_a_key_is_never_used_for_another_question_nor_after_its_answer(
+    world: Worlds, asked: list[str]
+) -> None:
     """The tool asks something else under the same key in every run, which it should not."""
     runs: list[str] = []
 
@@ -816,7 +818,7 @@ def test_keys_of_the_tools_own_that_look_like_ours_are_kept_apart(world: Worlds)
     task_id = here.client.start("odd")
     here.deliver()
     first = keys_of(here, task_id)
-    here.client.update(task_id, {key: SURE for key in first})
+    here.client.update(task_id, dict.fromkeys(first, SURE))
     here.deliver()
     asked = keys_of(here, task_id)
     assert sorted(each["params"]["message"] for each in asked.values()) == [

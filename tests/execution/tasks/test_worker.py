@@ -150,7 +150,9 @@ def test_the_arguments_are_those_of_the_call(world: Worlds) -> None:
     seen: list[Any] = []
 
     def take(month: str, ctx: Context, days: int = 3) -> None:
-        seen.append((month, days, ctx.meta["com.example/trace"], ctx.client_capabilities.sampling is not None))
+        seen.append(
+            (month, days, ctx.meta["com.example/trace"], ctx.client_capabilities.sampling is not None)
+        )
 
     here = world(of(take))
     body = {"month": "März", "days": "5"}
@@ -520,7 +522,9 @@ def test_a_task_whose_workers_keep_dying_fails(world: Worlds) -> None:
     assert result["error"] == {"code": -32603, "message": "The task was interrupted 2 times"}
 
 
-def overtaken(world: Worlds, finish: Callable[[Context, Steps], Any], skew: float = 0.0) -> tuple[World, str, Steps]:
+def overtaken(
+    world: Worlds, finish: Callable[[Context, Steps], Any], skew: float = 0.0
+) -> tuple[World, str, Steps]:
     """A worker that stops for so long that another one takes its task and finishes it; then it goes on."""
     did = Steps()
 
@@ -561,7 +565,9 @@ def fail(error: BaseException) -> Any:
     ],
     ids=["return", "step", "progress", "ask", "retry", "fail", "crash", "protocol", "too large", "deadline"],
 )
-def test_a_worker_whose_lease_was_taken_writes_nothing_any_more(world: Worlds, finish: Any, skew: float) -> None:
+def test_a_worker_whose_lease_was_taken_writes_nothing_any_more(
+    world: Worlds, finish: Any, skew: float
+) -> None:
     here, task_id, did = overtaken(world, finish, skew)
     assert text(here.client.get(task_id).result) == "done by the second"
     assert did.done[:2] == ["first worker", "second worker"]
@@ -1013,7 +1019,7 @@ def test_progress_is_written_once_a_second_at_most(world: Worlds) -> None:
 # What happens when the ports fail.
 
 
-class Throttled(Exception):
+class Throttled(Exception):  # noqa: N818 - as AWS calls it
     """What a store raises that cannot."""
 
 

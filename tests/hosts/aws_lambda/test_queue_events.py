@@ -17,6 +17,7 @@ from tests.execution.tasks.harness import (
 from tests.support import Client, make_handler, make_server
 
 from lambent import RetryableError, TaskPolicy
+from lambent.errors import ConfigurationError
 from lambent.hosts.aws_lambda.queue_events import is_queue_event
 
 world = pytest.fixture(worlds)
@@ -200,14 +201,16 @@ def test_a_request_whose_event_has_records_of_something_else_is_no_queue_event(h
         send(here, event)
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": []}, {"Records": None}, {"Records": "x"}, {"Records": [{}]}])
+@pytest.mark.parametrize(
+    "event", [{}, {"Records": []}, {"Records": None}, {"Records": "x"}, {"Records": [{}]}]
+)
 def test_what_is_no_queue_event(event: dict[str, Any]) -> None:
     assert not is_queue_event(event)
 
 
-def test_a_function_without_tasks_knows_no_queue_events() -> None:
+def test_a_function_without_tasks_says_what_to_set() -> None:
     client = Client(make_handler(make_server()))
-    with pytest.raises(Exception, match="event"):
+    with pytest.raises(ConfigurationError, match="set LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL"):
         client.handler(queue_event([("m", "x")]), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -29,6 +30,9 @@ _GLANCE_SECONDS = 1.0
 
 _KEEP_ALIVE_SECONDS = 15.0
 """Within the idle time that load balancers and proxies allow a connection."""
+
+_MARGIN_SECONDS = 1.0
+"""Kept for the response, however long a host might otherwise wait."""
 
 _MAX_TASKS = 100
 """Tasks whose status one subscription is told: each is a read whenever the subscription looks."""
@@ -79,7 +83,7 @@ class _Subscription:
         services = self._call.services
         deadline = spoken = time.monotonic()
         if self._agreed != SubscriptionFilter():
-            deadline += services.listen_seconds
+            deadline += min(services.listen_seconds, self._patience())
         while (left := deadline - time.monotonic()) > 0:
             self._call.invocation.check()
             self._tell_changes(min(left, _GLANCE_SECONDS))
@@ -87,6 +91,11 @@ class _Subscription:
             if time.monotonic() - spoken > _KEEP_ALIVE_SECONDS:
                 self._call.invocation.keep_alive()
                 spoken = time.monotonic()
+
+    def _patience(self) -> float:
+        """Seconds until the invocation has to say that it is over."""
+        remaining = self._call.invocation.remaining_ms()
+        return remaining / 1000 - _MARGIN_SECONDS if remaining is not None else math.inf
 
     def _tell_changes(self, seconds: float) -> None:
         if self._changes is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from lambent.errors import HttpRefusal
+from lambent.errors import ConfigurationError, HttpRefusal
 from lambent.execution.engine import Engine
 from lambent.execution.loop import OwnLoop
 from lambent.hosts.aws_lambda.events import Event, dialect_of
@@ -46,11 +46,17 @@ class LambdaHandler:
 
         Raises:
             UnknownEventError: the event is none of these.
+            ConfigurationError: an SQS event has come to a function without tasks.
         """
-        if "Records" in event and self._worker is not None:
+        if "Records" in event:
             from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
 
             if is_queue_event(event):
+                if self._worker is None:
+                    raise ConfigurationError(
+                        "This function has no tasks to run: set LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL, "
+                        "and declare tools with task="
+                    )
                 invocation = LambdaInvocation(context, self._run)
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
         read, write = dialect_of(event)
