@@ -24,6 +24,9 @@ _SESSION_TRIES = 8
 """How often a handler runs when others keep changing its session: each try means that another one got on."""
 
 
+Check = Callable[[Any], object]
+
+
 class Runnable(Protocol):
     """A feature with a function to call."""
 
@@ -60,7 +63,9 @@ class Target(msgspec.Struct, frozen=True):
     arguments: Any
 
 
-def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -> Any:
+def run(
+    feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, check: Check | None = None
+) -> Any:
     """Run a feature's function for one round.
 
     Args:
@@ -68,6 +73,7 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
         target: what its request state is bound to.
         kwargs: the function's arguments but the context and what resolvers give.
         call: the call.
+        check: raises where what the function returned cannot go out; called before a session is kept.
 
     Returns:
         What the function returned, or an ``InputRequiredResult`` where it waits for answers.
@@ -78,7 +84,7 @@ def run(feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call) -
     asks = feature.context is not None or feature.plan is not None or feature.session is not None
     if not asks and isinstance(call.request.params.request_state, UnsetType):
         return _invoke(feature, kwargs, call, None, None)
-    return Round(feature, target, call).run(kwargs)
+    return Round(feature, target, call).run(kwargs, check=check)
 
 
 class Round:
@@ -106,17 +112,18 @@ class Round:
             state, first = call.services.sealer.open(params.request_state, self._bind()), False
         self.replay = Replay(state, responses, first=first)
 
-    def run(self, kwargs: dict[str, Any], limit: float | None = None) -> Any:
+    def run(self, kwargs: dict[str, Any], limit: float | None = None, check: Check | None = None) -> Any:
         """Run the feature; see ``run``.
 
         Args:
             kwargs: its arguments.
             limit: seconds that it may take.
+            check: see ``run``.
 
         Raises:
             DeadlineReached: it took longer; ``replay`` has what it had finished.
         """
-        return self._sealed(run_replay(self._feature, kwargs, self._call, self.replay, limit))
+        return self._sealed(run_replay(self._feature, kwargs, self._call, self.replay, limit, check))
 
     def gather(self, kwargs: dict[str, Any]) -> InputRequiredResult | None:
         """Run only the resolvers: the questions to ask before anything else is done, or None."""
@@ -158,7 +165,12 @@ def plain_arguments(arguments: Any) -> Any:
 
 
 def run_replay(
-    feature: Runnable, kwargs: dict[str, Any], call: Call, replay: Replay, limit: float | None
+    feature: Runnable,
+    kwargs: dict[str, Any],
+    call: Call,
+    replay: Replay,
+    limit: float | None,
+    check: Check | None = None,
 ) -> Any:
     """Run a feature with what a replay knows.
 
@@ -168,6 +180,7 @@ def run_replay(
         call: the call.
         replay: what is known, asked and done.
         limit: seconds that it may take.
+        check: see ``run``.
 
     Returns:
         What the function returned, or an ``InputRequiredResult`` without a state.
@@ -195,7 +208,11 @@ def run_replay(
         held = sessions.load(param, kwargs[param.name], call.principal)
         loaded = {param.name: held.value}
         outcome = _until_suspended(lambda: from_the_top(loaded), replay)  # noqa: B023 - called at once
-        if _comes_to_nothing(outcome) or sessions.save(held):
+        if _comes_to_nothing(outcome):
+            return outcome
+        if check is not None:
+            check(outcome)
+        if sessions.save(held):
             return outcome
         replay.restart()
     raise ToolError("Others keep changing the same session: try again in a moment")

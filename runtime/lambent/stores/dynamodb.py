@@ -7,11 +7,13 @@ attribute   type    holds
 ``version``  N      rises with every write
 ``body``    B       JSON, deflated where that pays
 ``purge_at``  N     the table's TTL attribute, seconds since the epoch
+``by``        B     random bytes of the write
 ==========  ======  =====================================================
 """
 
 from __future__ import annotations
 
+import os
 import zlib
 from typing import Any
 
@@ -20,6 +22,9 @@ from lambent.stores.aws import client
 from lambent.stores.memory import check_size
 
 _DEFLATE_FROM = 1024
+_MAX_KEY_BYTES = 2048
+"""What DynamoDB takes as a key."""
+
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
 
 _IS_NEW = "attribute_not_exists(pk)"
@@ -48,6 +53,8 @@ class DynamoStore:
 
     def read(self, key: str) -> Item | None:
         """See ``Store.read``."""
+        if len(key.encode()) > _MAX_KEY_BYTES:
+            return None  # keys hold what clients send
         # Strongly consistent: a task's handle is good as soon as it is returned.
         found = self._dynamodb.get_item(
             TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True
@@ -85,6 +92,9 @@ class DynamoStore:
     def _put(self, item: Item, **condition: Any) -> bool:
         packed = Item(item.key, item.version, _pack(item.body), item.purge_at)
         check_size(packed)
+        # boto3 sends a write again whose answer was lost. The second one then finds what the first one wrote.
+        by = os.urandom(12)
+        failed = self._dynamodb.exceptions.ConditionalCheckFailedException
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
@@ -93,11 +103,13 @@ class DynamoStore:
                     "version": {"N": str(packed.version)},
                     "body": {"B": packed.body},
                     "purge_at": {"N": str(packed.purge_at)},
+                    "by": {"B": by},
                 },
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **condition,
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
+        except failed as error:
+            return bool(error.response.get("Item", {}).get("by", {}).get("B") == by)
         return True
 
 

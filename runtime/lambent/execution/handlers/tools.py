@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -60,7 +61,8 @@ def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
 
 def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
     if tool.task is None:
-        value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call)
+        check = None if tool.session is None else functools.partial(render, tool)
+        value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call, check)
     else:
         from lambent.execution.tasks.promotion import run_task_tool  # servers without tasks never load them
 
