@@ -184,7 +184,9 @@ def test_a_first_call_costs_two_writes_and_a_second_one_read_more(world: Worlds,
 # Failures.
 
 
-@pytest.mark.parametrize("error", [ToolError("no"), ValueError("no"), SystemExit(1), InvalidParamsError("no")])
+@pytest.mark.parametrize(
+    "error", [ToolError("no"), ValueError("no"), SystemExit(1), InvalidParamsError("no")]
+)
 def test_a_failure_is_not_kept(world: Worlds, bank: Bank, error: BaseException) -> None:
     here = world(bank.server)
 

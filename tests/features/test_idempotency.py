@@ -19,7 +19,9 @@ def test_values_of_different_types_are_different(one: Any) -> None:
     by_order = Idempotency(key="order")
     others = [value for value in ("5", 5, [5], {"a": 5}, "") if value != one or type(value) is not type(one)]
     assert by_order.key_of({"order": one}, {}) is not None
-    assert all(by_order.key_of({"order": one}, {}) != by_order.key_of({"order": value}, {}) for value in others)
+    assert all(
+        by_order.key_of({"order": one}, {}) != by_order.key_of({"order": value}, {}) for value in others
+    )
 
 
 def test_a_path() -> None:
