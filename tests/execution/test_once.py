@@ -320,9 +320,9 @@ def die() -> None:
 def test_a_first_caller_that_died_is_taken_over_when_its_time_is_up(world: Worlds, bank: Bank) -> None:
     here = world(bank.server)
     bank.during = die
+    # The process is gone: it forgets nothing any more.
+    here.store.before = lambda call: die() if call == "remove CALL" else None
     with pytest.raises(Died):
-        # The process is gone: it forgets nothing any more.
-        here.store.before = lambda call: die() if call == "remove CALL" else None
         pay(here.client, context=Deadline(here.clock, 20.0))
     here.store.before = lambda _: None
     bank.during = lambda: None

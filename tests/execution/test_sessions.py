@@ -295,7 +295,7 @@ def test_steps_are_not_run_again_with_the_handler(world: Worlds, is_async: bool)
 
 
 def test_no_update_of_many_clients_is_lost(cloud: Any) -> None:
-    """Sixty-four clients on one session. Who is told that others were faster comes again, as a client would."""
+    """Sixty-four clients on one session. Who is told that others were faster comes again."""
     mcp = shop()
     store = DynamoStore(cloud.table(), cloud.dynamodb)
     here = World(mcp, store=store)
