@@ -44,6 +44,6 @@ def test_connections_are_given_back(s3: Any) -> None:
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:
-    aws.client.cache_clear()
+    aws._make.cache_clear()
     S3Blobs("any")
-    assert aws.client.cache_info().currsize == 0
+    assert aws._make.cache_info().currsize == 0

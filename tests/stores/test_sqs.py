@@ -81,6 +81,6 @@ def test_what_cannot_be_sent_is_an_error(sqs: Any) -> None:
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:
-    aws.client.cache_clear()
+    aws._make.cache_clear()
     SqsQueue(URL)
-    assert aws.client.cache_info().currsize == 0
+    assert aws._make.cache_info().currsize == 0

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any
 
 from lambent.errors import ConfigurationError
 
+_making = threading.Lock()
 
-@functools.cache
+
 def client(service: str) -> Any:
-    """The client of a service, from the environment's credentials, region and endpoint.
+    """The client of a service, from the environment's credentials, region and endpoint; one for all threads.
 
     Args:
         service: such as ``dynamodb``.
+
+    Raises:
+        ConfigurationError: boto3 is not installed.
     """
+    with _making:  # boto3's own session cannot be shared by threads that make clients at once
+        return _make(service)
+
+
+@functools.cache
+def _make(service: str) -> Any:
     try:
         import boto3
         from botocore.config import Config

@@ -126,7 +126,7 @@ class Worker:
 
     def _take(self, task_id: str, host: Invocation) -> Held | None:
         found = self._tasks.find(task_id)
-        if found is None:
+        if found is None or found.record.status != "working":
             return None
         remaining = host.remaining_ms()
         seconds = remaining / 1000 if remaining is not None else _UNBOUNDED_SECONDS
