@@ -186,7 +186,6 @@ def test_any_context_object(arena: Arena, context: Any) -> None:
     [
         {},
         {"Records": []},
-        {"Records": [{"eventSource": "aws:sqs", "body": "x"}]},
         {"source": "aws.events", "detail-type": "Scheduled Event"},
         {"requestContext": {}},
         {"requestContext": None},

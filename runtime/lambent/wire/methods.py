@@ -1,7 +1,5 @@
 """The methods of the protocol, as a table: parameters, mirrored name, and whether they may ask back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field

@@ -3,8 +3,6 @@
 Names are snake_case in Python and camelCase on the wire; what is left at its default is left out.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
