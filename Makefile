@@ -12,7 +12,7 @@ help:
 	@echo "make test   format, lint, types and all tests"
 	@echo "make bench  compare with peers, each in its own environment"
 	@echo "make fuzz   a million hostile requests"
-	@echo "make chaos  kill workers, lose messages, throttle, for some minutes"
+	@echo "make chaos  kill workers, lose messages, throttle AWS, twice 500 tasks"
 
 setup: $(STAMP)
 

@@ -237,10 +237,9 @@ def measure_growth(bench: Bench) -> Summary:
         )
         for key, runs in found.items():
             tools[key][count] = merged(runs)
-    few = max(plan.growth - 1, 1)
-    arguments = bench.interleaved("arguments", roster.PLAIN, "arguments", few, sizes=plan.sizes)
+    arguments = bench.interleaved("arguments", roster.PLAIN, "arguments", plan.growth, sizes=plan.sizes)
     rounds = bench.interleaved(
-        "rounds", roster.ASKING, "asking", few, questions=plan.questions, calls=100, warmup=2
+        "rounds", roster.ASKING, "asking", plan.growth, questions=plan.questions, calls=60, warmup=2
     )
     return {
         "tools": tools,

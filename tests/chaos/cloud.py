@@ -1,8 +1,8 @@
 """An AWS for the tests of what happens at the same time: MiniStack, one for each pytest process."""
 
+import functools
 import itertools
 import os
-from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -74,8 +74,13 @@ def client_of(endpoint: str, service: str, **config: Any) -> Any:
         "retries": {"mode": "standard", "max_attempts": 3},
         "proxies": {},
     }
-    made: Callable[..., Any] = boto3.session.Session(region_name=REGION, **CREDENTIALS).client
-    return made(service, endpoint_url=endpoint, config=Config(**{**options, **config}))
+    return _session().client(service, endpoint_url=endpoint, config=Config(**{**options, **config}))
+
+
+@functools.cache
+def _session() -> Any:
+    """One for all clients of a process: it remembers what it has read of the services."""
+    return boto3.session.Session(region_name=REGION, **CREDENTIALS)
 
 
 def create_table(dynamodb: Any, name: str, **more: Any) -> None:

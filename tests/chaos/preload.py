@@ -1,0 +1,10 @@
+"""Loaded once by the process that workers are forked from: what takes long is done before they begin."""
+
+import aws_lambda_powertools.utilities.batch  # noqa: F401
+from tests.chaos import worker
+from tests.chaos.cloud import client_of
+
+for _service in ("dynamodb", "sqs"):
+    client_of("http://127.0.0.1:1", _service).close()  # reads the descriptions of the services
+
+__all__ = ["worker"]

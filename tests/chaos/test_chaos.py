@@ -1,0 +1,23 @@
+"""The short form of the long one, ``python -m tests.chaos``."""
+
+import sys
+
+import pytest
+from tests.chaos.cloud import Cloud
+from tests.chaos.harness import play
+
+
+def test_tasks_survive_whatever_happens_to_their_workers(capsys: pytest.CaptureFixture[str]) -> None:
+    cloud = Cloud()  # of its own: nobody else's streams
+    try:
+        report = play(cloud, tasks=120, workers=3, budget=12.0)
+    finally:
+        cloud.close()
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert report.wrong == []
+    assert report.wrong_results == 0
+    assert report.acknowledged > 20
+    assert report.killed > 5
+    assert {"throttled", "unsent", "doubled", "late"} <= set(report.faults)
+    assert report.statuses.get("completed", 0) > report.acknowledged * 0.7
