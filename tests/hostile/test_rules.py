@@ -123,7 +123,7 @@ CASES: list[tuple[str, Any, Callable[[dict[str, Any]], Any]]] = [
     ("leak", UNKNOWN, error(message="Traceback (most recent call last)")),
     ("leak", UNKNOWN, error(message="ShapeError: no")),
     ("leak", UNKNOWN, error(message="no", data={"x": "lambent.execution.run"})),
-    ("leak", UNKNOWN, error(message="in /work/server.py, line 1")),
+    ("leak", UNKNOWN, error(message="in /app/server.py, line 1")),
     ("leak", UNKNOWN, error(message="<object object at 0x7f>")),
     ("leak", UNKNOWN, error(message="'NoneType' has no attribute")),
     ("leak", REFUSE, result(content=[{"type": "text", "text": "KeyError: 'x'"}])),
