@@ -89,31 +89,31 @@ def wrong_effects(lines: list[Line]) -> list[str]:
 
 
 def wrong_leases(history: History, lines: list[Line]) -> list[str]:
-    """Leases that one worker took while another still held them.
+    """Leases that one worker took from another that was still at work.
 
-    A worker holds one from when its write was acknowledged until it gives it back, its invocation ends, or it
-    dies.
+    What a worker gives back may be taken at once. What it did not give back may be taken only when its
+    invocation has ended, or when it is dead.
     """
-    died = {int(line.name): line.at for line in lines if line.what in ("killed", "died")}
-    holds: dict[str, dict[str, list[int]]] = defaultdict(dict)
-    held_by: dict[tuple[str, int], str] = {}
+    # A client that asks or cancels writes the record anew with the lease that is in it: it holds nothing.
+    clients = {line.pid for line in lines if line.what == "acknowledged"}
+    taken: dict[str, Line] = {}
+    ends: dict[int, list[int]] = defaultdict(list)
     for line in lines:
-        if line.what == "idle":
-            for task_id, pid in [held for held in held_by if held[1] == line.pid]:
-                span = holds[task_id][held_by.pop((task_id, pid))]
-                span[1] = min(span[1], line.at)
-        if line.what != "noted":
-            continue
-        of_task = holds[line.task]
-        if line.owner:
-            of_task.setdefault(line.owner, [line.at, died.get(line.pid, 2**63)])
-            held_by[line.task, line.pid] = line.owner
-        elif (owner := held_by.pop((line.task, line.pid), None)) is not None:
-            of_task[owner][1] = min(of_task[owner][1], line.at)
+        if line.what == "noted" and line.owner and line.pid not in clients:
+            taken.setdefault(line.owner, line)
+        elif line.what == "idle":
+            ends[line.pid].append(line.at)
+        elif line.what in ("killed", "died"):
+            ends[int(line.name)].append(line.at)
     wrong: list[str] = []
-    for task_id, of_task in holds.items():
-        spans = sorted(of_task.values())
-        for (_, end), (begin, _) in pairwise(spans):
-            if begin < end:
-                wrong.append(f"{task_id}: two leases at once, for {(end - begin) / 1e6:.1f} ms")
+    for task_id, versions in history.tasks.items():
+        for before, after in pairwise(each.record.lease for each in versions):
+            if before is None or after is None or before.owner == after.owner:
+                continue
+            first, second = taken.get(before.owner), taken.get(after.owner)
+            if first is None or second is None:
+                continue  # killed before it could note what it had taken
+            over = next((end for end in ends[first.pid] if end > first.at), None)
+            if over is None or second.at < over:
+                wrong.append(f"{task_id}: {second.pid} took the lease of {first.pid}, which was at work")
     return wrong
