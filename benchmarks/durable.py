@@ -148,15 +148,6 @@ class Bench:
             "`tasks/get`", calls, lambda n: self.client.get(ids[n]).result and None, self.get_item
         )
 
-        def recover(number: int) -> None:
-            aws._make.cache_clear()
-            handler = self.make_handler()
-            assert TaskClient(handler).status(ids[number]) == "working"
-            handler.close()
-
-        row = self.compare("task found by a new environment", calls // 10, recover, self.new_client_get_item)
-        yield Row(row.what, row.bare, 1, row.took, row.bare_took)  # its clients are new, and not counted
-
         def begin(_: int) -> float:
             event = queue_event([("m", self.client.start("report", {"month": "2026-03"}))], self._arn)
             handed_over = time.perf_counter()
@@ -190,6 +181,15 @@ class Bench:
         # From the tool's return to the first `tasks/get` that tells of it, asked without a pause.
         row = self.compare("completion to visible", calls // 2 - 10, visible, self.put_item, self.get_item)
         yield Row(row.what, row.bare, 2, row.took, row.bare_took)  # the other reads were too early
+
+        def recover(number: int) -> None:
+            aws._make.cache_clear()
+            handler = self.make_handler()
+            assert TaskClient(handler).status(ids[max(number, 0)]) == "completed"
+            handler.close()
+
+        row = self.compare("task found by a new environment", calls // 10, recover, self.new_client_get_item)
+        yield Row(row.what, row.bare, 1, row.took, row.bare_took)  # its clients are new, and not counted
 
     @property
     def _arn(self) -> str:
