@@ -54,6 +54,13 @@ def sentinel(value: str) -> str:
     return f"=?base64?{base64.b64encode(value.encode()).decode()}?="
 
 
+def encode_value(value: str) -> str:
+    """A value as a client writes it into a header: as it is, or in the Base64 sentinel form."""
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    is_sentinel = value.startswith("=?base64?") and value.endswith("?=")
+    return value if plain and not is_sentinel else sentinel(value)
+
+
 def headers_of(body: Any) -> dict[str, str]:
     """The headers that a well-behaved client sends along with a message."""
     headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -62,8 +69,7 @@ def headers_of(body: Any) -> dict[str, str]:
         headers["mcp-method"] = body["method"]
         name = (body.get("params") or {}).get(_NAMED.get(body["method"], ""))
         if isinstance(name, str):
-            plain = name.isascii() and name.isprintable() and name == name.strip()
-            headers["mcp-name"] = name if plain else sentinel(name)
+            headers["mcp-name"] = encode_value(name)
     return headers
 
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.hostile.arena import GOOD_BODY, hostile
 from tests.hostile.strategies import HEADER_VALUES, JSON, spoilt
+from tests.support import encode_value
 
 from lambent.errors import HeaderMismatchError, HttpRefusal, ProtocolError
 from lambent.execution.sealing import digest
 from lambent.hosts.aws_lambda.events import dialect_of
 from lambent.wire import jsonrpc
-from lambent.wire.headers import decode_value, encode_value
+from lambent.wire.headers import decode_value
 from lambent.wire.http import HttpPolicy, HttpRequest, admit, check_origin, preflight
 from lambent.wire.judge import judge
 

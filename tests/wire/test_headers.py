@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support import Client, dumps, failure, make_server, message, sentinel, success
+from tests.support import Client, dumps, encode_value, failure, make_server, message, sentinel, success
 
 from lambent import McpHeader
 from lambent.errors import HeaderMismatchError
-from lambent.wire.headers import HeaderParam, check_params, decode_value, encode_value, require_match
+from lambent.wire.headers import HeaderParam, check_params, decode_value, require_match
 
 EXAMPLES = {
     "us-west1": "us-west1",

@@ -34,6 +34,7 @@ class LiveInvocation(Invocation):
             self._started.cancel()
 
     def _is_unwanted(self) -> bool:
+        """Whether it is cancelled now; a method, since another thread may change it between two looks."""
         return self.cancelled
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from typing import Any
@@ -48,14 +47,6 @@ def decode_value(name: str, value: str) -> str:
         return binascii.a2b_base64(text, strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise HeaderMismatchError(f"Header mismatch: {name} is not valid Base64 of UTF-8") from None
-
-
-def encode_value(value: str) -> str:
-    """Write a value so that a header can carry it: as it is, or in the Base64 sentinel form."""
-    plain = value.isascii() and value.isprintable() and value == value.strip()
-    if plain and not (value.startswith(_PREFIX) and value.endswith(_SUFFIX)):
-        return value
-    return f"{_PREFIX}{base64.b64encode(value.encode()).decode()}{_SUFFIX}"
 
 
 def require_match(headers: dict[str, str], name: str, expected: str, *, encoded: bool = True) -> None:
