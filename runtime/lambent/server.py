@@ -17,7 +17,7 @@ from lambent.features.prompts import Prompt, make_prompt
 from lambent.features.resources import Resource, make_resource
 from lambent.features.tasks import TaskPolicy, policy_of
 from lambent.features.tools import Tool, make_tool
-from lambent.wire.values import Annotations, CacheHint, Icon, Implementation, ToolAnnotations
+from lambent.wire.values import Annotations, CacheHint, CardDetails, Icon, Implementation, ToolAnnotations
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -47,6 +47,7 @@ class MCPServer:
         cache_hints: how long clients may keep what a method returns, by method; what is not named here has
             a sensible default (lists: a minute, public; ``resources/read``: not at all).
         extensions: settings of protocol extensions to advertise, by identifier.
+        card: what the server card says besides what is declared anyway.
         middleware: ``(call, next) -> outcome`` functions around every call, outermost first.
 
     Raises:
@@ -66,6 +67,7 @@ class MCPServer:
         page_size: int = 100,
         cache_hints: Mapping[str, CacheHint] | None = None,
         extensions: Mapping[str, dict[str, Any]] | None = None,
+        card: CardDetails | None = None,
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self._info = Implementation(
@@ -80,6 +82,7 @@ class MCPServer:
         self._page_size = page_size
         self._hints = _hints(cache_hints or {})
         self._extensions = _extensions(extensions or {})
+        self._card = card or CardDetails()
         self._middleware = tuple(middleware)
         self._tools: dict[str, Tool] = {}
         self._resources: dict[str, Resource] = {}
@@ -292,9 +295,11 @@ class MCPServer:
         from lambent.hosts.asgi import AsgiApp
         from lambent.hosts.assembly import live_engine
         from lambent.hosts.settings import Settings
+        from lambent.hosts.site import Site
 
-        settings = settings or Settings.from_env()
-        return AsgiApp(live_engine(self.freeze(), self._middleware, settings), settings.body_limit)
+        settings, catalog = settings or Settings.from_env(), self.freeze()
+        engine = live_engine(catalog, self._middleware, settings)
+        return AsgiApp(engine, Site(catalog, settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
@@ -333,6 +338,7 @@ class MCPServer:
         if self._catalog is None:
             self._catalog = Catalog(
                 info=self._info,
+                card=self._card,
                 instructions=self._instructions,
                 tools=MappingProxyType(dict(self._tools)),
                 resources=MappingProxyType(

@@ -16,6 +16,7 @@ __all__ = ["main"]
 # imported.
 _COMMANDS: Final = {
     "stdio": ("lambent.cli.stdio", "serve an MCPServer on standard input and output"),
+    "card": ("lambent.cli.card", "print, check, bundle and publish server cards"),
     "dev": ("lambent.cli.dev", "serve a Lambda handler over HTTP on this machine, as AWS would"),
 }
 

@@ -12,7 +12,7 @@ from lambent.features.completion import Completer
 from lambent.features.prompts import Prompt
 from lambent.features.resources import Resource
 from lambent.features.tools import Tool
-from lambent.wire.values import CacheHint, Implementation
+from lambent.wire.values import CacheHint, CardDetails, Implementation
 
 DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
     {
@@ -34,6 +34,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
     Attributes:
         info: who the server says it is.
+        card: what its server card says besides.
         instructions: how a model should use it.
         tools: by name.
         resources: by URI.
@@ -46,6 +47,7 @@ class Catalog(msgspec.Struct, frozen=True):
     """
 
     info: Implementation
+    card: CardDetails
     instructions: str | None
     tools: Mapping[str, Tool]
     resources: Mapping[str, Resource]

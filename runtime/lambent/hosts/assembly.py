@@ -12,6 +12,7 @@ from lambent.execution.middleware import Middleware
 from lambent.execution.sealing import Sealer
 from lambent.features.catalog import Catalog
 from lambent.hosts.settings import Settings
+from lambent.hosts.site import Site
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Changes, Store
@@ -30,11 +31,13 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
 
     services = _aws_services(catalog, settings)
     engine = Engine(services, settings.http_policy, middleware)
+    site = Site(catalog, settings)
     if services.tasks is None:
-        return LambdaHandler(engine)
+        return LambdaHandler(engine, site=site)
     from lambent.execution.tasks.worker import Worker
 
-    return LambdaHandler(engine, Worker(services, services.tasks, middleware), settings.task_queue_url or "")
+    worker = Worker(services, services.tasks, middleware)
+    return LambdaHandler(engine, worker, settings.task_queue_url or "", site)
 
 
 def live_engine(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Engine:

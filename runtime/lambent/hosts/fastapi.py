@@ -83,4 +83,8 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
     async def other_methods(request: Request) -> Response:
         return _Delegated(app, request)
 
+    @router.api_route(f"{path}/server-card", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
+    async def server_card(request: Request) -> Response:
+        return _Delegated(app, request)
+
     return router

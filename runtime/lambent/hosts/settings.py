@@ -30,6 +30,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         table: the DynamoDB table of tasks, sessions and idempotent calls. ``LAMBENT_TABLE``.
         task_queue_url: the SQS queue that brings tasks to workers. ``LAMBENT_TASK_QUEUE_URL``.
         bucket: the S3 bucket for arguments and results that no item can hold. ``LAMBENT_BUCKET``.
+        public_url: where the API is reached from outside, without the endpoint's path; default: the host that
+            the platform vouches for. ``LAMBENT_PUBLIC_URL``.
+        mcp_path: the path of the endpoint below that. ``LAMBENT_MCP_PATH``.
+        cards: the file that describes all servers of the site, made by ``lambent card --bundle``.
+            ``LAMBENT_CARDS``.
         in_lambda: this process is one of many execution environments.
     """
 
@@ -42,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     table: str | None = None
     task_queue_url: str | None = None
     bucket: str | None = None
+    public_url: str | None = None
+    mcp_path: str | None = None
+    cards: str | None = None
     in_lambda: bool = False
 
     def __repr__(self) -> str:
@@ -70,6 +78,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             table=environ.get("LAMBENT_TABLE") or None,
             task_queue_url=environ.get("LAMBENT_TASK_QUEUE_URL") or None,
             bucket=environ.get("LAMBENT_BUCKET") or None,
+            public_url=_url(environ, "LAMBENT_PUBLIC_URL"),
+            mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
+            cards=environ.get("LAMBENT_CARDS") or None,
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
         )
 
@@ -88,6 +99,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _list(environ: Mapping[str, str], name: str) -> list[str]:
     return [item for item in map(str.strip, environ.get(name, "").split(",")) if item]
+
+
+def _url(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name, "").strip().rstrip("/")
+    if not text:
+        return None
+    scheme, _, rest = text.partition("://")
+    authority = rest.partition("/")[0]
+    if scheme not in ("https", "http") or not authority or any(mark in rest for mark in "@?# "):
+        raise ConfigurationError(f"{name} must be a URL such as https://mcp.example.com, not {text!r}")
+    return text
+
+
+def _path(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name, "").strip().rstrip("/")
+    if text and (not text.startswith("/") or any(mark in text for mark in "?# ")):
+        raise ConfigurationError(f"{name} must be a path such as /mcp, not {text!r}")
+    return text or None
 
 
 def _number(environ: Mapping[str, str], name: str, default: float | None) -> float | None:

@@ -48,6 +48,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
         query: the raw query string, without ``?``.
         domain: the host name under which the platform routed the request, where it vouches for one.
             Never the client's own ``Host`` header: DNS rebinding would choose that.
+        root: what public paths have in front of ``path``, such as the name of a stage.
     """
 
     method: str
@@ -56,6 +57,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     body: bytes | str = b""
     query: str = ""
     domain: str | None = None
+    root: str = ""
 
 
 class HttpResponse(msgspec.Struct):

@@ -52,6 +52,66 @@ class Implementation(Value, frozen=True):
     icons: list[Icon] | None = None
 
 
+class Repository(Value, frozen=True):
+    """Where a server's source code is, for its server card.
+
+    Attributes:
+        url: to browse and to clone.
+        source: the hosting service, such as ``"github"``.
+        subfolder: the server's folder in it.
+        id: the service's own id of the repository.
+    """
+
+    url: str
+    source: str
+    subfolder: str | None = None
+    id: str | None = None
+
+
+class CardHeader(Value, frozen=True):
+    """An HTTP header that a client has to send, or may, for a server card (``KeyValueInput`` there).
+
+    Attributes:
+        name: the header's name.
+        description: what to put there, for people.
+        is_required: requests without it fail.
+        is_secret: clients keep the value like a password. A secret has neither ``default`` nor ``value``:
+            cards are public.
+        default: what is sent unless the user says otherwise.
+        placeholder: an example of a value.
+        value: what is sent always; ``{name}`` in it stands for what the client asks its user.
+        choices: the values that there are.
+    """
+
+    name: str
+    description: str | None = None
+    is_required: bool = False
+    is_secret: bool = False
+    default: str | None = None
+    placeholder: str | None = None
+    value: str | None = None
+    choices: list[str] | None = None
+
+
+class CardDetails(Value, frozen=True):
+    """What a server card says besides what the server declares anyway.
+
+    Attributes:
+        namespace: reverse DNS of who publishes the server, such as ``"com.example"``; default: of the host
+            that it is reached at.
+        repository: where the source code is.
+        headers: HTTP headers that clients have to send.
+        scopes: OAuth scopes that the server's tools ask for.
+        lists_features: whether tools, resources and prompts are named, for everyone to read.
+    """
+
+    namespace: str | None = None
+    repository: Repository | None = None
+    headers: list[CardHeader] | None = None
+    scopes: list[str] | None = None
+    lists_features: bool = True
+
+
 class Annotations(Value, frozen=True):
     """Hints on how a client may use content (server/resources, "Annotations").
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from lambent.execution.engine import Engine
 from lambent.hosts.asgi.invocation import AsgiInvocation
 from lambent.hosts.asgi.types import Message, Receive, Scope, Send
+from lambent.hosts.site import Site
 from lambent.wire.http import HttpRequest, HttpResponse, cors_headers
 from lambent.wire.sse import SSE_HEADERS
 
@@ -23,11 +24,13 @@ class AsgiApp:
 
     Args:
         engine: answers the requests.
+        site: answers those for documents.
         body_limit: bytes of a request body that are worth reading.
     """
 
-    def __init__(self, engine: Engine, body_limit: int) -> None:
+    def __init__(self, engine: Engine, site: Site, body_limit: int) -> None:
         self._engine = engine
+        self._site = site
         self._body_limit = body_limit
         self._calls = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="lambent-call")
         self._subscriptions = ThreadPoolExecutor(_MAX_SUBSCRIPTIONS, thread_name_prefix="lambent-listen")
@@ -53,6 +56,11 @@ class AsgiApp:
             query=scope.get("query_string", b"").decode("latin-1"),
         )
         loop = asyncio.get_running_loop()
+        if request.method != "POST":
+            document = await loop.run_in_executor(self._calls, self._site.answer, request)
+            if document is not None:
+                await _finish(document, send, begun=False)
+                return
         invocation = AsgiInvocation(loop, scope.get("aws.context"))
         threads = self._subscriptions if _is_subscription(request) else self._calls
         # What middleware and dependencies have set, such as a span or a user, features see too.

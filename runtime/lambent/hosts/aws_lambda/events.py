@@ -27,6 +27,8 @@ class UnknownEventError(LambentError):
     """An event that is no HTTP request of a kind that Lambda has."""
 
 
+_DEFAULT_STAGE = "$default"
+
 Reader = Callable[[Event], HttpRequest]
 
 
@@ -63,15 +65,19 @@ def read_v2(event: Event) -> HttpRequest:
     context = event["requestContext"]
     http = context["http"]
     headers = _headers(event)
+    # A stage with a name is the first part of the path, and no part of any route.
+    root = "" if (stage := context.get("stage") or _DEFAULT_STAGE) == _DEFAULT_STAGE else f"/{stage}"
+    path = event.get("rawPath") or "/"
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
     return HttpRequest(
         method=http.get("method", "").upper(),
-        path=event.get("rawPath") or "/",
+        path=path.removeprefix(root) if path.startswith(f"{root}/") else path,
         headers=headers,
         body=_body(event),
         query=event.get("rawQueryString") or "",
         domain=context.get("domainName"),
+        root=root,
     )
 
 
@@ -88,15 +94,18 @@ def read_v1(event: Event) -> HttpRequest:
     """
     context = event.get("requestContext") or {}
     headers = _headers(event)
+    path = event.get("path") or "/"
+    public = context.get("path") or path  # with the name of the stage
     for name, values in (event.get("multiValueHeaders") or {}).items():
         headers[name.lower()] = ("; " if name.lower() == "cookie" else ", ").join(values or ())
     return HttpRequest(
         method=str(event.get("httpMethod") or "").upper(),
-        path=event.get("path") or "/",
+        path=path,
         headers=headers,
         body=_body(event),
         query=_query(event),
         domain=context.get("domainName"),
+        root=public.removesuffix(path) if public.endswith(path) else "",
     )
 
 

@@ -11,6 +11,7 @@ from lambent.execution.engine import Engine
 from lambent.execution.loop import OwnLoop
 from lambent.hosts.aws_lambda.events import Event, dialect_of
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
+from lambent.hosts.site import Site
 from lambent.wire import jsonrpc
 from lambent.wire.http import JSON_TYPE, HttpResponse
 
@@ -25,10 +26,18 @@ class LambdaHandler:
         engine: answers the requests.
         worker: runs tasks that a queue brings; None where no queue does.
         queue_url: that queue.
+        site: answers requests for documents, and publishes them; None where there are none.
     """
 
-    def __init__(self, engine: Engine, worker: Worker | None = None, queue_url: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        worker: Worker | None = None,
+        queue_url: str = "",
+        site: Site | None = None,
+    ) -> None:
         self._engine = engine
+        self._site = site
         self._worker = worker
         self._queue_url = queue_url
         self._run = OwnLoop()
@@ -38,10 +47,11 @@ class LambdaHandler:
         self._run.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer one HTTP event, or run the tasks of an SQS event.
+        """Answer one HTTP event, run the tasks of an SQS event, or publish cards for CloudFormation.
 
         Args:
-            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL, a load balancer or SQS.
+            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL, a load balancer, SQS, or
+                CloudFormation.
             context: Lambda's context object.
 
         Raises:
@@ -59,10 +69,18 @@ class LambdaHandler:
                     )
                 invocation = LambdaInvocation(context, self._run)
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
+        if "ResponseURL" in event and self._site is not None:
+            from lambent.hosts.aws_lambda.deploy_events import run_deploy_event
+
+            return run_deploy_event(event, self._site, LambdaInvocation(context, self._run))
         read, write = dialect_of(event)
         try:
             request = read(event)
         except HttpRefusal as refusal:
             body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
             return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
+        if request.method != "POST" and self._site is not None:
+            document = self._site.answer(request)
+            if document is not None:
+                return write(event, document)
         return write(event, self._engine.handle(request, LambdaInvocation(context, self._run)))

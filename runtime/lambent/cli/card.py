@@ -1,0 +1,192 @@
+"""`lambent card`: print, check, bundle and publish the documents by which servers are found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.cli.app_ref import AppImportError, parse_app
+from lambent.cli.errors import CommandError, MissingExtraError, UsageError
+from lambent.errors import ConfigurationError
+from lambent.features.summary import summarize
+from lambent.server import MCPServer
+from lambent.wire.card_rules import problems
+from lambent.wire.server_card import CARD_SUFFIX, ServerSummary
+from lambent.wire.site import Document, documents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEFAULT_ATTRIBUTE = "mcp"
+_DEFAULT_PATH = "/mcp"
+_LOAD_SECONDS = 120
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `lambent card`.
+
+    Args:
+        parser: The subcommand's parser.
+    """
+    parser.add_argument(
+        "apps",
+        metavar="APP[=PATH]",
+        nargs="+",
+        help="module:attribute or path/to/file.py:attribute (the attribute: mcp), and the path of its "
+        "endpoint (/mcp); several make one site",
+    )
+    parser.add_argument("--url", help="where the site is reached, such as https://mcp.example.com")
+    parser.add_argument(
+        "--document",
+        metavar="PATH",
+        help="which document to print, such as /.well-known/ai-catalog.json; default: the server cards",
+    )
+    parser.add_argument("--check", action="store_true", help="fail where the cards could not be published")
+    parser.add_argument("--bundle", metavar="FILE", help="write the file that LAMBENT_CARDS names")
+    parser.add_argument("--publish", metavar="BUCKET", help="put all documents into an S3 bucket")
+    # How this command calls itself: each app in a process of its own, since their modules share names.
+    parser.add_argument("--summary", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the arguments ask for.
+
+    Args:
+        arguments: The parsed arguments.
+
+    Returns:
+        The exit status: 1 where `--check` or `--publish` found a problem.
+
+    Raises:
+        CommandError: There is no server under a name, or the documents could not be written.
+    """
+    apps = [_app_and_path(text) for text in arguments.apps]
+    if arguments.summary:
+        sys.stdout.buffer.write(msgspec.json.encode(_summarize(*apps[0])))
+        return 0
+    summaries = [_summarize(*apps[0])] if len(apps) == 1 else _summarize_apart(apps)
+    url = _checked_url(arguments.url)
+    _no_duplicates(summaries)
+    if (arguments.check or arguments.publish) and not _passes(summaries, url):
+        return 1
+    if arguments.bundle:
+        _write(Path(arguments.bundle), msgspec.json.encode(summaries))
+    site = documents(summaries, url)
+    if arguments.publish:
+        _publish(arguments.publish, site)
+    if arguments.document or not (arguments.bundle or arguments.publish):
+        _print(_chosen(arguments.document, summaries, site))
+    return 0
+
+
+def _app_and_path(text: str) -> tuple[str, str]:
+    app, _, path = text.partition("=")
+    path = path or _DEFAULT_PATH
+    if not path.startswith("/"):
+        raise UsageError(f"{text}: the path {path!r} has to start with a slash")
+    return app, path.rstrip("/")
+
+
+def _summarize(text: str, path: str) -> ServerSummary:
+    app = parse_app(text, Path.cwd(), _DEFAULT_ATTRIBUTE)
+    sys.path.insert(0, str(app.folder))
+    try:
+        server = app.find()
+    except (AppImportError, ModuleNotFoundError) as error:
+        raise CommandError(str(error)) from error
+    if not isinstance(server, MCPServer):
+        raise CommandError(f"{app} is a {type(server).__name__}, not an MCPServer")
+    return summarize(server.freeze(), path)
+
+
+def _summarize_apart(apps: Sequence[tuple[str, str]]) -> list[ServerSummary]:
+    command = [sys.executable, "-m", "lambent.cli", "card", "--summary"]
+    running = [
+        subprocess.Popen(  # noqa: S603 - this very command
+            [*command, f"{app}={path}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for app, path in apps
+    ]
+    found = []
+    for (app, _), process in zip(apps, running, strict=True):
+        output, errors = process.communicate(timeout=_LOAD_SECONDS)
+        if process.returncode:
+            lines = errors.decode(errors="replace").strip().splitlines()
+            raise CommandError(
+                lines[-1].removeprefix("lambent card: ") if lines else f"{app} cannot be loaded"
+            )
+        found.append(msgspec.json.decode(output, type=ServerSummary))
+    return found
+
+
+def _checked_url(url: str | None) -> str | None:
+    from lambent.hosts.settings import Settings
+
+    given = {"LAMBENT_PUBLIC_URL": os.environ.get("LAMBENT_PUBLIC_URL", "") if url is None else url}
+    try:
+        return Settings.from_env(given).public_url
+    except ConfigurationError as error:
+        raise UsageError(str(error).replace("LAMBENT_PUBLIC_URL", "--url")) from error
+
+
+def _no_duplicates(summaries: Sequence[ServerSummary]) -> None:
+    for what, values in {
+        "path": [summary.path for summary in summaries],
+        "name": [summary.info.name for summary in summaries],
+    }.items():
+        if twice := {value for value in values if values.count(value) > 1}:
+            raise UsageError(f"two servers have the {what} {min(twice)!r}")
+
+
+def _passes(summaries: Sequence[ServerSummary], url: str | None) -> bool:
+    found = [f"{one.info.name}: {problem}" for one in summaries for problem in problems(one, url)]
+    for problem in found:
+        print(f"lambent card: {problem}", file=sys.stderr)
+    return not found
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _publish(bucket: str, site: Mapping[str, Document]) -> None:
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as error:
+        raise MissingExtraError("boto3", "publishing") from error
+    from lambent.stores.cards import PREFIX, CardBucket, PublishingError
+
+    try:
+        CardBucket(bucket).publish(site)
+    except (BotoCoreError, ClientError, PublishingError) as error:
+        raise CommandError(f"nothing more was published: {error}") from error
+    for path, document in site.items():
+        print(f"s3://{bucket}/{PREFIX}{path}  {document.etag}")
+
+
+def _chosen(
+    path: str | None, summaries: Sequence[ServerSummary], site: Mapping[str, Document]
+) -> list[Document]:
+    if path is None:
+        return [site[summary.path + CARD_SUFFIX] for summary in summaries]
+    if path not in site:
+        raise UsageError(f"there is no document {path}; there are: {', '.join(sorted(site))}")
+    return [site[path]]
+
+
+def _print(chosen: Sequence[Document]) -> None:
+    for document in chosen:
+        text = document.body.decode()
+        is_json = not document.media_type.startswith("text/")
+        print(json.dumps(json.loads(text), indent=2, ensure_ascii=False) if is_json else text)

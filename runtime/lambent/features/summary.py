@@ -1,0 +1,53 @@
+"""What a server's declarations alone say of it: the source of its card, wherever it is deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from lambent.features.catalog import Catalog
+from lambent.features.tasks import EXTENSION
+from lambent.wire.eras import SUPPORTED_VERSIONS
+from lambent.wire.server_card import ServerSummary
+
+
+def summarize(catalog: Catalog, path: str) -> ServerSummary:
+    """Summarize a server.
+
+    Nothing of the environment goes in: a build machine and a function have to come to the same bytes.
+
+    Args:
+        catalog: the server's declarations.
+        path: of its endpoint.
+    """
+    return ServerSummary(
+        path=path,
+        info=catalog.info,
+        card=catalog.card,
+        versions=SUPPORTED_VERSIONS,
+        instructions=catalog.instructions,
+        capabilities=_declared(catalog),
+        tools=tuple(tool.describe() for tool in catalog.tools.values()),
+        resources=tuple(_raw(resource.definition) for resource in catalog.resources.values()),
+        resource_templates=tuple(_raw(template.definition) for template in catalog.templates),
+        prompts=tuple(_raw(prompt.definition) for prompt in catalog.prompts.values()),
+    )
+
+
+def _raw(definition: Any) -> Raw:
+    return Raw(msgspec.json.encode(definition))
+
+
+def _declared(catalog: Catalog) -> dict[str, Any]:
+    """Capabilities that hold on every host; ``server/discover`` adds what the host it runs on can do."""
+    offered = {
+        "tools": bool(catalog.tools),
+        "resources": bool(catalog.resources or catalog.templates),
+        "prompts": bool(catalog.prompts),
+        "completions": catalog.completer is not None,
+    }
+    declared: dict[str, Any] = {"logging": {}, **{name: {} for name, offers in offered.items() if offers}}
+    extensions = {**catalog.extensions, **({EXTENSION: {}} if catalog.has_tasks else {})}
+    return {**declared, "extensions": extensions} if extensions else declared

@@ -1,0 +1,128 @@
+"""The documents by which servers are found: served, and handed to whoever publishes them."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from lambent.errors import ConfigurationError
+from lambent.features.catalog import Catalog
+from lambent.hosts.settings import Settings
+from lambent.wire.http import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from lambent.wire.server_card import ServerSummary
+    from lambent.wire.site import Document
+
+_DEFAULT_PATH = "/mcp"
+_WELL_KNOWN = "/.well-known/"
+_SUFFIXES = ("/server-card", "/server.json")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_KEPT = 8
+"""Sets of documents that are kept: one for each address under which a server is reached."""
+
+
+class Site:
+    """The documents of a server, or of all servers that are deployed together.
+
+    Nothing is made before the first request for any of it: most environments never see one.
+
+    Args:
+        catalog: the server's declarations.
+        settings: where it is reached, and which other servers are documented with it.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._made = functools.lru_cache(_KEPT)(self._make)
+
+    def answer(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request for a document; None where it is for the endpoint, or for nothing that is here.
+
+        Args:
+            request: anything but a POST. Its client chooses neither host nor scheme of what it is answered:
+                these are settings, or what the platform vouches for.
+        """
+        path = request.path
+        is_own = path.endswith(_SUFFIXES)
+        if not is_own and not path.startswith(_WELL_KNOWN):
+            return None
+        from lambent.wire.site import answer
+
+        base_url = self._settings.public_url or _vouched(request)
+        document = self._made(None, base_url).get(path)
+        if document is None and is_own:
+            # The platform routes by path: what arrives here under another one is this server's all the same.
+            endpoint, _, name = path.rpartition("/")
+            endpoint = self._settings.mcp_path or endpoint
+            document = self._made(endpoint, base_url).get(f"{endpoint}/{name}")
+        return answer(document, request) if document is not None else None
+
+    def documents(self, base_url: str | None) -> dict[str, Document]:
+        """All documents by path.
+
+        Args:
+            base_url: where the site is reached; default: as the settings say.
+
+        Raises:
+            ConfigurationError: the file of the other servers cannot be read.
+        """
+        return self._made(None, base_url or self._settings.public_url)
+
+    def problems(self, base_url: str | None) -> list[str]:
+        """What keeps the documents from being published, as sentences; see ``card_rules.problems``.
+
+        Args:
+            base_url: where the site is reached; default: as the settings say.
+        """
+        from lambent.wire.card_rules import problems
+
+        base_url = base_url or self._settings.public_url
+        return [
+            f"{summary.info.name}: {problem}"
+            for summary in self._summaries(None)
+            for problem in problems(summary, base_url)
+        ]
+
+    def _make(self, endpoint: str | None, base_url: str | None) -> dict[str, Document]:
+        from lambent.wire.site import documents
+
+        return documents(self._summaries(endpoint), base_url)
+
+    def _summaries(self, endpoint: str | None) -> list[ServerSummary]:
+        """The servers of the site; only this one where its endpoint is named."""
+        if endpoint is None and self._settings.cards is not None:
+            return read_bundle(self._settings.cards)
+        from lambent.features.summary import summarize
+
+        return [summarize(self._catalog, endpoint or self._settings.mcp_path or _DEFAULT_PATH)]
+
+
+def read_bundle(file: str) -> list[ServerSummary]:
+    """Read the servers of a site from the file that ``lambent card --bundle`` has written.
+
+    Args:
+        file: its path.
+
+    Raises:
+        ConfigurationError: it cannot be read, or something else is in it.
+    """
+    import msgspec
+
+    from lambent.wire.server_card import ServerSummary
+
+    try:
+        with open(file, "rb") as opened:
+            return msgspec.json.decode(opened.read(), type=list[ServerSummary])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigurationError(
+            f"LAMBENT_CARDS must name a file that `lambent card --bundle` has written: {error}"
+        ) from error
+
+
+def _vouched(request: HttpRequest) -> str | None:
+    if request.domain is None:
+        return None
+    local = request.domain.startswith(_LOCAL_HOSTS)
+    return f"{'http' if local else 'https'}://{request.domain}{request.root}"
