@@ -358,3 +358,20 @@ async def test_a_tool_and_an_endpoint_share_a_model_and_the_loop() -> None:
         called = (await post(client, f"{url}/mcp", tool_call("find", {"sku": "A1"}))).json()
     assert rest == called["result"]["structuredContent"] == {"sku": "A1", "stock": 3}
     assert loops == [asyncio.get_running_loop()] * 2
+
+
+def test_the_card_is_served_wherever_the_router_is() -> None:
+    async def run() -> None:
+        async with client_of(application(prefix="/api")) as client:
+            found = await client.get("/api/mcp/server-card")
+            assert (found.status_code, found.headers["content-type"]) == (
+                200,
+                "application/mcp-server-card+json",
+            )
+            known = {"if-none-match": found.headers["etag"]}
+            assert (await client.get("/api/mcp/server-card", headers=known)).status_code == 304
+            assert (await client.head("/api/mcp/server-card")).status_code == 200
+            assert (await client.post("/api/mcp/server-card")).status_code == 405
+            assert "/api/mcp/server-card" not in (await client.get("/openapi.json")).json()["paths"]
+
+    asyncio.run(run())

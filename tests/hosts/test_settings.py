@@ -53,6 +53,14 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_LISTEN_SECONDS", "1.5", "listen_seconds", 1.5),
         ("LAMBENT_LISTEN_SECONDS", "0", "listen_seconds", 0.0),
         ("LAMBENT_LISTEN_SECONDS", "", "listen_seconds", None),
+        ("LAMBENT_PUBLIC_URL", "https://mcp.example.com", "public_url", "https://mcp.example.com"),
+        ("LAMBENT_PUBLIC_URL", " http://localhost:3000/v1/ ", "public_url", "http://localhost:3000/v1"),
+        ("LAMBENT_PUBLIC_URL", "", "public_url", None),
+        ("LAMBENT_MCP_PATH", "/orders/mcp", "mcp_path", "/orders/mcp"),
+        ("LAMBENT_MCP_PATH", "/mcp/", "mcp_path", "/mcp"),
+        ("LAMBENT_MCP_PATH", "", "mcp_path", None),
+        ("LAMBENT_CARDS", "/opt/cards.json", "cards", "/opt/cards.json"),
+        ("LAMBENT_CARDS", "", "cards", None),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
     ],
 )
@@ -120,3 +128,31 @@ def test_a_handler_reads_the_environment_by_itself(
     monkeypatch.setenv("LAMBENT_BODY_LIMIT", "ten")
     with pytest.raises(ConfigurationError, match=re.escape("LAMBENT_BODY_LIMIT")):
         full_server().lambda_handler()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mcp.example.com",
+        "ftp://mcp.example.com",
+        "https://",
+        "https:///mcp",
+        "https://u:p@mcp.example.com",
+        "https://mcp.example.com?a=b",
+        "https://mcp.example.com#a",
+        "https://mcp.example .com",
+    ],
+)
+def test_urls_that_cannot_be_used_are_named(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_PUBLIC_URL": text})
+    assert str(caught.value).startswith(
+        "LAMBENT_PUBLIC_URL must be a URL such as https://mcp.example.com, not"
+    )
+
+
+@pytest.mark.parametrize("text", ["mcp", "https://mcp", "/mcp?a", "/a b"])
+def test_paths_that_cannot_be_used_are_named(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_MCP_PATH": text})
+    assert str(caught.value) == f"LAMBENT_MCP_PATH must be a path such as /mcp, not {text!r}"

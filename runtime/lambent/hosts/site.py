@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lambent.errors import ConfigurationError
 from lambent.features.catalog import Catalog
 from lambent.hosts.settings import Settings
-from lambent.wire.http import HttpRequest, HttpResponse
+from lambent.wire.http import LOCAL_HOSTS, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from lambent.wire.server_card import ServerSummary
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _DEFAULT_PATH = "/mcp"
 _WELL_KNOWN = "/.well-known/"
 _SUFFIXES = ("/server-card", "/server.json")
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _KEPT = 8
 """Sets of documents that are kept: one for each address under which a server is reached."""
 
@@ -96,7 +95,9 @@ class Site:
             return read_bundle(self._settings.cards)
         from lambent.features.summary import summarize
 
-        return [summarize(self._catalog, endpoint or self._settings.mcp_path or _DEFAULT_PATH)]
+        if endpoint is None:
+            endpoint = self._settings.mcp_path or _DEFAULT_PATH
+        return [summarize(self._catalog, endpoint)]
 
 
 def read_bundle(file: str) -> list[ServerSummary]:
@@ -124,5 +125,7 @@ def read_bundle(file: str) -> list[ServerSummary]:
 def _vouched(request: HttpRequest) -> str | None:
     if request.domain is None:
         return None
-    local = request.domain.startswith(_LOCAL_HOSTS)
-    return f"{'http' if local else 'https'}://{request.domain}{request.root}"
+    from lambent.wire.server_card import host_of
+
+    url = f"https://{request.domain}{request.root}"
+    return url.replace("https", "http", 1) if host_of(url) in LOCAL_HOSTS else url

@@ -18,7 +18,8 @@ SSE_TYPE = "text/event-stream"
 DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
 """Bytes: what Lambda accepts as the payload of a synchronous invocation."""
 
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""This machine itself."""
 
 _ALLOWED_HEADERS = frozenset(
     {
@@ -171,7 +172,7 @@ def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
     if host is None or parts.scheme not in ("http", "https"):
         raise HttpRefusal(403, "Origin is not allowed")
     own = domain.partition(":")[0].lower() if domain and not domain.startswith("[") else None
-    if host not in _LOCAL_HOSTS and host != own:
+    if host not in LOCAL_HOSTS and host != own:
         raise HttpRefusal(403, "Origin is not allowed")
 
 

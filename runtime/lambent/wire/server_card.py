@@ -180,4 +180,5 @@ def _shortened(text: str) -> str:
     text = " ".join(text.split())
     if len(text) <= _DESCRIPTION_LIMIT:
         return text
-    return text[: _DESCRIPTION_LIMIT - 1].rpartition(" ")[0].rstrip(",.;: ") + "…"
+    cut = text[: _DESCRIPTION_LIMIT - 1]
+    return (cut.rpartition(" ")[0] or cut).rstrip(",.;: ") + "…"

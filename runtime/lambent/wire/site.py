@@ -84,14 +84,16 @@ def documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[
             address.
     """
     skills = {_skill_name(summary): _skill(summary, base_url) for summary in summaries}
-    found = {path: _json(_older(summaries, base_url)) for path in OLDER_CARDS}
+    found = {}
     for summary in summaries:
         found[summary.path + CARD_SUFFIX] = _json(server_card(summary, base_url), CARD_TYPE)
         found[summary.path + REGISTRY_SUFFIX] = _json(registry_entry(summary, base_url))
+    found |= {f"{SKILLS}/{name}/SKILL.md": skill for name, skill in skills.items()}
+    # What refers to others comes after them: whoever publishes in this order never publishes a dead link.
+    found[SKILLS_INDEX] = _json(_skills_index(summaries, skills))
     found[AI_CATALOG] = _json(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
     found[API_CATALOG] = _json(_api_catalog(summaries, base_url), _LINKSET_TYPE)
-    found[SKILLS_INDEX] = _json(_skills_index(summaries, skills))
-    return found | {f"{SKILLS}/{name}/SKILL.md": skill for name, skill in skills.items()}
+    return found | dict.fromkeys(OLDER_CARDS, _json(_older(summaries, base_url)))
 
 
 def answer(document: Document, request: HttpRequest) -> HttpResponse:

@@ -264,3 +264,36 @@ async def test_a_mounted_websocket_is_refused() -> None:
     scope = {**one.scope, "type": "websocket", "scheme": "ws", "subprotocols": []}
     await app(scope, incoming.get, send)
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize(
+    ("app", "path"),
+    [
+        (lambda mcp: mcp.asgi(settings()), "/mcp"),
+        (lambda mcp: Starlette(routes=[Mount("/shop/mcp", mcp.asgi(settings()))]), "/shop/mcp"),
+    ],
+)
+def test_the_card_lies_beside_the_endpoint(app: Callable[[MCPServer], Any], path: str) -> None:
+    async def run() -> None:
+        async with client_of(app(server())) as client:
+            found = await client.get(f"{path}/server-card")
+            assert found.status_code == 200
+            assert found.headers["content-type"] == "application/mcp-server-card+json"
+            # A Host header is the client's own word: no address is better than one of its choosing.
+            assert "remotes" not in found.json()
+            assert "testserver" not in found.text
+            known = {"if-none-match": found.headers["etag"]}
+            assert (await client.get(f"{path}/server-card", headers=known)).status_code == 304
+            assert (await client.head(f"{path}/server-card")).content == b""
+
+    asyncio.run(run())
+
+
+def test_a_card_names_the_address_that_is_set() -> None:
+    async def run() -> None:
+        app = server().asgi(settings(public_url="https://mcp.example.com"))
+        async with client_of(app) as client:
+            (remote,) = (await client.get("/mcp/server-card")).json()["remotes"]
+            assert remote["url"] == "https://mcp.example.com/mcp"
+
+    asyncio.run(run())

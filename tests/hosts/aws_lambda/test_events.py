@@ -403,3 +403,31 @@ def test_unlike_mangum_we_take_null_values_of_headers() -> None:
     with pytest.raises(AttributeError):
         through_mangum(event)
     assert ours(event)["headers"] == {"x-a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "raw_path", "path", "root"),
+    [
+        ("$default", "/mcp", "/mcp", ""),
+        ("prod", "/prod/mcp", "/mcp", "/prod"),
+        ("prod", "/prod/prod/mcp", "/prod/mcp", "/prod"),
+        ("prod", "/production/mcp", "/production/mcp", "/prod"),
+        ("prod", "/mcp", "/mcp", "/prod"),
+        (None, "/mcp", "/mcp", ""),
+    ],
+)
+def test_the_stage_of_an_http_api_is_no_part_of_a_route(
+    stage: str | None, raw_path: str, path: str, root: str
+) -> None:
+    context = {"http": {"method": "GET"}, **({"stage": stage} if stage else {})}
+    request = read({"version": "2.0", "rawPath": raw_path, "requestContext": context})
+    assert (request.path, request.root) == (path, root)
+
+
+@pytest.mark.parametrize(
+    ("public", "root"), [("/prod/mcp", "/prod"), ("/mcp", ""), ("/other", ""), (None, "")]
+)
+def test_the_stage_of_a_rest_api_is_part_of_the_public_path(public: str | None, root: str) -> None:
+    context = {"stage": "prod", **({"path": public} if public else {})}
+    request = read({"httpMethod": "GET", "path": "/mcp", "requestContext": context})
+    assert (request.path, request.root) == ("/mcp", root)
