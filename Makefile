@@ -24,9 +24,18 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-lock: ## pin the development dependencies anew
+# What Lambda's Python brings along; see also layers/bundle.py. No layer carries it.
+IN_LAMBDA := boto3 botocore jmespath python-dateutil s3transfer six urllib3
+LOCK_LAYER = $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --no-header --no-emit-index-url --no-annotate \
+	--constraint requirements-dev.txt pyproject.toml
+
+lock: ## pin the development dependencies anew, and from them those of the layers
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate \
 		--group dev --all-extras pyproject.toml -o requirements-dev.txt
+	$(LOCK_LAYER) -o layers/core.txt
+	$(LOCK_LAYER) --extra seal $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
+	$(LOCK_LAYER) --extra pydantic --extra mangum --extra aws $(addprefix --no-emit-package ,$(IN_LAMBDA) msgspec) \
+		-o layers/extras.txt
 
 lint: setup
 	$(BIN)/ruff format --check .
