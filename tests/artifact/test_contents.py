@@ -1,0 +1,169 @@
+"""What is in an artifact, and what is not."""
+
+import _imp
+import fnmatch
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from layers.bundle import LEFT_OUT, NOT_COMPILED, find_python, without_symbols
+from layers.sizes import LIMITS, archive
+from tests.artifact.artifacts import FUNCTIONS, IN_LAMBDA, PYTHON, ROOT, TARGETS
+
+Build = Callable[..., Path]
+
+ALL = pytest.mark.parametrize("name", TARGETS)
+COMPILED = pytest.mark.skipif(
+    find_python(PYTHON) is None, reason=f"there is no Python {PYTHON} on this machine"
+)
+EXPECTED = {
+    "runtime": {"_cffi_backend", "cryptography", "lambent", "msgspec"},
+    "extras": {
+        *("annotated_doc", "annotated_types", "anyio", "aws_lambda_powertools", "fastapi", "idna", "mangum"),
+        *(
+            "opentelemetry",
+            "pydantic",
+            "pydantic_core",
+            "starlette",
+            "typing_extensions",
+            "typing_inspection",
+        ),
+    },
+    "hello": {"app", "lambent", "msgspec"},
+}
+SHOWN_AT = {"runtime": "/opt/python", "extras": "/opt/python", "hello": "/var/task"}
+UNCHECKED_HASH = 0b01
+
+
+def importable(folder: Path) -> Path:
+    """The folder of an artifact that is on Lambda's path."""
+    return folder / "python" if (folder / "python").is_dir() else folder
+
+
+@ALL
+def test_it_holds_what_it_should_and_nothing_that_lambda_carries(name: str, artifact: Build) -> None:
+    entries = {path.name for path in importable(artifact(name)).iterdir()} - {"__pycache__"}
+    modules = {entry.partition(".")[0] for entry in entries if not entry.endswith(".dist-info")}
+    assert modules == EXPECTED[name]
+    assert not modules & IN_LAMBDA
+
+
+@ALL
+def test_every_package_keeps_its_licence_and_its_version(name: str, artifact: Build) -> None:
+    infos = list(importable(artifact(name)).glob("*.dist-info"))
+    assert infos
+    for info in infos:
+        assert (info / "METADATA").is_file()
+        assert any((info / "licenses").iterdir()), info
+        kept = {path.name for path in info.iterdir()}
+        assert kept <= {"METADATA", "licenses", "entry_points.txt"}, info
+
+
+@ALL
+def test_nothing_names_this_machine(name: str, artifact: Build) -> None:
+    folder = artifact(name)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert str(folder).encode() not in content, path
+            assert str(ROOT).encode() not in content, path
+
+
+@COMPILED
+@ALL
+def test_bytecode_is_loaded_without_a_look_at_its_source(name: str, artifact: Build) -> None:
+    folder = importable(artifact(name))
+    compiled = list(folder.rglob("*.pyc"))
+    assert len(compiled) > 20
+    for path in compiled:
+        magic, flags, digest = struct.unpack("<4sI8s", path.read_bytes()[:16])
+        assert flags == UNCHECKED_HASH, path
+        module = re.sub(r"\.cpython-313\.pyc$", ".py", path.name)
+        source = path.parents[1] / module
+        key = int.from_bytes(magic, "little")  # importlib.util only knows that of its own version
+        assert digest == _imp.source_hash(key, source.read_bytes()), path
+        shown = f"{SHOWN_AT[name]}/{source.relative_to(folder).as_posix()}"
+        assert shown.encode() in path.read_bytes(), path
+        assert magic == compiled[0].read_bytes()[:4]
+
+
+@COMPILED
+@ALL
+def test_every_source_has_bytecode_unless_it_is_never_imported(name: str, artifact: Build) -> None:
+    folder = importable(artifact(name))
+    without = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if not (path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc").exists()
+    }
+    assert all(any(fnmatch.fnmatchcase(path, each) for each in NOT_COMPILED) for path in without), without
+    assert bool(without) == (name == "runtime")
+
+
+@ALL
+def test_the_same_inputs_give_the_same_bytes(name: str, artifact: Build) -> None:
+    assert archive(artifact(name)) == archive(artifact(name, again=1))
+
+
+def test_another_architecture_has_other_libraries(artifact: Build) -> None:
+    machines = {
+        architecture: {
+            struct.unpack_from("<H", path.read_bytes(), 18)[0]
+            for path in artifact("runtime", architecture).rglob("*.so")
+        }
+        for architecture in ("x86_64", "arm64")
+    }
+    assert machines == {"x86_64": {62}, "arm64": {183}}  # EM_X86_64, EM_AARCH64
+
+
+@COMPILED
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_hello_keeps_its_limit(architecture: str, artifact: Build) -> None:
+    size = len(archive(artifact("hello", architecture)))
+    assert size <= 1_000_000 < LIMITS["HelloFunction"]
+
+
+@COMPILED
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_orders_and_its_layer_keep_their_limit(architecture: str, artifact: Build) -> None:
+    size = len(archive(artifact("runtime", architecture))) + len(archive(FUNCTIONS / "orders"))
+    assert size <= LIMITS["OrdersFunction"]
+
+
+@ALL
+def test_what_is_left_out_is_left_out(name: str, artifact: Build) -> None:
+    folder = importable(artifact(name))
+    for pattern in LEFT_OUT:
+        found = list(folder.glob(pattern[1:]) if pattern.startswith("/") else folder.rglob(pattern))
+        assert not found, pattern
+
+
+# Shared libraries.
+
+
+def elf(program_headers: list[tuple[int, int]], size: int) -> bytes:
+    """A library of some bytes whose segments lie where they are said to: offset and length."""
+    head = bytearray(b"\x7fELF\x02\x01\x01".ljust(64, b"\0"))
+    struct.pack_into("<QQ", head, 32, 64, 999)
+    struct.pack_into("<HHHHH", head, 54, 56, len(program_headers), 64, 7, 6)
+    for offset, length in program_headers:
+        head += struct.pack("<II6Q", 1, 5, offset, 0, 0, length, length, 4096)
+    return bytes(head.ljust(size, b"x"))
+
+
+def test_symbols_lie_behind_the_segments() -> None:
+    library = elf([(0, 300), (400, 100)], 900)
+    kept = without_symbols(library)
+    assert len(kept) == 500
+    assert kept[64:] == library[64:500]
+    assert struct.unpack_from("<Q", kept, 40) == (0,)
+    assert struct.unpack_from("<HH", kept, 60) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x7fELF\x01\x01" + b"x" * 90, b"!<arch>\n", b"\xcf\xfa\xed\xfe" * 30]
+)
+def test_other_files_stay_as_they_are(content: bytes) -> None:
+    assert without_symbols(content) == content
