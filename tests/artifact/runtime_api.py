@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -95,6 +96,10 @@ class RuntimeApi:
                         self._reply(200, *event)
                 else:
                     self._reply(200 if self.path == _RESTORE_NEXT else 404)
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # the process was ended
+                    super().handle()
 
             def do_POST(self) -> None:
                 api._say(self.path, self._body())
