@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SAM := .venv-sam
+# Lambda's Python; empty where there is none. A pyenv shim answers only for a version that it is told.
+PYTHON313 = $(shell PYENV_VERSION=3.13 $(BIN)/uv python find --no-project 3.13 2>/dev/null)
 
-.PHONY: help setup lock test lint types unit demo dev bench fuzz chaos clean
+.PHONY: help setup lock build test lint types unit demo dev bench fuzz chaos clean
 
 help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
 	@echo "make dev    the same, and keep serving with reload"
 	@echo "make test   format, lint, types and all tests"
+	@echo "make build  build what a deploy uploads, and show it by size"
 	@echo "make bench  compare with peers, each in its own environment"
 	@echo "make fuzz   a million hostile requests"
 	@echo "make chaos  kill workers, lose messages, throttle AWS, twice 500 tasks"
@@ -24,6 +28,12 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
+# Under 3.13 it has an executable python3.13, which sam looks for on the path.
+$(SAM)/.installed: requirements-sam.txt | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --no-project --python "$(or $(PYTHON313),$(BIN)/python)" $(SAM)
+	$(BIN)/uv pip sync --quiet --python $(SAM)/bin/python requirements-sam.txt
+	touch $@
+
 # What Lambda's Python brings along; see also layers/bundle.py. No layer carries it.
 IN_LAMBDA := boto3 botocore jmespath python-dateutil s3transfer six urllib3
 LOCK_LAYER = $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --no-header --no-emit-index-url --no-annotate \
@@ -36,6 +46,14 @@ lock: ## pin the development dependencies anew, and from them those of the layer
 	$(LOCK_LAYER) --extra seal $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
 	$(LOCK_LAYER) --extra pydantic --extra mangum --extra aws $(addprefix --no-emit-package ,$(IN_LAMBDA) msgspec) \
 		-o layers/extras.txt
+
+# Here, and not in a copy: the layers take the library from runtime/.
+SAM_BUILD = PATH="$(CURDIR)/$(SAM)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --build-in-source
+
+build: setup $(SAM)/.installed
+	$(SAM_BUILD)
+	$(SAM_BUILD) --template functions/hello/template.yaml --build-dir .aws-sam/hello
+	$(BIN)/python layers/sizes.py .aws-sam/build .aws-sam/hello
 
 lint: setup
 	$(BIN)/ruff format --check .
