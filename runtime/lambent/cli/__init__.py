@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "stdio": ("lambent.cli.stdio", "serve an MCPServer on standard input and output"),
     "card": ("lambent.cli.card", "print, check, bundle and publish server cards"),
     "dev": ("lambent.cli.dev", "serve a Lambda handler over HTTP on this machine, as AWS would"),
+    "invoke": ("lambent.cli.invoke", "run a Lambda handler once, with an event from a file"),
 }
 
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = given[0] if given else ""
     for name, (module, summary) in _COMMANDS.items():
-        subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        subparser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name == chosen:
             importlib.import_module(module).configure(subparser)
     arguments = parser.parse_args(given)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lambent.cli.app_ref import parse_app
-from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.errors import CommandError
 from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.reload import require_watchfiles
@@ -21,6 +21,7 @@ from lambent.cli.gateway.server import (
     require_uvicorn,
     serve,
 )
+from lambent.cli.variables import add_env_option, variables_of
 
 _EPILOG = """\
 Every request becomes one invocation of the handler, in the form that the chosen AWS front end gives it. With
@@ -70,13 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--multi-value-headers", action="store_true", help="events with multi-value headers (alb only)"
     )
-    parser.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="environment variable of the function; may be repeated",
-    )
+    add_env_option(parser)
     parser.add_argument(
         "--reload",
         action=argparse.BooleanOptionalAction,
@@ -145,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
     kind = KINDS[arguments.kind]
     app = parse_app(arguments.app, Path.cwd())
-    variables = dict(_variable(text) for text in arguments.env)
+    variables = variables_of(arguments)
     return Settings(
         app=app,
         kind=kind,
@@ -168,13 +163,6 @@ def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number > 1 else ''}"
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise UsageError(f"--env {text!r} is not KEY=VALUE")
-    return name, value
 
 
 def _reload(asked: bool | None, log: Log) -> bool:

@@ -50,5 +50,6 @@ def test_binary_media_types(content_type, media_types, expected):
 
 def test_base64():
     assert decode_base64("AP8=") == b"\x00\xff"
-    with pytest.raises(ValueError, match="not Base64"):
-        decode_base64("no!")
+    for text in ("no!", "abc", "é"):
+        with pytest.raises(ValueError, match="not Base64"):
+            decode_base64(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 _TEXT_TYPES: Final = {"application/json", "application/javascript", "application/xml"}
@@ -80,5 +79,5 @@ def decode_base64(text: str) -> bytes:
     """
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one, and what is not ASCII another
         raise ValueError("body is not Base64, but isBase64Encoded is true") from error

@@ -1,0 +1,116 @@
+"""Calling a handler as Lambda's own runtime client does: context, log lines, result, errors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from lambent.cli.app_ref import Handler
+from lambent.cli.gateway.context import LambdaContext
+from lambent.cli.gateway.frames import Invocation
+
+# The frames of an error's traceback that say nothing about the app.
+_OWN_FILES: Final = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")
+
+
+class HandlerError(Exception):
+    """The handler did not return, or not what Lambda can pass on.
+
+    Attributes:
+        kind: The name of the error's class.
+        text: The lines for the log.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.text = text
+
+
+class LambdaFormatter(logging.Formatter):
+    """Lambda's text log format: level, time in UTC, request id, message."""
+
+    request_id = ""
+
+    def __init__(self) -> None:
+        layout = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+        super().__init__(layout, "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record.
+
+        Args:
+            record: The record.
+
+        Returns:
+            The line.
+        """
+        record.aws_request_id = self.request_id
+        return super().format(record)
+
+
+def install_log_handler() -> LambdaFormatter:
+    """Put a handler on the root logger that writes to standard error.
+
+    Lambda's runtime has one there before the app is imported, so an app that only sets a level gets its
+    records out; without one they would be lost here.
+
+    Returns:
+        Its formatter, which has to be told of each invocation.
+    """
+    formatter = LambdaFormatter()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
+    return formatter
+
+
+def call(handler: Handler, event: Any, invocation: Invocation, formatter: LambdaFormatter) -> bytes:
+    """Call a handler once.
+
+    Args:
+        handler: The handler.
+        event: The event.
+        invocation: The ids of the invocation, and its deadline.
+        formatter: Writes the log lines of the invocation.
+
+    Returns:
+        What it returned, as JSON.
+
+    Raises:
+        HandlerError: It raised, or returned what is not JSON.
+    """
+    os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
+    formatter.request_id = invocation.request_id
+    try:
+        result = handler(event, LambdaContext(invocation, os.environ))
+    except Exception as error:
+        raise HandlerError(type(error).__name__, describe(error)) from error
+    try:
+        return json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except Exception as error:
+        text = f"Runtime.MarshalError: unable to marshal response: {error}\n"
+        raise HandlerError(type(error).__name__, text) from error
+
+
+def describe(error: BaseException) -> str:
+    """The traceback of an error, from the app's first line on.
+
+    Args:
+        error: The error.
+
+    Returns:
+        The lines.
+    """
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FILES):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))

@@ -1,0 +1,170 @@
+"""`lambent invoke`: one event through a Lambda handler, in this process."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NoReturn
+
+from lambent.cli.app_ref import AppImportError, AppRef, Handler, parse_app
+from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
+from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.launch import Launch
+from lambent.cli.gateway.log import last_line
+from lambent.cli.gateway.media import decode_base64
+from lambent.cli.gateway.messages import Arrival
+from lambent.cli.variables import add_env_option, variables_of
+
+_EPILOG = """\
+Standard output gets the response as JSON, and nothing else; what the app prints and logs goes to standard
+error. The exit status is 0 if the handler returns, whatever HTTP status it returns, and 1 if it raises, takes
+too long or cannot be imported. There is no container and no local AWS: the handler reaches the table, queue
+and bucket that its environment variables name, where AWS_ENDPOINT_URL and the credentials lead. `lambent dev`
+runs a local AWS. Without LAMBENT_STATE_KEYS a secret is made up that is gone with the process.
+"""
+
+_STANDARD_INPUT: Final = "-"
+_LONGEST_SECONDS: Final = 900
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `lambent invoke`.
+
+    Args:
+        parser: The subcommand's parser.
+    """
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "app", metavar="APP", help="module:attribute or path/to/file.py:attribute (the attribute: handler)"
+    )
+    parser.add_argument(
+        "-e", "--event", required=True, metavar="FILE", help="the event as JSON; - is standard input"
+    )
+    add_env_option(parser)
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, metavar="SECONDS", help="function timeout (%(default)g)"
+    )
+    parser.add_argument(
+        "--body",
+        action="store_true",
+        help="print the body of an HTTP response, decoded, instead of all of it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Call the handler once.
+
+    Args:
+        arguments: The parsed arguments.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        CommandError: The arguments make no sense, the event cannot be read, the app cannot be imported, the
+            handler raises, or its response has no body to print.
+    """
+    if not 0 < arguments.timeout <= _LONGEST_SECONDS:
+        raise UsageError(
+            f"the timeout has to be positive, and at most {_LONGEST_SECONDS} seconds as in Lambda"
+        )
+    app = parse_app(arguments.app, Path.cwd())
+    variables = variables_of(arguments)
+    event = _read_event(arguments.event)
+    os.environ.update(Launch(app, dict(os.environ), variables).variables(1))
+    time.tzset()  # Lambda's clock shows UTC, and this process has had its own already.
+    os.chdir(app.folder)
+    sys.path.insert(0, str(app.folder))
+    with _stdout_for_the_response() as stdout:
+        formatter = install_log_handler()
+        response = _call(app, _load(app), event, arguments.timeout, formatter)
+        stdout.write(_body(response) if arguments.body else response + b"\n")
+    return 0
+
+
+def _read_event(name: str) -> Any:
+    try:
+        data = sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
+    shown = "standard input" if name == _STANDARD_INPUT else name
+    try:
+        return json.loads(data.decode(), parse_constant=_refuse)
+    except ValueError as error:
+        raise UsageError(f"{shown} is not JSON: {error}") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+@contextlib.contextmanager
+def _stdout_for_the_response() -> Iterator[BinaryIO]:
+    """Everything else that is printed goes to standard error, by processes that the app starts as well."""
+    response = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        with contextlib.suppress(BrokenPipeError), response:
+            yield response
+    finally:
+        sys.stdout.flush()
+
+
+def _load(app: AppRef) -> Handler:
+    try:
+        return app.load()
+    except AppImportError as error:
+        raise CommandError(str(error)) from error
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        text = describe(error)
+        sys.stderr.write(text)
+        raise CommandError(f"{app} cannot be imported: {last_line(text)}") from error
+
+
+def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: LambdaFormatter) -> bytes:
+    arrival = Arrival.now()
+    deadline_ms = int((time.time() + timeout) * 1000)
+    # Lambda kills the environment; nothing less ends a handler that hangs wherever it hangs.
+    watchdog = threading.Timer(timeout, _time_out, (timeout,))
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        return call(handler, event, Invocation(arrival.request_id, deadline_ms, arrival.trace_id), formatter)
+    except HandlerError as error:
+        sys.stderr.write(f"[ERROR] {error.text}")
+        raise CommandError(f"{app} raised {error.kind}") from error
+    except SystemExit as error:
+        raise CommandError(f"{app} ended the process with exit status {error.code!r}") from error
+    finally:
+        watchdog.cancel()
+
+
+def _time_out(seconds: float) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"lambent invoke: the handler timed out after {seconds:.2f} seconds\n")
+    sys.stderr.flush()
+    os._exit(CommandError.status)
+
+
+def _body(response: bytes) -> bytes:
+    answer = json.loads(response)
+    if not isinstance(answer, dict) or not isinstance(answer.get("body"), str):
+        raise CommandError(f"the response has no body: {response.decode()}")
+    body: str = answer["body"]
+    if not answer.get("isBase64Encoded"):
+        return body.encode()
+    try:
+        return decode_base64(body)
+    except ValueError as error:
+        raise CommandError(f"the response's {error}") from error
