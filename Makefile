@@ -7,13 +7,14 @@ SAM := .venv-sam
 # Lambda's Python; empty where there is none. A pyenv shim answers only for a version that it is told.
 PYTHON313 = $(shell PYENV_VERSION=3.13 $(BIN)/uv python find --no-project 3.13 2>/dev/null)
 
-.PHONY: help setup lock build test lint types unit demo dev bench fuzz chaos clean
+.PHONY: help setup lock build test lint types unit demo dev events bench fuzz chaos clean
 
 help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
 	@echo "make dev    the same, and keep serving with reload"
 	@echo "make test   format, lint, types and all tests"
 	@echo "make build  build what a deploy uploads, and show it by size"
+	@echo "make events make the files of events/ anew, from real requests"
 	@echo "make bench  compare with peers, each in its own environment"
 	@echo "make fuzz   a million hostile requests"
 	@echo "make chaos  kill workers, lose messages, throttle AWS, twice 500 tasks"
@@ -72,6 +73,9 @@ demo: setup
 
 dev: setup
 	$(BIN)/python -m demo --serve
+
+events: setup ## make the files of events/ anew
+	$(BIN)/python -m tests.events.generate
 
 bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,0 +1,230 @@
+"""Every file goes through the function that it is for, and gives the status and the result that it should."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+from tests.events.conftest import Read
+from tests.events.functions import TABLE, WITH_TASKS, Cloud, cloud, function
+from tests.events.generate import STALE_STATE, TASK_ID
+from tests.events.test_files import NAMES
+
+from lambent.execution.ports import Item
+from lambent.execution.tasks.record import TaskRecord
+from lambent.stores.dynamodb import DynamoStore
+
+
+class Context:
+    """What a function is told of its invocation."""
+
+    aws_request_id = "00000000-0000-4000-8000-000000000001"
+    function_name = "events"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+CONTEXT = Context()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What comes of a request.
+
+    Attributes:
+        status: the HTTP status.
+        shown: of the JSON-RPC message, by path.
+    """
+
+    status: int
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+DISCOVERED = Expected(200, {"result.supportedVersions": ["2026-07-28"], "result.instructions": str})
+LISTED = Expected(200, {"result.tools.0.name": "lookup_order", "result.tools.2.name": "refund_order"})
+CALLED = Expected(200, {"result.resultType": "complete", "result.structuredContent.customer": "Luis Herrera"})
+LEGACY = Expected(400, {"error.code": -32022, "error.data.requested": "2025-11-25"})
+NO_GET = Expected(405, {"error.message": "Method GET is not allowed; use POST"})
+
+ORDERS: dict[str, Expected] = {
+    "http-api-discover": DISCOVERED,
+    "http-api-tools-list": LISTED,
+    "http-api-tools-call": CALLED,
+    "http-api-tools-call-header": Expected(
+        200, {"result.structuredContent.orders.0.region": "eu", "result.structuredContent.next_cursor": str}
+    ),
+    "http-api-tools-call-question": Expected(
+        200,
+        {
+            "result.resultType": "input_required",
+            "result.requestState": str,
+            "result.inputRequests.confirmation.method": "elicitation/create",
+        },
+    ),
+    "http-api-tools-call-answer": Expected(
+        200,
+        {
+            "result.resultType": "complete",
+            "result.structuredContent.refunded": True,
+            "result.structuredContent.receipt.reason": "broken on arrival",
+        },
+    ),
+    "http-api-tools-call-stale-state": Expected(
+        400,
+        {"error.code": -32602, "error.message": "Invalid or expired requestState: start the request over"},
+    ),
+    "http-api-resources-read": Expected(200, {"result.contents.0.uri": "orders://policy"}),
+    "http-api-notification": Expected(202),
+    "http-api-legacy-initialize": LEGACY,
+    "http-api-get": NO_GET,
+    "http-api-get-server-card": NO_GET,
+    "http-api-get-ai-catalog": NO_GET,
+    **{
+        f"{front_end}-{request}": expected
+        for front_end in ("rest-api", "function-url", "alb", "alb-multi-value")
+        for request, expected in {
+            "tools-call": CALLED,
+            "tools-list": LISTED,
+            "legacy-initialize": LEGACY,
+            "get": NO_GET,
+        }.items()
+    },
+}
+REPORTS = {"http-api-tools-call-task", "http-api-tasks-get", "http-api-tasks-cancel", "sqs-task"}
+REPORTS |= {"sqs-dead-letter"}
+DEPLOYS = {f"custom-resource-{step}" for step in ("create", "update", "delete")}
+ROTATIONS = {f"secret-rotation-{step}" for step in ("create", "set", "test", "finish")}
+
+
+def test_every_file_has_its_test() -> None:
+    tested = [*ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS]
+    assert sorted(f"{name}.json" for name in tested) == NAMES
+
+
+def message_of(response: dict[str, Any]) -> dict[str, Any]:
+    """The JSON-RPC message of a response of any front end."""
+    assert response["isBase64Encoded"] is False
+    headers = response.get("multiValueHeaders") or response["headers"]
+    if not response["body"]:
+        return {}
+    assert headers["content-type"] in ("application/json", ["application/json"])
+    message: dict[str, Any] = json.loads(response["body"])
+    return message
+
+
+def look(message: Any, path: str) -> Any:
+    for part in path.split("."):
+        message = message[int(part) if isinstance(message, list) else part]
+    return message
+
+
+def request_of(event: dict[str, Any]) -> dict[str, Any]:
+    body = event["body"]
+    request: dict[str, Any] = json.loads(base64.b64decode(body) if event["isBase64Encoded"] else body)
+    return request
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_orders(name: str, read: Read) -> None:
+    event, expected = read(name), ORDERS[name]
+    with function("orders", {"LAMBENT_MCP_PATH": "/orders/mcp"}) as handler:
+        response = handler(event, CONTEXT)
+    assert response["statusCode"] == expected.status, response
+    message = message_of(response)
+    for path, value in expected.shown.items():
+        found = look(message, path)
+        assert isinstance(found, str) if value is str else found == value
+    if expected.status == 200:
+        assert message["id"] == request_of(event)["id"]
+
+
+def test_the_question_can_be_answered(read: Read) -> None:
+    """The second round as a file would have it, if its state could be one that any key opens."""
+    question, answer = read("http-api-tools-call-question"), read("http-api-tools-call-stale-state")
+    with function("orders") as handler:
+        state = message_of(handler(question, CONTEXT))["result"]["requestState"]
+        assert STALE_STATE in answer["body"]
+        answered = {**answer, "body": answer["body"].replace(STALE_STATE, state)}
+        result = message_of(handler(answered, CONTEXT))["result"]
+    assert result["structuredContent"]["refunded"] is True
+
+
+# Reports: a task needs a table and a queue, and the files need the task that they are about.
+
+
+@dataclass
+class Desk:
+    """The reports function and the AWS around it."""
+
+    handler: Any
+    cloud: Cloud
+    read: Read
+
+    def send(self, name: str) -> Any:
+        return self.handler(self.read(name), CONTEXT)
+
+    def result(self, name: str) -> dict[str, Any]:
+        response = self.send(name)
+        assert response["statusCode"] == 200, response
+        result: dict[str, Any] = message_of(response)["result"]
+        return result
+
+    def take_task(self) -> None:
+        """Make a task under the id that the files have."""
+        made = self.result("http-api-tools-call-task")
+        assert made["resultType"] == "task"
+        store = DynamoStore(TABLE, self.cloud.dynamodb)
+        item = store.read(f"TASK#{made['taskId']}")
+        assert item is not None
+        record = msgspec.json.decode(item.body, type=TaskRecord)
+        renamed = msgspec.json.encode(msgspec.structs.replace(record, id=TASK_ID))
+        assert store.insert(Item(f"TASK#{TASK_ID}", 1, renamed, item.purge_at))
+
+
+@pytest.fixture
+def desk(read: Read) -> Iterator[Desk]:
+    with cloud() as aws, function("reports", WITH_TASKS) as handler:
+        yield Desk(handler, aws, read)
+
+
+def test_a_call_makes_a_task(desk: Desk) -> None:
+    made = desk.result("http-api-tools-call-task")
+    assert (made["resultType"], made["status"]) == ("task", "working")
+    assert len(made["taskId"]) == len(TASK_ID)
+
+
+def test_the_worker_runs_a_task(desk: Desk) -> None:
+    desk.take_task()
+    assert desk.result("http-api-tasks-get")["status"] == "working"
+    assert desk.send("sqs-task") == {"batchItemFailures": []}
+    shown = desk.result("http-api-tasks-get")
+    assert shown["status"] == "completed"
+    assert shown["result"]["structuredContent"]["month"] == "2026-03"
+
+
+def test_a_task_is_cancelled(desk: Desk) -> None:
+    desk.take_task()
+    assert desk.result("http-api-tasks-cancel")["resultType"] == "complete"
+    assert desk.result("http-api-tasks-get")["status"] == "cancelled"
+
+
+def test_a_dead_letter_ends_its_task(desk: Desk) -> None:
+    desk.take_task()
+    assert desk.send("sqs-dead-letter") == {"batchItemFailures": []}
+    assert desk.result("http-api-tasks-get")["status"] == "failed"
+
+
+@pytest.mark.parametrize("name", ["http-api-tasks-get", "http-api-tasks-cancel"])
+def test_a_task_that_nobody_made(name: str, desk: Desk) -> None:
+    response = desk.send(name)
+    assert response["statusCode"] == 400
+    assert message_of(response)["error"] == {"code": -32602, "message": "Task not found"}
+
+
+@pytest.mark.parametrize("name", ["sqs-task", "sqs-dead-letter"])
+def test_a_message_about_a_task_that_nobody_made_is_dropped(name: str, desk: Desk) -> None:
+    assert desk.send(name) == {"batchItemFailures": []}
