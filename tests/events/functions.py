@@ -54,6 +54,7 @@ class Cloud:
 
     sqs: Any
     dynamodb: Any
+    s3: Any
 
 
 @contextlib.contextmanager
@@ -70,7 +71,7 @@ def cloud() -> Iterator[Cloud]:
             sqs.create_queue(QueueName=DEAD_QUEUE)
             redrive = f'{{"deadLetterTargetArn":"{arn_of(DEAD_QUEUE)}","maxReceiveCount":1}}'
             sqs.create_queue(QueueName=TASK_QUEUE, Attributes={"RedrivePolicy": redrive})
-            yield Cloud(sqs, dynamodb)
+            yield Cloud(sqs, dynamodb, s3)
         finally:
             for client in (sqs, dynamodb, s3):
                 client.close()

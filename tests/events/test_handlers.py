@@ -2,14 +2,16 @@
 
 import base64
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import msgspec
 import pytest
 from tests.events.conftest import Read
-from tests.events.functions import TABLE, WITH_TASKS, Cloud, cloud, function
+from tests.events.functions import BUCKET, TABLE, WITH_TASKS, Cloud, cloud, function
 from tests.events.generate import STALE_STATE, TASK_ID
 from tests.events.test_files import NAMES
 
@@ -37,12 +39,16 @@ class Expected:
 
     Attributes:
         status: the HTTP status.
-        shown: of the JSON-RPC message, by path.
+        shown: of the body, by path.
+        media_type: of the body.
     """
 
     status: int
     shown: dict[str, Any] = field(default_factory=dict)
+    media_type: str = "application/json"
 
+
+URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 
 DISCOVERED = Expected(200, {"result.supportedVersions": ["2026-07-28"], "result.instructions": str})
 LISTED = Expected(200, {"result.tools.0.name": "lookup_order", "result.tools.2.name": "refund_order"})
@@ -81,8 +87,14 @@ ORDERS: dict[str, Expected] = {
     "http-api-notification": Expected(202),
     "http-api-legacy-initialize": LEGACY,
     "http-api-get": NO_GET,
-    "http-api-get-server-card": NO_GET,
-    "http-api-get-ai-catalog": NO_GET,
+    "http-api-get-server-card": Expected(
+        200,
+        {"title": "Shop orders", "remotes.0.url": f"{URL}/orders/mcp"},
+        "application/mcp-server-card+json",
+    ),
+    "http-api-get-ai-catalog": Expected(
+        200, {"entries.0.url": f"{URL}/orders/mcp/server-card"}, "application/ai-catalog+json"
+    ),
     **{
         f"{front_end}-{request}": expected
         for front_end in ("rest-api", "function-url", "alb", "alb-multi-value")
@@ -105,13 +117,13 @@ def test_every_file_has_its_test() -> None:
     assert sorted(f"{name}.json" for name in tested) == NAMES
 
 
-def message_of(response: dict[str, Any]) -> dict[str, Any]:
-    """The JSON-RPC message of a response of any front end."""
+def message_of(response: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+    """What is in the body of a response of any front end."""
     assert response["isBase64Encoded"] is False
     headers = response.get("multiValueHeaders") or response["headers"]
     if not response["body"]:
         return {}
-    assert headers["content-type"] in ("application/json", ["application/json"])
+    assert headers["content-type"] in (media_type, [media_type])
     message: dict[str, Any] = json.loads(response["body"])
     return message
 
@@ -134,11 +146,11 @@ def test_orders(name: str, read: Read) -> None:
     with function("orders", {"LAMBENT_MCP_PATH": "/orders/mcp"}) as handler:
         response = handler(event, CONTEXT)
     assert response["statusCode"] == expected.status, response
-    message = message_of(response)
+    message = message_of(response, expected.media_type)
     for path, value in expected.shown.items():
         found = look(message, path)
         assert isinstance(found, str) if value is str else found == value
-    if expected.status == 200:
+    if expected.status == 200 and "body" in event:
         assert message["id"] == request_of(event)["id"]
 
 
@@ -228,3 +240,65 @@ def test_a_task_that_nobody_made(name: str, desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["sqs-task", "sqs-dead-letter"])
 def test_a_message_about_a_task_that_nobody_made_is_dropped(name: str, desk: Desk) -> None:
     assert desk.send(name) == {"batchItemFailures": []}
+
+
+# The deploy.
+
+
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Where CloudFormation waits for answers, and those that have come."""
+    answers: list[dict[str, Any]] = []
+
+    class CloudFormation(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), CloudFormation) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/response", answers
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_stack_publishes_its_cards_and_takes_them_away(
+    read: Read, told: tuple[str, list[dict[str, Any]]]
+) -> None:
+    url, answers = told
+    with cloud() as aws, function("orders", {"LAMBENT_MCP_PATH": "/orders/mcp"}) as handler:
+
+        def send(name: str) -> dict[str, Any]:
+            handler(read(name) | {"ResponseURL": url}, CONTEXT)
+            return answers[-1]
+
+        def keys() -> set[str]:
+            return {item["Key"] for item in aws.s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())}
+
+        created = send("custom-resource-create")
+        assert created["Status"] == "SUCCESS"
+        published = keys()
+        assert {"cards/orders/mcp/server-card", "cards/.well-known/ai-catalog.json"} <= published
+        card = aws.s3.get_object(Bucket=BUCKET, Key="cards/orders/mcp/server-card")["Body"].read()
+        assert card == handler(read("http-api-get-server-card"), CONTEXT)["body"].encode()
+
+        for key in ("cards/gone/mcp/server-card", "results/a-task"):
+            aws.s3.put_object(Bucket=BUCKET, Key=key, Body=b"{}")
+        updated = send("custom-resource-update")
+        assert updated["Status"] == "SUCCESS"
+        assert keys() == published | {"results/a-task"}
+
+        assert send("custom-resource-delete")["Status"] == "SUCCESS"
+        assert keys() == set()
+    # The files of an update and a delete name the resource as the create did.
+    assert created["PhysicalResourceId"] == read("custom-resource-delete")["PhysicalResourceId"]
+    assert {(one["StackId"], one["LogicalResourceId"]) for one in answers} == {
+        (read("custom-resource-create")["StackId"], "ServerCards")
+    }
