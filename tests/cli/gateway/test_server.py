@@ -62,6 +62,28 @@ def test_no_process_is_left(app, call, lives, tmp_path):
     running.close()
 
 
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({}, "/mcp"),
+        ({"path": "/orders/mcp"}, "/orders/mcp"),
+        ({"path": "/orders/mcp/"}, "/orders/mcp"),
+        ({"path": "/"}, None),
+        ({"path": "/orders/mcp", "env": {"LAMBENT_MCP_PATH": "/elsewhere"}}, "/elsewhere"),
+    ],
+)
+def test_the_function_is_told_where_its_endpoint_is(gateway, call, monkeypatch, settings, path):
+    monkeypatch.delenv("LAMBENT_MCP_PATH", raising=False)
+    variables = call(gateway(**settings).url + "?do=environment").json["variables"]
+    assert variables.get("LAMBENT_MCP_PATH") == path
+
+
+def test_a_path_that_the_shell_names(gateway, call, monkeypatch):
+    monkeypatch.setenv("LAMBENT_MCP_PATH", "/elsewhere")
+    variables = call(gateway(path="/orders/mcp").url + "?do=environment").json["variables"]
+    assert variables["LAMBENT_MCP_PATH"] == "/elsewhere"
+
+
 def test_closing_does_not_wait_for_a_tool_that_hangs(app, call, lives, eventually, tmp_path):
     with Gateway(app.file, env={"TEST_FIFO": str(lives.path)}, log=tmp_path / "log") as running:
         replies = []

@@ -40,6 +40,8 @@ _MAX_HEADER_BYTES: Final = 64 * 1024
 
 _WORKER_SECONDS: Final = 60.0
 
+MCP_PATH: Final = "LAMBENT_MCP_PATH"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -250,7 +252,7 @@ async def serve(
         MissingExtraError: uvicorn or watchfiles is not installed.
     """
     require_uvicorn()
-    base: Mapping[str, str] = dict(os.environ)
+    base: Mapping[str, str] = {**_path_variable(settings.api.path), **os.environ}
     aws: LocalAws | None = None
     with contextlib.closing(sock):
         async with contextlib.AsyncExitStack() as stack:
@@ -267,6 +269,12 @@ async def serve(
                 on_ready()
             launch = Launch(settings.app, base, settings.variables, output=output)
             await _serve(settings, _make(settings, launch, aws, log), sock, stop, log, on_start)
+
+
+def _path_variable(path: str) -> dict[str, str]:
+    """What tells the function where its endpoint is, for the documents that say so."""
+    # At the root there is nothing to name.
+    return {MCP_PATH: path.rstrip("/")} if path.strip("/") else {}
 
 
 def _make(settings: Settings, launch: Launch, aws: LocalAws | None, log: Log) -> Running:
