@@ -55,6 +55,7 @@ class Cloud:
     sqs: Any
     dynamodb: Any
     s3: Any
+    secrets: Any
 
 
 @contextlib.contextmanager
@@ -64,16 +65,17 @@ def cloud() -> Iterator[Cloud]:
         # The library keeps its clients for the life of an environment, and this one's ends here.
         aws._make.cache_clear()
         session = boto3.session.Session(region_name=REGION)
-        sqs, dynamodb, s3 = (session.client(name) for name in ("sqs", "dynamodb", "s3"))
+        clients = [session.client(name) for name in ("sqs", "dynamodb", "s3", "secretsmanager")]
+        sqs, dynamodb, s3, _ = clients
         try:
             create_table(dynamodb, TABLE)
             s3.create_bucket(Bucket=BUCKET)
             sqs.create_queue(QueueName=DEAD_QUEUE)
             redrive = f'{{"deadLetterTargetArn":"{arn_of(DEAD_QUEUE)}","maxReceiveCount":1}}'
             sqs.create_queue(QueueName=TASK_QUEUE, Attributes={"RedrivePolicy": redrive})
-            yield Cloud(sqs, dynamodb, s3)
+            yield Cloud(*clients)
         finally:
-            for client in (sqs, dynamodb, s3):
+            for client in clients:
                 client.close()
             aws._make.cache_clear()
 

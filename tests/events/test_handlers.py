@@ -302,3 +302,21 @@ def test_a_stack_publishes_its_cards_and_takes_them_away(
     assert {(one["StackId"], one["LogicalResourceId"]) for one in answers} == {
         (read("custom-resource-create")["StackId"], "ServerCards")
     }
+
+
+def test_a_secret_is_replaced_in_four_steps(read: Read) -> None:
+    rotation = pytest.importorskip("lambent.hosts.aws_lambda.rotation")
+    event = read("secret-rotation-create")
+    arn, version = event["SecretId"], event["ClientRequestToken"]
+    with cloud() as aws:
+        # moto makes up what ends an ARN. It takes this one for an ARN that lacks it.
+        name = arn.rpartition(":")[2]
+        before = aws.secrets.create_secret(Name=name, SecretString="s" * 64)["VersionId"]
+        aws.secrets.put_secret_value(
+            SecretId=name, ClientRequestToken=version, SecretString="p" * 64, VersionStages=["AWSPENDING"]
+        )
+        for step in ("create", "set", "test", "finish"):
+            rotation.handler(read(f"secret-rotation-{step}"), CONTEXT)
+        stages = aws.secrets.describe_secret(SecretId=name)["VersionIdsToStages"]
+    assert "AWSCURRENT" in stages[version]
+    assert stages[before] == ["AWSPREVIOUS"]
