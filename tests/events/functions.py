@@ -61,7 +61,7 @@ class Cloud:
 @contextlib.contextmanager
 def cloud() -> Iterator[Cloud]:
     """An AWS of its own: table, queue, dead-letter queue, bucket."""
-    with mock.patch.dict(os.environ, ENVIRONMENT), mock_aws():
+    with mock.patch.dict(os.environ, _environment({}), clear=True), mock_aws():
         # The library keeps its clients for the life of an environment, and this one's ends here.
         aws._make.cache_clear()
         session = boto3.session.Session(region_name=REGION)
@@ -85,16 +85,10 @@ def function(name: str, variables: dict[str, str] | None = None) -> Iterator[Any
     """The handler of a folder in `functions/`, under the environment variables of its function."""
     folder = ROOT / "functions" / name
     modules = {path.stem for path in folder.glob("*.py")}
-    kept = {"LAMBENT_", "REFUND_", "REPORT_"}
-    clean = (
-        {key: value for key, value in os.environ.items() if not key.startswith(tuple(kept))}
-        | ENVIRONMENT
-        | (variables or {})
-    )
     others = {module: sys.modules.pop(module) for module in modules if module in sys.modules}
     try:
         with (
-            mock.patch.dict(os.environ, clean, clear=True),
+            mock.patch.dict(os.environ, _environment(variables or {}), clear=True),
             mock.patch.object(sys, "path", [str(folder), *sys.path]),
         ):
             handler = importlib.import_module("app").handler
@@ -106,3 +100,10 @@ def function(name: str, variables: dict[str, str] | None = None) -> Iterator[Any
         for module in modules:
             sys.modules.pop(module, None)
         sys.modules.update(others)
+
+
+def _environment(variables: dict[str, str]) -> dict[str, str]:
+    """The variables of this process without those that lead elsewhere, and those of a function."""
+    own = ("AWS_", "LAMBENT_", "REFUND_", "REPORT_")
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return {**rest, **ENVIRONMENT, **variables}
