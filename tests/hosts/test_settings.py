@@ -10,6 +10,7 @@ from tests.support import SECRET, Client, full_server
 
 from lambent import ConfigurationError, Settings
 from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
+from lambent.stores.secrets import SecretKeys
 from lambent.wire.http import HttpPolicy
 
 OTHER = SECRET[::-1]
@@ -34,6 +35,8 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_STATE_KEYS", f" {SECRET} ,{OTHER},", "state_keys", (SECRET, OTHER)),
         ("LAMBENT_STATE_KEYS", "", "state_keys", ()),
         ("LAMBENT_STATE_KEYS", " , ", "state_keys", ()),
+        ("LAMBENT_STATE_SECRET", "prod/state", "state_secret", "prod/state"),
+        ("LAMBENT_STATE_SECRET", "", "state_secret", None),
         ("LAMBENT_STATE_TTL", "60", "state_ttl", 60),
         ("LAMBENT_STATE_TTL", " 60 ", "state_ttl", 60),
         ("LAMBENT_STATE_TTL", "", "state_ttl", 900),
@@ -62,6 +65,8 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_CARDS", "/opt/cards.json", "cards", "/opt/cards.json"),
         ("LAMBENT_CARDS", "", "cards", None),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start", "snap_start", True),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", "snap_start", False),
     ],
 )
 def test_each_variable_sets_one_thing(name: str, text: str, attribute: str, value: Any) -> None:
@@ -98,9 +103,15 @@ def test_a_handler_is_not_made_of_settings_that_cannot_be_used() -> None:
         full_server().lambda_handler(Settings(state_keys=("short",)))
 
 
+def test_two_rings_are_one_too_many() -> None:
+    with pytest.raises(ConfigurationError, match="LAMBENT_STATE_KEYS and LAMBENT_STATE_SECRET are both set"):
+        full_server().lambda_handler(Settings(state_keys=(SECRET,), state_secret="prod/state"))
+
+
 def test_keys_by_surroundings() -> None:
     assert isinstance(Settings(state_keys=(SECRET,), in_lambda=True).keys, StaticKeys)
     assert isinstance(Settings(state_keys=(SECRET,)).keys, StaticKeys)
+    assert isinstance(Settings(state_secret="prod/state", in_lambda=True).keys, SecretKeys)
     assert isinstance(Settings(in_lambda=True).keys, MissingKeys)
     assert isinstance(Settings().keys, ProcessKeys)
 

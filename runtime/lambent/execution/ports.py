@@ -20,6 +20,15 @@ class Keys(Protocol):
             ConfigurationError: none is configured; the message says what to set.
         """
 
+    def renewed(self) -> Sequence[bytes]:
+        """The ring, read again where it may have changed; asked when no secret of it opens a state.
+
+        Anybody can send such a state: an implementation bounds how often it does anything for one.
+
+        Raises:
+            ConfigurationError: as ``ring``.
+        """
+
 
 class Clock(Protocol):
     """The time."""

@@ -10,6 +10,7 @@ import base64
 import binascii
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -155,11 +156,10 @@ class Sealer:
         head, sealed = body[: 1 + _KEY_ID + _NONCE], body[1 + _KEY_ID + _NONCE :]
         if head[:1] != _VERSION or not sealed:
             raise _Rejected("not a token of this version")
-        for secret in self._keys.ring():
-            key = _derive(secret)
-            if _key_id(key) == head[1 : 1 + _KEY_ID]:
-                break
-        else:
+        key_id = head[1 : 1 + _KEY_ID]
+        # It may be sealed by somebody who knows a newer secret, after a rotation.
+        key = _key_of(self._keys.ring(), key_id) or _key_of(self._keys.renewed(), key_id)
+        if key is None:
             raise _Rejected("sealed with an unknown key")
         from cryptography.exceptions import InvalidTag
 
@@ -197,6 +197,10 @@ def _derive(secret: bytes) -> bytes:
     import hmac
 
     return hmac.digest(b"lambent request state", secret, "sha256")
+
+
+def _key_of(ring: Sequence[bytes], key_id: bytes) -> bytes | None:
+    return next((key for key in map(_derive, ring) if _key_id(key) == key_id), None)
 
 
 def _key_id(key: bytes) -> bytes:

@@ -19,6 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state_keys: the ring of secrets that seal request state. ``LAMBENT_STATE_KEYS``, comma-separated.
+        state_secret: name or ARN of a secret of Secrets Manager whose current and previous version are that
+            ring. ``LAMBENT_STATE_SECRET``.
         state_ttl: seconds for which a user can answer a question. ``LAMBENT_STATE_TTL``.
         audience: names this server among servers that share keys; default: the server's name.
             ``LAMBENT_AUDIENCE``.
@@ -36,9 +38,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         cards: the file that describes all servers of the site, made by ``lambent card --bundle``.
             ``LAMBENT_CARDS``.
         in_lambda: this process is one of many execution environments.
+        snap_start: this process will be copied: Lambda takes a snapshot of it once it is initialized.
     """
 
     state_keys: tuple[str, ...] = ()
+    state_secret: str | None = None
     state_ttl: int = 900
     audience: str | None = None
     allowed_origins: frozenset[str] = frozenset()
@@ -51,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mcp_path: str | None = None
     cards: str | None = None
     in_lambda: bool = False
+    snap_start: bool = False
 
     def __repr__(self) -> str:
         """Everything but the secrets."""
@@ -70,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         environ = os.environ if environ is None else environ
         return cls(
             state_keys=tuple(_list(environ, "LAMBENT_STATE_KEYS")),
+            state_secret=environ.get("LAMBENT_STATE_SECRET") or None,
             state_ttl=int(_number(environ, "LAMBENT_STATE_TTL", 900) or 0),
             audience=environ.get("LAMBENT_AUDIENCE") or None,
             allowed_origins=frozenset(_list(environ, "LAMBENT_ALLOWED_ORIGINS")),
@@ -82,11 +88,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
             cards=environ.get("LAMBENT_CARDS") or None,
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
+            snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
         )
 
     @property
     def keys(self) -> Keys:
-        """The key ring that these settings describe."""
+        """The key ring that these settings describe.
+
+        Raises:
+            ConfigurationError: they describe none, or two.
+        """
+        if self.state_keys and self.state_secret is not None:
+            raise ConfigurationError(
+                "LAMBENT_STATE_KEYS and LAMBENT_STATE_SECRET are both set: which one seals? Set one of them"
+            )
+        if self.state_secret is not None:
+            from lambent.stores.secrets import SecretKeys
+
+            return SecretKeys(self.state_secret)
         if self.state_keys:
             return StaticKeys(self.state_keys)
         return MissingKeys() if self.in_lambda else ProcessKeys()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from typing import Any
 
 from lambent.errors import ConfigurationError
 
 _making = threading.Lock()
+_made: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def client(service: str) -> Any:
@@ -34,4 +36,16 @@ def _make(service: str) -> Any:
 
     # A caller waits, and conflicts and throttling are told apart: few retries, short connects.
     config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
-    return boto3.client(service, config=config)
+    made = boto3.client(service, config=config)
+    _made.add(made)
+    return made
+
+
+def close_connections() -> None:
+    """Close the connections of all clients that were made here; they open new ones when they need them.
+
+    For a process that goes on elsewhere, where its connections do not lead anywhere.
+    """
+    with _making:
+        for made in _made:
+            made.close()

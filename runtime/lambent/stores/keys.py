@@ -33,6 +33,10 @@ class StaticKeys:
         """See ``Keys.ring``."""
         return self._ring
 
+    def renewed(self) -> Sequence[bytes]:
+        """See ``Keys.renewed``: settings stay what they are."""
+        return self._ring
+
 
 class ProcessKeys:
     """A secret that dies with the process: for hosts that are one process."""
@@ -44,6 +48,10 @@ class ProcessKeys:
         """See ``Keys.ring``."""
         return self._ring
 
+    def renewed(self) -> Sequence[bytes]:
+        """See ``Keys.renewed``: there is never another one."""
+        return self._ring
+
 
 class MissingKeys:
     """No secret at all: for Lambda, where the next round meets another environment."""
@@ -52,5 +60,10 @@ class MissingKeys:
         """See ``Keys.ring``."""
         raise ConfigurationError(
             "This function asks its clients questions, so it needs a secret that all its environments share: "
-            "set LAMBENT_STATE_KEYS to the output of `openssl rand -hex 32`"
+            "set LAMBENT_STATE_KEYS to the output of `openssl rand -hex 32`, or LAMBENT_STATE_SECRET to a secret "
+            "of Secrets Manager"
         )
+
+    def renewed(self) -> Sequence[bytes]:
+        """See ``Keys.renewed``."""
+        return self.ring()

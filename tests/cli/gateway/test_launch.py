@@ -52,6 +52,7 @@ def test_one_secret_for_all_environments():
 def test_a_secret_that_is_set_is_not_replaced():
     assert Launch(APP, {"LAMBENT_STATE_KEYS": "a"}).variables(1)["LAMBENT_STATE_KEYS"] == "a"
     assert Launch(APP, {}, {"LAMBENT_STATE_KEYS": "b"}).variables(1)["LAMBENT_STATE_KEYS"] == "b"
+    assert "LAMBENT_STATE_KEYS" not in Launch(APP, {}, {"LAMBENT_STATE_SECRET": "c"}).variables(1)
 
 
 def test_the_environment_finds_this_package(monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ from typing import Final
 from lambent.cli.app_ref import AppRef
 
 STATE_KEYS: Final = "LAMBENT_STATE_KEYS"
+STATE_SECRET: Final = "LAMBENT_STATE_SECRET"  # noqa: S105 - the variable's name
 
 _FUNCTION_VERSION: Final = "$LATEST"
 _SOURCE_ROOT: Final = Path(__file__).parents[3]
@@ -28,8 +29,8 @@ class Launch:
         app: The handler to import.
         base: The environment variables of the gateway's own process.
         extra: The variables that the developer sets for the function.
-        state_keys: The secret with which the function seals request state, unless `base` or `extra` has one.
-            One for all environments, so that state sealed by one opens in another.
+        state_keys: The secret with which the function seals request state, unless `base` or `extra` has one,
+            or names one of Secrets Manager. One for all environments, so that state sealed by one opens in another.
         output: The descriptor that standard output and error go to; None for the gateway's own.
     """
 
@@ -79,7 +80,7 @@ class Launch:
             "PYTHONPATH": _python_path(self.base.get("PYTHONPATH", "")),
         }
         variables = {"TZ": ":UTC", "PYTHONUNBUFFERED": "1", **self.base, **lambda_variables, **self.extra}
-        if not variables.get(STATE_KEYS):
+        if not variables.get(STATE_KEYS) and not variables.get(STATE_SECRET):
             variables[STATE_KEYS] = self.state_keys
         return variables
 
