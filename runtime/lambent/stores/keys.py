@@ -60,8 +60,8 @@ class MissingKeys:
         """See ``Keys.ring``."""
         raise ConfigurationError(
             "This function asks its clients questions, so it needs a secret that all its environments share: "
-            "set LAMBENT_STATE_KEYS to the output of `openssl rand -hex 32`, or LAMBENT_STATE_SECRET to a secret "
-            "of Secrets Manager"
+            "set LAMBENT_STATE_KEYS to the output of `openssl rand -hex 32`, or LAMBENT_STATE_SECRET to a "
+            "secret of Secrets Manager"
         )
 
     def renewed(self) -> Sequence[bytes]:

@@ -15,7 +15,7 @@ CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
 """What Secrets Manager calls the versions of a secret."""
 
 RENEWAL_SECONDS = 10.0
-"""A ring is not read again sooner: whoever sends states that nothing opens decides how often that is asked."""
+"""A ring is not read again sooner: who sends states that nothing opens decides how often it is asked for."""
 
 _NOT_FOUND = "ResourceNotFoundException"
 
@@ -76,8 +76,8 @@ class SecretKeys:
 
     def _read(self) -> tuple[bytes, ...]:
         self._read_at = self._clock()
-        # In this order: a rotation in between gives the same one twice. The other way round it would take away
-        # the one that has just become the previous one.
+        # In this order: a rotation in between gives the same one twice. The other way round it would take
+        # away the one that has just become the previous one.
         current, previous = self._version(CURRENT), self._version(PREVIOUS)
         if current is None:
             raise self._unusable(_UNUSABLE[_NOT_FOUND])

@@ -29,8 +29,8 @@ class Launch:
         app: The handler to import.
         base: The environment variables of the gateway's own process.
         extra: The variables that the developer sets for the function.
-        state_keys: The secret with which the function seals request state, unless `base` or `extra` has one,
-            or names one of Secrets Manager. One for all environments, so that state sealed by one opens in another.
+        state_keys: The secret with which the function seals request state, unless `base` or `extra` has one
+            or names one of Secrets Manager. One for all environments, so that each opens what another sealed.
         output: The descriptor that standard output and error go to; None for the gateway's own.
     """
 

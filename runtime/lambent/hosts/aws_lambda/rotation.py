@@ -41,7 +41,8 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
     """Take one step of a rotation.
 
     Args:
-        event: of Secrets Manager, with ``Step``, ``SecretId`` and ``ClientRequestToken``, the new version's id.
+        event: of Secrets Manager, with ``Step``, ``SecretId`` and ``ClientRequestToken``, which is the id of
+            the new version.
         context: Lambda's context object; not used.
 
     Raises:
