@@ -21,7 +21,8 @@ THIRD_PARTY = {
     "features": {"msgspec", "pydantic", "pydantic_core", "annotated_types"},
     "execution": {"msgspec", "cryptography", "aws_lambda_powertools"},
     "stores": {"msgspec", "boto3", "botocore"},
-    "hosts": {"msgspec", "fastapi", "starlette", "mangum", "anyio", "aws_lambda_powertools"},
+    "hosts": {"msgspec", "fastapi", "starlette", "mangum", "anyio", "aws_lambda_powertools"}
+    | {"snapshot_restore_py"},
     "server": {"msgspec", "fastapi"},
     "lambent": set[str](),
 }

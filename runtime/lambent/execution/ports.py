@@ -29,6 +29,9 @@ class Keys(Protocol):
             ConfigurationError: as ``ring``.
         """
 
+    def forget(self) -> None:
+        """Drop what was read or made up so far: this process is a copy of another one."""
+
 
 class Clock(Protocol):
     """The time."""

@@ -102,6 +102,10 @@ class Sealer:
         self.ttl = ttl
         self.audience = audience
 
+    def forget(self) -> None:
+        """Use no secret any more that this process has read or made up so far; see ``Keys.forget``."""
+        self._keys.forget()
+
     def seal(self, binding: Binding, state: State) -> str:
         """Make a token.
 

@@ -30,6 +30,7 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
     from lambent.hosts.aws_lambda import LambdaHandler
 
     services = _aws_services(catalog, settings)
+    _watch_snapshots(services, settings)
     engine = Engine(services, settings.http_policy, middleware)
     site = Site(catalog, settings)
     if services.tasks is None:
@@ -48,7 +49,15 @@ def live_engine(catalog: Catalog, middleware: Sequence[Middleware], settings: Se
         services = _aws_services(catalog, settings, _LIVE_LISTEN_SECONDS)
     else:
         services = _live_services(catalog, settings, middleware)
+    _watch_snapshots(services, settings)
     return Engine(services, settings.http_policy, middleware)
+
+
+def _watch_snapshots(services: Services, settings: Settings) -> None:
+    if settings.snap_start:
+        from lambent.hosts.aws_lambda.snapstart import register
+
+        register(services, settings)
 
 
 def _aws_services(

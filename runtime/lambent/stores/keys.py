@@ -37,6 +37,9 @@ class StaticKeys:
         """See ``Keys.renewed``: settings stay what they are."""
         return self._ring
 
+    def forget(self) -> None:
+        """See ``Keys.forget``: settings are the same for all copies."""
+
 
 class ProcessKeys:
     """A secret that dies with the process: for hosts that are one process."""
@@ -51,6 +54,10 @@ class ProcessKeys:
     def renewed(self) -> Sequence[bytes]:
         """See ``Keys.renewed``: there is never another one."""
         return self._ring
+
+    def forget(self) -> None:
+        """See ``Keys.forget``: what another process sealed is not opened here."""
+        self._ring = (os.urandom(32),)
 
 
 class MissingKeys:
@@ -67,3 +74,6 @@ class MissingKeys:
     def renewed(self) -> Sequence[bytes]:
         """See ``Keys.renewed``."""
         return self.ring()
+
+    def forget(self) -> None:
+        """See ``Keys.forget``: there is nothing."""

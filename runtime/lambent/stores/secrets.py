@@ -70,7 +70,7 @@ class SecretKeys:
             return self._ring if self._ring is not None and is_fresh else self._read()
 
     def forget(self) -> None:
-        """Read the secret anew at next need."""
+        """See ``Keys.forget``: the secret is read anew at next need."""
         with self._reading:
             self._ring = None
 
