@@ -2,8 +2,8 @@
 
 Before the snapshot is taken, what first requests would otherwise do is done once for all copies. After a
 restore, whatever must not be the same in two of them is made anew: random numbers, secrets, connections.
-Ids, nonces and names of owners come from ``os.urandom``, which the system keeps apart by itself; times are read
-when they are needed.
+Ids, nonces and names of owners come from ``os.urandom``, which the system keeps apart by itself; times are
+read when they are needed.
 
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 """
