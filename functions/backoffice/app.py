@@ -10,6 +10,8 @@ from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
 from pydantic import BaseModel, Field
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from journals import MemoryJournal, SqliteJournal
 from lambent import Elicit, MCPServer, Resolve, ResourceNotFoundError, ToolAnnotations, ToolError
@@ -155,4 +157,6 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
 
 
 app.include_router(mcp.fastapi_router("/mcp"))
-handler = Mangum(app, lifespan="off")
+# Where several functions share an API, each has a part of its paths.
+site = Starlette(routes=[Mount(os.environ.get("BACKOFFICE_ROOT", ""), app)])
+handler = Mangum(site, lifespan="off")

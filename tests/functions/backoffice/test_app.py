@@ -309,3 +309,17 @@ def test_behind_the_gateway_as_two_environments(tmp_path: Path) -> None:
             assert client.get("/shipments/B-3004").json() == marked
         assert client.get("/shipments/B-9").status_code == 404
         assert client.get("/docs").status_code == 200
+
+
+def test_all_of_it_moves_below_a_path(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Where other functions share its API."""
+    monkeypatch.setenv("BACKOFFICE_ROOT", "/backoffice")
+    rest = request.getfixturevalue("rest")
+    assert rest("GET", "/backoffice/shipments").status == 200
+    assert rest("GET", "/shipments").status == 404
+    assert b"'/backoffice/openapi.json'" in rest("GET", "/backoffice/docs").body
+    body = support.message("tools/list")
+    reply = rest("POST", "/backoffice/mcp", body, **support.headers_of(body))
+    assert "list_shipments" in [tool["name"] for tool in reply.result["tools"]]
