@@ -20,7 +20,7 @@ def test_there_are_files() -> None:
 
 
 def test_the_generator_makes_these_files_and_no_others(tmp_path: Path) -> None:
-    """`make events` makes them anew after a change of the gateway, of a function, of the client."""
+    """`make events` makes them anew after a change of the gateway, of a function, or of the client."""
     (tmp_path / "forgotten.json").touch()
     # In a process whose hashes and environment are its own.
     done = subprocess.run(

@@ -17,6 +17,7 @@ from tests.events.test_files import NAMES
 
 from lambent.execution.ports import Item
 from lambent.execution.tasks.record import TaskRecord
+from lambent.hosts.aws_lambda import rotation
 from lambent.stores.dynamodb import DynamoStore
 
 
@@ -305,7 +306,6 @@ def test_a_stack_publishes_its_cards_and_takes_them_away(
 
 
 def test_a_secret_is_replaced_in_four_steps(read: Read) -> None:
-    rotation = pytest.importorskip("lambent.hosts.aws_lambda.rotation")
     event = read("secret-rotation-create")
     arn, version = event["SecretId"], event["ClientRequestToken"]
     with cloud() as aws:
