@@ -64,7 +64,7 @@ class FrontEnd:
         key = f"ANY {self.api.path}"
         if request.path != self.api.path:
             prefix = f"{self.api.path}/" if request.path.startswith(self.api.path) else "/.well-known/"
-            key = f"GET {prefix}{{proxy+}}"
+            key = f"ANY {prefix}{{proxy+}}"
             event["pathParameters"] = {"proxy": request.path.removeprefix(prefix)}
         event["routeKey"] = event["requestContext"]["routeKey"] = key
 

@@ -66,6 +66,7 @@ def cards_properties(layer_version: int) -> dict[str, str]:
     """The properties as the template has them; CloudFormation makes text of every value."""
     return {
         "ServiceToken": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-CardsFunction",
+        "ServiceTimeout": "120",
         "Bucket": BUCKET,
         "Url": f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
         "Content": f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:CardsLayer:{layer_version}",
