@@ -60,11 +60,16 @@ class FrontEnd:
         return event
 
     def _take_route(self, event: dict[str, Any], request: HttpRequest) -> None:
-        # The gateway has one route, $default; the template has one for the endpoint, one for what is below.
-        key = f"ANY {self.api.path}"
-        if request.path != self.api.path:
-            prefix = f"{self.api.path}/" if request.path.startswith(self.api.path) else "/.well-known/"
-            key = f"ANY {prefix}{{proxy+}}"
+        # The gateway has one route, $default; the template has these.
+        path = self.api.path
+        if request.path == path:
+            key = f"ANY {path}"
+        elif request.path.startswith(f"{path}/"):
+            key = f"ANY {path}/{{proxy+}}"
+        else:
+            key = f"{request.method} /.well-known/{{proxy+}}"
+        if "{" in key:
+            prefix = key.partition(" ")[2].removesuffix("{proxy+}")
             event["pathParameters"] = {"proxy": request.path.removeprefix(prefix)}
         event["routeKey"] = event["requestContext"]["routeKey"] = key
 
