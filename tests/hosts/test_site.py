@@ -69,10 +69,16 @@ def test_every_document_is_there(path: str) -> None:
     assert get(client(), path, method="DELETE").status == 405
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/", "/.well-known/other", "/mcp/server-cards"])
+@pytest.mark.parametrize("path", ["/mcp", "/", "/mcp/server-cards", "/mcp/.well-known/mcp.json"])
 def test_everything_else_is_the_endpoint(path: str) -> None:
     reply = get(client(), path)
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("path", ["/.well-known/", "/.well-known/other", "/.well-known/server-cards"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
+def test_well_known_paths_that_are_not_are_not_found(path: str, method: str) -> None:
+    assert get(client(), path, method=method).status == 404
 
 
 def test_a_post_is_a_message_wherever_it_comes_to() -> None:

@@ -37,7 +37,7 @@ class Site:
         self._made = functools.lru_cache(_KEPT)(self._make)
 
     def answer(self, request: HttpRequest) -> HttpResponse | None:
-        """Answer a request for a document; None where it is for the endpoint, or for nothing that is here.
+        """Answer a request for a document; None where it is for the endpoint.
 
         Args:
             request: anything but a POST. Its client chooses neither host nor scheme of what it is answered:
@@ -56,7 +56,9 @@ class Site:
             endpoint, _, name = path.rpartition("/")
             endpoint = self._settings.mcp_path or endpoint
             document = self._made(endpoint, base_url).get(f"{endpoint}/{name}")
-        return answer(document, request) if document is not None else None
+        if document is None:
+            return HttpResponse(404, {"content-type": "text/plain"}, b"There is no such document here.")
+        return answer(document, request)
 
     def documents(self, base_url: str | None) -> dict[str, Document]:
         """All documents by path.
