@@ -1,0 +1,751 @@
+"""The SAM application: what its template promises, read from the template; and mistakes that must not pass.
+
+cfn-lint checks types, references and cycles, of what SAM makes of the template. The rules here are what it
+cannot know: what belongs together, and what must not happen.
+"""
+
+import copy
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.support import full_server
+
+from lambent import Settings
+from lambent.cli.local_aws.template import Template, read_template
+from lambent.hosts.site import Site
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "template.yaml"
+FOLDERS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))
+ALONE = {"hello"}
+"""Functions with a template of their own."""
+
+KNOWN = set(re.findall(r"LAMBENT_[A-Z_]+", (ROOT / "runtime/lambent/hosts/settings.py").read_text()))
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+WEEK = 7 * 86_400
+MCP_HEADERS = {
+    "accept", "authorization", "content-type", "last-event-id", "mcp-method", "mcp-name",
+    "mcp-protocol-version", "mcp-session-id",
+}  # fmt: skip
+
+NEEDS = {
+    "LAMBENT_TABLE": ("Table", "dynamodb:"),
+    "LAMBENT_TASK_QUEUE_URL": ("TaskQueue", "sqs:"),
+    "LAMBENT_BUCKET": ("Bucket", "s3:"),
+    "LAMBENT_STATE_SECRET": ("StateSecret", "secretsmanager:GetSecretValue"),
+}
+"""Variables, the resource that each names, and how the actions begin that it is no good without."""
+
+
+class App(NamedTuple):
+    """The template as the rules read it."""
+
+    template: Template
+
+    def of(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of all resources of a type, whatever their conditions."""
+        resources = self.template.document["Resources"]
+        return {
+            name: self.template.properties(name)
+            for name, resource in resources.items()
+            if resource["Type"] == kind
+        }
+
+    @property
+    def functions(self) -> dict[str, dict[str, Any]]:
+        return self.of("AWS::Serverless::Function")
+
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        policies = self.template.properties(role).get("Policies", ())
+        return [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
+
+    def role_of(self, function: str) -> str:
+        return str(self.functions[function]["Role"]["Fn::GetAtt"].partition(".")[0])
+
+    def routes(self) -> Iterator[tuple[str, str, str]]:
+        """Function, method and path of every route."""
+        for name, function in self.functions.items():
+            for event in (function.get("Events") or {}).values():
+                if event["Type"] == "HttpApi":
+                    yield name, event["Properties"]["Method"], event["Properties"]["Path"]
+
+    def sources(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Function, queue and properties of every queue's messages."""
+        for name, function in self.functions.items():
+            for event in (function.get("Events") or {}).values():
+                if event["Type"] == "SQS":
+                    queue = event["Properties"]["Queue"]["Fn::GetAtt"].partition(".")[0]
+                    yield name, queue, event["Properties"]
+
+
+def variables(function: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(function.get("Environment", {}).get("Variables", {}))
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+Rule = Callable[[App], Iterator[str]]
+RULES: dict[str, Rule] = {}
+
+
+def rule(check: Rule) -> Rule:
+    """Register what gives a sentence for every mistake."""
+    RULES[check.__name__] = check
+    return check
+
+
+@rule
+def functions_run_what_layers_are_built_for(app: App) -> Iterator[str]:
+    layers = app.of("AWS::Serverless::LayerVersion")
+    for name, layer in layers.items():
+        if layer["CompatibleRuntimes"] != ["python3.13"] or layer["ContentUri"] != "layers":
+            yield f"{name} is another layer than layers/ builds"
+        if app.template.document["Resources"][name]["Metadata"]["BuildMethod"] != "makefile":
+            yield f"{name} is not built by its Makefile"
+    for name, function in app.functions.items():
+        if function["Runtime"] != "python3.13" or function["Architectures"] != [{"Ref": "Architecture"}]:
+            yield f"{name} runs on something else"
+        used = {layer["Ref"] for layer in function.get("Layers", ())}
+        if "RuntimeLayer" not in used or not used <= set(layers):
+            yield f"{name} has no library"
+        if variables(function).get("LAMBENT_CARDS") and "CardsLayer" not in used:
+            yield f"{name} has no cards"
+
+
+@rule
+def every_folder_of_functions_is_deployed_with_its_route(app: App) -> Iterator[str]:
+    routed = {app.functions[name]["CodeUri"]: name for name, _, _ in app.routes() if name != "CardsFunction"}
+    for folder in set(FOLDERS) - ALONE:
+        name = routed.get(f"functions/{folder}")
+        if name is None:
+            yield f"functions/{folder} has no route"
+            continue
+        endpoint = variables(app.functions[name]).get("LAMBENT_MCP_PATH")
+        if endpoint != f"/{folder}/mcp":
+            yield f"{name} answers at {endpoint}"
+        own = {(method, path) for function, method, path in app.routes() if function == name}
+        exact = {("ANY", str(endpoint)), ("ANY", f"{endpoint}/{{proxy+}}")}
+        if not (exact <= own or ("ANY", f"/{folder}/{{proxy+}}") in own):
+            yield f"{name} has no route to its endpoint and to its card"
+    for name, method, path in app.routes():
+        if name != "CardsFunction" and method != "ANY":  # API Gateway does not add HEAD to GET
+            yield f"{name}: {method} {path} leaves methods out"
+    documents = "/.well-known/{proxy+}"
+    if {route for route in app.routes() if route[0] == "CardsFunction"} != {
+        ("CardsFunction", "GET", documents),
+        ("CardsFunction", "HEAD", documents),
+    }:
+        yield "the documents of the site have no routes, or what publishes them takes calls"
+    routes = [(method, path) for _, method, path in app.routes()]
+    if len(routes) != len(set(routes)):
+        yield "two functions have the same route"
+
+
+@rule
+def the_api_is_throttled_and_logged(app: App) -> Iterator[str]:
+    api = app.template.properties("Api")
+    if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(api.get("DefaultRouteSettings", ())):
+        yield "everybody may call as often as they like"
+    access = api.get("AccessLogSettings", {})
+    if access.get("DestinationArn") != {"Fn::GetAtt": "ApiLogs.Arn"}:
+        yield "requests are not logged"
+    try:
+        fields = json.loads(access.get("Format", ""))
+    except ValueError:
+        yield "the access log is no JSON"
+    else:
+        if not {"requestId", "status", "path", "ip"} <= set(fields):
+            yield "the access log says too little"
+
+
+@rule
+def pages_may_send_what_clients_send(app: App) -> Iterator[str]:
+    cors = app.template.properties("Api").get("CorsConfiguration", {})
+    sources = "".join(path.read_text() for path in (ROOT / "functions").glob("*/*.py"))
+    own = {f"mcp-param-{name.lower()}" for name in re.findall(r'McpHeader\("([\w-]+)"\)', sources)}
+    if missing := (MCP_HEADERS | own) - set(cors.get("AllowHeaders", ())):
+        yield f"pages may not send {', '.join(sorted(missing))}"
+    if missing := {"www-authenticate", "mcp-session-id", "etag"} - set(cors.get("ExposeHeaders", ())):
+        yield f"pages may not read {', '.join(sorted(missing))}"
+    if not {"GET", "HEAD", "POST", "DELETE", "OPTIONS"} <= set(cors.get("AllowMethods", ())):
+        yield "pages may not use every method"
+    if cors.get("AllowCredentials"):
+        yield "pages of every origin would send cookies"
+    for name, function in app.functions.items():
+        if variables(function).get("LAMBENT_ALLOWED_ORIGINS") != {"Ref": "AllowedOrigins"}:
+            yield f"{name} does not know which pages may call it"
+
+
+@rule
+def every_log_ends(app: App) -> Iterator[str]:
+    groups = app.of("AWS::Logs::LogGroup")
+    for name, group in groups.items():
+        if group.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
+            yield f"{name} is kept forever"
+        if app.template.document["Resources"][name].get("DeletionPolicy") != "Delete":
+            yield f"{name} outlives its stack"
+    own = [
+        function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref")
+        for function in app.functions.values()
+    ]
+    if not set(own) <= set(groups) or len(own) != len(set(own)):
+        yield "a function has no log group of its own"
+
+
+@rule
+def roles_allow_no_more_than_they_must(app: App) -> Iterator[str]:
+    roles = [app.role_of(name) for name in app.functions]
+    if len(roles) != len(set(roles)):
+        yield "two functions share a role"
+    for name, function in app.functions.items():
+        if "Policies" in function:
+            yield f"{name}: SAM ignores policies beside a role"
+        logs = function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref")
+        writes = [one for one in app.statements(app.role_of(name)) if one.get("Sid") == "Logs"]
+        if [one["Resource"] for one in writes] != [{"Fn::GetAtt": f"{logs}.Arn"}]:
+            yield f"{name} may not write its log"
+    for name, role in app.of("AWS::IAM::Role").items():
+        if "ManagedPolicyArns" in role:
+            yield f"{name} has policies that AWS wrote for everybody"
+        yield from _statements(name, app.statements(name))
+        yield from _statements(name, role["AssumeRolePolicyDocument"]["Statement"])
+    for name, policy in app.of("AWS::S3::BucketPolicy").items():
+        given = [
+            two
+            for one in policy["PolicyDocument"]["Statement"]
+            for two in one.get("Fn::If", [None, one])[1:2]
+        ]
+        yield from _statements(name, given)
+
+
+def _statements(where: str, statements: list[dict[str, Any]]) -> Iterator[str]:
+    sids = [one.get("Sid") for one in statements]
+    if None in sids or len(sids) != len(set(sids)):
+        yield f"{where}: a statement without a name of its own"
+    for one in statements:
+        if one["Effect"] == "Deny":
+            continue
+        if "*" in listed(one.get("Resource", "")):
+            yield f"{where}: {one.get('Sid')} allows everything of everybody"
+        if any("*" in action for action in listed(one["Action"])):
+            yield f"{where}: {one.get('Sid')} allows actions that are not named"
+        if one.get("Principal") == "*":
+            yield f"{where}: {one.get('Sid')} allows everybody"
+
+
+@rule
+def functions_may_use_what_they_are_told_of(app: App) -> Iterator[str]:
+    for name, function in app.functions.items():
+        told, statements = variables(function), app.statements(app.role_of(name))
+        for variable, (resource, prefix) in NEEDS.items():
+            actions = [
+                action
+                for one in statements
+                if resource in json.dumps(one["Resource"])
+                for action in listed(one["Action"])
+            ]
+            if variable in told and told[variable] != {"Ref": resource}:
+                yield f"{name}: {variable} is another resource"
+            if variable in told and not any(action.startswith(prefix) for action in actions):
+                yield f"{name} may not use {variable}"
+        reads = [action for one in statements for action in listed(one["Action"]) if "secret" in action]
+        if "LAMBENT_STATE_SECRET" in told and reads != ["secretsmanager:GetSecretValue"]:
+            yield f"{name} may do more with the secret than read it"
+        if "LAMBENT_STATE_SECRET" not in told and reads and name != "RotationFunction":
+            yield f"{name} may read a secret that it does not need"
+
+
+@rule
+def variables_are_known(app: App) -> Iterator[str]:
+    for name, function in app.functions.items():
+        sources = "".join(path.read_text() for path in (ROOT / str(function.get("CodeUri"))).glob("*.py"))
+        for variable in variables(function):
+            if variable not in KNOWN and f'"{variable}"' not in sources:
+                yield f"{name}: nobody reads {variable}"
+
+
+@rule
+def nothing_secret_is_baked_in(app: App) -> Iterator[str]:
+    if "{{resolve:" in json.dumps(app.template.document, default=str):
+        yield "a dynamic reference writes the secret into the configuration of functions"
+    for name, function in app.functions.items():
+        if "LAMBENT_STATE_KEYS" in variables(function):
+            yield f"{name} has the keys in its configuration"
+
+
+@rule
+def the_secret_is_rotated(app: App) -> Iterator[str]:
+    if app.template.properties("StateSecret")["GenerateSecretString"]["PasswordLength"] < 32:
+        yield "the secret is too short"
+    schedules = list(app.of("AWS::SecretsManager::RotationSchedule").values())
+    wanted = {"Ref": "StateSecret"}, {"Fn::GetAtt": "RotationFunction.Arn"}
+    if [(one["SecretId"], one["RotationLambdaARN"]) for one in schedules] != [wanted]:
+        yield "the secret is never rotated"
+    granted = [
+        (one["FunctionName"], one.get("SourceAccount"))
+        for one in app.of("AWS::Lambda::Permission").values()
+        if one["Principal"] == "secretsmanager.amazonaws.com"
+    ]
+    if granted != [(wanted[1], {"Ref": "AWS::AccountId"})]:
+        yield "Secrets Manager of this account, and only of this, must be able to call the function"
+
+
+@rule
+def the_table_forgets_and_keeps_to_itself(app: App) -> Iterator[str]:
+    table = app.template.properties("Table")
+    if table.get("BillingMode") != "PAY_PER_REQUEST":
+        yield "the table costs what nobody uses"
+    if table.get("TimeToLiveSpecification") != {"AttributeName": "purge_at", "Enabled": True}:
+        yield "the table forgets nothing"
+    if table.get("SSESpecification") != {"SSEEnabled": True}:
+        yield "the table is not encrypted with a key of the account"
+    recovery = {"PointInTimeRecoveryEnabled": {"Ref": "PointInTimeRecovery"}}
+    if table.get("PointInTimeRecoverySpecification") != recovery:
+        yield "the table's recovery has no parameter"
+
+
+@rule
+def queues_outwait_their_workers(app: App) -> Iterator[str]:
+    queues, sources = app.of("AWS::SQS::Queue"), list(app.sources())
+    for function, queue, source in sources:
+        if queues[queue]["VisibilityTimeout"] < 6 * app.functions[function]["Timeout"]:
+            yield f"{queue} brings messages again that {function} is still at"
+        if "ReportBatchItemFailures" not in source.get("FunctionResponseTypes", ()):
+            yield f"{queue} brings all of a batch again"
+        if "MaximumConcurrency" not in source.get("ScalingConfig", {}):
+            yield f"{queue} may take all of the account's concurrency"
+        receives = [
+            one
+            for one in app.statements(app.role_of(function))
+            if "sqs:ReceiveMessage" in listed(one["Action"])
+        ]
+        if {"Fn::GetAtt": f"{queue}.Arn"} not in [two for one in receives for two in listed(one["Resource"])]:
+            yield f"{function} may not read {queue}"
+    for name, queue in queues.items():
+        if name not in {source for _, source, _ in sources}:
+            yield f"nobody reads {name}"
+        if not queue.get("SqsManagedSseEnabled"):
+            yield f"{name} is not encrypted"
+        if "RedrivePolicy" in queue:
+            dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].partition(".")[0]
+            if queues[dead]["MessageRetentionPeriod"] <= queue["MessageRetentionPeriod"]:
+                yield f"{dead} keeps messages no longer than {name}, and their age counts from the beginning"
+    if sum("RedrivePolicy" in queue for queue in queues.values()) != 1:
+        yield "messages that no worker survives come back for days"
+
+
+@rule
+def the_bucket_is_private_and_forgets_tasks_only(app: App) -> Iterator[str]:
+    bucket = app.template.properties("Bucket")
+    blocks = bucket.get("PublicAccessBlockConfiguration", {})
+    if [blocks.get(name) for name in BLOCKS] != [True] * 4:
+        yield "the bucket can be made public"
+    rules = bucket.get("LifecycleConfiguration", {}).get("Rules", ())
+    if sorted(one.get("Prefix", "") for one in rules) != ["arguments/", "results/"]:
+        yield "the lifecycle touches something else than arguments/ and results/"
+    if any(one["Status"] != "Enabled" or one["ExpirationInDays"] * 86_400 <= WEEK for one in rules):
+        yield "large results are gone before their task is, or never"
+    if not bucket.get("BucketEncryption"):
+        yield "the bucket does not say how it is encrypted"
+    denied = [
+        one for one in app.template.properties("BucketPolicy")["PolicyDocument"]["Statement"] if "Sid" in one
+    ]
+    if not any(one["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(one) for one in denied):
+        yield "the bucket answers over connections that anybody can read"
+
+
+BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+
+@rule
+def cards_are_published_and_taken_away(app: App) -> Iterator[str]:
+    (cards,) = app.of("Custom::ServerCards").values()
+    if cards["ServiceToken"] != {"Fn::GetAtt": "CardsFunction.Arn"}:
+        yield "the cards' resource has another function"
+    if cards["Bucket"] != {"Ref": "Bucket"} or cards.get("EmptyOnDelete") is not True:
+        yield "a stack with anything in its bucket cannot be deleted"
+    if cards.get("Content") != {"Ref": "CardsLayer"}:
+        yield "a changed card is not published"
+    actions = {
+        (action, json.dumps(one["Resource"]))
+        for one in app.statements(app.role_of("CardsFunction"))
+        for action in listed(one["Action"])
+    }
+    objects, itself = json.dumps({"Fn::Sub": "${Bucket.Arn}/*"}), json.dumps({"Fn::GetAtt": "Bucket.Arn"})
+    wanted = {("s3:PutObject", objects), ("s3:DeleteObject", objects), ("s3:ListBucket", itself)}
+    if not wanted <= actions:
+        yield "the cards' function cannot do its work"
+
+
+@rule
+def what_is_called_is_a_version(app: App) -> Iterator[str]:
+    for name, function in app.functions.items():
+        on = function.get("SnapStart", {}).get("ApplyOn")
+        if function.get("Events"):
+            if not (function.get("AutoPublishAlias") and function.get("AutoPublishAliasAllProperties")):
+                yield f"{name}: another layer or setting makes no new version"
+            if on != {"Fn::If": ["HasSnapStart", "PublishedVersions", "None"]}:
+                yield f"{name} has no parameter for its snapshots"
+        elif on != "None":
+            yield f"{name} has snapshots that nobody starts from"
+
+
+@rule
+def alarms_watch_every_function(app: App) -> Iterator[str]:
+    alarms = app.of("AWS::CloudWatch::Alarm")
+    for metric in ("Errors", "Throttles"):
+        watched = {
+            dimension["Value"]["Ref"]
+            for alarm in alarms.values()
+            for one in alarm.get("Metrics", ())
+            if one.get("MetricStat", {}).get("Metric", {}).get("MetricName") == metric
+            for dimension in one["MetricStat"]["Metric"]["Dimensions"]
+        }
+        if missing := set(app.functions) - watched:
+            yield f"nobody notices {metric} of {', '.join(sorted(missing))}"
+    simple = {(one.get("MetricName"), json.dumps(one.get("Dimensions"))) for one in alarms.values()}
+    for metric, queue in [
+        ("NumberOfMessagesReceived", "DeadTaskQueue"),
+        ("ApproximateAgeOfOldestMessage", "TaskQueue"),
+    ]:
+        if not any(name == metric and f'"{queue}.QueueName"' in where for name, where in simple):
+            yield f"nobody notices {metric} of {queue}"
+    for name, alarm in alarms.items():
+        if alarm.get("AlarmActions") != {
+            "Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
+        }:
+            yield f"{name} tells nobody"
+        if alarm.get("TreatMissingData") != "notBreaching":
+            yield f"{name} rings where nothing happens"
+
+
+@rule
+def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
+    config = app.template.properties("Distribution")["DistributionConfig"]
+    default = config["DefaultCacheBehavior"]
+    if (default["TargetOriginId"], default["CachePolicyId"], default["OriginRequestPolicyId"]) != (
+        "api",
+        CACHING_DISABLED,
+        ALL_BUT_HOST,
+    ):
+        yield "answers of servers are cached, or do not reach the API"
+    if "POST" not in default["AllowedMethods"] or "POST" in default.get("CachedMethods", ()):
+        yield "POST does not get through"
+    behaviors = {one["PathPattern"]: one for one in config["CacheBehaviors"]}
+    endpoints = [
+        str(variables(one)["LAMBENT_MCP_PATH"])
+        for one in app.functions.values()
+        if "LAMBENT_MCP_PATH" in variables(one)
+    ]
+    for endpoint in endpoints:
+        site = Site(full_server().freeze(), Settings(mcp_path=endpoint))
+        for path in site.documents("https://tools.example.com"):
+            if not any(fnmatch.fnmatchcase(path, pattern) for pattern in behaviors):
+                yield f"{path} takes an invocation"
+    for path in (
+        *endpoints,
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/orders/mcp",
+    ):
+        if any(fnmatch.fnmatchcase(path, pattern) for pattern in behaviors):
+            yield f"{path} does not reach its function"
+    for pattern, one in behaviors.items():
+        if one["TargetOriginId"] != "cards" or one["CachePolicyId"] != {"Ref": "CardsCaching"}:
+            yield f"{pattern} does not come from the bucket"
+        if one.get("Compress") is not False:
+            yield f"{pattern} would have weak ETags"
+        if {"GET", "HEAD", "OPTIONS"} != set(one["AllowedMethods"]):
+            yield f"{pattern} allows other methods than the bucket has"
+    origins = {one["Id"]: one for one in config["Origins"]}
+    if origins["cards"].get("OriginAccessControlId") != {"Fn::GetAtt": "CardsAccess.Id"}:
+        yield "the bucket does not know CloudFront"
+    if origins["cards"].get("OriginPath") != "/cards":
+        yield "cards are looked for where they are not"
+    (granted,) = [
+        one["Fn::If"]
+        for one in app.template.properties("BucketPolicy")["PolicyDocument"]["Statement"]
+        if "Fn::If" in one
+    ]
+    condition = json.dumps(granted[1].get("Condition"))
+    if (
+        granted[1]["Resource"] != {"Fn::Sub": "${Bucket.Arn}/cards/*"}
+        or "distribution/${Distribution}" not in condition
+    ):
+        yield "other distributions, or other objects than cards, are let through"
+    for name, resource in app.template.document["Resources"].items():
+        if (
+            resource["Type"].startswith("AWS::CloudFront::")
+            and resource.get("Condition") != "HasDistribution"
+        ):
+            yield f"{name} is made where nobody asked for it"
+
+
+@rule
+def outputs_say_where(app: App) -> Iterator[str]:
+    outputs = json.dumps(app.template.document["Outputs"])
+    for folder in set(FOLDERS) - ALONE:
+        if f"/{folder}/mcp" not in outputs:
+            yield f"nobody is told where {folder} is"
+    for name in ("Table", "TaskQueue", "Bucket", "StateSecret"):
+        if f'{{"Ref": "{name}"}}' not in outputs:
+            yield f"nobody is told of {name}"
+
+
+@rule
+def parameters_are_used(app: App) -> Iterator[str]:
+    rest = json.dumps({**app.template.document, "Parameters": None}, default=str)
+    for name, parameter in app.template.document["Parameters"].items():
+        if f'{{"Ref": "{name}"}}' not in rest:
+            yield f"{name} changes nothing"
+        if "Default" not in parameter:
+            yield f"{name} has to be given before anything can be deployed"
+
+
+# The template as it is
+
+
+@pytest.fixture(scope="module")
+def app() -> App:
+    return App(read_template(TEMPLATE, "eu-west-1"))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule(app: App, name: str) -> None:
+    assert list(RULES[name](app)) == []
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, ROOT / "functions" / "hello" / "template.yaml"])
+def test_cfn_lint_finds_nothing(template: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--non-zero-exit-code", "warning", template],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+
+
+@pytest.mark.skipif(not SAM.exists(), reason="aws-sam-cli is not installed: make e2e does")
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "functions" / "hello"])
+def test_sam_finds_nothing(folder: Path, tmp_path: Path) -> None:
+    """As its users call it: with the settings of samconfig.toml."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    done = subprocess.run(
+        [SAM, "validate"], cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+ENVIRONMENTS = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+
+@pytest.mark.parametrize("name", ["default", "dev", "prod"])
+def test_deploy_settings(app: App, name: str) -> None:
+    settings = ENVIRONMENTS[name]
+    # Layers are built from outside of their folder: a cache would keep old ones.
+    assert settings["build"]["parameters"] == {"build_in_source": True, "cached": False, "parallel": True}
+    assert settings["validate"]["parameters"] == {"lint": True}
+    deploy = settings["deploy"]["parameters"]
+    assert deploy["capabilities"] == "CAPABILITY_IAM"
+    assert deploy["confirm_changeset"] is (name == "prod")
+    parameters = app.template.document["Parameters"]
+    for given in deploy.get("parameter_overrides", ()):
+        parameter, _, value = given.partition("=")
+        assert value in map(str, parameters[parameter].get("AllowedValues", [value]))
+
+
+def test_environments_have_stacks_of_their_own() -> None:
+    names = [
+        settings["global"]["parameters"]["stack_name"]
+        for settings in ENVIRONMENTS.values()
+        if isinstance(settings, dict)
+    ]
+    assert len(names) == len(set(names)) == 3
+
+
+# Mistakes
+
+GONE = object()
+
+MISTAKES: dict[str, list[tuple[str, Any]]] = {
+    "functions_run_what_layers_are_built_for": [
+        ("Globals.Function.Runtime", "python3.12"),
+        ("Globals.Function.Architectures", ["arm64"]),
+        ("Globals.Function.Layers", []),
+        ("CardsFunction.Layers", GONE),
+        ("Resources.RuntimeLayer.Metadata.BuildMethod", "python3.13"),
+    ],
+    "every_folder_of_functions_is_deployed_with_its_route": [
+        ("OrdersFunction.Events.Mcp", GONE),
+        ("OrdersFunction.Events.Card", GONE),
+        ("BackofficeFunction.Events", {}),
+        ("CardsFunction.Events", {}),
+        ("CardsFunction.Events.Get.Properties.Method", "ANY"),
+        ("ReportsFunction.Events.Card.Properties.Method", "GET"),
+        ("ReportsFunction.$LAMBENT_MCP_PATH", "/report/mcp"),
+    ],
+    "the_api_is_throttled_and_logged": [
+        ("Api.DefaultRouteSettings", GONE),
+        ("Api.AccessLogSettings", GONE),
+        ("Api.AccessLogSettings.Format", "$context.path"),
+    ],
+    "pages_may_send_what_clients_send": [
+        ("Api.CorsConfiguration", GONE),
+        ("Api.CorsConfiguration.AllowHeaders", ["*"]),
+        ("Api.CorsConfiguration.AllowCredentials", True),
+        ("Globals.Function.$LAMBENT_ALLOWED_ORIGINS", "*"),
+    ],
+    "every_log_ends": [
+        ("Resources.WorkerLogs", {"Type": "AWS::Logs::LogGroup", "Properties": {}}),
+        ("OrdersFunction.LoggingConfig", GONE),
+        ("OrdersFunction.LoggingConfig.LogGroup", {"Ref": "CardsLogs"}),
+        ("ApiLogs.RetentionInDays", GONE),
+    ],
+    "roles_allow_no_more_than_they_must": [
+        ("OrdersRole.#.1.Sid", GONE),
+        ("OrdersRole.#.1.Resource", "*"),
+        ("OrdersRole.#.1.Action", "secretsmanager:*"),
+        ("OrdersRole.#.0.Resource", {"Fn::GetAtt": "CardsLogs.Arn"}),
+        ("OrdersFunction.Role", {"Fn::GetAtt": "CardsRole.Arn"}),
+        ("OrdersRole.ManagedPolicyArns", ["arn:…"]),
+    ],
+    "functions_may_use_what_they_are_told_of": [
+        ("OrdersRole.#.1", GONE),
+        ("OrdersFunction.$LAMBENT_TABLE", {"Ref": "Table"}),
+        ("OrdersFunction.$LAMBENT_STATE_SECRET", GONE),
+        ("ReportsFunction.$LAMBENT_TASK_QUEUE_URL", {"Ref": "DeadTaskQueue"}),
+        ("OrdersRole.#.1.Action", ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
+    ],
+    "variables_are_known": [
+        ("OrdersFunction.$LAMBENT_STATE_SECRETS", "x"),
+    ],
+    "nothing_secret_is_baked_in": [
+        ("Globals.Function.$KEY", "{{resolve:secretsmanager:x}}"),
+        ("Globals.Function.$LAMBENT_STATE_KEYS", "x"),
+    ],
+    "the_secret_is_rotated": [
+        ("Resources.StateSecretRotation", GONE),
+        ("Resources.RotationPermission", GONE),
+        ("RotationPermission.SourceAccount", GONE),
+        ("StateSecret.GenerateSecretString.PasswordLength", 31),
+    ],
+    "the_table_forgets_and_keeps_to_itself": [
+        ("Table.TimeToLiveSpecification.AttributeName", "ttl"),
+        ("Table.BillingMode", "PROVISIONED"),
+        ("Table.SSESpecification", GONE),
+        ("Table.PointInTimeRecoverySpecification", GONE),
+    ],
+    "queues_outwait_their_workers": [
+        ("ReportsWorker.Timeout", 301),
+        ("TaskQueue.RedrivePolicy", GONE),
+        ("ReportsWorker.Events.DeadTasks", GONE),
+        ("ReportsWorker.Events.Tasks.Properties.FunctionResponseTypes", GONE),
+        ("ReportsWorker.Events.Tasks.Properties.ScalingConfig", GONE),
+        ("DeadTaskQueue.MessageRetentionPeriod", 345600),
+        ("ReportsWorkerRole.#.2", GONE),
+    ],
+    "the_bucket_is_private_and_forgets_tasks_only": [
+        ("Bucket.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
+        ("Bucket.LifecycleConfiguration.Rules.0.Prefix", GONE),
+        ("Bucket.LifecycleConfiguration.Rules.0.Prefix", "cards/"),
+        ("Bucket.LifecycleConfiguration.Rules.1.ExpirationInDays", 7),
+        ("BucketPolicy.PolicyDocument.Statement.0", GONE),
+    ],
+    "cards_are_published_and_taken_away": [
+        ("ServerCards.Content", GONE),
+        ("ServerCards.EmptyOnDelete", GONE),
+        ("CardsRole.#.2", GONE),
+    ],
+    "what_is_called_is_a_version": [
+        ("OrdersFunction.AutoPublishAliasAllProperties", GONE),
+        ("RotationFunction.SnapStart", GONE),
+        ("Globals.Function.SnapStart", GONE),
+    ],
+    "alarms_watch_every_function": [
+        ("ErrorsAlarm.Metrics.1", GONE),
+        ("Resources.ThrottlesAlarm", GONE),
+        ("Resources.DeadTasksAlarm", GONE),
+        ("TaskAgeAlarm.Dimensions.0.Value", {"Fn::GetAtt": "DeadTaskQueue.QueueName"}),
+        ("TaskAgeAlarm.AlarmActions", GONE),
+    ],
+    "cloudfront_serves_cards_and_caches_nothing_else": [
+        (
+            "Distribution.DistributionConfig.DefaultCacheBehavior.CachePolicyId",
+            "658327ea-f89d-4fab-a63d-7e88639e58f6",
+        ),
+        ("Distribution.DistributionConfig.CacheBehaviors.0", GONE),
+        ("Distribution.DistributionConfig.CacheBehaviors.0.PathPattern", "/*/mcp*"),
+        ("Distribution.DistributionConfig.CacheBehaviors.2.PathPattern", "/.well-known/*"),
+        ("Distribution.DistributionConfig.CacheBehaviors.0.Compress", True),
+        ("Distribution.DistributionConfig.Origins.1.OriginPath", GONE),
+        ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Resource", {"Fn::Sub": "${Bucket.Arn}/*"}),
+        ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Condition", GONE),
+        ("Resources.Distribution.Condition", GONE),
+    ],
+    "outputs_say_where": [
+        ("Outputs.OrdersUrl", GONE),
+        ("Outputs.TableName", GONE),
+    ],
+    "parameters_are_used": [
+        ("Parameters.Unused", {"Type": "String", "Default": ""}),
+        ("Parameters.AlarmEmail.Default", GONE),
+    ],
+}
+"""By the rule that has to find it, a place in the template, and what stands there instead.
+
+Places are among a resource's properties, or begin with the name of a section. ``#`` stands for a role's
+statements, ``$`` for a function's variables.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "value"),
+    [(name, where, value) for name, mistakes in MISTAKES.items() for where, value in mistakes],
+)
+def test_mistakes_are_found(app: App, name: str, where: str, value: Any) -> None:
+    document = copy.deepcopy(app.template.document)
+    written_out = where.replace("#", "Policies.0.PolicyDocument.Statement").replace(
+        "$", "Environment.Variables."
+    )
+    first, *path, last = written_out.split(".")
+    place: Any = document[first] if first in document else document["Resources"][first]["Properties"]
+    for step in path:
+        place = place[int(step) if isinstance(place, list) else step]
+    key: Any = int(last) if isinstance(place, list) else last
+    if value is GONE:
+        del place[key]
+    else:
+        place[key] = value
+    wrong = App(Template(app.template.path, app.template.region, document))
+    try:
+        found = list(RULES[name](wrong))
+    except KeyError as missing:
+        found = [str(missing)]
+    assert found
+
+
+def test_every_rule_finds_a_mistake() -> None:
+    assert set(MISTAKES) == set(RULES)
