@@ -513,6 +513,14 @@ def parameters_are_used(app: App) -> Iterator[str]:
             yield f"{name} has to be given before anything can be deployed"
 
 
+@rule
+def parameters_are_documented(app: App) -> Iterator[str]:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    for name in app.template.document["Parameters"]:
+        if f"`{name}`" not in text:
+            yield f"docs/deploy.md does not say what {name} is"
+
+
 # The template as it is
 
 
@@ -708,6 +716,9 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     "outputs_say_where": [
         ("Outputs.OrdersUrl", GONE),
         ("Outputs.TableName", GONE),
+    ],
+    "parameters_are_documented": [
+        ("Parameters.Unused", {"Type": "String", "Default": ""}),
     ],
     "parameters_are_used": [
         ("Parameters.Unused", {"Type": "String", "Default": ""}),
