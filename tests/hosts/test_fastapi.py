@@ -360,18 +360,20 @@ async def test_a_tool_and_an_endpoint_share_a_model_and_the_loop() -> None:
     assert loops == [asyncio.get_running_loop()] * 2
 
 
-def test_the_card_is_served_wherever_the_router_is() -> None:
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [("server-card", "application/mcp-server-card+json"), ("server.json", "application/json")],
+)
+def test_the_card_is_served_wherever_the_router_is(name: str, media_type: str) -> None:
     async def run() -> None:
+        path = f"/api/mcp/{name}"
         async with client_of(application(prefix="/api")) as client:
-            found = await client.get("/api/mcp/server-card")
-            assert (found.status_code, found.headers["content-type"]) == (
-                200,
-                "application/mcp-server-card+json",
-            )
+            found = await client.get(path)
+            assert (found.status_code, found.headers["content-type"]) == (200, media_type)
             known = {"if-none-match": found.headers["etag"]}
-            assert (await client.get("/api/mcp/server-card", headers=known)).status_code == 304
-            assert (await client.head("/api/mcp/server-card")).status_code == 200
-            assert (await client.post("/api/mcp/server-card")).status_code == 405
-            assert "/api/mcp/server-card" not in (await client.get("/openapi.json")).json()["paths"]
+            assert (await client.get(path, headers=known)).status_code == 304
+            assert (await client.head(path)).status_code == 200
+            assert (await client.post(path)).status_code == 405
+            assert path not in (await client.get("/openapi.json")).json()["paths"]
 
     asyncio.run(run())

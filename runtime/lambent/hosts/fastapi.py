@@ -84,6 +84,7 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
         return _Delegated(app, request)
 
     @router.api_route(f"{path}/server-card", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
+    @router.api_route(f"{path}/server.json", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
     async def server_card(request: Request) -> Response:
         return _Delegated(app, request)
 
