@@ -194,6 +194,23 @@ def test_other_methods(method: str) -> None:
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
 
 
+def test_cards_name_the_host_that_api_gateway_vouches_for() -> None:
+    headers = {"host": "evil.example"}
+    event = support.http_api(None, headers, method="GET", path="/mcp/server-card", domain="api.example.com")
+    (remote,) = json.loads(handler_of(make())(event, None)["body"])["remotes"]
+    assert remote["url"] == "https://api.example.com/mcp"
+
+
+def test_pages_of_that_host_may_call() -> None:
+    message = support.message("server/discover")
+    statuses = {}
+    for origin in ("https://api.example.com", "https://evil.example"):
+        headers = {**support.headers_of(message), "origin": origin, "host": "evil.example"}
+        event = support.http_api(support.dumps(message), headers, domain="api.example.com")
+        statuses[origin] = handler_of(make())(event, None)["statusCode"]
+    assert statuses == {"https://api.example.com": 200, "https://evil.example": 403}
+
+
 def test_a_body_in_base64() -> None:
     mcp = make()
 

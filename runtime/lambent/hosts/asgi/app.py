@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from lambent.execution.engine import Engine
@@ -54,6 +54,7 @@ class AsgiApp:
             headers=_headers(scope["headers"]),
             body=body,
             query=scope.get("query_string", b"").decode("latin-1"),
+            domain=_domain(scope),
         )
         loop = asyncio.get_running_loop()
         if request.method != "POST":
@@ -120,6 +121,13 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _domain(scope: Scope) -> str | None:
+    """The host that API Gateway vouches for, where Mangum has brought its event along."""
+    event = scope.get("aws.event")
+    context = event.get("requestContext") if isinstance(event, Mapping) else None
+    return context.get("domainName") if isinstance(context, Mapping) else None
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
