@@ -52,6 +52,7 @@ lock: ## pin the development dependencies anew, and from them those of the layer
 SAM_BUILD = PATH="$(CURDIR)/$(SAM)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --build-in-source
 
 build: setup $(SAM)/.installed
+	@test -n "$(PYTHON313)" || { echo "Python 3.13 is needed, which Lambda runs: $(BIN)/uv python install 3.13" >&2; exit 1; }
 	$(SAM_BUILD)
 	$(SAM_BUILD) --template functions/hello/template.yaml --build-dir .aws-sam/hello
 	$(BIN)/python layers/sizes.py .aws-sam/build .aws-sam/hello

@@ -85,6 +85,8 @@ class RuntimeApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body in one segment: else the second waits 40 ms for the first to be acknowledged.
+            wbufsize = -1
 
             def do_GET(self) -> None:
                 api._say(self.path)
@@ -129,7 +131,7 @@ class RuntimeApi:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def _say(self, path: str, body: bytes = b"") -> None:
