@@ -104,7 +104,9 @@ def artifacts(build: Path) -> dict[str, Artifact]:
     found = {}
     for name, resource in document["Resources"].items():
         properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::Serverless::Function":
+        if (
+            resource["Type"] == "AWS::Serverless::Function" and "CodeUri" in properties
+        ):  # else it is in the template
             used = (*shared, *properties.get("Layers", ()))
             names = tuple(str(layer["Ref"] if isinstance(layer, Mapping) else layer) for layer in used)
             found[name] = Artifact(build / properties["CodeUri"], names)

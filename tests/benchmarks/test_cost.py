@@ -1,0 +1,129 @@
+"""Dollars: the formula by hand, and the page that must say what the formula says."""
+
+from pathlib import Path
+
+import pytest
+from benchmarks import cost
+from benchmarks.cost import Deployment, Part, Row
+
+PRICES = {
+    "lambda_gb_second_x86_64": 0.00002,
+    "lambda_gb_second_arm64": 0.00001,
+    "lambda_request": 0.0000002,
+    "http_api_request": 0.000001,
+    "dynamodb_read_unit": 0.0000001,
+    "dynamodb_write_unit": 0.0000006,
+    "sqs_request": 0.0000004,
+    "s3_read": 0.0000004,
+    "s3_write": 0.000005,
+    "cloudfront_request": 0.000001,
+    "cloudfront_gb": 0.1,
+    "log_gb": 0.5,
+    "transfer_gb": 0.1,
+    "secret_month": 0.4,
+    "alarm_month": 0.1,
+}
+ONE = {
+    "function": "F",
+    "warm_processor_ms": 1.2,
+    "warm_waiting_ms": 3.3,
+    "cold_processor_ms": 100.0,
+    "cold_waiting_ms": 50.5,
+    "requests": {"dynamodb_read_unit": 2, "dynamodb_write_unit": 1, "sqs_request": 1},
+    "log_bytes": 0,
+    "bytes_out": 10_000,
+}
+MEASURED = {"invocations": {"one": ONE}, "conditions": "by hand"}
+DEPLOYED = Deployment({"F": 512}, "x86_64", access_log_bytes=400, secrets=1, alarms=3, polled=2)
+
+
+def test_the_page_says_what_the_formula_says() -> None:
+    """If this fails, run ``python -m benchmarks.cost``: the template, a price or the formula has changed."""
+    page = cost.PAGE.read_text()
+    assert page == cost.written(
+        page, cost.tables(cost.read_measured(), cost.read_prices(), cost.deployment())
+    )
+
+
+def test_every_row_of_the_page_was_measured() -> None:
+    measured = cost.read_measured()["invocations"]
+    wanted = {part.invocation for row in cost.ROWS for part in row.parts}
+    assert wanted <= set(measured)
+    memory = cost.deployment().memory
+    assert {one["function"] for one in measured.values()} <= set(memory)
+
+
+def test_less_than_a_processor_takes_longer_and_waiting_does_not() -> None:
+    assert cost.billed(ONE, 1769, "warm") == 5  # 1.2 + 3.3, rounded up
+    assert cost.billed(ONE, 3008, "warm") == 5  # one thread has one processor, whatever there is
+    assert cost.billed(ONE, 512, "warm") == 8  # 1.2 * 3.455 + 3.3
+    assert cost.billed(ONE, 512, "cold") == 397  # 100 * 3.455 + 50.5
+
+
+def test_some_invocations_are_cold() -> None:
+    assert cost.mean_billed(ONE, 512) == pytest.approx(0.99 * 8 + 0.01 * 397)
+
+
+def test_an_invocation_through_the_api() -> None:
+    found = cost.dollars(Row("x", (Part("one"),)), MEASURED, PRICES, DEPLOYED)
+    gb_seconds = (0.99 * 8 + 0.01 * 397) / 1000 * 0.5
+    log_bytes = 400 + len(cost.PLATFORM_LOG) + 3 * 26
+    assert found == pytest.approx(
+        {
+            "Lambda": 0.0000002 + gb_seconds * 0.00002,
+            "API Gateway": 0.000001,
+            "DynamoDB": 2 * 0.0000001 + 0.0000006,
+            "SQS": 0.0000004,
+            "S3, CloudFront": 0,
+            "logs": log_bytes / 1e9 * 0.5,
+            "transfer": 0.00001 * 0.1,
+        }
+    )
+
+
+def test_an_invocation_from_a_queue_is_polled_for_and_goes_through_no_api() -> None:
+    found = cost.dollars(Row("x", (Part("one", times=2, queued=True),)), MEASURED, PRICES, DEPLOYED)
+    assert found["SQS"] == pytest.approx(2 * 3 * 0.0000004)
+    assert found["API Gateway"] == found["transfer"] == 0
+    assert found["logs"] == pytest.approx(2 * (len(cost.PLATFORM_LOG) + 3 * 26) / 1e9 * 0.5)
+
+
+def test_what_a_cache_answers_invokes_nothing() -> None:
+    found = cost.dollars(Row("x", cached="one"), MEASURED, PRICES, DEPLOYED)
+    assert found["Lambda"] == found["API Gateway"] == found["logs"] == 0
+    assert found["S3, CloudFront"] == pytest.approx(0.000001 + 0.01 * 0.0000004)
+    assert found["transfer"] == pytest.approx(0.00001 * 0.1)
+
+
+def test_the_architecture_has_its_own_price() -> None:
+    arm = DEPLOYED._replace(architecture="arm64")
+    row = Row("x", (Part("one"),))
+    intel, graviton = (
+        cost.dollars(row, MEASURED, PRICES, deployed)["Lambda"] for deployed in (DEPLOYED, arm)
+    )
+    assert (graviton - 0.0000002) * 2 == pytest.approx(intel - 0.0000002)
+
+
+def test_the_template_says_what_there_is(tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(
+        """
+Parameters: {Memory: {Type: Number, Default: 256}}
+Globals: {Function: {MemorySize: 1024, Architectures: [arm64]}}
+Resources:
+  Web: {Type: "AWS::Serverless::Function", Properties: {MemorySize: !Ref Memory}}
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties: {Events: {Tasks: {Type: SQS, Properties: {}}, Dead: {Type: SQS, Properties: {}}}}
+  Api: {Type: "AWS::Serverless::HttpApi", Properties: {AccessLogSettings: {Format: "0123456789"}}}
+  Secret: {Type: "AWS::SecretsManager::Secret"}
+"""
+    )
+    assert cost.deployment(template) == Deployment(
+        {"Web": 256, "Worker": 1024}, "arm64", access_log_bytes=10 + 1 + 26, secrets=1, alarms=0, polled=2
+    )
+
+
+def test_a_page_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="marks"):
+        cost.written("# Cost\n", "x")
