@@ -57,8 +57,10 @@ its own parts.
 NOT_COMPILED = (
     "cryptography/fernet.py",
     "cryptography/x509/*",
+    "cryptography/hazmat/_oid.py",
     "cryptography/hazmat/asn1/*",
     "cryptography/hazmat/backends/*",
+    "cryptography/hazmat/bindings/openssl/*",
     "cryptography/hazmat/primitives/asymmetric/*",
     "cryptography/hazmat/primitives/kdf/*",
     "cryptography/hazmat/primitives/serialization/*",

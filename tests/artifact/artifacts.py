@@ -26,6 +26,7 @@ IN_LAMBDA = frozenset(
 TARGETS = {
     "runtime": (ROOT / "layers", "build-RuntimeLayer"),
     "extras": (ROOT / "layers", "build-ExtrasLayer"),
+    "cards": (ROOT / "layers", "build-CardsLayer"),
     "hello": (FUNCTIONS / "hello", "build-HelloFunction"),
 }
 """Where the Makefile of an artifact is, and what it calls it."""

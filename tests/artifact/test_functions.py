@@ -181,6 +181,26 @@ def test_backoffice_runs_fastapi_from_the_layers(run: Callable[..., Any]) -> Non
         assert asked.questions
 
 
+def test_one_function_serves_the_cards_of_all(run: Callable[..., Any], artifact: Callable[..., Path]) -> None:
+    variables = {
+        **KEYS,
+        "LAMBENT_CARDS": str(artifact("cards") / "cards.json"),
+        "LAMBENT_MCP_PATH": "/orders/mcp",
+    }
+    with run("orders", "runtime", variables=variables) as environment:
+        found = {
+            path: environment.invoke(http_api(None, method="GET", path=path)).value
+            for path in ("/.well-known/ai-catalog.json", "/orders/mcp/server-card")
+        }
+    assert {answer["statusCode"] for answer in found.values()} == {200}
+    catalog = json.loads(found["/.well-known/ai-catalog.json"]["body"])
+    assert [entry["displayName"] for entry in catalog["entries"]] == [
+        "Shop orders",
+        "Shop reports",
+        "Back office",
+    ]
+
+
 # Powertools is in the layer for functions that want it, and none of this project's imports it yet.
 EXTRAS = (
     "import aws_lambda_powertools, aws_lambda_powertools.utilities.parameters, lambent, mangum, pydantic\n"

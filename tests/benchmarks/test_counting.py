@@ -22,7 +22,9 @@ def test_the_size_of_an_item_is_that_of_names_and_values(size: int) -> None:
     assert item_size(item(size)) == size
 
 
-@pytest.mark.parametrize(("number", "size"), [("0", 1), ("7", 2), ("1700000001", 6), ("1700000000", 2), ("-12", 2)])
+@pytest.mark.parametrize(
+    ("number", "size"), [("0", 1), ("7", 2), ("1700000001", 6), ("1700000000", 2), ("-12", 2)]
+)
 def test_two_digits_of_a_number_take_a_byte(number: str, size: int) -> None:
     assert item_size({"n": {"N": number}}) == 1 + size
 
