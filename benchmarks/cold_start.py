@@ -7,6 +7,7 @@ answers it. All take turns, and each turn begins with another one. Results go to
 """
 
 import argparse
+import os
 import platform
 import shutil
 import statistics
@@ -185,6 +186,7 @@ def main() -> None:
     python = artifacts.lambda_python()
     if python is None:
         sys.exit(f"Python {artifacts.PYTHON} is needed, which Lambda runs")
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="cold-start-") as folder:
         prepare(Path(folder))
         found = measure(python, Path(folder), starts)
@@ -192,7 +194,8 @@ def main() -> None:
         "# Cold starts",
         "",
         f"Medians of {starts} starts of each, in turns; Python {artifacts.PYTHON} on {platform.machine()}.",
-        "*Ratio*: processor time without bytecode to that with it.",
+        f"Load {load:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} cores: where others have the",
+        "machine, times grow and processor time hardly. *Ratio*: processor time without bytecode to that with it.",
         "",
         *table(found),
     ]
