@@ -49,7 +49,9 @@ lock: ## pin the development dependencies anew, and from them those of the layer
 		-o layers/extras.txt
 
 # Here, and not in a copy: the layers take the library from runtime/.
-SAM_BUILD = PATH="$(CURDIR)/$(SAM)/bin:$$PATH" SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --build-in-source
+# What make was told is for this file: theirs is the Python that has the command.
+SAM_BUILD = PATH="$(CURDIR)/$(SAM)/bin:$$PATH" MAKEFLAGS= PYTHON="$(CURDIR)/$(BIN)/python" SAM_CLI_TELEMETRY=0 \
+	$(SAM)/bin/sam build --build-in-source
 
 build: setup $(SAM)/.installed
 	@test -n "$(PYTHON313)" || { echo "Python 3.13 is needed, which Lambda runs: $(BIN)/uv python install 3.13" >&2; exit 1; }

@@ -193,9 +193,10 @@ def main() -> None:
     lines = [
         "# Cold starts",
         "",
-        f"Medians of {starts} starts of each, in turns; Python {artifacts.PYTHON} on {platform.machine()}.",
-        f"Load {load:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} cores: where others have the",
-        "machine, times grow and processor time hardly. *Ratio*: processor time without bytecode to that with it.",
+        f"Medians of {starts} starts of each, in turns; Python {artifacts.PYTHON} on {platform.machine()},",
+        f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after on {os.cpu_count()} cores. Where others have the",
+        "machine, times grow and processor time hardly does. *Ratio*: of processor time, without bytecode to",
+        "with it.",
         "",
         *table(found),
     ]

@@ -150,12 +150,18 @@ def install(target: Path, requirements: Path | None, library: bool, architecture
             if not (ROOT / "pyproject.toml").is_file():
                 raise BundleError(f"{ROOT} does not hold the library: build with --build-in-source")
             # Not straight from the checkout: uv would take the wheel that it made of an earlier state.
-            _run([*find_uv(), "build", "--quiet", "--wheel", "--out-dir", folder, ROOT])
+            _run(
+                [
+                    *(*find_uv(), "build", "--quiet", "--python", sys.executable),
+                    *("--wheel", "--out-dir", folder, ROOT),
+                ]
+            )
             wanted.extend(Path(folder).glob("*.whl"))
         if wanted:
             _run(
                 [
-                    *(*find_uv(), "pip", "install", "--quiet", "--target", target, "--no-deps"),
+                    *(*find_uv(), "pip", "install", "--quiet", "--python", sys.executable),
+                    *("--target", target, "--no-deps"),
                     *("--python-version", python, "--python-platform", PLATFORMS[architecture]),
                     # A copy: what is done to the files here must not happen to those in uv's cache.
                     *("--only-binary", ":all:", "--link-mode", "copy", *wanted),
