@@ -1077,7 +1077,9 @@ def test_a_store_that_fails_is_no_failure_of_the_tool(world: Worlds, shielded: b
     assert text(shown).startswith("one ")
 
 
-def test_a_store_that_fails_when_progress_is_told_is_no_failure_of_the_tool(world: Worlds) -> None:
+def test_a_store_that_fails_when_progress_is_told_is_no_failure_of_the_tool(
+    world: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
     begun: list[int] = []
 
     def work(ctx: Context) -> str:
@@ -1090,6 +1092,8 @@ def test_a_store_that_fails_when_progress_is_told_is_no_failure_of_the_tool(worl
     failing_once(here, lambda call: call == "replace TASK" and bool(begun))
     here.run_all()
     assert text(here.client.get(task_id).result) == "done"
+    (told,) = [message for message in caplog.messages if "the store failed" in message]
+    assert told.endswith(": replace TASK")
 
 
 @pytest.mark.parametrize(

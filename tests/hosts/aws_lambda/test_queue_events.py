@@ -104,6 +104,18 @@ def test_a_batch_in_which_everything_failed_is_no_error_of_the_function(here: Wo
     assert tools.ran == []
 
 
+def test_the_log_says_what_failed_and_why(
+    here: World, tools: Tools, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = starts(here, "a", "b")
+    failing(here, bad)
+    send(here, queue_event([("m1", good), ("m2", bad)]))
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == "Message m2 failed: the queue delivers it again"
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ConnectionError)
+
+
 def test_failures_of_one_event_are_not_those_of_the_next(here: World, tools: Tools) -> None:
     bad, good = starts(here, "bad", "good")
     read = here.store.read

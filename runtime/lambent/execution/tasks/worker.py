@@ -120,7 +120,8 @@ class Worker:
             return
         except StoreFailed as again:
             raise (again.__cause__ or again) from failed
-        _log.warning("Task %s: the store failed, tried again in %.1f s", held.record.id, delay)
+        reason = failed.__cause__ or failed
+        _log.warning("Task %s: the store failed, tried again in %.1f s: %s", held.record.id, delay, reason)
 
     # Taking
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from lambent.execution.tasks.worker import Worker
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 
 _SOURCE = "aws:sqs"
+_log = logging.getLogger("lambent.tasks")
 
 
 def is_queue_event(event: Mapping[str, Any]) -> bool:
@@ -45,10 +47,15 @@ def run_messages(
     queue, first = queue_url.rpartition("/")[2], event["Records"][0].get("messageId")
 
     def handle(record: SQSRecord) -> None:
-        if record.event_source_arn.rpartition(":")[2] == queue:
-            worker.run(record.body, invocation, may_wait=record.message_id != first)
-        else:
-            worker.bury(record.body)
+        try:
+            if record.event_source_arn.rpartition(":")[2] == queue:
+                worker.run(record.body, invocation, may_wait=record.message_id != first)
+            else:
+                worker.bury(record.body)
+        except Exception:
+            # The processor only counts it, and the invocation as a whole succeeds: nobody else would tell.
+            _log.exception("Message %s failed: the queue delivers it again", record.message_id)
+            raise
 
     # A batch in which everything failed is no error of the function: each message is tried again by itself.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
