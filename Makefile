@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAM := .venv-sam
+MINISTACK := .venv-ministack
 # Lambda's Python; empty where there is none. A pyenv shim answers only for a version that it is told.
 PYTHON313 = $(shell PYENV_VERSION=3.13 $(BIN)/uv python find --no-project 3.13 2>/dev/null)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
-.PHONY: help setup lock build test lint types unit demo dev events bench fuzz chaos clean
+.PHONY: help setup tools lock build test lint types unit e2e demo dev events bench fuzz chaos clean
 
 help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
 	@echo "make dev    the same, and keep serving with reload"
 	@echo "make test   format, lint, types and all tests"
+	@echo "make e2e    deploy the stacks to a local stand-in for AWS, and test them through their addresses"
 	@echo "make build  build what a deploy uploads, and show it by size"
 	@echo "make events make the files of events/ anew, from real requests"
 	@echo "make bench  compare with peers, each in its own environment"
@@ -29,10 +32,18 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
+tools: $(SAM)/.installed $(MINISTACK)/.installed ## what builds and deploys, and what stands in for AWS
+
 # Under 3.13 it has an executable python3.13, which sam looks for on the path.
 $(SAM)/.installed: requirements-sam.txt | $(STAMP)
 	$(BIN)/uv venv --quiet --clear --no-project --python "$(or $(PYTHON313),$(BIN)/python)" $(SAM)
 	$(BIN)/uv pip sync --quiet --python $(SAM)/bin/python requirements-sam.txt
+	touch $@
+
+# Deployed functions run on its interpreter and see its packages: these, and no others.
+$(MINISTACK)/.installed: requirements-ministack.txt | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --no-project --python "$(or $(PYTHON313),$(BIN)/python)" $(MINISTACK)
+	$(BIN)/uv pip sync --quiet --python $(MINISTACK)/bin/python requirements-ministack.txt
 	touch $@
 
 # What Lambda's Python brings along; see also layers/bundle.py. No layer carries it.
@@ -41,8 +52,9 @@ LOCK_LAYER = $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platfo
 	--constraint requirements-dev.txt pyproject.toml
 
 lock: ## pin the development dependencies anew, and from them those of the layers
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate \
-		--group dev --all-extras pyproject.toml -o requirements-dev.txt
+	$(COMPILE) --group dev --all-extras pyproject.toml -o requirements-dev.txt
+	$(COMPILE) --group sam -o requirements-sam.txt
+	$(COMPILE) --group ministack -o requirements-ministack.txt
 	$(LOCK_LAYER) -o layers/core.txt
 	$(LOCK_LAYER) --extra seal $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
 	$(LOCK_LAYER) --extra pydantic --extra mangum --extra aws $(addprefix --no-emit-package ,$(IN_LAMBDA) msgspec) \
@@ -67,9 +79,12 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --ignore=tests/e2e $(ARGS)
 
-test: lint types unit
+e2e: setup tools
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/e2e $(ARGS)
+
+test: lint types unit e2e
 
 demo: setup
 	$(BIN)/python -m demo
@@ -90,4 +105,4 @@ chaos: setup
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/artifact/.venv benchmarks/.venvs .aws-sam
+	rm -rf $(VENV) $(SAM) $(MINISTACK) .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/artifact/.venv benchmarks/.venvs
