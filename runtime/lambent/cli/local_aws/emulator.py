@@ -10,9 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from lambent.cli.errors import MissingExtraError
@@ -60,12 +60,23 @@ class Emulator:
         region: The region that it stands in for.
         base: The environment variables of this process.
         output: The descriptor for what it prints; None for this process's own standard error.
+        command: What serves it, with two numbers added as for `emulator_main.py`; its interpreter is the one
+            that functions deployed to it run on.
+        settings: Variables of MiniStack that count more than those set here.
 
     Attributes:
         endpoint: Its URL.
     """
 
-    def __init__(self, region: str, base: Mapping[str, str], output: int | None = None) -> None:
+    def __init__(
+        self,
+        region: str,
+        base: Mapping[str, str],
+        output: int | None = None,
+        *,
+        command: Sequence[str] = (sys.executable, "-P", str(_MAIN)),
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         variables = {name: base[name] for name in _INHERITED if name in base}
         self._pipe, theirs = socket.socketpair()
         with theirs, socket.create_server((_HOST, 0), backlog=128) as listener:
@@ -74,12 +85,18 @@ class Emulator:
             numbers = [listener.fileno(), theirs.fileno()]
             try:
                 # A session of its own: Ctrl-C on the terminal is for the gateway alone.
-                self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
-                    [sys.executable, "-P", str(_MAIN), *map(str, numbers)],
+                self._process = subprocess.Popen(  # noqa: S603 - what the caller trusts
+                    [*command, *map(str, numbers)],
                     stdin=subprocess.DEVNULL,
                     stdout=_STDERR if output is None else output,
                     stderr=output,
-                    env={**variables, **_SETTINGS, "GATEWAY_PORT": str(port), "MINISTACK_REGION": region},
+                    env={
+                        **variables,
+                        **_SETTINGS,
+                        "GATEWAY_PORT": str(port),
+                        "MINISTACK_REGION": region,
+                        **settings,
+                    },
                     pass_fds=numbers,
                     start_new_session=True,
                 )

@@ -12,13 +12,15 @@ import os
 import socket
 import sys
 import threading
+from typing import Any
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], **settings: Any) -> int:
     """Serve until the pipe is closed.
 
     Args:
         arguments: The number of the listening socket, and that of the pipe.
+        settings: Of hypercorn, besides those set here.
 
     Returns:
         The exit status, which nobody gets to see: the process ends with the pipe.
@@ -35,6 +37,8 @@ def main(arguments: list[str]) -> int:
     config.bind = [f"fd://{listener}"]
     config.loglevel = "ERROR"
     config.keep_alive_timeout = 75
+    for name, value in settings.items():
+        setattr(config, name, value)
     app = importlib.import_module("ministack.app").app
     asyncio.run(serve(app, config))
     return 0
