@@ -1,0 +1,160 @@
+"""What MiniStack does not make of a template, made here: the template itself is for AWS.
+
+Each function says what is missing. A gap that is filled some day makes no difference to what is done here.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from tests.e2e.cloud import Cloud
+
+from lambent.cli.local_aws.template import Template
+
+_ROTATION: Final = "AWS::SecretsManager::RotationSchedule"
+
+Resources = dict[str, dict[str, Any]]
+
+
+def rewrite(template: Template, built: Path) -> Path:
+    """Write a template that MiniStack can deploy beside the one that was built.
+
+    Args:
+        template: what was built.
+        built: its file.
+
+    Returns:
+        The file of the other one.
+    """
+    document = json.loads(json.dumps(template.document, default=str))
+    resources: Resources = document["Resources"]
+    _without_what_is_refused(resources)
+    _with_numbers(template, resources)
+    _with_files_of_layers(template, resources, built.parent)
+    path = built.with_name("bridged.json")
+    path.write_text(_with_arns_of_secrets(resources, json.dumps(document)))
+    return path
+
+
+def complete(template: Template, resources: Mapping[str, str], cloud: Cloud) -> None:
+    """Add to a stack what was lost on the way.
+
+    Args:
+        template: what was deployed.
+        resources: physical ids by logical ids.
+        cloud: where.
+    """
+    _add_routes(template, resources, cloud)
+    _add_time_to_live(template, resources, cloud)
+
+
+def rotate(cloud: Cloud, secret: str, function: str) -> None:
+    """Rotate a secret as Secrets Manager does: through the four steps of its function.
+
+    MiniStack's own rotation calls no function, and labels no version that has no value yet: so the first step
+    finds that somebody has taken it before.
+
+    Args:
+        cloud: where.
+        secret: its name.
+        function: the name of the function.
+
+    Raises:
+        AssertionError: a step failed.
+    """
+    manager, token = cloud.client("secretsmanager"), str(uuid4())
+    manager.put_secret_value(
+        SecretId=secret, ClientRequestToken=token, SecretString=uuid4().hex * 2, VersionStages=["AWSPENDING"]
+    )
+    for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+        event = {"Step": step, "SecretId": secret, "ClientRequestToken": token}
+        cloud.invoke(function, event)
+    versions = manager.describe_secret(SecretId=secret)["VersionIdsToStages"]
+    assert "AWSCURRENT" in versions[token], versions
+
+
+def arn_of_function(cloud: Cloud, name: str) -> str:
+    """The ARN of a function."""
+    arn: str = cloud.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    return arn
+
+
+# Before the deploy
+
+
+def _without_what_is_refused(resources: Resources) -> None:
+    # Alarms cannot do sums, and rotation schedules are unknown; see `rotate` for what takes their place.
+    for name, resource in list(resources.items()):
+        if resource["Type"] == _ROTATION or "Metrics" in resource.get("Properties", {}):
+            del resources[name]
+
+
+def _with_numbers(template: Template, resources: Resources) -> None:
+    # A parameter stays a string, and a string is no limit for concurrent messages.
+    for resource in resources.values():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            scaling = event["Properties"].get("ScalingConfig")
+            if scaling:
+                scaling["MaximumConcurrency"] = int(template.value(scaling["MaximumConcurrency"]))
+
+
+def _with_files_of_layers(template: Template, resources: Resources, built: Path) -> None:
+    # Layers are on Python's path, and not at /opt: a file of one is found where it was built.
+    for name, resource in resources.items():
+        variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        for variable, value in variables.items():
+            if isinstance(value, str) and value.startswith("/opt/"):
+                layers = [built / layer["Ref"] for layer in template.properties(name)["Layers"]]
+                files = [layer / value.removeprefix("/opt/") for layer in layers]
+                (variables[variable],) = [str(file) for file in files if file.exists()]
+
+
+def _with_arns_of_secrets(resources: Resources, text: str) -> str:
+    # A reference to a secret is its name, and not its ARN.
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::SecretsManager::Secret":
+            text = text.replace(json.dumps({"Ref": name}), json.dumps({"Fn::GetAtt": [name, "Id"]}))
+    return text
+
+
+# After it
+
+
+def _add_routes(template: Template, resources: Mapping[str, str], cloud: Cloud) -> None:
+    # The OpenAPI document in which SAM hands over an HTTP API's routes is ignored.
+    gateway = cloud.client("apigatewayv2")
+    for name, function, event in _http_events(template):
+        api = resources[event["ApiId"]["Ref"] if "ApiId" in event else "ServerlessHttpApi"]
+        key = f"{event['Method'].upper()} {event['Path']}"
+        if key in {route["RouteKey"] for route in gateway.get_routes(ApiId=api)["Items"]}:
+            continue
+        alias = resources.get(f"{name}Alias{function.get('AutoPublishAlias')}")
+        integration = gateway.create_integration(
+            ApiId=api,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=alias or arn_of_function(cloud, resources[name]),
+            PayloadFormatVersion="2.0",
+        )
+        gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{integration['IntegrationId']}")
+
+
+def _http_events(template: Template) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for name, resource in template.resources.items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            function = template.properties(name)
+            for event in (function.get("Events") or {}).values():
+                if event["Type"] == "HttpApi":
+                    yield name, function, event["Properties"]
+
+
+def _add_time_to_live(template: Template, resources: Mapping[str, str], cloud: Cloud) -> None:
+    # The template's specification is ignored.
+    for name, resource in template.resources.items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            specification = template.value(resource["Properties"]).get("TimeToLiveSpecification")
+            if specification:
+                cloud.client("dynamodb").update_time_to_live(
+                    TableName=resources[name], TimeToLiveSpecification=specification
+                )

@@ -1,0 +1,97 @@
+"""One AWS for each pytest process, and in it one stack of each kind, deployed when a test first needs it."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.conformance.suite import alone
+from tests.e2e.cloud import ROOT, Cloud
+from tests.e2e.stacks import Stack, build
+
+HERE = Path(__file__).parent
+PUBLIC_URL = "https://tools.example.com"
+_STACKS: pytest.StashKey[list[Stack]] = pytest.StashKey()
+_STARTED: pytest.StashKey[float] = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """MiniStack; roles count."""
+    made = Cloud(tmp_path_factory.mktemp("cloud"))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def built(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Builds an application once, whichever process needs it first; the template of what was built."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+    @cache
+    def make(template: Path) -> Path:
+        folder = shared / f"sam-{template.parent.name}"
+        with alone(shared / f"{folder.name}.lock"):
+            done = folder / "build" / "template.yaml"
+            return done if done.exists() else build(cloud, template, folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def deploy(cloud: Cloud, built: Callable[[Path], Path], pytestconfig: pytest.Config) -> Callable[..., Stack]:
+    """Deploys an application."""
+
+    def make(name: str, template: Path, *options: str, public_url: str | None = None) -> Stack:
+        stack = Stack(cloud, name, built(template), *options, public_url=public_url)
+        pytestconfig.stash.setdefault(_STACKS, []).append(stack)
+        return stack
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def deploy_shop(deploy: Callable[..., Stack]) -> Callable[..., Stack]:
+    """Deploys the application of this repository, with the settings that are written down for it."""
+
+    def make(name: str, template: Path = ROOT / "template.yaml") -> Stack:
+        settings = ("--config-file", str(ROOT / "samconfig.toml"))
+        return deploy(name, template, *settings, public_url=PUBLIC_URL)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shop(deploy_shop: Callable[..., Stack]) -> Stack:
+    """The application as it is."""
+    return deploy_shop("shop")
+
+
+@pytest.fixture(scope="session")
+def everything(deploy: Callable[..., Stack]) -> Stack:
+    """The server that the conformance suite asks for."""
+    return deploy("everything", HERE / "everything" / "template.yaml")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_STARTED] = time.time()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Show what the functions logged during a test that failed."""
+    report = yield
+    if report.failed:
+        for stack in item.config.stash.get(_STACKS, []):
+            try:
+                told = stack.logs(item.stash[_STARTED])
+            except Exception as error:  # the test's own failure is what has to be seen
+                told = f"{type(error).__name__}: {error}"
+            report.sections.append((f"stack {stack.name}", told))
+    return report
