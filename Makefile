@@ -15,7 +15,7 @@ help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
 	@echo "make dev    the same, and keep serving with reload"
 	@echo "make test   format, lint, types and all tests"
-	@echo "make e2e    deploy the stacks to a local stand-in for AWS, and test them through their addresses"
+	@echo "make e2e    deploy everything to a local stand-in for AWS, and test it through its addresses"
 	@echo "make build  build what a deploy uploads, and show it by size"
 	@echo "make events make the files of events/ anew, from real requests"
 	@echo "make bench  compare with peers, each in its own environment"

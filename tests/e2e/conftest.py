@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from tests.conformance.suite import alone
@@ -47,8 +48,8 @@ def built(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Callable[[P
 def deploy(cloud: Cloud, built: Callable[[Path], Path], pytestconfig: pytest.Config) -> Callable[..., Stack]:
     """Deploys an application."""
 
-    def make(name: str, template: Path, *options: str, public_url: str | None = None) -> Stack:
-        stack = Stack(cloud, name, built(template), *options, public_url=public_url)
+    def make(name: str, template: Path, *options: str, parameters: Mapping[str, str] | None = None) -> Stack:
+        stack = Stack(cloud, name, built(template), *options, parameters=parameters)
         pytestconfig.stash.setdefault(_STACKS, []).append(stack)
         return stack
 
@@ -59,9 +60,13 @@ def deploy(cloud: Cloud, built: Callable[[Path], Path], pytestconfig: pytest.Con
 def deploy_shop(deploy: Callable[..., Stack]) -> Callable[..., Stack]:
     """Deploys the application of this repository, with the settings that are written down for it."""
 
-    def make(name: str, template: Path = ROOT / "template.yaml") -> Stack:
-        settings = ("--config-file", str(ROOT / "samconfig.toml"))
-        return deploy(name, template, *settings, public_url=PUBLIC_URL)
+    def make(
+        name: str,
+        template: Path = ROOT / "template.yaml",
+        parameters: Mapping[str, str] = MappingProxyType({"PublicUrl": PUBLIC_URL}),
+    ) -> Stack:
+        settings = ("--config-file", str(ROOT / "samconfig.toml"), "--config-env", "dev")
+        return deploy(name, template, *settings, parameters=parameters)
 
     return make
 

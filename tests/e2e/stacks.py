@@ -1,8 +1,9 @@
 """Stacks: built and deployed by sam, completed where the stand-in for AWS has gaps, and deleted."""
 
+import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +41,7 @@ class Stack:
         name: its name.
         built: the template that `build` made.
         options: of `sam deploy`, besides those that a machine without a terminal needs.
-        public_url: the template's parameter: where clients reach the API.
+        parameters: of the template.
 
     Attributes:
         resources: physical ids by logical ids.
@@ -50,15 +51,16 @@ class Stack:
     """
 
     def __init__(
-        self, cloud: Cloud, name: str, built: Path, *options: str, public_url: str | None = None
+        self, cloud: Cloud, name: str, built: Path, *options: str, parameters: Mapping[str, str] | None = None
     ) -> None:
         self.cloud = cloud
         self.name = name
-        self._public_url = public_url
+        self._parameters = dict(parameters or {})
         self._options = options
         self.memory: dict[str, str] = {}
-        if public_url:
-            self._options += ("--parameter-overrides", f"PublicUrl={public_url}")
+        if parameters:
+            overrides = [f"{parameter}={value}" for parameter, value in parameters.items()]
+            self._options += ("--parameter-overrides", *overrides)
         self.deploy(built)
 
     def deploy(self, built: Path) -> None:
@@ -121,9 +123,9 @@ class Stack:
 
         A domain of one's own is API Gateway's alias: here it is its address.
         """
-        url = self.outputs[output]
-        if self._public_url and url.startswith(self._public_url):
-            url = self.outputs["ApiUrl"] + url.removeprefix(self._public_url)
+        url, public = self.outputs[output], self._parameters.get("PublicUrl")
+        if public and url.startswith(public):
+            url = self.outputs["ApiUrl"] + url.removeprefix(public)
         return self.local(url)
 
     def local(self, url: str) -> str:
@@ -180,8 +182,12 @@ class Stack:
             # Every invocation has three more lines, of Lambda's own.
             told = [message for message in messages if not message.startswith(("START ", "END ", "REPORT "))]
             invocations = sum(message.startswith("START ") for message in messages)
-            lines += [f"--- {name}, {invocations} invocations", *told[-_LINES:]]
+            lines += [f"--- {name}: {invocations} invocations", *told[-_LINES:]]
         return "\n".join([*lines, *self.cloud.complaints()])
+
+    def invocations(self, function: str, since: float) -> int:
+        """How often a function was called, told as for `logs`."""
+        return int(re.findall(r"^--- \S+: (\d+) invocations$", self.logs(since, function), re.MULTILINE)[0])
 
 
 def _status(client: Any, arn: str) -> str:
