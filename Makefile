@@ -82,7 +82,7 @@ unit: setup
 	$(BIN)/python -m pytest -n auto --ignore=tests/e2e $(ARGS)
 
 e2e: setup tools
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/e2e $(ARGS)
+	$(BIN)/python -m pytest -n 2 tests/e2e $(ARGS)
 
 test: lint types unit e2e
 

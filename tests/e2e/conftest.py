@@ -6,16 +6,31 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from tests.conformance.suite import alone
 from tests.e2e.cloud import ROOT, Cloud
 from tests.e2e.stacks import Stack, build
+from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 PUBLIC_URL = "https://tools.example.com"
+WITHOUT_SHOP = ("test_cloudfront.py", "test_conformance.py", "test_hello.py", "test_redeploy.py")
+"""Modules that deploy something of their own; the others share one stack, and so one process."""
 _STACKS: pytest.StashKey[list[Stack]] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
+
+
+class _TwoGroups(LoadScopeScheduling):
+    """Keeps the tests of one stack in one process; xdist's own groups do so only before pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return str(nodeid.partition("::")[0].endswith(WITHOUT_SHOP))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _TwoGroups(config, log)
 
 
 @pytest.fixture(scope="session")

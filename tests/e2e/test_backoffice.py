@@ -7,7 +7,6 @@ from tests.e2e.client import Client
 from tests.e2e.stacks import Stack
 from tests.support import accept
 
-pytestmark = pytest.mark.xdist_group("shop")
 PARCEL = {"carrier": "dhl", "tracking": "JD0146000099"}
 
 

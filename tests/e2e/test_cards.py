@@ -10,8 +10,6 @@ from tests.e2e.cloud import Reply
 from tests.e2e.stacks import Stack
 from tests.wire.cards import CARD
 
-pytestmark = pytest.mark.xdist_group("shop")
-
 SERVERS = ("orders", "reports", "backoffice")
 CARDS = {f"/{server}/mcp/server-card": "application/mcp-server-card+json" for server in SERVERS}
 WELL_KNOWN = {

@@ -9,8 +9,6 @@ from tests.e2e.cloud import Reply
 from tests.e2e.stacks import Stack
 from tests.e2e.test_cards import DOCUMENTS, kept
 
-pytestmark = pytest.mark.xdist_group("others")
-
 
 @pytest.fixture(scope="module")
 def edge(deploy_shop: Callable[..., Stack]) -> Stack:

@@ -4,8 +4,6 @@ import pytest
 from tests.conformance import suite
 from tests.e2e.stacks import Stack
 
-pytestmark = pytest.mark.xdist_group("others")
-
 
 @pytest.fixture(scope="module")
 def report(everything: Stack, tmp_path_factory: pytest.TempPathFactory) -> suite.Report:

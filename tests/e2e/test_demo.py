@@ -6,8 +6,6 @@ import pytest
 from demo.session import run_session
 from tests.e2e.stacks import Stack
 
-pytestmark = pytest.mark.xdist_group("shop")
-
 
 def test_the_session_of_the_demo(shop: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     with shop.cloud.trusted():

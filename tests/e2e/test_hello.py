@@ -3,12 +3,9 @@
 import json
 from collections.abc import Callable
 
-import pytest
 from tests.e2e.client import Client
 from tests.e2e.cloud import ROOT
 from tests.e2e.stacks import Stack
-
-pytestmark = pytest.mark.xdist_group("others")
 
 
 def test_it_is_deployed_alone_and_greets(deploy: Callable[..., Stack]) -> None:

@@ -12,8 +12,6 @@ from tests.e2e.copies import copy_application, replace
 from tests.e2e.stacks import Stack, build
 from tests.support import accept
 
-pytestmark = pytest.mark.xdist_group("others")
-
 APP = Path("functions", "reports", "app.py")
 MANAGED = "aws-sam-cli-managed-default"
 """The stack in which sam keeps what it uploads: it is the account's, and no application's."""

@@ -8,8 +8,6 @@ from tests.e2e.client import LARGE, SECONDS, TASKS, Client
 from tests.e2e.stacks import Stack
 from tests.support import accept
 
-pytestmark = pytest.mark.xdist_group("shop")
-
 
 @pytest.fixture
 def reports(shop: Stack) -> Client:
