@@ -48,7 +48,7 @@ def require_tools() -> None:
         if any(_older(folder / ".installed", lock) for folder, lock in stamps):
             subprocess.run(["make", "--silent", "tools"], cwd=ROOT, check=True, timeout=300)
     if not (MINISTACK / "bin" / "python3.13").exists():
-        pytest.skip("Lambda's Python, 3.13, is not on this machine")
+        pytest.skip("Lambda's Python, 3.13, was not on this machine when .venv-ministack was made")
 
 
 def _older(stamp: Path, source: Path) -> bool:
