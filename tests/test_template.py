@@ -30,6 +30,7 @@ ALONE = {"hello"}
 """Functions with a template of their own."""
 
 KNOWN = set(re.findall(r"LAMBENT_[A-Z_]+", (ROOT / "runtime/lambent/hosts/settings.py").read_text()))
+KNOWN.add("REVISION")  # read by nobody: it is there to be another one
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 WEEK = 7 * 86_400
@@ -403,6 +404,35 @@ def what_is_called_is_a_version(app: App) -> Iterator[str]:
 
 
 @rule
+def versions_follow_layers_and_parameters(app: App) -> Iterator[str]:
+    """SAM compares texts: those of layers where it is told to, and values of parameters are in no text."""
+    for name, layer in app.of("AWS::Serverless::LayerVersion").items():
+        if layer.get("PublishLambdaVersion") is not True:
+            yield f"another {name} reaches nobody"
+    parameters, room = app.template.document["Parameters"], 256
+    for name, function in app.functions.items():
+        if not function.get("AutoPublishAlias"):
+            continue
+        said, told = json.dumps(function.get("VersionDescription", "")), json.dumps(variables(function))
+        for parameter in sorted({"SnapStart", *re.findall(r'\{"Ref": "(\w+)"\}', told)} & set(parameters)):
+            secret = parameters[parameter].get("NoEcho", False)
+            if secret and f"Has{parameter}" not in said:
+                yield f"{name}: setting {parameter} reaches nobody"
+            if not secret and f"${{{parameter}}}" not in said:
+                yield f"{name}: another {parameter} reaches nobody"
+            if secret and f"${{{parameter}}}" in said:
+                yield f"{name}: {parameter} is told to everybody"
+        described = listed(function.get("VersionDescription", {}).get("Fn::Sub", ""))[0]
+        longest = len(re.sub(r"\$\{\w+\}", "", described)) + sum(
+            max(map(len, parameters.get(one, {}).get("AllowedValues", [""])))
+            or parameters.get(one, {"MaxLength": 20}).get("MaxLength", room)
+            for one in re.findall(r"\$\{(\w+)\}", described)
+        )
+        if longest > room:
+            yield f"{name}: the description of a version has no room for its parameters"
+
+
+@rule
 def alarms_watch_every_function(app: App) -> Iterator[str]:
     alarms = app.of("AWS::CloudWatch::Alarm")
     for metric in ("Errors", "Throttles"):
@@ -567,6 +597,51 @@ def test_sam_finds_nothing(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+VERSIONS = """
+import json, sys
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+class NoPolicies:
+    def load(self):
+        return {}
+
+template, changed = yaml_parse(open(sys.argv[1]).read()), sys.argv[2:]
+for name, resource in template["Resources"].items():
+    for key in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
+        resource["Properties"][key] = f"s3://bucket/{'another' if name in changed else 'same'}-{name}"
+values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
+made = transform(template, values, NoPolicies())["Resources"]
+print(json.dumps(sorted(name for name, one in made.items() if one["Type"] == "AWS::Lambda::Version")))
+"""
+"""Gives the versions that SAM makes, where the artifacts of some functions and layers are others."""
+
+
+@pytest.mark.skipif(not SAM.exists(), reason="aws-sam-cli is not installed: make e2e does")
+@pytest.mark.parametrize(
+    ("changed", "new"),
+    [
+        ("OrdersFunction", {"Orders"}),
+        ("CardsLayer", {"Cards"}),
+        ("ExtrasLayer", {"ReportsWorker", "Backoffice"}),
+        ("RuntimeLayer", {"Orders", "Reports", "ReportsWorker", "Backoffice", "Cards"}),
+    ],
+)
+def test_what_changes_is_what_is_called(changed: str, new: set[str]) -> None:
+    """The alias goes to a new version only if SAM gives that another name."""
+
+    def versions(*names: str) -> set[str]:
+        command = [SAM.with_name("python"), "-c", VERSIONS, TEMPLATE, *names]
+        environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+        return set(json.loads(done.stdout.splitlines()[-1]))
+
+    made = versions(changed) - versions()
+    assert {re.sub(r"(Function)?Version\w+$", "", name) for name in made} == new
+
+
 ENVIRONMENTS = tomllib.loads((ROOT / "samconfig.toml").read_text())
 
 
@@ -691,6 +766,14 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("OrdersFunction.AutoPublishAliasAllProperties", GONE),
         ("RotationFunction.SnapStart", GONE),
         ("Globals.Function.SnapStart", GONE),
+    ],
+    "versions_follow_layers_and_parameters": [
+        ("CardsLayer.PublishLambdaVersion", GONE),
+        ("OrdersFunction.VersionDescription", GONE),
+        ("OrdersFunction.VersionDescription", {"Fn::Sub": "${Revision}; ${SnapStart}; ${PublicUrl}"}),
+        ("OrdersFunction.$BACKOFFICE_KEY", {"Ref": "BackofficeKey"}),
+        ("BackofficeFunction.VersionDescription.Fn::Sub.1.Key", {"Fn::Sub": "${BackofficeKey}"}),
+        ("Parameters.AllowedOrigins.MaxLength", GONE),
     ],
     "alarms_watch_every_function": [
         ("ErrorsAlarm.Metrics.1", GONE),
