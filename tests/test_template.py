@@ -22,6 +22,8 @@ from tests.support import full_server
 from lambent import Settings
 from lambent.cli.local_aws.template import Template, read_template
 from lambent.hosts.site import Site
+from lambent.wire.http import HttpRequest
+from lambent.wire.site import API_CATALOG
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
@@ -498,6 +500,13 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
             yield f"{pattern} would have weak ETags"
         if {"GET", "HEAD", "OPTIONS"} != set(one["AllowedMethods"]):
             yield f"{pattern} allows other methods than the bucket has"
+    headers = app.template.properties("CardsForEverybody")["ResponseHeadersPolicyConfig"]
+    catalog = Site(full_server().freeze(), Settings()).answer(HttpRequest("HEAD", API_CATALOG, {}))
+    custom = {
+        one["Header"].lower(): one["Value"] for one in headers.get("CustomHeadersConfig", {}).get("Items", ())
+    }
+    if catalog is None or custom.get("link") != catalog.headers["link"]:
+        yield "the API catalog does not say that it is one"
     origins = {one["Id"]: one for one in config["Origins"]}
     if origins["cards"].get("OriginAccessControlId") != {"Fn::GetAtt": "CardsAccess.Id"}:
         yield "the bucket does not know CloudFront"
@@ -795,6 +804,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Resource", {"Fn::Sub": "${Bucket.Arn}/*"}),
         ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Condition", GONE),
         ("Resources.Distribution.Condition", GONE),
+        ("CardsForEverybody.ResponseHeadersPolicyConfig.CustomHeadersConfig", GONE),
     ],
     "outputs_say_where": [
         ("Outputs.OrdersUrl", GONE),

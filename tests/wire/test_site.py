@@ -170,6 +170,15 @@ def test_head_is_the_same_without_a_body() -> None:
     assert response.headers == answer(DOCUMENT, request()).headers
 
 
+@pytest.mark.parametrize("root", ["", "/prod"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_api_catalog_says_that_it_is_one(method: str, root: str) -> None:
+    """RFC 9727, section 2: a HEAD is how it is looked for."""
+    asked = HttpRequest(method, "/.well-known/api-catalog", {}, root=root)
+    link = answer(SITE["/.well-known/api-catalog"], asked).headers["link"]
+    assert link == f'<{root}/.well-known/api-catalog>; rel="api-catalog"'
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("known", [ETAG, f'"other", {ETAG}', f"W/{ETAG}", "*"])
 def test_what_the_client_has_is_not_sent_again(method: str, known: str) -> None:

@@ -97,7 +97,7 @@ def documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[
 
 
 def answer(document: Document, request: HttpRequest) -> HttpResponse:
-    """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2).
+    """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2; RFC 9727, section 2).
 
     Args:
         document: what is there.
@@ -113,6 +113,8 @@ def answer(document: Document, request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(405, {"allow": _METHODS, **_CORS})
     headers = {"etag": document.etag, "cache-control": CACHE_CONTROL, **_CORS}
+    if request.path == API_CATALOG:
+        headers["link"] = f'<{request.root}{API_CATALOG}>; rel="api-catalog"'
     if _is_known(request.headers.get("if-none-match"), document.etag):
         return HttpResponse(304, headers)
     headers["content-type"] = document.media_type
