@@ -25,6 +25,7 @@ from lambent import MCPServer
 from helper import NAME
 
 mcp = MCPServer(NAME, version={version!r})
+like = MCPServer(NAME.upper(), version={version!r})
 handler = mcp.lambda_handler()
 """
 
@@ -112,6 +113,7 @@ def test_a_check_names_every_problem(tmp_path: Path) -> None:
         ),
         (["{a}=/x", "{b}=/x"], 2, "two servers have the path '/x'"),
         (["{a}=/x", "{a}=/y"], 2, "two servers have the name 'orders'"),
+        (["{a}=/x", "{a}:like=/y"], 2, "two servers have the name 'orders'"),
         (["{a}:handler"], 1, "is a LambdaHandler, not an MCPServer"),
         (["{a}:nothing"], 1, "has no attribute 'nothing'"),
         (["{a}=/x", "{b}:nothing=/y"], 1, "has no attribute 'nothing'"),

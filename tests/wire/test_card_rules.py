@@ -75,6 +75,11 @@ def test_nothing_is_wrong_with_a_card_that_can_be_published(summary: ServerSumma
             URL,
             "the header X-Key is secret, but the card would show its value",
         ),
+        (
+            with_card(headers=[CardHeader(name="X-Key", is_secret=True, choices=["hunter2"])]),
+            URL,
+            "the header X-Key is secret, but the card would show its value",
+        ),
     ],
 )
 def test_each_problem_is_named(summary: ServerSummary, url: str | None, problem: str) -> None:
@@ -109,6 +114,10 @@ def test_what_is_not_secret_may_be_shown() -> None:
         ("ip-10-0-0-1.eu-west-1.compute.internal", True),
         ("printer.local", True),
         ("a.localhost", True),
+        ("db.internal.", True),
+        ("wiki.intranet", True),
+        ("127.1", True),
+        ("mcp.example.com.", False),
     ],
 )
 def test_internal_hosts(host: str, internal: bool) -> None:

@@ -12,6 +12,7 @@ from tests.wire.cards import PLAIN, RICH, URL
 from lambent.wire.http import HttpRequest
 from lambent.wire.server_card import older_card, server_card
 from lambent.wire.site import Document, answer, documents
+from lambent.wire.values import Implementation
 
 SITE = documents([RICH, PLAIN], URL)
 ALONE = documents([RICH], URL)
@@ -71,6 +72,14 @@ def test_the_ai_catalog_refers_to_the_cards() -> None:
             ],
         }
     )
+
+
+def test_identifiers_of_the_ai_catalog_end_as_the_names_of_cards_do() -> None:
+    server = msgspec.structs.replace(PLAIN, info=Implementation(name="Shop & orders", version="1.0.0"))
+    site = documents([server], URL)
+    (entry,) = json.loads(body(site, "/.well-known/ai-catalog.json"))["entries"]
+    assert entry["identifier"] == "urn:air:mcp.example.com:mcp:Shop-orders"
+    assert json.loads(body(site, "/shop/mcp/server-card"))["name"] == "com.example.mcp/Shop-orders"
 
 
 def test_without_an_address_the_ai_catalog_carries_the_cards() -> None:

@@ -20,7 +20,7 @@ from lambent.features.summary import summarize
 from lambent.server import MCPServer
 from lambent.wire.card_rules import problems
 from lambent.wire.server_card import CARD_SUFFIX, ServerSummary
-from lambent.wire.site import Document, documents
+from lambent.wire.site import Document, documents, skill_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,7 +140,7 @@ def _checked_url(url: str | None) -> str | None:
 def _no_duplicates(summaries: Sequence[ServerSummary]) -> None:
     for what, values in {
         "path": [summary.path for summary in summaries],
-        "name": [summary.info.name for summary in summaries],
+        "name": [skill_name(summary) for summary in summaries],
     }.items():
         if twice := {value for value in values if values.count(value) > 1}:
             raise UsageError(f"two servers have the {what} {min(twice)!r}")

@@ -12,7 +12,10 @@ from lambent.wire.values import CardHeader
 _NAME_LIMIT = 200
 _VERSION_LIMIT = 255
 _RANGE = re.compile(r"[\^~<>=*\s]|(^|\.)x(\.|$)")
-_INTERNAL_SUFFIXES = (".internal", ".local", ".localhost", ".localdomain", ".home.arpa", ".lan", ".corp")
+_INTERNAL_SUFFIXES = (
+    *(".internal", ".intranet", ".private", ".local", ".localhost", ".localdomain", ".svc"),
+    *(".home", ".home.arpa", ".lan", ".corp"),
+)
 _FILLED_IN = re.compile(r"\{[^}]*\}|\b(Bearer|Basic|Token)\b", re.IGNORECASE)
 """What a secret header's value may consist of: placeholders, and the name of the scheme before them."""
 
@@ -36,8 +39,10 @@ def is_internal(host: str) -> bool:
     try:
         return not ip_address(host).is_global
     except ValueError:
-        # Names without a dot, such as `localhost`, are looked up in the network's own domain.
-        return "." not in host.strip(".") or host.endswith(_INTERNAL_SUFFIXES)
+        # Names without a dot, such as `localhost`, are looked up in the network's own domain. Addresses that
+        # are written in other ways, such as 127.1, are nobody's public name.
+        name = host.strip(".")
+        return "." not in name or name.endswith(_INTERNAL_SUFFIXES) or name.rpartition(".")[2].isdigit()
 
 
 def _of_identity(summary: ServerSummary, base_url: str | None) -> Iterator[str]:
@@ -50,7 +55,7 @@ def _of_identity(summary: ServerSummary, base_url: str | None) -> Iterator[str]:
 
 def _of_headers(headers: list[CardHeader] | None) -> Iterator[str]:
     for header in headers or ():
-        shown = header.default or _FILLED_IN.sub("", header.value or "").strip()
+        shown = header.default or header.choices or _FILLED_IN.sub("", header.value or "").strip()
         if header.is_secret and shown:
             yield f"the header {header.name} is secret, but the card would show its value"
 

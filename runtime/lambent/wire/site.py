@@ -28,6 +28,7 @@ from lambent.wire.server_card import (
     CARD_SUFFIX,
     CARD_TYPE,
     ServerSummary,
+    card_name,
     older_card,
     publisher,
     registry_entry,
@@ -79,11 +80,12 @@ def documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[
     """All documents of a site, by path.
 
     Args:
-        summaries: the servers of the site; the first one stands in for all where a location has room for one.
+        summaries: the servers of the site, with different names of skills; the first one stands in for all
+            where a location has room for one.
         base_url: where the site is reached, without a slash at the end; None where nobody vouches for an
             address.
     """
-    skills = {_skill_name(summary): _skill(summary, base_url) for summary in summaries}
+    skills = {skill_name(summary): _skill(summary, base_url) for summary in summaries}
     found = {}
     for summary in summaries:
         found[summary.path + CARD_SUFFIX] = _json(server_card(summary, base_url), CARD_TYPE)
@@ -122,6 +124,12 @@ def answer(document: Document, request: HttpRequest) -> HttpResponse:
     return HttpResponse(200, headers, b"" if request.method == "HEAD" else document.body)
 
 
+def skill_name(summary: ServerSummary) -> str:
+    """The name of a server's skill: at most 64 of a to z, 0 to 9 and -, as the format has it."""
+    name = re.sub(r"[^a-z0-9]+", "-", summary.info.name.rpartition("/")[2].lower()).strip("-")
+    return name[:64].rstrip("-") or "server"
+
+
 def _is_known(if_none_match: str | None, etag: str) -> bool:
     if if_none_match is None:
         return False
@@ -141,7 +149,7 @@ def _older(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str
 def _ai_catalog(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Any]:
     def entry(summary: ServerSummary) -> dict[str, Any]:
         info = summary.info
-        name = info.name.rpartition("/")[2]
+        name = card_name(summary, base_url).rpartition("/")[2]
         described = {
             "identifier": f"urn:air:{publisher(summary, base_url)}:mcp:{name}",
             "displayName": info.title or info.name,
@@ -189,7 +197,7 @@ def _skills_index(summaries: Sequence[ServerSummary], skills: Mapping[str, Docum
 def _skill(summary: ServerSummary, base_url: str | None) -> Document:
     """A skill that tells a model where the server is and how it is meant to be used."""
     info = summary.info
-    head = {"name": _skill_name(summary), "description": _skill_description(summary)}
+    head = {"name": skill_name(summary), "description": _skill_description(summary)}
     # JSON strings are YAML strings: nothing in a description can end the front matter.
     lines = [
         "---",
@@ -210,11 +218,6 @@ def _tool_line(raw: msgspec.Raw) -> str:
     tool = msgspec.json.decode(raw, type=dict[str, Any])
     said = " ".join(str(tool.get("description") or tool.get("title") or "").split())
     return f"- `{tool['name']}`: {said}" if said else f"- `{tool['name']}`"
-
-
-def _skill_name(summary: ServerSummary) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", summary.info.name.rpartition("/")[2].lower()).strip("-")
-    return name[:64].rstrip("-") or "server"
 
 
 def _skill_description(summary: ServerSummary) -> str:
