@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
+from lambent.errors import DeadlineReached
 from lambent.stores.cards import CardBucket, PublishingError
 from lambent.wire.site import Document
 
@@ -67,6 +68,23 @@ def test_more_than_one_page_is_cleared(s3: Any) -> None:
         s3.put_object(Bucket="here", Key=f"cards/{number}", Body=b"")
     CardBucket("here", s3).clear()
     assert keys(s3) == []
+
+
+def test_what_is_removed_stays_removed_when_the_time_is_up(s3: Any) -> None:
+    """A bucket of any size is empty after some attempts: none begins with a list of everything."""
+    for number in range(1001):
+        s3.put_object(Bucket="here", Key=f"results/{number:04}", Body=b"")
+    listed = s3.meta.events
+
+    def run_out_of_time(params: dict[str, Any], **_: Any) -> None:
+        if "ContinuationToken" in params:
+            raise DeadlineReached
+
+    listed.register("before-parameter-build.s3.ListObjectsV2", run_out_of_time)
+    with pytest.raises(DeadlineReached):
+        CardBucket("here", s3).clear(everything=True)
+    listed.unregister("before-parameter-build.s3.ListObjectsV2", run_out_of_time)
+    assert keys(s3) == ["results/1000"]
 
 
 def test_a_bucket_that_is_gone_is_clear(s3: Any) -> None:

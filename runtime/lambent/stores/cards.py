@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from lambent.errors import LambentError
@@ -51,7 +51,7 @@ class CardBucket:
                 ContentType=document.media_type,
                 CacheControl=CACHE_CONTROL,
             )
-        self._remove(key for key in self._keys(f"{PREFIX}/") if key not in keys)
+        self._remove(f"{PREFIX}/", but=keys)
 
     def clear(self, *, everything: bool = False) -> None:
         """Remove all documents. A bucket that is gone has none.
@@ -63,18 +63,17 @@ class CardBucket:
             PublishingError: some could not be removed.
         """
         try:
-            self._remove(self._keys("" if everything else f"{PREFIX}/"))
+            self._remove("" if everything else f"{PREFIX}/")
         except self._s3.exceptions.NoSuchBucket:
             return
 
-    def _keys(self, prefix: str) -> list[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", ())]
-
-    def _remove(self, keys: Iterable[str]) -> None:
-        waiting = list(keys)
-        for start in range(0, len(waiting), 1000):  # as many as one request takes
-            objects = [{"Key": key} for key in waiting[start : start + 1000]]
+    def _remove(self, prefix: str, but: Container[str] = ()) -> None:
+        # Page by page, which are of a thousand as one request of either kind takes: whoever runs out of time has
+        # removed something, and may go on from there.
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            objects = [{"Key": item["Key"]} for item in page.get("Contents", ()) if item["Key"] not in but]
+            if not objects:
+                continue
             answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
             if failed := answer.get("Errors"):
                 first = failed[0]
