@@ -68,8 +68,8 @@ class CardBucket:
             return
 
     def _remove(self, prefix: str, but: Container[str] = ()) -> None:
-        # Page by page, which are of a thousand as one request of either kind takes: whoever runs out of time has
-        # removed something, and may go on from there.
+        # Page by page, a thousand as one request of either kind takes: whoever runs out of time has removed
+        # something, and may go on from there.
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             objects = [{"Key": item["Key"]} for item in page.get("Contents", ()) if item["Key"] not in but]
             if not objects:

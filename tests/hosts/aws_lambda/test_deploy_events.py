@@ -157,6 +157,14 @@ def test_what_was_never_made_is_deleted_all_the_same(world: World, properties: d
     assert world.send("Delete", PhysicalResourceId="x", properties=properties)["Status"] == "SUCCESS"
 
 
+def test_what_is_of_another_type_is_left_alone(world: World, s3: Any) -> None:
+    """Its creation has failed, and a rollback must not."""
+    s3.put_object(Bucket="here", Key="cards/of/another/resource", Body=b"")
+    told = world.send("Delete", ResourceType="Custom::Other", properties={"EmptyOnDelete": "true"})
+    assert told["Status"] == "SUCCESS"
+    assert keys(s3) == ["cards/of/another/resource"]
+
+
 @pytest.mark.parametrize(
     ("event", "reason"),
     [

@@ -73,13 +73,14 @@ def run_deploy_event(event: Mapping[str, Any], site: Site, invocation: LambdaInv
 
 
 def _do(event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, site: Site) -> None:
-    if event.get("ResourceType") != RESOURCE_TYPE:
-        raise ConfigurationError(f"This function handles {RESOURCE_TYPE}, not {event.get('ResourceType')}")
+    is_ours = event.get("ResourceType") == RESOURCE_TYPE
     if event.get("RequestType") == "Delete":
-        # A create that failed for want of a bucket is rolled back with the same properties.
-        if bucket:
+        # A create that failed for want of a bucket, or of this type, is rolled back with the same properties.
+        if bucket and is_ours:
             CardBucket(bucket).clear(everything=str(properties.get("EmptyOnDelete")).lower() == "true")
         return
+    if not is_ours:
+        raise ConfigurationError(f"This function handles {RESOURCE_TYPE}, not {event.get('ResourceType')}")
     if not bucket:
         raise ConfigurationError(f"{RESOURCE_TYPE} needs the property Bucket")
     url = str(properties.get("Url") or "").rstrip("/") or None
