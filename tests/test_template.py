@@ -519,10 +519,12 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
     ]
     condition = json.dumps(granted[1].get("Condition"))
     if (
-        granted[1]["Resource"] != {"Fn::Sub": "${Bucket.Arn}/cards/*"}
+        granted[1]["Resource"] != [{"Fn::GetAtt": "Bucket.Arn"}, {"Fn::Sub": "${Bucket.Arn}/cards/*"}]
         or "distribution/${Distribution}" not in condition
     ):
         yield "other distributions, or other objects than cards, are let through"
+    if "s3:ListBucket" not in granted[1]["Action"]:
+        yield "S3 denies what is not there"
     for name, resource in app.template.document["Resources"].items():
         if (
             resource["Type"].startswith("AWS::CloudFront::")
@@ -803,6 +805,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("Distribution.DistributionConfig.Origins.1.OriginPath", GONE),
         ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Resource", {"Fn::Sub": "${Bucket.Arn}/*"}),
         ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Condition", GONE),
+        ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Action", ["s3:GetObject"]),
         ("Resources.Distribution.Condition", GONE),
         ("CardsForEverybody.ResponseHeadersPolicyConfig.CustomHeadersConfig", GONE),
     ],
