@@ -14,7 +14,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from journals import MemoryJournal, SqliteJournal
-from lambent import Elicit, MCPServer, Resolve, ResourceNotFoundError, ToolAnnotations, ToolError
+from lambent import (
+    CardDetails,
+    CardHeader,
+    Elicit,
+    MCPServer,
+    Resolve,
+    ResourceNotFoundError,
+    ToolAnnotations,
+    ToolError,
+)
 from warehouse import Country, Parcel, Shelf, Shipment, Status, Warehouse
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -55,8 +64,13 @@ def wanted(order_id: str, desk: Desk) -> Shipment:
 Wanted = Annotated[Shipment, Depends(wanted), Resolve(wanted)]
 
 
-async def staff(x_api_key: Annotated[str | None, Header()] = None) -> None:
-    """Guard every route, the MCP endpoint too, wherever a key is set."""
+PUBLIC = {"/mcp/server-card", "/mcp/server.json"}
+
+
+async def staff(request: Request, x_api_key: Annotated[str | None, Header()] = None) -> None:
+    """Guard every route, the MCP endpoint too, wherever a key is set. The card, which names it, is public."""
+    if request.scope["route"].path in PUBLIC:
+        return
     key = os.environ.get("BACKOFFICE_KEY", "")
     if key and not secrets.compare_digest(key.encode(), (x_api_key or "").encode()):
         raise HTTPException(401, "A valid X-API-Key is needed")
@@ -68,6 +82,9 @@ mcp = MCPServer(
     version="1.0.0",
     title="Back office",
     instructions="See what is waiting with list_shipments; mark_as_shipped asks the user by itself.",
+    card=CardDetails(
+        headers=[CardHeader(name="X-API-Key", description="The key of the staff.", is_secret=True)]
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """The back office as its REST clients and its MCP clients meet it: the same thing twice."""
 
+import base64
 import json
 import os
 import subprocess
@@ -230,6 +231,20 @@ def test_a_key_guards_routes_and_endpoint_alike(
         assert rest("POST", "/mcp", {}, **headers).status == 401
     assert rest("GET", "/shipments", **{"x-api-key": "open sesame"}).status == 200
     assert client.request("tools/list", headers={"x-api-key": "open sesame"}).status == 200
+
+
+def test_the_card_is_public_and_asks_for_the_key(
+    monkeypatch: pytest.MonkeyPatch, modules: dict[str, ModuleType], rest: Rest
+) -> None:
+    monkeypatch.setenv("BACKOFFICE_KEY", "open sesame")
+    event = support.http_api(None, {}, method="GET", path="/mcp/server-card", domain="api.example.com")
+    card = modules["app"].handler(event, None)
+    assert card["statusCode"] == 200
+    (header,) = json.loads(base64.b64decode(card["body"]))["remotes"][0]["headers"]
+    assert (header["name"], header["isSecret"]) == ("X-API-Key", True)
+    assert rest("GET", "/mcp/server.json").status == 200
+    # The path of a shipment is none of a card, whatever the shipment is called.
+    assert rest("GET", "/shipments/server-card").status == 401
 
 
 # Under uvicorn and behind the gateway.
