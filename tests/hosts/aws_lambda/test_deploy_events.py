@@ -25,13 +25,16 @@ class Listener(HTTPServer):
         super().__init__(("127.0.0.1", 0), Answering)
         self.told: list[tuple[str, str | None, dict[str, Any]]] = []
         self.refusals = 0
+        self.longest = 0
 
 
 class Answering(BaseHTTPRequestHandler):
     server: Listener
 
     def do_PUT(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        length = int(self.headers["Content-Length"])
+        self.server.longest = max(self.server.longest, length)
+        body = json.loads(self.rfile.read(length))
         refused = self.server.refusals > 0
         self.server.refusals -= 1
         if not refused:
@@ -206,12 +209,16 @@ def test_cloudformation_is_told_before_the_time_is_up(world: World, monkeypatch:
     assert (told["Status"], told["Reason"]) == ("FAILED", "the time was up")
 
 
-def test_a_long_reason_fits_into_an_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("letter", ["x", "ü", "名", "🂡"])
+def test_a_long_reason_fits_into_an_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, letter: str
+) -> None:
     def fail(*_: Any) -> None:
-        raise ValueError("x" * 5000)
+        raise ValueError(letter * 5000)
 
     monkeypatch.setattr(deploy_events.CardBucket, "publish", fail)
-    assert len(json.dumps(world.send("Create"))) < 4096
+    assert letter * 500 in world.send("Create")["Reason"]
+    assert world.cloudformation.longest < 4096
 
 
 def test_an_answer_that_is_not_taken_is_given_again(world: World) -> None:

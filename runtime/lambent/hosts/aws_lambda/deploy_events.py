@@ -30,8 +30,8 @@ RESOURCE_TYPE = "Custom::ServerCards"
 _SPARE_SECONDS = 3.0
 """Kept for the answer: without one CloudFormation waits an hour."""
 
-_REASON_LIMIT = 1000
-"""Characters. CloudFormation takes answers of 4,096 bytes."""
+_REASON_LIMIT = 700
+"""Characters, of four bytes at most. CloudFormation takes answers of 4,096 bytes."""
 
 _log = logging.getLogger("lambent.deploy")
 
@@ -92,8 +92,9 @@ def _do(event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, si
 def _tell(url: str, told: Mapping[str, Any]) -> None:
     from urllib.request import Request, urlopen
 
+    body = json.dumps(told, ensure_ascii=False).encode()
     # The URL is signed for an empty content type.
-    request = Request(url, json.dumps(told).encode(), {"Content-Type": ""}, method="PUT")  # noqa: S310
+    request = Request(url, body, {"Content-Type": ""}, method="PUT")  # noqa: S310
     for attempt in range(3):
         try:
             with urlopen(request, timeout=10):  # noqa: S310 - CloudFormation's own URL
