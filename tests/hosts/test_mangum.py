@@ -203,6 +203,15 @@ def test_cards_name_the_host_that_api_gateway_vouches_for() -> None:
     assert remote["url"] == "https://api.example.com/mcp"
 
 
+def test_cards_can_be_text() -> None:
+    """As docs/hosts.md has it for REST APIs."""
+    types = ["text/", "application/json", "application/mcp-server-card+json"]
+    event = support.http_api(None, method="GET", path="/mcp/server-card")
+    written = handler_of(make(), text_mime_types=types)(event, None)
+    assert not written["isBase64Encoded"]
+    assert json.loads(written["body"])["remotes"]
+
+
 def test_pages_of_that_host_may_call() -> None:
     message = support.message("server/discover")
     statuses = {}
