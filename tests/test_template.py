@@ -379,6 +379,10 @@ def cards_are_published_and_taken_away(app: App) -> Iterator[str]:
         yield "the cards' resource has another function"
     if cards["Bucket"] != {"Ref": "Bucket"} or cards.get("EmptyOnDelete") is not True:
         yield "a stack with anything in its bucket cannot be deleted"
+    for function, _, _ in app.sources():
+        after = listed(app.template.document["Resources"][function].get("DependsOn", []))
+        if "LAMBENT_BUCKET" in variables(app.functions[function]) and "ServerCards" not in after:
+            yield f"{function} writes into the bucket while it is emptied"
     if cards.get("Content") != {"Ref": "CardsLayer"}:
         yield "a changed card is not published"
     actions = {
@@ -771,6 +775,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     "cards_are_published_and_taken_away": [
         ("ServerCards.Content", GONE),
         ("ServerCards.EmptyOnDelete", GONE),
+        ("Resources.ReportsWorker.DependsOn", GONE),
         ("CardsRole.#.2", GONE),
     ],
     "what_is_called_is_a_version": [
