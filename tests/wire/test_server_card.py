@@ -185,6 +185,12 @@ def test_descriptions_and_titles_fit(text: str, shown: str) -> None:
     assert len(shown) <= 100
 
 
+@pytest.mark.parametrize(("title", "shown"), [("Shop", "Shop"), (" ", "The MCP server shop")])
+def test_a_blank_description_is_none(title: str, shown: str) -> None:
+    card = server_card(renamed(PLAIN, title=title, description=" \n"), URL)
+    assert card["description"] == shown
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [

@@ -64,7 +64,8 @@ class ServerSummary(Value, frozen=True):
     def description(self) -> str:
         """One sentence of at most a hundred characters: cards must have one."""
         info = self.info
-        return _shortened(info.description or info.title or f"The MCP server {info.name}")
+        said = (info.description, info.title, f"The MCP server {info.name}")
+        return next(filter(None, (_shortened(text or "") for text in said)))
 
 
 def server_card(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:
