@@ -329,6 +329,9 @@ def queues_outwait_their_workers(app: App) -> Iterator[str]:
             yield f"{queue} brings all of a batch again"
         if "MaximumConcurrency" not in source.get("ScalingConfig", {}):
             yield f"{queue} may take all of the account's concurrency"
+        own = variables(app.functions[function]).get("LAMBENT_TASK_QUEUE_URL") == {"Ref": queue}
+        if own and app.functions[function].get("RecursiveLoop") != "Allow":
+            yield f"{function} may not hand a task on more often than sixteen times"
         receives = [
             one
             for one in app.statements(app.role_of(function))
@@ -758,6 +761,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     ],
     "queues_outwait_their_workers": [
         ("ReportsWorker.Timeout", 301),
+        ("ReportsWorker.RecursiveLoop", GONE),
         ("TaskQueue.RedrivePolicy", GONE),
         ("ReportsWorker.Events.DeadTasks", GONE),
         ("ReportsWorker.Events.Tasks.Properties.FunctionResponseTypes", GONE),
