@@ -85,8 +85,9 @@ class Cloud:
         temporary = folder / "tmp"
         temporary.mkdir(parents=True)
         self.log = folder / "ministack.log"
-        # What the shell adds to Python's path would be there for functions as well.
-        base = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL") if name in os.environ}
+        # What the shell adds to Python's path, or a home has for AWS, would be there for functions as well.
+        base = {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
+        base |= {"HOME": str(temporary), "TMPDIR": str(temporary)}
         path = f"{SAM / 'bin'}:{os.environ['PATH']}"
         packages = next((SAM / "lib").glob("python*")) / "site-packages"
         python, script = MINISTACK / "bin" / "python", Path(__file__).with_name("serve_aws.py")
@@ -96,7 +97,7 @@ class Cloud:
         with self.log.open("wb") as output:
             self._emulator = Emulator(
                 REGION,
-                {**base, "PATH": path, "TMPDIR": str(temporary)},
+                {**base, "PATH": path},
                 output.fileno(),
                 command=[
                     *(str(python), "-P", str(script), str(packages), str(self.certificate), str(key)),
@@ -105,18 +106,22 @@ class Cloud:
                 settings={"AUTH": "true", "LOG_LEVEL": "WARNING", **tls},
             )
         self.endpoint = self._emulator.endpoint.replace("http:", "https:")
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))
-        }
+        shell = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+        direct = ",".join(filter(None, ("127.0.0.1", os.environ.get("NO_PROXY", os.environ.get("no_proxy")))))
         self.environment = {
-            **inherited,
+            **shell,
             "PATH": path,
             "AWS_CA_BUNDLE": str(self.certificate),
+            "AWS_CONFIG_FILE": os.devnull,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": "*",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": direct,
+            "no_proxy": direct,
             "SAM_CLI_TELEMETRY": "0",
+            # Where sam notes that it was run.
+            "__SAM_CLI_APP_DIR": str(temporary),
             **{name.upper(): value for name, value in CREDENTIALS.items()},
         }
         self._opener = urllib.request.build_opener(
@@ -135,9 +140,12 @@ class Cloud:
         """Another boto3 client, which its maker has to close."""
         config = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 2}, proxies={})
         defaults = {"endpoint_url": self.endpoint, "region_name": REGION, "config": config, **CREDENTIALS}
-        return boto3.session.Session().client(
-            service, verify=str(self.certificate), **{**defaults, **options}
-        )
+        # Whatever the shell says of real ones.
+        shell = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        with mock.patch.dict(os.environ, {**shell, "AWS_CONFIG_FILE": os.devnull}, clear=True):
+            return boto3.session.Session().client(
+                service, verify=str(self.certificate), **{**defaults, **options}
+            )
 
     def invoke(self, function: str, event: Any) -> Any:
         """Invoke a function; what it returns.
@@ -173,8 +181,9 @@ class Cloud:
 
     @contextmanager
     def trusted(self) -> Iterator[None]:
-        """Let other clients trust the certificate."""
-        with mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(self.certificate)}):
+        """Let other clients trust the certificate, and come without a detour."""
+        variables = {"SSL_CERT_FILE": str(self.certificate), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        with mock.patch.dict(os.environ, variables):
             yield
 
     def inventory(self) -> Inventory:

@@ -15,7 +15,7 @@ from tests.e2e.cloud import REGION, ROOT, Cloud
 
 from lambent.cli.local_aws.template import Template, read_template
 
-SECONDS: Final = 120
+SECONDS: Final = 300
 _SHOWN: Final = 2000
 """Of what sam prints, the last characters are shown."""
 _LINES: Final = 100
