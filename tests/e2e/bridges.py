@@ -4,6 +4,7 @@ Each function says what is missing. A gap that is filled some day makes no diffe
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +34,8 @@ def rewrite(template: Template, built: Path) -> Path:
     _without_what_is_refused(resources)
     _with_numbers(template, resources)
     _with_files_of_layers(template, resources, built.parent)
-    path = built.with_name("bridged.json")
+    # Other processes deploy what was built as well.
+    path = built.with_name(f"bridged-{os.getpid()}.json")
     path.write_text(_with_arns_of_secrets(resources, json.dumps(document)))
     return path
 

@@ -117,6 +117,7 @@ def test_a_redeploy_and_the_end(
     # The end, with a bucket that is not empty.
     large = reports.padded_task("build_report", {"month": "2026-03"}, LARGE)
     reports.wait(large, "input_required")
+    assert set(left(before, cloud.inventory())) == {*before} - {"distributions"}
     stack.delete()
     assert left(before, cloud.inventory()) == {}
 
