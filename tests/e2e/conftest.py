@@ -110,7 +110,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed:
         for stack in item.config.stash.get(_STACKS, []):
             try:
-                told = stack.logs(item.stash[_STARTED])
+                told = "\n".join([stack.logs(item.stash[_STARTED]), *stack.cloud.complaints()])
             except Exception as error:  # the test's own failure is what has to be seen
                 told = f"{type(error).__name__}: {error}"
             report.sections.append((f"stack {stack.name}", told))

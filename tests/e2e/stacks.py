@@ -72,13 +72,8 @@ class Stack:
                 built.parent,
                 "deploy",
                 *("--template-file", str(bridges.rewrite(self.template, built)), "--stack-name", self.name),
-                *(
-                    "--capabilities",
-                    "CAPABILITY_IAM",
-                    "--resolve-s3",
-                    "--no-confirm-changeset",
-                    "--no-progressbar",
-                ),
+                *("--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
+                *("--no-confirm-changeset", "--no-progressbar"),
                 *self._options,
             )
         except AssertionError as error:
@@ -175,7 +170,11 @@ class Stack:
         lines = []
         for group in client.describe_log_groups()["logGroups"]:
             name = group["logGroupName"]
-            if self.name not in name or not name.endswith(f"/{function}Logs" if function else ""):
+            if (
+                not re.search(rf"/{self.name}[/-]", name)
+                or (function
+                and not name.endswith(f"/{function}Logs"))
+            ):
                 continue
             events = client.filter_log_events(logGroupName=name, startTime=int(since * 1000))
             messages = [event["message"].rstrip() for event in events["events"]]
@@ -183,7 +182,7 @@ class Stack:
             told = [message for message in messages if not message.startswith(("START ", "END ", "REPORT "))]
             invocations = sum(message.startswith("START ") for message in messages)
             lines += [f"--- {name}: {invocations} invocations", *told[-_LINES:]]
-        return "\n".join([*lines, *self.cloud.complaints()])
+        return "\n".join(lines)
 
     def invocations(self, function: str, since: float) -> int:
         """How often a function was called, told as for `logs`."""
