@@ -258,7 +258,12 @@ _KINDS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     ]),
     "event source mappings": ("lambda", _names("list_event_source_mappings", "EventSourceMappings", "UUID")),
     "functions": ("lambda", _names("list_functions", "Functions", "FunctionName")),
-    "layers": ("lambda", _names("list_layers", "Layers", "LayerName")),
+    # Stacks share the names of layers, and not their versions.
+    "layers": ("lambda", lambda client: [
+        version["LayerVersionArn"]
+        for layer in _names("list_layers", "Layers", "LayerName")(client)
+        for version in client.list_layer_versions(LayerName=layer)["LayerVersions"]
+    ]),
     "log groups": ("logs", _names("describe_log_groups", "logGroups", "logGroupName")),
     "queues": ("sqs", _names("list_queues", "QueueUrls", "")),
     "roles": ("iam", _names("list_roles", "Roles", "RoleName")),

@@ -170,10 +170,8 @@ class Stack:
         lines = []
         for group in client.describe_log_groups()["logGroups"]:
             name = group["logGroupName"]
-            if (
-                not re.search(rf"/{self.name}[/-]", name)
-                or (function
-                and not name.endswith(f"/{function}Logs"))
+            if not re.search(rf"/{self.name}[/-]", name) or (
+                function and not name.endswith(f"/{function}Logs")
             ):
                 continue
             events = client.filter_log_events(logGroupName=name, startTime=int(since * 1000))
