@@ -78,7 +78,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-unit: setup
+unit: setup $(SAM)/.installed
 	$(BIN)/python -m pytest -n auto --ignore=tests/e2e $(ARGS)
 
 e2e: setup tools

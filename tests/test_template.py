@@ -393,10 +393,15 @@ def cards_are_published_and_taken_away(app: App) -> Iterator[str]:
         for one in app.statements(app.role_of("CardsFunction"))
         for action in listed(one["Action"])
     }
-    objects, itself = json.dumps({"Fn::Sub": "${Bucket.Arn}/*"}), json.dumps({"Fn::GetAtt": "Bucket.Arn"})
-    wanted = {("s3:PutObject", objects), ("s3:DeleteObject", objects), ("s3:ListBucket", itself)}
-    if not wanted <= actions:
-        yield "the cards' function cannot do its work"
+    cards_only, objects = (
+        json.dumps({"Fn::Sub": "${Bucket.Arn}/cards/*"}),
+        json.dumps({"Fn::Sub": "${Bucket.Arn}/*"}),
+    )
+    itself = json.dumps({"Fn::GetAtt": "Bucket.Arn"})
+    wanted = {("s3:PutObject", cards_only), ("s3:DeleteObject", objects), ("s3:ListBucket", itself)}
+    found = {(action, resource) for action, resource in actions if action.startswith("s3:")}
+    if found != wanted:
+        yield "the cards' function may do less than its work in the bucket, or more"
 
 
 @rule
@@ -780,7 +785,9 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("ServerCards.Content", GONE),
         ("ServerCards.EmptyOnDelete", GONE),
         ("Resources.ReportsWorker.DependsOn", GONE),
+        ("CardsRole.#.1.Resource", {"Fn::Sub": "${Bucket.Arn}/*"}),
         ("CardsRole.#.2", GONE),
+        ("CardsRole.#.3", GONE),
     ],
     "what_is_called_is_a_version": [
         ("OrdersFunction.AutoPublishAliasAllProperties", GONE),

@@ -181,10 +181,14 @@ CHECKS = {
     ("ReportsWorkerRole", "LargeArguments"): Check(begin_a_large_task, "ReportsWorker"),
     ("ReportsWorkerRole", "LargeResults"): Check(keep_a_large_result, "ReportsWorker"),
     ("BackofficeRole", "StateSecret"): Check(ask_at_the_office, "Backoffice", renewed=True),
-    ("CardsRole", "Objects"): Check(publish_cards, "Cards"),
+    ("CardsRole", "Publish"): Check(publish_cards, "Cards"),
+    ("CardsRole", "Remove"): Check(publish_cards, "Cards"),
     ("CardsRole", "List"): Check(publish_cards, "Cards"),
     ("RotationRole", "Rotation"): Check(rotate, "Rotation"),
 }
+
+OPERATIONS = {"ListBucket": "ListObjectsV2", "DeleteObject": "DeleteObjects"}
+"""Operations that are not called like the action that allows them."""
 
 UNCHECKED = {"Logs"}
 """MiniStack writes the logs of functions itself, and needs nobody's leave."""
@@ -246,7 +250,7 @@ def test_without_a_statement_what_needs_it_fails(shop: Stack, role: str, sid: st
         log = shop.logs(begun, check.function)
         denied = [line for line in log.splitlines() if "AccessDenied" in line]
         assert denied, f"{failed.value}\n{log}"
-        operations = [action.partition(":")[2].replace("ListBucket", "ListObjectsV2") for action in actions]
+        operations = [OPERATIONS.get(name := action.partition(":")[2], name) for action in actions]
         assert any(f"the {operation} operation" in denied[0] for operation in operations), denied[0]
     else:
         assert failed.type is DeniedError
