@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.conformance import suite
+from tests.installed import alone
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> suite.Report:
     mine = tmp_path_factory.getbasetemp()
     shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
     saved = shared / "conformance.json"
-    with suite.alone(shared / "conformance.lock"):
+    with alone(shared / "conformance.lock"):
         if not saved.exists():
             saved.write_bytes(msgspec.json.encode(_run(shared / "conformance")))
         return msgspec.json.decode(saved.read_bytes(), type=suite.Report)

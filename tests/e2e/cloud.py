@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.conformance.suite import alone
+from tests.installed import alone
 
 from lambent.cli.local_aws import emulator_main
 from lambent.cli.local_aws.emulator import Emulator

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from tests.conformance.suite import alone
 from tests.e2e.cloud import ROOT, Cloud
 from tests.e2e.stacks import Stack, build
+from tests.installed import alone
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent

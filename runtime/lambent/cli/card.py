@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.cli.app_ref import AppImportError, parse_app
+from lambent.cli.app_server import load_server, parse_server
 from lambent.cli.errors import CommandError, MissingExtraError, UsageError
 from lambent.errors import ConfigurationError
 from lambent.features.summary import summarize
-from lambent.server import MCPServer
 from lambent.wire.card_rules import problems
 from lambent.wire.server_card import CARD_SUFFIX, ServerSummary
 from lambent.wire.site import Document, documents, skill_name
@@ -25,7 +24,6 @@ from lambent.wire.site import Document, documents, skill_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEFAULT_ATTRIBUTE = "mcp"
 _DEFAULT_PATH = "/mcp"
 _LOAD_SECONDS = 120
 
@@ -96,15 +94,7 @@ def _app_and_path(text: str) -> tuple[str, str]:
 
 
 def _summarize(text: str, path: str) -> ServerSummary:
-    app = parse_app(text, Path.cwd(), _DEFAULT_ATTRIBUTE)
-    sys.path.insert(0, str(app.folder))
-    try:
-        server = app.find()
-    except (AppImportError, ModuleNotFoundError) as error:
-        raise CommandError(str(error)) from error
-    if not isinstance(server, MCPServer):
-        raise CommandError(f"{app} is a {type(server).__name__}, not an MCPServer")
-    return summarize(server.freeze(), path)
+    return summarize(load_server(parse_server(text)).freeze(), path)
 
 
 def _summarize_apart(apps: Sequence[tuple[str, str]]) -> list[ServerSummary]:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from pathlib import Path
 
-from lambent.cli.app_ref import AppImportError, parse_app
-from lambent.cli.errors import CommandError
-from lambent.server import MCPServer
-
-_DEFAULT_ATTRIBUTE = "mcp"
+from lambent.cli.app_server import load_server, parse_server
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,14 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: There is no server under the name.
     """
-    app = parse_app(arguments.app, Path.cwd(), _DEFAULT_ATTRIBUTE)
-    sys.path.insert(0, str(app.folder))
+    app = parse_server(arguments.app)
     os.chdir(app.folder)
-    try:
-        server = app.find()
-    except (AppImportError, ModuleNotFoundError) as error:
-        raise CommandError(str(error)) from error
-    if not isinstance(server, MCPServer):
-        raise CommandError(f"{app} is a {type(server).__name__}, not an MCPServer")
-    server.run_stdio()
+    load_server(app).run_stdio()
     return 0

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
-from lambent.cli.gateway.server import Gateway
+from lambent.cli.gateway.background import Gateway
 
 ORDERS = Path(__file__).parents[3] / "functions" / "orders" / "app.py"
 SERVED = [

@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("uvicorn")
 
 from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.gateway.background import Gateway
 from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.messages import Api
-from lambent.cli.gateway.server import Gateway, listen, make_api
+from lambent.cli.gateway.server import listen, make_api
 
 
 @pytest.fixture

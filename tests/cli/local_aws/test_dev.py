@@ -16,7 +16,7 @@ pytest.importorskip("uvicorn")
 
 IMPORTED = """
 import json, sys
-from lambent.cli.gateway.server import Gateway
+from lambent.cli.gateway.background import Gateway
 with Gateway("app.py", aws=None) as gateway:
     print(json.dumps(sorted(name for name in sys.modules if name.startswith(("boto", "yaml", "ministack")))))
 """

@@ -14,9 +14,10 @@ pytest.importorskip("uvicorn")
 
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.gateway.background import Gateway
 from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.log import Log
-from lambent.cli.gateway.server import Gateway, Settings, listen, serve
+from lambent.cli.gateway.server import Settings, listen, serve
 from lambent.cli.local_aws.stack import read_stack
 
 ACCOUNT = "123456789012"

