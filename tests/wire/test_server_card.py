@@ -171,6 +171,14 @@ def test_the_publisher_is_a_domain(name: str, namespace: str | None, expected: s
 
 
 @pytest.mark.parametrize(
+    "url", [None, "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000", "https://8.8.8.8"]
+)
+def test_an_address_is_nobodys_domain(url: str | None) -> None:
+    assert publisher(PLAIN, url) == "localhost"
+    assert card_name(PLAIN, url) == "localhost/shop"
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("Two\n  lines", "Two lines"),

@@ -121,7 +121,9 @@ def publisher(summary: ServerSummary, base_url: str | None) -> str:
         return ".".join(reversed(summary.info.name.partition("/")[0].split(".")))
     if summary.card.namespace is not None:
         return ".".join(reversed(summary.card.namespace.split(".")))
-    return host_of(base_url) if base_url is not None else "localhost"
+    host = host_of(base_url) if base_url is not None else ""
+    is_address = ":" in host or host.replace(".", "").isdigit()
+    return "localhost" if is_address or not host else host  # an address is nobody's domain
 
 
 def host_of(url: str) -> str:
