@@ -58,13 +58,12 @@ class Stack:
         self._parameters = dict(parameters or {})
         self._options = options
         self.memory: dict[str, str] = {}
-        if parameters:
-            overrides = [f"{parameter}={value}" for parameter, value in parameters.items()]
-            self._options += ("--parameter-overrides", *overrides)
         self.deploy(built)
 
-    def deploy(self, built: Path) -> None:
-        """Deploy, or deploy anew."""
+    def deploy(self, built: Path, parameters: Mapping[str, str] | None = None) -> None:
+        """Deploy, or deploy anew, with other values for some parameters."""
+        self._parameters |= parameters or {}
+        overrides = [f"{parameter}={value}" for parameter, value in self._parameters.items()]
         self.template: Template = read_template(built, REGION)
         try:
             _sam(
@@ -75,6 +74,7 @@ class Stack:
                 *("--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
                 *("--no-confirm-changeset", "--no-progressbar"),
                 *self._options,
+                *(("--parameter-overrides", *overrides) if overrides else ()),
             )
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.failures()}") from None

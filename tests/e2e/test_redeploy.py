@@ -17,6 +17,7 @@ MANAGED = "aws-sam-cli-managed-default"
 """The stack in which sam keeps what it uploads: it is the account's, and no application's."""
 
 
+PAGE = "https://pages.example.com"
 DESCRIPTION = "Build a month's report."
 
 WAITING = '''
@@ -86,7 +87,8 @@ def test_a_redeploy_and_the_end(
     running = reports.task("wait_for", {"file": str(file)})
     reports.wait_until_it_runs(running)
 
-    stack.deploy(build(cloud, second, tmp_path / "built"))
+    assert call_from_a_page(orders) == 403
+    stack.deploy(build(cloud, second, tmp_path / "built"), {"AllowedOrigins": PAGE})
 
     # New card, new ETag, list changed.
     new = card(stack, reports)
@@ -100,6 +102,9 @@ def test_a_redeploy_and_the_end(
     assert tools["count_orders"] == "Count the orders of a month."
     assert [tool["name"] for tool in features(new)["tools"]] == list(tools)
     assert reports.call("count_orders", {"month": "2026-03"})["structuredContent"] == 279
+
+    # What is called has the parameter's new value, though neither its code nor its layers have changed.
+    assert call_from_a_page(orders) == 200
 
     # What runs goes on, and what had asked is answered by the new code.
     assert reports.show(running)["status"] == "working"
@@ -120,6 +125,11 @@ def test_a_redeploy_and_the_end(
     assert set(left(before, cloud.inventory())) == {*before} - {"distributions"}
     stack.delete()
     assert left(before, cloud.inventory()) == {}
+
+
+def call_from_a_page(client: Client) -> int:
+    """The status that a web page of another origin gets."""
+    return Client(client.cloud, client.url, {"origin": PAGE}).post("tools/list").status
 
 
 def card(stack: Stack, client: Client) -> Any:
