@@ -90,6 +90,18 @@ def test_a_bundle_is_the_same_every_time(apps: tuple[Path, Path], tmp_path: Path
     ]
 
 
+def test_what_apps_print_while_they_are_loaded_is_no_part_of_a_document(tmp_path: Path) -> None:
+    apps = [make_app(tmp_path / name, name) for name in ("a", "b")]
+    for app in apps:
+        app.write_text("print('loading')\n" + app.read_text())
+    alone = card(apps[0], "--url", URL)
+    assert json.loads(alone.stdout)["name"] == "com.example.mcp/a"
+    assert alone.stderr == "loading\n"
+    both = card(f"{apps[0]}=/a/mcp", f"{apps[1]}=/b/mcp", "--url", URL, "--document", "/.well-known/mcp.json")
+    assert both.returncode == 0, both.stderr
+    assert [server["serverInfo"]["name"] for server in json.loads(both.stdout)["servers"]] == ["a", "b"]
+
+
 def test_a_check_names_every_problem(tmp_path: Path) -> None:
     app = make_app(tmp_path / "a", "orders", version="^1")
     done = card(app, "--check", "--url", "https://10.0.0.1")

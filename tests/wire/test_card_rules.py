@@ -44,6 +44,11 @@ def test_nothing_is_wrong_with_a_card_that_can_be_published(summary: ServerSumma
         ),
         (PLAIN, "https://u:p@mcp.example.com", "the public URL holds credentials"),
         (
+            PLAIN,
+            "https://[nonsense",
+            "the public URL is 'https://[nonsense', which only its own network can reach",
+        ),
+        (
             with_info(website_url="https://wiki.corp"),
             URL,
             "the website is 'https://wiki.corp', which only its own network can reach",

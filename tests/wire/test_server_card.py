@@ -206,6 +206,7 @@ def test_a_blank_description_is_none(title: str, shown: str) -> None:
         ("https://user:secret@example.com:8443/", "example.com"),
         ("https://[2001:DB8::1]:443/x", "2001:db8::1"),
         ("nonsense", ""),
+        ("https://[nonsense", ""),
     ],
 )
 def test_the_host_of_a_url(url: str, host: str) -> None:

@@ -179,13 +179,19 @@ def test_head_is_the_same_without_a_body() -> None:
     assert response.headers == answer(DOCUMENT, request()).headers
 
 
-@pytest.mark.parametrize("root", ["", "/prod"])
+@pytest.mark.parametrize("url", [URL, f"{URL}/prod", None])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_api_catalog_says_that_it_is_one(method: str, root: str) -> None:
+def test_the_api_catalog_says_that_it_is_one(method: str, url: str | None) -> None:
     """RFC 9727, section 2: a HEAD is how it is looked for."""
-    asked = HttpRequest(method, "/.well-known/api-catalog", {}, root=root)
-    link = answer(SITE["/.well-known/api-catalog"], asked).headers["link"]
-    assert link == f'<{root}/.well-known/api-catalog>; rel="api-catalog"'
+    catalog = documents([PLAIN], url)["/.well-known/api-catalog"]
+    for headers in ({}, {"if_none_match": catalog.etag}):
+        link = answer(catalog, request(method, **headers)).headers["link"]
+        assert link == f'<{url or ""}/.well-known/api-catalog>; rel="api-catalog"'
+
+
+def test_no_other_document_has_a_link() -> None:
+    linked = [path for path, document in SITE.items() if "link" in answer(document, request()).headers]
+    assert linked == ["/.well-known/api-catalog"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

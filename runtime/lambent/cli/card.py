@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,9 @@ from lambent.cli.errors import CommandError, MissingExtraError, UsageError
 from lambent.errors import ConfigurationError
 from lambent.features.summary import summarize
 from lambent.wire.card_rules import problems
-from lambent.wire.server_card import CARD_SUFFIX, ServerSummary
+from lambent.wire.server_card import ServerSummary
 from lambent.wire.site import Document, documents, skill_name
+from lambent.wire.site_paths import CARD_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="fail where the cards could not be published")
     parser.add_argument("--bundle", metavar="FILE", help="write the file that LAMBENT_CARDS names")
     parser.add_argument("--publish", metavar="BUCKET", help="put all documents into an S3 bucket")
-    # How this command calls itself: each app in a process of its own, since their modules share names.
+    # How this command calls itself.
     parser.add_argument("--summary", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -94,27 +97,28 @@ def _app_and_path(text: str) -> tuple[str, str]:
 
 
 def _summarize(text: str, path: str) -> ServerSummary:
-    return summarize(load_server(parse_server(text)).freeze(), path)
+    # What it prints while it is imported is no part of a document.
+    with contextlib.redirect_stdout(sys.stderr):
+        server = load_server(parse_server(text))
+    return summarize(server.freeze(), path)
 
 
 def _summarize_apart(apps: Sequence[tuple[str, str]]) -> list[ServerSummary]:
-    command = [sys.executable, "-m", "lambent.cli", "card", "--summary"]
-    running = [
-        subprocess.Popen(  # noqa: S603 - this very command
-            [*command, f"{app}={path}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for app, path in apps
-    ]
-    found = []
-    for (app, _), process in zip(apps, running, strict=True):
-        output, errors = process.communicate(timeout=_LOAD_SECONDS)
-        if process.returncode:
-            lines = errors.decode(errors="replace").strip().splitlines()
-            raise CommandError(
-                lines[-1].removeprefix("lambent card: ") if lines else f"{app} cannot be loaded"
-            )
-        found.append(msgspec.json.decode(output, type=ServerSummary))
-    return found
+    """Summarize several at once, each in a process of its own: their modules share names."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(_summarize_in_a_process, *zip(*apps, strict=True)))
+
+
+def _summarize_in_a_process(app: str, path: str) -> ServerSummary:
+    command = [sys.executable, "-m", "lambent.cli", "card", "--summary", f"{app}={path}"]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, timeout=_LOAD_SECONDS)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{app} is not loaded after {_LOAD_SECONDS} seconds") from error
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise CommandError(lines[-1].removeprefix("lambent card: ") if lines else f"{app} cannot be loaded")
+    return msgspec.json.decode(done.stdout, type=ServerSummary)
 
 
 def _checked_url(url: str | None) -> str | None:

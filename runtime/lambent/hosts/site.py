@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from lambent.wire.site import Document
 
 _DEFAULT_PATH = "/mcp"
-_WELL_KNOWN = "/.well-known/"
-_SUFFIXES = ("/server-card", "/server.json")
 _KEPT = 8
 """Sets of documents that are kept: one for each address under which a server is reached."""
 
@@ -43,9 +41,11 @@ class Site:
             request: anything but a POST. Its client chooses neither host nor scheme of what it is answered:
                 these are settings, or what the platform vouches for.
         """
+        from lambent.wire.site_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
+
         path = request.path
-        is_own = path.endswith(_SUFFIXES)
-        if not is_own and not path.startswith(_WELL_KNOWN):
+        is_own = path.endswith((CARD_SUFFIX, REGISTRY_SUFFIX))
+        if not is_own and not path.startswith(WELL_KNOWN):
             return None
         from lambent.wire.site import answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from lambent.wire.server_card import NAME, ServerSummary, card_name, host_of
 from lambent.wire.values import CardHeader
@@ -76,7 +77,14 @@ def _of_urls(summary: ServerSummary, base_url: str | None) -> Iterator[str]:
             continue
         if not url.startswith("https://"):
             yield f"{what} is {url!r}: it must begin with https://"
-        elif "@" in url.partition("://")[2].partition("/")[0]:
+        elif _has_credentials(url):
             yield f"{what} holds credentials"
         elif is_internal(host_of(url)):
             yield f"{what} is {url!r}, which only its own network can reach"
+
+
+def _has_credentials(url: str) -> bool:
+    try:
+        return urlsplit(url).username is not None
+    except ValueError:
+        return False  # it has no host either, and is refused for that

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Raw, field, to_builtins
 
@@ -22,9 +23,6 @@ OLDER_SCHEMA = "https://static.modelcontextprotocol.io/schemas/mcp-server-card/v
 TRANSPORT = "streamable-http"
 FEATURES_KEY = "lambent/features"
 """The key of ``_meta`` under which a card names tools and more, which the schema itself leaves out."""
-
-CARD_SUFFIX = "/server-card"
-"""Appended to the URL of the endpoint: the location that the extension reserves."""
 
 NAME = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9._-]+")
@@ -111,27 +109,35 @@ def card_name(summary: ServerSummary, base_url: str | None) -> str:
     name = summary.info.name
     if NAME.fullmatch(name):
         return name
-    namespace = summary.card.namespace or ".".join(reversed(publisher(summary, base_url).split(".")))
-    return f"{namespace}/{_NOT_IN_NAMES.sub('-', name).strip('-') or 'server'}"
+    return f"{_namespace(summary, base_url)}/{_NOT_IN_NAMES.sub('-', name).strip('-') or 'server'}"
 
 
 def publisher(summary: ServerSummary, base_url: str | None) -> str:
     """The domain of who publishes a server, such as ``example.com``."""
-    if NAME.fullmatch(summary.info.name):
-        return ".".join(reversed(summary.info.name.partition("/")[0].split(".")))
-    if summary.card.namespace is not None:
-        return ".".join(reversed(summary.card.namespace.split(".")))
-    host = host_of(base_url) if base_url is not None else ""
-    is_address = ":" in host or host.replace(".", "").isdigit()
-    return "localhost" if is_address or not host else host  # an address is nobody's domain
+    return _reversed(_namespace(summary, base_url))
 
 
 def host_of(url: str) -> str:
-    """The host of a URL, in lower case; a port, a user and a path are left out."""
-    authority = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0].lower()
-    return authority.partition(":")[0].lower()
+    """The host of a URL, in lower case; empty where it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _namespace(summary: ServerSummary, base_url: str | None) -> str:
+    """What a server's name begins with, as it is declared or else as the host says."""
+    if NAME.fullmatch(summary.info.name):
+        return summary.info.name.partition("/")[0]
+    if summary.card.namespace is not None:
+        return summary.card.namespace
+    host = host_of(base_url or "")
+    is_address = ":" in host or host.replace(".", "").isdigit()
+    return "localhost" if is_address or not host else _reversed(host)
+
+
+def _reversed(domain: str) -> str:
+    return ".".join(reversed(domain.split(".")))
 
 
 def _identity(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:

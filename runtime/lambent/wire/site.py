@@ -25,7 +25,6 @@ import msgspec
 
 from lambent.wire.http import JSON_TYPE, HttpRequest, HttpResponse
 from lambent.wire.server_card import (
-    CARD_SUFFIX,
     CARD_TYPE,
     ServerSummary,
     card_name,
@@ -34,13 +33,15 @@ from lambent.wire.server_card import (
     registry_entry,
     server_card,
 )
-
-REGISTRY_SUFFIX = "/server.json"
-AI_CATALOG = "/.well-known/ai-catalog.json"
-API_CATALOG = "/.well-known/api-catalog"
-OLDER_CARDS = ("/.well-known/mcp/server-card.json", "/.well-known/mcp.json")
-SKILLS = "/.well-known/agent-skills"
-SKILLS_INDEX = f"{SKILLS}/index.json"
+from lambent.wire.site_paths import (
+    AI_CATALOG,
+    API_CATALOG,
+    CARD_SUFFIX,
+    OLDER_CARDS,
+    REGISTRY_SUFFIX,
+    SKILLS,
+    SKILLS_INDEX,
+)
 
 _AI_CATALOG_TYPE = "application/ai-catalog+json"
 _LINKSET_TYPE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
@@ -65,10 +66,12 @@ class Document(msgspec.Struct, frozen=True):
     Attributes:
         media_type: its ``Content-Type``.
         body: its bytes.
+        link: the ``Link`` header that goes with it.
     """
 
     media_type: str
     body: bytes
+    link: str | None = None
 
     @property
     def etag(self) -> str:
@@ -94,12 +97,14 @@ def documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[
     # What refers to others comes after them: whoever publishes in this order never publishes a dead link.
     found[SKILLS_INDEX] = _json(_skills_index(summaries, skills))
     found[AI_CATALOG] = _json(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
-    found[API_CATALOG] = _json(_api_catalog(summaries, base_url), _LINKSET_TYPE)
+    # RFC 9727, section 2: so a HEAD tells what it is.
+    link = f'<{base_url or ""}{API_CATALOG}>; rel="api-catalog"'
+    found[API_CATALOG] = _json(_api_catalog(summaries, base_url), _LINKSET_TYPE, link)
     return found | dict.fromkeys(OLDER_CARDS, _json(_older(summaries, base_url)))
 
 
 def answer(document: Document, request: HttpRequest) -> HttpResponse:
-    """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2; RFC 9727, section 2).
+    """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2).
 
     Args:
         document: what is there.
@@ -115,8 +120,8 @@ def answer(document: Document, request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(405, {"allow": _METHODS, **_CORS})
     headers = {"etag": document.etag, "cache-control": CACHE_CONTROL, **_CORS}
-    if request.path == API_CATALOG:
-        headers["link"] = f'<{request.root}{API_CATALOG}>; rel="api-catalog"'
+    if document.link is not None:
+        headers["link"] = document.link
     if _is_known(request.headers.get("if-none-match"), document.etag):
         return HttpResponse(304, headers)
     headers["content-type"] = document.media_type
@@ -137,8 +142,8 @@ def _is_known(if_none_match: str | None, etag: str) -> bool:
     return "*" in known or etag in known
 
 
-def _json(value: Any, media_type: str = JSON_TYPE) -> Document:
-    return Document(media_type, msgspec.json.encode(value))
+def _json(value: Any, media_type: str = JSON_TYPE, link: str | None = None) -> Document:
+    return Document(media_type, msgspec.json.encode(value), link)
 
 
 def _older(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Any]:

@@ -1,0 +1,13 @@
+"""Where the documents of a site are. ``wire.site`` says what is in them, and costs more to import."""
+
+CARD_SUFFIX = "/server-card"
+"""Appended to the URL of the endpoint: the location that the extension reserves."""
+
+REGISTRY_SUFFIX = "/server.json"
+
+WELL_KNOWN = "/.well-known/"
+AI_CATALOG = f"{WELL_KNOWN}ai-catalog.json"
+API_CATALOG = f"{WELL_KNOWN}api-catalog"
+OLDER_CARDS = (f"{WELL_KNOWN}mcp/server-card.json", f"{WELL_KNOWN}mcp.json")
+SKILLS = f"{WELL_KNOWN}agent-skills"
+SKILLS_INDEX = f"{SKILLS}/index.json"
