@@ -108,7 +108,7 @@ class Deployment(NamedTuple):
         architecture: of all functions.
         access_log_bytes: of a line about a request.
         secrets: how many there are.
-        alarms: likewise.
+        alarm_metrics: the metrics of all alarms; an alarm that adds several up is charged for each.
         polled: queues that functions wait for.
     """
 
@@ -116,7 +116,7 @@ class Deployment(NamedTuple):
     architecture: str
     access_log_bytes: int
     secrets: int
-    alarms: int
+    alarm_metrics: int
     polled: int
 
 
@@ -138,7 +138,7 @@ def deployment(path: Path = TEMPLATE) -> Deployment:
         architecture=template.value(template.properties(functions[0])["Architectures"])[0],
         access_log_bytes=sum(_log_line(template, api) for api in by_type.get("AWS::Serverless::HttpApi", ())),
         secrets=len(by_type.get("AWS::SecretsManager::Secret", ())),
-        alarms=len(by_type.get("AWS::CloudWatch::Alarm", ())),
+        alarm_metrics=sum(_metrics(template, alarm) for alarm in by_type.get("AWS::CloudWatch::Alarm", ())),
         polled=len(queues),
     )
 
@@ -147,6 +147,11 @@ def _log_line(template: Template, api: str) -> int:
     """Bytes of an access log line: names of variables are about as long as their values."""
     settings = template.properties(api).get("AccessLogSettings")
     return len(settings["Format"]) + 1 + EVENT_OVERHEAD if settings else 0
+
+
+def _metrics(template: Template, alarm: str) -> int:
+    metrics = template.properties(alarm).get("Metrics")
+    return 1 if metrics is None else sum("MetricStat" in one for one in metrics)
 
 
 def read_prices(path: Path = PRICES) -> dict[str, float]:
@@ -270,7 +275,7 @@ def _fixed(prices: Prices, deployed: Deployment) -> Iterator[str]:
     yield "|---|---:|"
     for what, value in {
         f"{deployed.secrets} secret": deployed.secrets * prices["secret_month"],
-        f"{deployed.alarms} alarms": deployed.alarms * prices["alarm_month"],
+        f"{deployed.alarm_metrics} metrics of alarms": deployed.alarm_metrics * prices["alarm_metric_month"],
         f"Lambda waiting for {deployed.polled} queues": deployed.polled * IDLE_POLLS * prices["sqs_request"],
     }.items():
         yield f"| {what} | {value:.2f} |"

@@ -21,7 +21,7 @@ PRICES = {
     "log_gb": 0.5,
     "transfer_gb": 0.1,
     "secret_month": 0.4,
-    "alarm_month": 0.1,
+    "alarm_metric_month": 0.1,
 }
 ONE = {
     "function": "F",
@@ -34,7 +34,7 @@ ONE = {
     "bytes_out": 10_000,
 }
 MEASURED = {"invocations": {"one": ONE}, "conditions": "by hand"}
-DEPLOYED = Deployment({"F": 512}, "x86_64", access_log_bytes=400, secrets=1, alarms=3, polled=2)
+DEPLOYED = Deployment({"F": 512}, "x86_64", access_log_bytes=400, secrets=1, alarm_metrics=3, polled=2)
 
 
 def test_the_page_says_what_the_formula_says() -> None:
@@ -117,10 +117,20 @@ Resources:
     Properties: {Events: {Tasks: {Type: SQS, Properties: {}}, Dead: {Type: SQS, Properties: {}}}}
   Api: {Type: "AWS::Serverless::HttpApi", Properties: {AccessLogSettings: {Format: "0123456789"}}}
   Secret: {Type: "AWS::SecretsManager::Secret"}
+  One: {Type: "AWS::CloudWatch::Alarm", Properties: {MetricName: Errors}}
+  Sum:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Metrics: [{Id: all, Expression: SUM(METRICS())}, {Id: a, MetricStat: {}}, {Id: b, MetricStat: {}}]
 """
     )
     assert cost.deployment(template) == Deployment(
-        {"Web": 256, "Worker": 1024}, "arm64", access_log_bytes=10 + 1 + 26, secrets=1, alarms=0, polled=2
+        {"Web": 256, "Worker": 1024},
+        "arm64",
+        access_log_bytes=10 + 1 + 26,
+        secrets=1,
+        alarm_metrics=3,
+        polled=2,
     )
 
 
