@@ -10,9 +10,9 @@ from tests.chaos.cloud import CREDENTIALS, REGION
 
 from lambent.errors import DeadlineReached
 from lambent.stores.cards import CardBucket, PublishingError
-from lambent.wire.site import Document
+from lambent.wire.discovery_documents import Document
 
-SITE = {
+DOCUMENTS = {
     "/shop/mcp/server-card": Document("application/mcp-server-card+json", b'{"name":"shop"}'),
     "/.well-known/mcp.json": Document("application/json", b"{}"),
 }
@@ -32,9 +32,9 @@ def keys(s3: Any) -> list[str]:
 
 
 def test_an_object_is_what_the_function_would_answer(s3: Any) -> None:
-    CardBucket("here", s3).publish(SITE)
+    CardBucket("here", s3).publish(DOCUMENTS)
     assert keys(s3) == ["cards/.well-known/mcp.json", "cards/shop/mcp/server-card"]
-    for path, document in SITE.items():
+    for path, document in DOCUMENTS.items():
         found = s3.get_object(Bucket="here", Key=f"cards{path}")
         assert found["Body"].read() == document.body
         assert found["ETag"] == document.etag
@@ -45,7 +45,7 @@ def test_an_object_is_what_the_function_would_answer(s3: Any) -> None:
 def test_documents_of_an_earlier_deploy_go_and_nothing_else(s3: Any) -> None:
     for key in ("cards/gone/mcp/server-card", "cards-of-others", "results/task"):
         s3.put_object(Bucket="here", Key=key, Body=b"")
-    CardBucket("here", s3).publish(SITE)
+    CardBucket("here", s3).publish(DOCUMENTS)
     assert keys(s3) == [
         "cards-of-others",
         "cards/.well-known/mcp.json",
@@ -57,7 +57,7 @@ def test_documents_of_an_earlier_deploy_go_and_nothing_else(s3: Any) -> None:
 @pytest.mark.parametrize(("everything", "left"), [(False, ["results/task"]), (True, [])])
 def test_a_bucket_is_cleared(s3: Any, everything: bool, left: list[str]) -> None:
     s3.put_object(Bucket="here", Key="results/task", Body=b"")
-    CardBucket("here", s3).publish(SITE)
+    CardBucket("here", s3).publish(DOCUMENTS)
     CardBucket("here", s3).clear(everything=everything)
     CardBucket("here", s3).clear(everything=everything)
     assert keys(s3) == left

@@ -1,4 +1,4 @@
-"""The documents of a site in S3, from where CloudFront can serve them without any function."""
+"""The discovery documents in S3, from where CloudFront can serve them without any function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from lambent.errors import LambentError
 from lambent.stores.aws import client
-from lambent.wire.site import CACHE_CONTROL, Document
+from lambent.wire.discovery_documents import CACHE_CONTROL, Document
 
 PREFIX = "cards"
 """What keys begin with; then comes the path: ``cards/orders/mcp/server-card``."""
