@@ -9,6 +9,7 @@ from lambent.errors import (
     ProtocolError,
     ResourceNotFoundError,
     RetryableError,
+    StoreError,
     ToolError,
 )
 from lambent.execution.call import Call, Handler
@@ -108,6 +109,7 @@ __all__ = [
     "SamplingResult",
     "Session",
     "Settings",
+    "StoreError",
     "TaskPolicy",
     "TextContent",
     "TextResourceContents",

@@ -15,7 +15,7 @@ from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
 from lambent.cli import main
-from lambent.stores import cards
+from lambent.stores import aws
 from lambent.wire.server_card import ServerSummary
 
 URL = "https://mcp.example.com"
@@ -148,7 +148,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         client = boto3.session.Session(region_name=REGION, **CREDENTIALS).client("s3")
         client.create_bucket(Bucket="here", CreateBucketConfiguration={"LocationConstraint": REGION})
-        monkeypatch.setattr(cards, "client", lambda service: client)
+        monkeypatch.setattr(aws, "client", lambda service: client)
         yield client
         client.close()
 
@@ -182,4 +182,7 @@ def test_what_could_not_be_published_is_not(
 
 def test_a_bucket_that_is_not_there(s3: Any, loaded: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["card", loaded, "--url", URL, "--publish", "gone"]) == 1
-    assert "nothing more was published: An error occurred (NoSuchBucket)" in capsys.readouterr().err
+    assert (
+        "nothing more was published: s3: PutObject of 'gone' failed: An error occurred (NoSuchBucket)"
+        in capsys.readouterr().err
+    )

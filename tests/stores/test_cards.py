@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
-from lambent.errors import DeadlineReached
-from lambent.stores.cards import CardBucket, PublishingError
+from lambent.errors import DeadlineReached, StoreError
+from lambent.stores.cards import CardBucket
 from lambent.wire.discovery_documents import Document
 
 DOCUMENTS = {
@@ -95,5 +95,5 @@ def test_what_cannot_be_removed_is_named(s3: Any, monkeypatch: pytest.MonkeyPatc
     denied = {"Errors": [{"Key": "cards/a", "Code": "AccessDenied", "Message": "Access Denied"}]}
     s3.put_object(Bucket="here", Key="cards/a", Body=b"")
     monkeypatch.setattr(s3, "delete_objects", lambda **_: denied)
-    with pytest.raises(PublishingError, match="1 objects could not be removed: cards/a: Access Denied"):
+    with pytest.raises(StoreError, match="'here' failed for 1 objects: cards/a: Access Denied"):
         CardBucket("here", s3).clear()

@@ -17,7 +17,7 @@ import msgspec
 
 from lambent.cli.app_server import load_server, parse_server
 from lambent.cli.errors import CommandError, MissingExtraError, UsageError
-from lambent.errors import ConfigurationError
+from lambent.errors import ConfigurationError, StoreError
 from lambent.features.summary import summarize
 from lambent.wire.card_rules import problems
 from lambent.wire.discovery_documents import Document, make_documents, skill_name
@@ -156,14 +156,14 @@ def _write(file: Path, data: bytes) -> None:
 
 def _publish(bucket: str, documents: Mapping[str, Document]) -> None:
     try:
-        from botocore.exceptions import BotoCoreError, ClientError
+        import boto3  # noqa: F401 - the store imports it
     except ImportError as error:
         raise MissingExtraError("boto3", "publishing") from error
-    from lambent.stores.cards import PREFIX, CardBucket, PublishingError
+    from lambent.stores.cards import PREFIX, CardBucket
 
     try:
         CardBucket(bucket).publish(documents)
-    except (BotoCoreError, ClientError, PublishingError) as error:
+    except StoreError as error:
         raise CommandError(f"nothing more was published: {error}") from error
     for path, document in documents.items():
         print(f"s3://{bucket}/{PREFIX}{path}  {document.etag}")
