@@ -43,7 +43,7 @@ from lambent.wire.values import (
     EmbeddedResource,
     Icon,
     ImageContent,
-    Message,
+    PromptMessage,
     PromptReference,
     Repository,
     ResourceLink,
@@ -57,6 +57,9 @@ from lambent.wire.values import (
     ToolResult,
     UserMessage,
 )
+
+Message = PromptMessage
+"""The official SDK's name for it."""
 
 __all__ = [
     "AcceptedElicitation",
@@ -94,6 +97,7 @@ __all__ = [
     "Middleware",
     "MissingCapabilityError",
     "Pending",
+    "PromptMessage",
     "PromptReference",
     "ProtocolError",
     "Repository",
