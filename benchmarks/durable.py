@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
 from tests.chaos.cloud import REGION, create_table
-from tests.execution.tasks.harness import TaskClient, queue_event
+from tests.execution.durable.tasks.harness import TaskClient, queue_event
 from tests.support import SECRET
 
 from lambent import Context, MCPServer, Session, TaskPolicy

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from tests.artifact import artifacts
 from tests.artifact.runtime_api import ExecutionEnvironment
 from tests.chaos.cloud import REGION, Cloud
-from tests.execution.tasks.harness import EXTENSION, queue_event
+from tests.execution.durable.tasks.harness import EXTENSION, queue_event
 from tests.support import SECRET, Reply, dumps, headers_of, http_api, message
 
 from benchmarks.cold_start import processor_seconds

@@ -16,12 +16,12 @@ from fuzz.ledger import Book, Failures, Ledger
 from lambent import Call, Handler, MCPServer, Settings
 from lambent.auth.principal import Principal
 from lambent.execution.call import Services
-from lambent.execution.engine import Engine
+from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
-from lambent.execution.loop import OwnLoop
-from lambent.execution.sealing import Sealer
-from lambent.execution.tasks.service import Tasks
-from lambent.execution.tasks.worker import Worker
+from lambent.execution.event_loop import OwnLoop
+from lambent.execution.rounds.sealing import Sealer
+from lambent.execution.durable.tasks.service import Tasks
+from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.aws_lambda import LambdaHandler
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.execution.engine import Engine
+from lambent.execution.endpoint import Engine
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer

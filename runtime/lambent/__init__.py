@@ -15,8 +15,8 @@ from lambent.errors import (
 from lambent.execution.call import Call, Handler
 from lambent.execution.context import Context
 from lambent.execution.middleware import Middleware
-from lambent.execution.pending import Pending
-from lambent.execution.questions import (
+from lambent.execution.rounds.pending import Pending
+from lambent.execution.rounds.questions import (
     AcceptedElicitation,
     CancelledElicitation,
     DeclinedElicitation,

@@ -1,16 +1,15 @@
 """Exceptions, named by what they make happen.
 
-===================  ==================================================================
-``ProtocolError``    the request is answered with a JSON-RPC error (code and HTTP status)
-``HttpRefusal``      the HTTP request is refused before any JSON-RPC message is read
-``ToolError``        the tool fails, and the model is shown why (``isError``)
-``RetryableError``   the tool fails for now; a task runs again, a plain call fails
-``StoreError``       a store cannot be used; a call fails with -32603, a task is tried again
-``Suspend``          the handler waits for the client's answers and is run again later
-``Cancelled``        the client is gone or wants no answer any more: the handler stops
-``DeadlineReached``  the time for this run is up: what is finished is kept, the rest runs elsewhere
-``DeclarationError`` the server is declared wrongly: raised while a module is imported
-===================  ==================================================================
+====================  =================================================================================
+``ProtocolError``     the request is answered with a JSON-RPC error (code, HTTP status and headers)
+``HttpRefusal``       the same, with any status and headers: 401, 403, 429, …
+``ToolError``         the tool fails, and the model is shown why (``isError``)
+``RetryableError``    the tool fails for now; a task runs again, a plain call fails
+``StepInterrupted``   a step that may run at most once was begun before, and nobody knows how it ended
+``StoreError``        a store cannot be used; a call fails with -32603, a task is tried again
+``DeclarationError``  the server is declared wrongly: raised while a module is imported
+``Signal``            the run of a handler ends here, and that is no failure
+====================  =================================================================================
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any, ClassVar
 
 
 class LambentError(Exception):
-    """The base of every exception of this library but ``Suspend``."""
+    """The base of every exception of this library but the signals."""
 
 
 class DeclarationError(LambentError, TypeError):
@@ -57,44 +56,39 @@ class RetryableError(ToolError):
     """A failure that may pass: a task tries again, a plain call fails like ``ToolError``."""
 
 
-class Suspend(BaseException):
-    """The handler has waited for an answer that is not there yet.
+class StepInterrupted(ToolError):  # noqa: N818 - says what happened
+    """A step with ``at_most_once=True`` was begun in an earlier run that did not get to its result.
 
-    A ``BaseException``, so that a tool's own ``except Exception`` cannot swallow it.
-    """
-
-
-class Cancelled(BaseException):
-    """The client does not want the result any more.
-
-    A ``BaseException`` for the same reason: cleaning up is for ``finally``.
-    """
-
-
-class DeadlineReached(BaseException):
-    """The time that a run of a handler has is up."""
-
-
-SIGNALS = (Suspend, Cancelled, DeadlineReached, KeyboardInterrupt, GeneratorExit)
-"""What passes every boundary for failures: none of these is one."""
-
-
-class HttpRefusal(LambentError):  # noqa: N818 - says what happens
-    """An HTTP request that is refused as such.
+    The step may have taken effect or not. The tool can look, and then act. Where it does not catch this, the
+    call fails and the model is shown the message.
 
     Args:
-        status: HTTP status code of the response.
-        message: the reason, sent in a JSON-RPC error response without an id.
-        headers: further response headers, such as ``Allow``.
+        step: the step's name.
     """
 
-    code: ClassVar[int] = -32600
+    def __init__(self, step: str) -> None:
+        super().__init__(f"The step {step!r} was interrupted: it may or may not have taken effect")
+        self.step = step
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = dict(headers or {})
+
+class Signal(BaseException):
+    """Ends the run of a handler without being a failure of it.
+
+    A ``BaseException``, so that a handler's own ``except Exception`` does not catch it; cleaning up is for
+    ``finally``. Raised by this library only: from a handler's own ``raise`` it is a failure like any other.
+    """
+
+
+class Suspend(Signal):
+    """The handler has waited for an answer that is not there yet."""
+
+
+class Cancelled(Signal):
+    """The client does not want the result any more."""
+
+
+class DeadlineReached(Signal):
+    """The time that a run of a handler has is up."""
 
 
 class ProtocolError(LambentError):
@@ -103,16 +97,49 @@ class ProtocolError(LambentError):
     Args:
         message: one sentence for whoever wrote the client.
         data: the error's ``data`` member, any JSON value, or nothing.
+        status: HTTP status code of the response; default: the class's.
+        headers: further HTTP headers of the response, such as ``Retry-After``.
+
+    Attributes:
+        code: the JSON-RPC error code.
     """
 
-    # The specification gives -32603 no status. Clients read a response's error at 200; some read none at 500.
     code: ClassVar[int] = -32603
-    status: ClassVar[int] = 200
+    # The specification gives -32603 no status. Clients read a response's error at 200; some read none at 500.
+    status: int = 200
 
-    def __init__(self, message: str, data: Any = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        data: Any = None,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.data = data
+        if status is not None:
+            self.status = status
+        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
+
+
+class HttpRefusal(ProtocolError):
+    """A request that is refused with an HTTP status: by middleware, by an authenticator or by the HTTP rules.
+
+    Args:
+        status: HTTP status code of the response, such as 401, 403 or 429.
+        message: the reason, sent in a JSON-RPC error response.
+        headers: further response headers, such as ``WWW-Authenticate``, ``Retry-After`` or ``Allow``.
+        data: the error's ``data`` member, any JSON value, or nothing.
+    """
+
+    code = -32600
+
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None, data: Any = None
+    ) -> None:
+        super().__init__(message, data, status=status, headers=headers)
 
 
 class ParseError(ProtocolError):

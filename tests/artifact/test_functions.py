@@ -11,7 +11,7 @@ import pytest
 from tests.artifact.artifacts import FUNCTIONS, IN_LAMBDA
 from tests.artifact.runtime_api import REGION, ExecutionEnvironment, FunctionError
 from tests.chaos.cloud import Cloud, shared_cloud
-from tests.execution.tasks.harness import TaskClient, queue_event
+from tests.execution.durable.tasks.harness import TaskClient, queue_event
 from tests.support import SECRET, Client, accept, http_api
 
 KEYS = {"LAMBENT_STATE_KEYS": SECRET}

@@ -17,7 +17,7 @@ from tests.chaos.cloud import Cloud
 from tests.chaos.ledger import Ledger
 from tests.chaos.tools import plans, result_of
 from tests.chaos.worker import Context, Plan, environment, hurry, work
-from tests.execution.tasks.harness import TaskClient
+from tests.execution.durable.tasks.harness import TaskClient
 from tests.support import accept
 
 VISIBILITY = 4
@@ -283,7 +283,7 @@ class Hurry:
     def __enter__(self) -> None:
         import botocore.endpoint
 
-        from lambent.execution.tasks import attempt, service, worker
+        from lambent.execution.durable.tasks import attempt, service, worker
 
         self._kept = [
             (module, name, getattr(module, name))

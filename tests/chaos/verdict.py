@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from tests.chaos.ledger import Line
 
-from lambent.execution.tasks.record import TaskRecord
+from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.stores.dynamodb import _unpack
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})

@@ -122,7 +122,7 @@ CASES: list[tuple[str, Any, Callable[[dict[str, Any]], Any]]] = [
     ("version error", UNKNOWN, error(code=-32022, data={"supported": []})),
     ("leak", UNKNOWN, error(message="Traceback (most recent call last)")),
     ("leak", UNKNOWN, error(message="ValidationError: no")),
-    ("leak", UNKNOWN, error(message="no", data={"x": "lambent.execution.run"})),
+    ("leak", UNKNOWN, error(message="no", data={"x": "lambent.execution.rounds.run"})),
     ("leak", UNKNOWN, error(message="in /app/server.py, line 1")),
     ("leak", UNKNOWN, error(message="<object object at 0x7f>")),
     ("leak", UNKNOWN, error(message="'NoneType' has no attribute")),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.hostile.arena import FLOWS, Arena, hostile, token_of
 from tests.hostile.strategies import JSON, TEXT
 
-from lambent.execution.sealing import Sealer, State
+from lambent.execution.rounds.sealing import Sealer, State
 from lambent.stores.keys import StaticKeys
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

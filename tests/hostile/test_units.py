@@ -14,12 +14,12 @@ from tests.hostile.strategies import HEADER_VALUES, JSON, spoilt
 from tests.support import encode_value
 
 from lambent.errors import HeaderMismatchError, HttpRefusal, ProtocolError
-from lambent.execution.sealing import digest
+from lambent.execution.rounds.sealing import digest
 from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
 from lambent.wire.headers import decode_value
 from lambent.wire.http import HttpPolicy, HttpRequest, check_origin, check_post, preflight
-from lambent.wire.judge import judge
+from lambent.wire.eras.modern import judge
 
 
 @hostile

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lambent.errors import Cancelled
-from lambent.execution.loop import LoopThread, Started
+from lambent.execution.event_loop import LoopThread, Started
 from lambent.hosts.live import LiveInvocation
 
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.execution.tasks.harness import TASKS, TaskClient
+from tests.execution.durable.tasks.harness import TASKS, TaskClient
 from tests.support import SETTINGS, accept, make_server
 
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
-from lambent.execution.tasks.worker import Worker
+from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.assembly import live_engine
 from lambent.hosts.live import LiveInvocation
 from lambent.hosts.task_threads import ThreadQueue

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
-from tests.execution.tasks.harness import Deadline, TaskClient, queue_event
+from tests.execution.durable.tasks.harness import Deadline, TaskClient, queue_event
 from tests.support import SECRET, accept, make_server
 
 from lambent import (

@@ -11,7 +11,7 @@ from moto import mock_aws
 from tests.support import EVERYTHING, SECRET, Client, accept, make_server
 
 from lambent import ConfigurationError, Context, InvalidParamsError, Settings, StoreError
-from lambent.execution.sealing import Binding, Sealer, State
+from lambent.execution.rounds.sealing import Binding, Sealer, State
 from lambent.stores import aws
 from lambent.stores.secrets import RENEWAL_SECONDS, SecretKeys
 

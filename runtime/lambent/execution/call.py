@@ -10,12 +10,12 @@ import msgspec
 from lambent.auth.principal import Principal
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Changes, Clock, Store
-from lambent.execution.sealing import Sealer
+from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
-from lambent.wire.judge import Request
+from lambent.wire.eras.modern import Request
 
 if TYPE_CHECKING:
-    from lambent.execution.tasks.service import Tasks
+    from lambent.execution.durable.tasks.service import Tasks
 
 
 class Services(msgspec.Struct, frozen=True):

@@ -13,8 +13,8 @@ from msgspec import Raw
 from lambent.auth.principal import Principal
 from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call
-from lambent.execution.pending import DONE, Pending, PendingStep
-from lambent.execution.questions import (
+from lambent.execution.rounds.pending import DONE, Pending, PendingStep
+from lambent.execution.rounds.questions import (
     AcceptedElicitation,
     CancelledElicitation,
     DeclinedElicitation,
@@ -26,12 +26,12 @@ from lambent.execution.questions import (
     sampling_question,
     url_question,
 )
-from lambent.execution.replay import Replay, as_plain
+from lambent.execution.rounds.journal import Replay, as_plain
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.forms import form_of
 from lambent.features.signature import Injected
 from lambent.wire import jsonrpc
-from lambent.wire.judge import meta_of
+from lambent.wire.eras.modern import meta_of
 from lambent.wire.values import (
     LOG_LEVELS,
     ClientCapabilities,
@@ -42,7 +42,7 @@ from lambent.wire.values import (
 )
 
 if TYPE_CHECKING:
-    from lambent.execution.sessions import SessionMaker
+    from lambent.execution.durable.sessions import SessionMaker
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class Context:
     def sessions(self) -> SessionMaker:
         """Makes sessions: ``handle = ctx.sessions.create(Cart)``."""
         if self._sessions is None:
-            from lambent.execution.sessions import SessionMaker
+            from lambent.execution.durable.sessions import SessionMaker
 
             self._sessions = SessionMaker(self._call, self._replay)
         return self._sessions

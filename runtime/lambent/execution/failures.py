@@ -7,7 +7,7 @@ import os
 import traceback
 
 from lambent.wire.jsonrpc import RpcMessage
-from lambent.wire.judge import Request
+from lambent.wire.eras.modern import Request
 
 _log = logging.getLogger("lambent")
 

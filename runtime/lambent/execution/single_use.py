@@ -10,7 +10,7 @@ from msgspec import UnsetType
 from lambent.errors import ConfigurationError, InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.ports import Item, Store
-from lambent.execution.run import Round, Target
+from lambent.execution.rounds.run import Round, Target
 from lambent.features.tools import Tool
 
 _USED = "USED#"

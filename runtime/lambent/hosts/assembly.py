@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lambent.execution.call import Services
-from lambent.execution.engine import Engine
+from lambent.execution.endpoint import Engine
 from lambent.execution.middleware import Middleware
-from lambent.execution.sealing import Sealer
+from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.settings import Settings
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Changes, Store
-    from lambent.execution.tasks.service import Tasks
+    from lambent.execution.durable.tasks.service import Tasks
     from lambent.hosts.aws_lambda import LambdaHandler
 
 _BUFFERED_LISTEN_SECONDS = 0.25
@@ -35,7 +35,7 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
     documents = DiscoveryDocuments(catalog, settings)
     if services.tasks is None:
         return LambdaHandler(engine, documents=documents)
-    from lambent.execution.tasks.worker import Worker
+    from lambent.execution.durable.tasks.worker import Worker
 
     worker = Worker(services, services.tasks, middleware)
     return LambdaHandler(engine, worker, settings.task_queue_url or "", documents)
@@ -70,7 +70,7 @@ def _aws_services(
 
     store, tasks = DynamoStore(settings.table), None
     if catalog.has_tasks and settings.task_queue_url is not None:
-        from lambent.execution.tasks.service import Tasks
+        from lambent.execution.durable.tasks.service import Tasks
         from lambent.stores.s3 import S3Blobs
         from lambent.stores.sqs import SqsQueue
 
@@ -86,8 +86,8 @@ def _live_services(catalog: Catalog, settings: Settings, middleware: Sequence[Mi
     store, changes = MemoryStore(time.time), MemoryChanges()
     if not catalog.has_tasks:
         return _services(catalog, settings, _LIVE_LISTEN_SECONDS, store=store, changes=changes)
-    from lambent.execution.tasks.service import Tasks
-    from lambent.execution.tasks.worker import Worker
+    from lambent.execution.durable.tasks.service import Tasks
+    from lambent.execution.durable.tasks.worker import Worker
     from lambent.hosts.task_threads import ThreadQueue
 
     queue = ThreadQueue()

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from lambent.errors import Cancelled
 from lambent.execution.invocation import Invocation
-from lambent.execution.loop import Started
+from lambent.execution.event_loop import Started
 
 T = TypeVar("T")
 

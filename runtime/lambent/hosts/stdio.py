@@ -14,8 +14,8 @@ from typing import BinaryIO
 import msgspec
 from msgspec import UnsetType
 
-from lambent.execution.engine import Engine
-from lambent.execution.loop import LoopThread
+from lambent.execution.endpoint import Engine
+from lambent.execution.event_loop import LoopThread
 from lambent.hosts.live import LiveInvocation
 from lambent.wire import jsonrpc
 from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage

@@ -11,7 +11,7 @@ from lambent.execution.failures import report
 from lambent.hosts.live import LiveInvocation
 
 if TYPE_CHECKING:
-    from lambent.execution.tasks.worker import Worker
+    from lambent.execution.durable.tasks.worker import Worker
 
 _MAX_TASKS = 32
 
@@ -40,7 +40,7 @@ class ThreadQueue:
     def _run(self, task_id: str) -> None:
         with self._lock:
             if self._threads is None:
-                from lambent.execution.loop import LoopThread
+                from lambent.execution.event_loop import LoopThread
 
                 self._threads = ThreadPoolExecutor(_MAX_TASKS, thread_name_prefix="lambent-task")
                 self._loop = LoopThread().loop

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.execution.tasks.harness import EXTENSION, TASKS, World, task_server, worlds
+from tests.execution.durable.tasks.harness import EXTENSION, TASKS, World, task_server, worlds
 from tests.support import (
     EVERYTHING,
     JSON_HEADERS,
@@ -26,9 +26,9 @@ from tests.support import (
 )
 
 from lambent import Context, InvalidParamsError, TaskPolicy, ToolError
-from lambent.execution.engine import Engine
+from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
-from lambent.execution.loop import OwnLoop
+from lambent.execution.event_loop import OwnLoop
 from lambent.stores.memory import MemoryChanges
 from lambent.wire.http import HttpPolicy, HttpRequest
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.execution.tasks.harness import (
+from tests.execution.durable.tasks.harness import (
     DEAD_ARN,
     QUEUE_ARN,
     Deadline,

@@ -8,7 +8,7 @@ from moto import mock_aws
 from tests.support import SECRET
 
 from lambent import InvalidParamsError
-from lambent.execution.sealing import Binding, Sealer, State
+from lambent.execution.rounds.sealing import Binding, Sealer, State
 from lambent.hosts.aws_lambda.rotation import RotationError, handler
 from lambent.stores import aws
 from lambent.stores.secrets import SecretKeys

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
-from lambent.execution.run import Target, run
+from lambent.execution.rounds.run import Target, run
 from lambent.features.codecs import ValidationError
 from lambent.features.prompts import render
 from lambent.wire.results import GetPromptResult, InputRequiredResult

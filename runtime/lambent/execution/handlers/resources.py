@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from lambent.errors import ResourceNotFoundError
 from lambent.execution.call import Call
-from lambent.execution.run import Target, run
+from lambent.execution.rounds.run import Target, run
 from lambent.features.catalog import Catalog
 from lambent.features.codecs import ValidationError
 from lambent.features.resources import Resource, render

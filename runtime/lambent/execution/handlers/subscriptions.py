@@ -48,7 +48,7 @@ def listen(call: Call) -> ListenResult:
     """
     wanted = call.request.params.notifications
     if wanted.task_ids:
-        from lambent.execution.tasks.promotion import require_tasks
+        from lambent.execution.durable.tasks.promotion import require_tasks
 
         require_tasks(call.request.client)
     subscription = _Subscription(call, wanted)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lambent.execution.call import Call
-from lambent.execution.tasks.promotion import require_tasks
-from lambent.execution.tasks.service import Tasks
+from lambent.execution.durable.tasks.promotion import require_tasks
+from lambent.execution.durable.tasks.service import Tasks
 from lambent.wire.results import EmptyResult, TaskResult
 
 

@@ -10,7 +10,7 @@ import msgspec
 from lambent.errors import SIGNALS, ConfigurationError, InvalidParamsError, ProtocolError, ToolError
 from lambent.execution.call import Call
 from lambent.execution.failures import report
-from lambent.execution.run import Target, run
+from lambent.execution.rounds.run import Target, run
 from lambent.features.codecs import ValidationError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
@@ -64,7 +64,7 @@ def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
         check = None if tool.session is None else functools.partial(render, tool)
         value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call, check)
     else:
-        from lambent.execution.tasks.promotion import run_task_tool  # servers without tasks never load them
+        from lambent.execution.durable.tasks.promotion import run_task_tool  # servers without tasks never load them
 
         value = run_task_tool(tool, tool.task, kwargs, call)
     return value if isinstance(value, InputRequiredResult | TaskResult) else render(tool, value)
@@ -72,8 +72,8 @@ def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
 
 def _remembered(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
     """Run a tool whose calls, or whose request states, count once."""
-    from lambent.execution.once import result_counts, run_once
-    from lambent.execution.single_use import claim_state
+    from lambent.execution.durable.calls import result_counts, run_once
+    from lambent.execution.durable.calls import claim_state
 
     claim = claim_state(tool, call)
     try:

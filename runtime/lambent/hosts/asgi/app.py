@@ -7,7 +7,7 @@ import contextvars
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from lambent.execution.engine import Engine
+from lambent.execution.endpoint import Engine
 from lambent.hosts.asgi.invocation import AsgiInvocation
 from lambent.hosts.asgi.types import AsgiMessage, Receive, Scope, Send
 from lambent.hosts.discovery import DiscoveryDocuments

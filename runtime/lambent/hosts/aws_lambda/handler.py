@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from lambent.errors import ConfigurationError, HttpRefusal
-from lambent.execution.engine import Engine
-from lambent.execution.loop import OwnLoop
+from lambent.execution.endpoint import Engine
+from lambent.execution.event_loop import OwnLoop
 from lambent.hosts.aws_lambda.events import Event, format_of
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 from lambent.hosts.discovery import DiscoveryDocuments
@@ -16,7 +16,7 @@ from lambent.wire import jsonrpc
 from lambent.wire.http import JSON_TYPE, HttpResponse
 
 if TYPE_CHECKING:
-    from lambent.execution.tasks.worker import Worker
+    from lambent.execution.durable.tasks.worker import Worker
 
 
 class LambdaHandler:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import ConfigurationError
-from lambent.execution.tasks.worker import Worker
+from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 
 _SOURCE = "aws:sqs"

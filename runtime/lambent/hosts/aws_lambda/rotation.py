@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from lambent.errors import LambentError
-from lambent.execution.sealing import Binding, Sealer, State
+from lambent.execution.rounds.sealing import Binding, Sealer, State
 from lambent.stores.aws import client
 from lambent.stores.keys import MIN_SECRET_LENGTH, StaticKeys
 from lambent.stores.secrets import CURRENT, PENDING

@@ -17,14 +17,14 @@ from typing import Any
 
 from lambent.errors import ConfigurationError
 from lambent.execution.call import Services
-from lambent.execution.engine import Engine
+from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
-from lambent.execution.loop import OwnLoop
-from lambent.execution.sealing import Binding, Sealer, State
+from lambent.execution.event_loop import OwnLoop
+from lambent.execution.rounds.sealing import Binding, Sealer, State
 from lambent.hosts.settings import Settings
 from lambent.stores.keys import ProcessKeys
 from lambent.wire import jsonrpc
-from lambent.wire.eras import LATEST_VERSION
+from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.http import JSON_TYPE, HttpRequest
 
 _METHODS = ("server/discover", "tools/list", "resources/list", "resources/templates/list", "prompts/list")
@@ -94,14 +94,14 @@ def renew(services: Services) -> None:
 
 def _request(method: str, name: str | None = None, **params: Any) -> HttpRequest:
     meta = {
-        "io.modelcontextprotocol/protocolVersion": LATEST_VERSION,
+        "io.modelcontextprotocol/protocolVersion": SUPPORTED_VERSIONS[0],
         "io.modelcontextprotocol/clientCapabilities": {},
     }
     headers = {
         "accept": f"{JSON_TYPE}, text/event-stream",
         "content-type": JSON_TYPE,
         "mcp-method": method,
-        "mcp-protocol-version": LATEST_VERSION,
+        "mcp-protocol-version": SUPPORTED_VERSIONS[0],
     }
     if name is not None:
         headers["mcp-name"] = params["name"] = name

@@ -1,0 +1,91 @@
+"""Running a feature's resolvers, once a round, and asking what they want asked."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from lambent.errors import Suspend, ToolError
+from lambent.execution.call import Call
+from lambent.execution.context import Context
+from lambent.execution.rounds.pending import Pending
+from lambent.execution.rounds.questions import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
+from lambent.features.resolvers import Elicit, ListRoots, Need, Plan, Resolver, Sample
+
+_UNKNOWN = object()
+_OUTCOMES = (AcceptedElicitation, DeclinedElicitation, CancelledElicitation)
+
+
+def resolve(plan: Plan, arguments: dict[str, Any], context: Context, call: Call) -> dict[str, Any]:
+    """Fill in the parameters that resolvers give.
+
+    Resolvers whose needs are open are left for a later round, the others run: so independent questions go out
+    together.
+
+    Args:
+        plan: the compiled dependencies.
+        arguments: the feature's own arguments.
+        context: for resolvers that take it.
+        call: runs the coroutines.
+
+    Raises:
+        Suspend: some answers are not there yet.
+        ToolError: the user declined or dismissed a question that the feature needs an answer to.
+    """
+    values: list[Any] = []
+    for resolver in plan.resolvers:
+        if any(values[need.resolver] is _UNKNOWN for need in resolver.needs.values()):
+            values.append(_UNKNOWN)
+            continue
+        try:
+            values.append(_settle(_run(resolver, values, arguments, context, call), resolver, context))
+        except Suspend:  # it asked through the context: the others need not wait for that
+            values.append(_UNKNOWN)
+    if any(value is _UNKNOWN for value in values):
+        for name, need in plan.needs.items():
+            if values[need.resolver] is not _UNKNOWN:
+                _take(name, need, values)  # a no ends the call, whatever else is open
+        raise Suspend
+    return {name: _take(name, need, values) for name, need in plan.needs.items()}
+
+
+def _run(
+    resolver: Resolver, values: list[Any], arguments: dict[str, Any], context: Context, call: Call
+) -> Any:
+    kwargs = {name: _take(name, need, values) for name, need in resolver.needs.items()}
+    kwargs |= {name: arguments[name] for name in resolver.arguments}
+    if resolver.context is not None:
+        kwargs[resolver.context] = context
+    result = resolver.function(**kwargs)
+    if not inspect.iscoroutine(result):
+        return result
+    try:
+        return call.invocation.run(result)
+    finally:
+        result.close()  # where it never began; else it has ended
+
+
+def _settle(result: Any, resolver: Resolver, context: Context) -> Any:
+    """A resolver's value: what it returned, or the answer to what it wants asked."""
+    pending: Pending[Any]
+    if isinstance(result, Elicit):
+        pending = context.elicit(result.message, result.schema, key=resolver.key)
+    elif isinstance(result, Sample):
+        pending = context.sample(result.messages, **result.options, key=resolver.key)
+    elif isinstance(result, ListRoots):
+        pending = context.list_roots(key=resolver.key)
+    else:
+        return result
+    return pending.result() if pending.known else _UNKNOWN
+
+
+def _take(name: str, need: Need, values: list[Any]) -> Any:
+    value = values[need.resolver]
+    if not isinstance(value, _OUTCOMES):
+        return AcceptedElicitation(value) if need.outcome else value
+    if need.outcome:
+        return value
+    if isinstance(value, AcceptedElicitation):
+        return value.data
+    verb = "declined" if isinstance(value, DeclinedElicitation) else "dismissed"
+    raise ToolError(f"The user {verb} the question about {name!r}, which this needs an answer to")

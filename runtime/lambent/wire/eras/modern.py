@@ -1,0 +1,137 @@
+"""The modern era: version, identity and capabilities travel in every request's ``_meta``.
+
+Basic, "_meta"; basic/versioning; streamable HTTP, "Request Metadata".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from lambent.errors import HeaderMismatchError, InvalidParamsError, ProtocolError, UnsupportedVersionError
+from lambent.wire import jsonrpc
+from lambent.wire.eras.era import Reply, RpcRequest
+from lambent.wire.headers import require_match
+from lambent.wire.jsonrpc import RequestId, RpcMessage
+from lambent.wire.lazy import LazyDecoder
+from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
+from lambent.wire.outcome import Outcome
+
+VERSION = "2026-07-28"
+
+_INITIALIZE = "initialize"
+_VERSION_HEADER = "MCP-Protocol-Version"
+
+
+class ModernEra:
+    """See ``Era``.
+
+    Args:
+        supported: the versions that errors name, newest first.
+    """
+
+    version = VERSION
+    methods: Mapping[str, Method] = METHODS
+
+    def __init__(self, supported: tuple[str, ...] = (VERSION,)) -> None:
+        self._supported = supported
+
+    def claims(self, message: RpcMessage, headers: Mapping[str, str] | None) -> bool:
+        """See ``Era.claims``: as the newest era this one takes every message that no other claims."""
+        return True
+
+    def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
+        """See ``Era.decode``.
+
+        Whatever is wrong with an ``initialize``, its error names the versions that are spoken: it may be all
+        that a client of an earlier era can show (basic/versioning).
+
+        Raises:
+            HeaderMismatchError: a header is missing or does not match the body.
+            UnsupportedVersionError: the version is not this era's.
+            InvalidParamsError: ``_meta`` lacks a required key, or the parameters are wrong.
+        """
+        try:
+            return self._decode(message, headers)
+        except ProtocolError as error:
+            if message.method == _INITIALIZE and error.data is None:
+                error.data = {"supported": list(self._supported)}
+            raise
+
+    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> Reply:
+        """See ``Era.render``."""
+        error, result = outcome.error, outcome.result
+        if error is not None:
+            body = jsonrpc.failure(request_id, error.code, error.message, error.data)
+            return Reply(error.status, body, error.headers)
+        assert result is not None  # noqa: S101 - one of the two is set
+        result.meta = meta if result.meta is UNSET else {**meta, **result.meta}
+        return Reply(200, jsonrpc.success(request_id, result))
+
+    def _decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
+        name = message.method
+        method = METHODS.get(name, ANY_METHOD)
+        params, problem = _read(method.decoder, message.params)
+        meta = params.meta
+        version = UNSET if isinstance(meta, UnsetType) else meta.protocol_version
+        if headers is not None:
+            self._check_version_header(headers, message, version)
+        if isinstance(meta, UnsetType) or isinstance(version, UnsetType):
+            raise InvalidParamsError(
+                problem or "params._meta must carry io.modelcontextprotocol/protocolVersion",
+                {"supported": list(self._supported)},
+            )
+        if version != VERSION:
+            raise UnsupportedVersionError(version, self._supported)
+        if headers is not None:
+            require_match(headers, "Mcp-Method", name, encoded=False)
+        client = meta.client_capabilities
+        if isinstance(client, UnsetType):
+            raise InvalidParamsError("params._meta must carry io.modelcontextprotocol/clientCapabilities")
+        if problem:
+            raise InvalidParamsError(problem)
+        if method.mirrored is not None and headers is not None:
+            require_match(headers, "Mcp-Name", getattr(params, method.mirrored))
+        assert not isinstance(message.id, UnsetType)  # noqa: S101 - notifications end before
+        return RpcRequest(message.id, name, params, meta, client, message.params)
+
+    def _check_version_header(
+        self, headers: dict[str, str], message: RpcMessage, version: str | UnsetType
+    ) -> None:
+        header = headers.get("mcp-protocol-version")
+        if header is not None and header == version:
+            return
+        if isinstance(version, UnsetType):
+            self._refuse_legacy(header, message)
+        if header is None:
+            raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
+        if not isinstance(version, UnsetType):
+            require_match(headers, _VERSION_HEADER, version, encoded=False)
+
+    def _refuse_legacy(self, header: str | None, message: RpcMessage) -> None:
+        """Tell a client of an era before ``_meta`` which versions it would need (basic/versioning)."""
+        if header is not None and header.strip() != VERSION:
+            raise UnsupportedVersionError(header.strip(), self._supported)
+        if header is None and message.method == _INITIALIZE:
+            try:
+                requested = msgspec.json.decode(message.params)["protocolVersion"]
+            except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):
+                requested = ""
+            raise UnsupportedVersionError(str(requested), self._supported)
+
+
+def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, str | None]:
+    """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong."""
+    try:
+        return decoder.decode(raw), None
+    except RecursionError:
+        return Params(), "Invalid params: nested too deeply"
+    except (msgspec.DecodeError, UnicodeError) as error:
+        problem = f"Invalid params: {error}".replace("`$.", "`$.params.")
+    try:
+        return ANY_METHOD.decoder.decode(raw), problem
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return Params(), problem

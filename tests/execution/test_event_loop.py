@@ -1,0 +1,195 @@
+"""Running coroutines from synchronous code: one loop for the life of the process."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.support import Client, make_server
+
+from lambent.errors import Suspend
+from lambent.execution.event_loop import LoopThread, OwnLoop
+
+Serve = Callable[..., Client]
+Runner = OwnLoop | LoopThread
+
+
+@pytest.fixture(params=[OwnLoop, LoopThread])
+def run(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    runner: Runner = request.param()
+    yield runner
+    runner.close()
+
+
+async def loop_and_thread() -> tuple[asyncio.AbstractEventLoop, int]:
+    await asyncio.sleep(0)
+    return asyncio.get_running_loop(), threading.get_ident()
+
+
+async def fail(error: BaseException) -> None:
+    await asyncio.sleep(0)
+    raise error
+
+
+def test_a_coroutine_is_run_to_its_end(run: Runner) -> None:
+    async def add(a: int, b: int) -> int:
+        await asyncio.sleep(0)
+        return a + b
+
+    assert [run(add(n, 1)) for n in range(5)] == [1, 2, 3, 4, 5]
+
+
+def test_the_loop_stays_the_same(run: Runner) -> None:
+    """So that connection pools of one call are good for the next."""
+    assert len({run(loop_and_thread())[0] for _ in range(5)}) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), Suspend(), SystemExit(3), BaseExceptionGroup("g", [Suspend()])]
+)
+def test_exceptions_come_through_and_the_loop_lives_on(run: Runner, error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught:
+        run(fail(error))
+    assert caught.value is error
+    assert run(loop_and_thread())
+
+
+def test_a_coroutine_that_cancels_itself_has_failed(run: Runner) -> None:
+    with pytest.raises(RuntimeError, match="cancelled from within"):
+        run(fail(asyncio.CancelledError()))
+    assert run(loop_and_thread())
+
+
+def test_what_a_call_leaves_behind_does_not_run_on_into_the_next() -> None:
+    """A suspended handler's other tasks must not act while another request is served."""
+    run = OwnLoop()
+    acted: list[str] = []
+
+    async def act_later() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        acted.append("late")
+
+    async def suspended() -> None:
+        task = asyncio.ensure_future(act_later())
+        await asyncio.sleep(0)
+        assert not task.done()
+        raise Suspend
+
+    async def another() -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    with pytest.raises(Suspend):
+        run(suspended())
+    run(another())
+    run.close()
+    assert acted == []
+
+
+def test_an_own_loop_is_in_the_callers_thread() -> None:
+    run = OwnLoop()
+    assert run(loop_and_thread())[1] == threading.get_ident()
+    run.close()
+
+
+def test_a_loop_thread_serves_many_threads() -> None:
+    run = LoopThread()
+    results: list[int] = []
+
+    async def double(n: int) -> int:
+        await asyncio.sleep(0)
+        return n * 2
+
+    threads = [threading.Thread(target=lambda n=n: results.append(run(double(n)))) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    run.close()
+    assert sorted(results) == [n * 2 for n in range(20)]
+
+
+def test_within_a_running_loop_another_thread_does_the_work() -> None:
+    run = OwnLoop()
+
+    async def outer() -> bool:
+        loop, thread = run(loop_and_thread())
+        again, _ = run(loop_and_thread())
+        return loop is not asyncio.get_running_loop() and thread != threading.get_ident() and loop is again
+
+    assert asyncio.run(outer())
+    run.close()
+
+
+def test_closing_is_for_good_and_may_come_twice() -> None:
+    run = OwnLoop()
+    loop, _ = run(loop_and_thread())
+    run.close()
+    run.close()
+    assert loop.is_closed()
+    OwnLoop().close()
+
+
+def test_handlers_may_be_called_from_a_running_loop(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.tool("plain")
+    def plain() -> str:
+        return "done"
+
+    @mcp.tool("async")
+    async def asynchronous() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    client = serve(mcp)
+
+    async def outer() -> list[str]:
+        return [client.call(tool).text for tool in ("plain", "async", "plain", "async")]
+
+    assert asyncio.run(outer()) == ["done"] * 4
+    assert client.call("async").text == "done"
+
+
+def test_async_tools_keep_their_loop_between_calls(serve: Serve) -> None:
+    mcp = make_server()
+    loops: list[Any] = []
+
+    @mcp.tool()
+    async def t() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    client = serve(mcp)
+    for _ in range(5):
+        client.call("t")
+    assert len(set(map(id, loops))) == 1
+
+
+def test_context_variables_do_not_leak_from_call_to_call(serve: Serve) -> None:
+    mcp = make_server()
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+    @mcp.tool()
+    async def t(value: str) -> str:
+        before = variable.get()
+        variable.set(value)
+        return before
+
+    client = serve(mcp)
+    assert [client.call("t", {"value": value}).text for value in "ab"] == ["unset", "unset"]
+
+
+def test_a_handler_that_is_closed_can_be_used_again(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    async def t() -> str:
+        return "done"
+
+    client = serve(mcp)
+    assert client.call("t").text == "done"
+    client.handler.close()  # type: ignore[attr-defined]
+    assert client.call("t").text == "done"
