@@ -23,7 +23,7 @@ from lambent import Settings
 from lambent.cli.local_aws.template import Template, read_template
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.wire.discovery_documents import API_CATALOG
-from lambent.wire.http import HttpRequest
+from lambent.wire.http import Request
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
@@ -514,7 +514,7 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
             yield f"{pattern} allows other methods than the bucket has"
     headers = app.template.properties("CardsForEverybody")["ResponseHeadersPolicyConfig"]
     catalog = DiscoveryDocuments(full_server().freeze(), Settings()).answer(
-        HttpRequest("HEAD", API_CATALOG, {})
+        Request("HEAD", API_CATALOG, {})
     )
     custom = {
         one["Header"].lower(): one["Value"] for one in headers.get("CustomHeadersConfig", {}).get("Items", ())

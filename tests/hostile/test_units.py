@@ -18,7 +18,7 @@ from lambent.execution.rounds.sealing import digest
 from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
 from lambent.wire.headers import decode_value
-from lambent.wire.http import HttpPolicy, HttpRequest, check_origin, check_post, preflight
+from lambent.wire.http import HttpPolicy, Request, check_origin, check_post, preflight
 from lambent.wire.eras.modern import judge
 
 
@@ -87,7 +87,7 @@ RULED = st.sampled_from(["origin", "accept", "content-type", "access-control-req
 @hostile
 @given(st.sampled_from(["POST", "GET", "OPTIONS", ""]), st.dictionaries(RULED, st.text() | HEADER_VALUES))
 def test_http(method: str, headers: dict[str, str]) -> None:
-    request = HttpRequest(method, "/", headers, b"", "", "api.example.com")
+    request = Request(method, "/", headers, b"", "", "api.example.com")
     policy = HttpPolicy(allowed_origins=frozenset({"https://app.example.com"}))
     for rule in (check_post, preflight):
         assert refusal_of(lambda rule=rule: rule(request, policy)) in (None, 403, 405, 406, 415)

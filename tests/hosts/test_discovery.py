@@ -11,7 +11,7 @@ from tests.wire.cards import PLAIN, RICH
 
 from lambent import ConfigurationError, MCPServer, Settings
 from lambent.hosts.discovery import DiscoveryDocuments, read_bundle
-from lambent.wire.http import HttpRequest
+from lambent.wire.http import Request
 
 DOMAIN = "abc123.execute-api.eu-west-1.amazonaws.com"
 EVERY_PATH = [
@@ -209,7 +209,7 @@ def test_documents_are_made_once_for_each_address(monkeypatch: pytest.MonkeyPatc
     )
     for domain in ("a.example", "b.example", "a.example"):
         for path in EVERY_PATH:
-            request = HttpRequest("GET", path, {}, domain=domain)
+            request = Request("GET", path, {}, domain=domain)
             response = documents.answer(request)
             assert response is not None
             assert response.status == 200

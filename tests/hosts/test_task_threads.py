@@ -17,7 +17,7 @@ from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.assembly import live_engine
 from lambent.hosts.live import LiveInvocation
 from lambent.hosts.task_threads import ThreadQueue
-from lambent.wire.http import HttpRequest
+from lambent.wire.http import Request
 
 PATIENCE = 30.0
 
@@ -43,7 +43,7 @@ def client_of(server: MCPServer, loop: asyncio.AbstractEventLoop) -> TaskClient:
     engine = live_engine(server.freeze(), server._middleware, SETTINGS)
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        request = HttpRequest("POST", "/", event["headers"], event["body"].encode())
+        request = Request("POST", "/", event["headers"], event["body"].encode())
         response = engine.handle(request, LiveInvocation(loop))
         return {"statusCode": response.status, "headers": response.headers, "body": response.body.decode()}
 

@@ -10,7 +10,7 @@ from tests.support import dumps
 from tests.wire.cards import PLAIN, RICH, URL
 
 from lambent.wire.discovery_documents import Document, answer, make_documents
-from lambent.wire.http import HttpRequest
+from lambent.wire.http import Request
 from lambent.wire.server_card import older_card, server_card
 from lambent.wire.values import Implementation
 
@@ -20,8 +20,8 @@ DOCUMENT = Document("application/json", b'{"a":1}')
 ETAG = '"bb6cb5c68df4652941caf652a366f2d8"'
 
 
-def request(method: str = "GET", **headers: str) -> HttpRequest:
-    return HttpRequest(method, "/x", {name.replace("_", "-"): value for name, value in headers.items()})
+def request(method: str = "GET", **headers: str) -> Request:
+    return Request(method, "/x", {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def body(found: dict[str, Document], path: str) -> str:

@@ -26,7 +26,7 @@ from lambent.errors import HttpRefusal
 from lambent.wire.http import (
     Accepts,
     HttpPolicy,
-    HttpRequest,
+    Request,
     check_origin,
     check_post,
     cors_headers,
@@ -49,7 +49,7 @@ def settings(**options: Any) -> Settings:
 
 
 @pytest.mark.parametrize(
-    "value", [HttpRequest("POST", "/", {}), HttpPolicy(), Accepts(json=True, sse=True)], ids=str
+    "value", [Request("POST", "/", {}), HttpPolicy(), Accepts(json=True, sse=True)], ids=str
 )
 def test_values_are_frozen(value: Any) -> None:
     with pytest.raises(AttributeError):
@@ -171,7 +171,7 @@ def test_what_the_client_can_read(accept: str | None, json: bool, sse: bool) -> 
     headers = {"content-type": "application/json"}
     if accept is not None:
         headers["accept"] = accept
-    assert check_post(HttpRequest("POST", "/", headers), HttpPolicy()) == Accepts(json=json, sse=sse)
+    assert check_post(Request("POST", "/", headers), HttpPolicy()) == Accepts(json=json, sse=sse)
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ def test_options_without_an_origin_only_says_what_is_allowed(client: Client) -> 
 def test_what_is_reflected_cannot_smuggle_headers_in(break_: str) -> None:
     """Hosts should not let such values in; nothing is lost by not letting them out either."""
     asked = {"access-control-request-headers": f"mcp-param-a{break_}set-cookie: x"}
-    response = preflight(HttpRequest("OPTIONS", "/", {"origin": "http://localhost", **asked}), HttpPolicy())
+    response = preflight(Request("OPTIONS", "/", {"origin": "http://localhost", **asked}), HttpPolicy())
     assert response.headers["access-control-allow-headers"] == ALLOW_HEADERS
     with pytest.raises(HttpRefusal):
         check_origin(f"http://localhost{break_}", None, HttpPolicy())

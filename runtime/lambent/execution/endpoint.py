@@ -27,7 +27,7 @@ from lambent.wire import jsonrpc, sse
 from lambent.wire.http import (
     JSON_TYPE,
     HttpPolicy,
-    HttpRequest,
+    Request,
     HttpResponse,
     check_post,
     cors_headers,
@@ -69,7 +69,7 @@ class Engine:
         self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
         """In every result, so without what only ``server/discover`` needs to say, such as icons."""
 
-    def handle(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
+    def handle(self, request: Request, invocation: Invocation) -> HttpResponse:
         """Answer one HTTP request.
 
         Args:
@@ -90,7 +90,7 @@ class Engine:
             response.headers.update(cors_headers(request.headers))
         return response
 
-    def _post(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
+    def _post(self, request: Request, invocation: Invocation) -> HttpResponse:
         accepts = check_post(request, self._policy)
         try:
             message = jsonrpc.decode(request.body)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lambent.errors import ConfigurationError
 from lambent.features.catalog import Catalog
 from lambent.hosts.settings import Settings
-from lambent.wire.http import LOCAL_HOSTS, HttpRequest, HttpResponse
+from lambent.wire.http import LOCAL_HOSTS, Request, HttpResponse
 
 if TYPE_CHECKING:
     from lambent.wire.discovery_documents import Document
@@ -34,7 +34,7 @@ class DiscoveryDocuments:
         self._settings = settings
         self._made = functools.lru_cache(_KEPT)(self._make)
 
-    def answer(self, request: HttpRequest) -> HttpResponse | None:
+    def answer(self, request: Request) -> HttpResponse | None:
         """Answer a request for a document; None where it is for the endpoint.
 
         Args:
@@ -124,7 +124,7 @@ def read_bundle(file: str) -> list[ServerSummary]:
         ) from error
 
 
-def _vouched(request: HttpRequest) -> str | None:
+def _vouched(request: Request) -> str | None:
     if request.domain is None:
         return None
     from lambent.wire.server_card import host_of

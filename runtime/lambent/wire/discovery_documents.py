@@ -32,7 +32,7 @@ from lambent.wire.discovery_paths import (
     SKILLS,
     SKILLS_INDEX,
 )
-from lambent.wire.http import JSON_TYPE, HttpRequest, HttpResponse
+from lambent.wire.http import JSON_TYPE, Request, HttpResponse
 from lambent.wire.server_card import (
     CARD_TYPE,
     ServerSummary,
@@ -102,7 +102,7 @@ def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> 
     return found | dict.fromkeys(OLDER_CARDS, _json(_older(summaries, base_url)))
 
 
-def answer(document: Document, request: HttpRequest) -> HttpResponse:
+def answer(document: Document, request: Request) -> HttpResponse:
     """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2).
 
     Args:

@@ -39,11 +39,12 @@ _ZERO = re.compile(r"q=0(\.0{0,3})?")
 _PREFLIGHT_SECONDS = "7200"
 
 
-class HttpRequest(msgspec.Struct, frozen=True):
-    """One HTTP request, the same for every host.
+class Request(msgspec.Struct, frozen=True):
+    """What the platform says of one request, the same for every host.
 
     Attributes:
-        method: in upper case.
+        method: the HTTP method in upper case; empty where the request did not come over HTTP: on stdio, and
+            when a worker runs a task.
         path: as routed, still percent-encoded.
         headers: names in lower case; values of repeated headers joined with ``", "``.
         body: bytes, or text where the host already has it as text.
@@ -55,17 +56,21 @@ class HttpRequest(msgspec.Struct, frozen=True):
             one is in front. Never a header that the client alone has written. None where the platform does
             not say.
         authorizer: what the platform's authorizer found out about the caller, in the platform's own form.
+        event: the Lambda event; None elsewhere.
+        context: Lambda's context object; None elsewhere.
     """
 
-    method: str
-    path: str
-    headers: dict[str, str]
+    method: str = ""
+    path: str = ""
+    headers: dict[str, str] = {}
     body: bytes | str = b""
     query: str = ""
     domain: str | None = None
     root: str = ""
     client_address: str | None = None
     authorizer: Mapping[str, Any] | None = None
+    event: Mapping[str, Any] | None = None
+    context: Any = None
 
 
 class HttpResponse(msgspec.Struct):
@@ -105,7 +110,7 @@ class Accepts(msgspec.Struct, frozen=True):
 _BOTH = Accepts(json=True, sse=True)
 
 
-def check_post(request: HttpRequest, policy: HttpPolicy) -> Accepts:
+def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     """Apply the HTTP rules to a POST.
 
     Raises:
@@ -183,7 +188,7 @@ def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
         raise HttpRefusal(403, "Origin is not allowed")
 
 
-def preflight(request: HttpRequest, policy: HttpPolicy) -> HttpResponse:
+def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
     """Answer ``OPTIONS``: a CORS preflight where it has an origin (Fetch standard, "CORS protocol").
 
     Raises:

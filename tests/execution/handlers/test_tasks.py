@@ -30,7 +30,7 @@ from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
 from lambent.execution.event_loop import OwnLoop
 from lambent.stores.memory import MemoryChanges
-from lambent.wire.http import HttpPolicy, HttpRequest
+from lambent.wire.http import HttpPolicy, Request
 
 world = pytest.fixture(worlds)
 Worlds = Callable[..., World]
@@ -462,9 +462,9 @@ def test_a_live_subscriber_is_told_of_each_change_once(world: Worlds) -> None:
     ]
 
 
-def _request(params: dict[str, Any]) -> HttpRequest:
+def _request(params: dict[str, Any]) -> Request:
     body = message("subscriptions/listen", params, capabilities=TASKS)
-    return HttpRequest("POST", "/", headers_of(body), dumps(body).encode())
+    return Request("POST", "/", headers_of(body), dumps(body).encode())
 
 
 class Live(Invocation):

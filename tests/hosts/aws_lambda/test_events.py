@@ -23,7 +23,7 @@ from tests.hosts.aws_lambda.events import (
 
 from lambent.errors import HttpRefusal
 from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
-from lambent.wire.http import HttpRequest, HttpResponse
+from lambent.wire.http import Request, HttpResponse
 
 Kind = Callable[[Sent], dict[str, Any]]
 EVENTS = Path(__file__).parents[3] / "events"
@@ -31,7 +31,7 @@ EVENTS = Path(__file__).parents[3] / "events"
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
 
-def read(event: Any) -> HttpRequest:
+def read(event: Any) -> Request:
     return format_of(event)[0](event)
 
 
@@ -243,7 +243,7 @@ def test_query_parameters_are_encoded_once(kind: Kind, value: str) -> None:
 def test_an_event_of_the_first_format_needs_no_context() -> None:
     """As hand-made ones, and those of the API Gateway console."""
     event = {"httpMethod": "POST", "path": "/mcp", "headers": {"A": "b"}, "body": "{}"}
-    assert read(event) == HttpRequest("POST", "/mcp", {"a": "b"}, "{}")
+    assert read(event) == Request("POST", "/mcp", {"a": "b"}, "{}")
     assert written(event, RESPONSE)["headers"] == RESPONSE.headers
 
 

@@ -11,7 +11,7 @@ from lambent.execution.endpoint import Engine
 from lambent.hosts.asgi.invocation import AsgiInvocation
 from lambent.hosts.asgi.types import AsgiMessage, Receive, Scope, Send
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.wire.http import HttpRequest, HttpResponse, cors_headers
+from lambent.wire.http import Request, HttpResponse, cors_headers
 from lambent.wire.sse import SSE_HEADERS
 
 _MAX_CALLS = 64
@@ -48,7 +48,7 @@ class AsgiApp:
         body = await _read(receive, self._body_limit)
         if body is None:
             return
-        request = HttpRequest(
+        request = Request(
             method=scope["method"],
             path=scope["path"],
             headers=_headers(scope["headers"]),
@@ -80,7 +80,7 @@ class AsgiApp:
             watch.cancel()
 
 
-async def _forward(invocation: AsgiInvocation, request: HttpRequest, send: Send) -> None:
+async def _forward(invocation: AsgiInvocation, request: Request, send: Send) -> None:
     """Send notifications while the call runs; the first one begins the response."""
     begun = False
     while (data := await invocation.frames.get()) is not None:
@@ -140,7 +140,7 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def _is_subscription(request: HttpRequest) -> bool:
+def _is_subscription(request: Request) -> bool:
     return request.headers.get("mcp-method") == "subscriptions/listen"
 
 

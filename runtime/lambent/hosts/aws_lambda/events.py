@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.errors import HttpRefusal, LambentError
-from lambent.wire.http import HttpRequest, HttpResponse
+from lambent.wire.http import Request, HttpResponse
 
 Event = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ class UnknownEventError(LambentError):
 
 _DEFAULT_STAGE = "$default"
 
-Reader = Callable[[Event], HttpRequest]
+Reader = Callable[[Event, Any], Request]
 
 
 def format_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
@@ -56,8 +56,12 @@ def format_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dic
     )
 
 
-def read_v2(event: Event) -> HttpRequest:
+def read_v2(event: Event, lambda_context: Any = None) -> Request:
     """Read an HTTP API 2.0 or Function URL event.
+
+    Args:
+        event: the event.
+        lambda_context: Lambda's context object.
 
     Raises:
         HttpRefusal: 400, the body is not the Base64 that the event says it is.
@@ -70,7 +74,7 @@ def read_v2(event: Event) -> HttpRequest:
     path = event.get("rawPath") or "/"
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
-    return HttpRequest(
+    return Request(
         method=http.get("method", "").upper(),
         path=path.removeprefix(root) if path.startswith(f"{root}/") else path,
         headers=headers,
@@ -80,6 +84,8 @@ def read_v2(event: Event) -> HttpRequest:
         root=root,
         client_address=http.get("sourceIp"),
         authorizer=context.get("authorizer"),
+        event=event,
+        context=lambda_context,
     )
 
 
@@ -88,8 +94,12 @@ def write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
     return {"statusCode": response.status, "headers": response.headers, **_encode(response.body)}
 
 
-def read_v1(event: Event) -> HttpRequest:
+def read_v1(event: Event, lambda_context: Any = None) -> Request:
     """Read a REST 1.0 or load balancer event.
+
+    Args:
+        event: the event.
+        lambda_context: Lambda's context object.
 
     Raises:
         HttpRefusal: 400, the body is not the Base64 that the event says it is.
@@ -100,7 +110,7 @@ def read_v1(event: Event) -> HttpRequest:
     public = context.get("path") or path  # with the name of the stage
     for name, values in (event.get("multiValueHeaders") or {}).items():
         headers[name.lower()] = ("; " if name.lower() == "cookie" else ", ").join(values or ())
-    return HttpRequest(
+    return Request(
         method=str(event.get("httpMethod") or "").upper(),
         path=path,
         headers=headers,
@@ -110,6 +120,8 @@ def read_v1(event: Event) -> HttpRequest:
         root=public.removesuffix(path) if public.endswith(path) else "",
         client_address=_client_address(context, headers),
         authorizer=context.get("authorizer"),
+        event=event,
+        context=lambda_context,
     )
 
 

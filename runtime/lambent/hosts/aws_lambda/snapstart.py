@@ -25,7 +25,7 @@ from lambent.hosts.settings import Settings
 from lambent.stores.keys import ProcessKeys
 from lambent.wire import jsonrpc
 from lambent.wire.eras import SUPPORTED_VERSIONS
-from lambent.wire.http import JSON_TYPE, HttpRequest
+from lambent.wire.http import JSON_TYPE, Request
 
 _METHODS = ("server/discover", "tools/list", "resources/list", "resources/templates/list", "prompts/list")
 """Whatever they answer, no function of the server's author is called for it."""
@@ -92,7 +92,7 @@ def renew(services: Services) -> None:
     services.sealer.forget()
 
 
-def _request(method: str, name: str | None = None, **params: Any) -> HttpRequest:
+def _request(method: str, name: str | None = None, **params: Any) -> Request:
     meta = {
         "io.modelcontextprotocol/protocolVersion": SUPPORTED_VERSIONS[0],
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -106,7 +106,7 @@ def _request(method: str, name: str | None = None, **params: Any) -> HttpRequest
     if name is not None:
         headers["mcp-name"] = params["name"] = name
     message = {"jsonrpc": "2.0", "id": 0, "method": method, "params": {**params, "_meta": meta}}
-    return HttpRequest("POST", "/", headers, jsonrpc.encode(message))
+    return Request("POST", "/", headers, jsonrpc.encode(message))
 
 
 def _is_async(services: Services) -> bool:
