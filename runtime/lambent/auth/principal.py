@@ -26,3 +26,8 @@ class Principal(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """One string that no two principals share."""
         return f"{len(self.issuer)}:{self.issuer}{self.subject}"
+
+
+def key_of(principal: Principal | None) -> str:
+    """The key of a principal; empty where nobody is identified."""
+    return principal.key if principal is not None else ""

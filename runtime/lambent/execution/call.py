@@ -1,4 +1,4 @@
-"""A call: a judged request and everything that running it needs."""
+"""A call: a request that keeps all the rules, and everything that running it needs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Changes, Clock, Store
 from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
-from lambent.wire.eras.modern import Request
+from lambent.wire.eras import RpcRequest
+from lambent.wire.http import DEFAULT_RESPONSE_LIMIT, Request
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.service import Tasks
+    from lambent.execution.rounds.journal import Journal
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -29,6 +31,7 @@ class Services(msgspec.Struct, frozen=True):
         clock: the time.
         store: keeps what outlives a call; None where there is nothing to keep it in.
         tasks: the tasks; None without a store and a queue.
+        response_limit: bytes of a response.
     """
 
     catalog: Catalog
@@ -38,39 +41,53 @@ class Services(msgspec.Struct, frozen=True):
     clock: Clock
     store: Store | None = None
     tasks: Tasks | None = None
+    response_limit: int = DEFAULT_RESPONSE_LIMIT
 
 
 class Call(msgspec.Struct, frozen=True):
     """One call, as handlers and middleware see it.
 
     Attributes:
-        request: what the client wants, typed and judged.
+        rpc: what the client wants, typed.
+        request: what the platform says of the request: HTTP method, path, query, headers, client address,
+            authorizer, Lambda event and context.
         invocation: where its notifications go, how much time is left, what runs its coroutines.
         services: what it shares with every other call.
         principal: who is calling; None where nobody is identified.
+        journal: the journal of a task; None where the call is not an attempt at one.
     """
 
+    rpc: RpcRequest
     request: Request
     invocation: Invocation
     services: Services
     principal: Principal | None = None
+    journal: Journal | None = None
 
     @property
     def method(self) -> str:
         """The JSON-RPC method."""
-        return self.request.method
+        return self.rpc.method
 
     @property
     def name(self) -> str | None:
         """The tool's or prompt's name or the resource's URI, for methods that have one."""
-        params = self.request.params
+        params = self.rpc.params
         name = getattr(params, "name", None)
         return name if name is not None else getattr(params, "uri", None)
 
     @property
     def headers(self) -> dict[str, str]:
-        """The HTTP headers, names in lower case; empty on stdio."""
-        return self.request.headers or {}
+        """The HTTP headers, names in lower case; empty on stdio and in tasks."""
+        return self.request.headers
+
+    def as_principal(self, principal: Principal | None) -> Call:
+        """The same call, made by somebody else: for middleware that finds out who is calling.
+
+        Args:
+            principal: who is calling; None for nobody.
+        """
+        return msgspec.structs.replace(self, principal=principal)
 
 
 Handler = Callable[[Call], Any]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambent.errors import Cancelled, DeadlineReached
+from lambent.errors import Cancelled, DeadlineReached, Signal
 from lambent.execution.ports import AsyncRunner
 
+if TYPE_CHECKING:
+    from lambent.execution.rounds.journal import Journal
+
 T = TypeVar("T")
+
+MARGIN_SECONDS = 2.0
+"""Before the end of an invocation: what a write, a message and the response take, at most."""
+
+_log = logging.getLogger("lambent")
 
 
 class Invocation:
@@ -23,9 +32,20 @@ class Invocation:
         may_stream: the client reads streams, so hosts that can may send notifications at once.
         streamed: notifications have already been sent, so the response has begun.
         cancelled: the client does not want the result any more.
+        detached: the call runs to its end also when its client is gone.
+        expired: the time limit of the handler was reached.
     """
 
-    __slots__ = ("_deadline", "_runner", "cancelled", "may_stream", "notifications", "streamed")
+    __slots__ = (
+        "_deadline",
+        "_runner",
+        "cancelled",
+        "detached",
+        "expired",
+        "may_stream",
+        "notifications",
+        "streamed",
+    )
 
     def __init__(self, runner: AsyncRunner) -> None:
         self._runner = runner
@@ -33,6 +53,8 @@ class Invocation:
         self.notifications: list[bytes] = []
         self.may_stream = False
         self.cancelled = False
+        self.detached = False
+        self.expired = False
         self.streamed = False
 
     def emit(self, notification: bytes) -> None:
@@ -47,16 +69,47 @@ class Invocation:
 
         Raises:
             Cancelled: the client is gone.
-            DeadlineReached: the limit of ``call`` has passed.
+            DeadlineReached: the limit of ``call`` or ``run`` has passed.
         """
-        if self.cancelled:
+        if self.cancelled and not self.detached:
             raise Cancelled
         if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.expired = True
             raise DeadlineReached
+
+    def has_sent(self, signal: Signal) -> bool:
+        """Whether a signal is this invocation's, and not one that a handler has raised by itself."""
+        if isinstance(signal, Cancelled):
+            return self.cancelled and not self.detached
+        return not isinstance(signal, DeadlineReached) or self.expired
+
+    def detach(self) -> None:
+        """Run the call to its end also when its client leaves: its result is kept for a retry."""
+        self.detached = True
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for something that happens elsewhere; hosts let other calls use the thread's place."""
+        time.sleep(seconds)
 
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops the invocation; None where it never does."""
         return None
+
+    def time_limit(self) -> float | None:
+        """Seconds that a handler may take; None where nothing limits it."""
+        return None
+
+    def seconds_for_steps(self) -> float | None:
+        """Seconds until steps that are still running must be cut; None where they need not be."""
+        if self.cancelled and not self.detached:
+            return 0.0
+        remaining = self.remaining_ms()
+        return None if remaining is None else max(0.0, remaining / 1000 - MARGIN_SECONDS / 2)
+
+    def cut_steps(self, names: Sequence[str]) -> None:
+        """Say that steps are stopped before their ends."""
+        reason = "the client is gone" if self.cancelled else "the time is up"
+        _log.warning("Cut while running, because %s: step %s", reason, ", ".join(sorted(names)))
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         """Take note of how far the handler is; nothing to do where only its client wants to know."""
@@ -71,15 +124,22 @@ class Invocation:
         Raises:
             DeadlineReached: it took longer.
         """
-        return self._runner(coroutine if limit is None else _limited(coroutine, limit))
+        return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
-    def call(self, function: Callable[..., T], kwargs: dict[str, Any], limit: float | None = None) -> T:
+    def call(
+        self,
+        function: Callable[..., T],
+        kwargs: dict[str, Any],
+        limit: float | None = None,
+        journal: Journal | None = None,
+    ) -> T:
         """Call a plain function.
 
         Args:
             function: to call.
             kwargs: its arguments.
             limit: seconds that it may take; hosts that cannot interrupt it stop it at its next ``check``.
+            journal: tells whether a step is running, which is not interrupted before the invocation ends.
 
         Raises:
             DeadlineReached: it took longer.
@@ -88,14 +148,15 @@ class Invocation:
             self._deadline = time.monotonic() + limit
         return function(**kwargs)
 
+    async def _limited(self, coroutine: Coroutine[Any, Any, T], limit: float) -> T:
+        import asyncio
 
-async def _limited(coroutine: Coroutine[Any, Any, T], limit: float) -> T:
-    import asyncio
-
-    try:
-        async with asyncio.timeout(limit) as scope:
-            return await coroutine
-    except TimeoutError:
-        if scope.expired():
-            raise DeadlineReached from None
-        raise
+        self._deadline = time.monotonic() + limit
+        try:
+            async with asyncio.timeout(limit) as scope:
+                return await coroutine
+        except TimeoutError:
+            if scope.expired():
+                self.expired = True
+                raise DeadlineReached from None
+            raise

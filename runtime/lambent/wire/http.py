@@ -19,6 +19,12 @@ SSE_TYPE = "text/event-stream"
 DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
 """Bytes: what Lambda accepts as the payload of a synchronous invocation."""
 
+DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
+"""Bytes: what Lambda takes as the response of a buffered invocation."""
+
+_ENVELOPE = 1024
+"""Bytes: the status, the headers and the rest of what Lambda's response has around the body."""
+
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 """This machine itself."""
 
@@ -85,6 +91,11 @@ class HttpResponse(msgspec.Struct):
     status: int
     headers: dict[str, str]
     body: bytes = b""
+
+
+def response_size(body: bytes) -> int:
+    """Bytes of Lambda's response around a body, which travels as a JSON string."""
+    return len(body) + body.count(b'"') + body.count(b"\\") + _ENVELOPE
 
 
 class HttpPolicy(msgspec.Struct, frozen=True):

@@ -1,19 +1,24 @@
-"""Running a handler again from the top, with what is known so far.
+"""The journal of a handler: the answers that it has had and the results of its finished steps.
 
-Round 1: the handler runs until it waits for an answer that is not there. What it asked goes out, what it has
-(answers, results of finished steps) goes along as sealed state. Round 2: the handler runs again; answers and
-steps come back from the state and from the client, so it goes on as if it had never stopped.
+A handler that asks or works in steps is run again from the top. Whatever the journal holds, it is given
+back at once, so the handler goes on as if it had never stopped::
+
+    run 1    step "charge" ── runs ──► journal      question ── no answer: Suspend
+    run 2    step "charge" ◄── journal              question ◄── journal ── goes on …
+
+Where the journal is kept between two runs is a ``Keeper``'s business: none for what a request state carries
+along, an item of the table for tasks, idempotent calls and single-use states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from lambent.errors import Suspend
+from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, StoreError, Suspend
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question, read_answer
 from lambent.execution.rounds.sealing import State, digest
@@ -21,30 +26,74 @@ from lambent.execution.rounds.sealing import State, digest
 if TYPE_CHECKING:
     from asyncio import Future
 
+    from lambent.execution.invocation import Invocation
+
 T = TypeVar("T")
 
 
-class Replay:
+class Keeper(Protocol):
+    """Keeps a journal where later runs find it."""
+
+    def keep(self, state: State, *, final: bool = False) -> None:
+        """Write the journal down; it is there when this returns.
+
+        Args:
+            state: the whole journal.
+            final: nothing that may still grow: the room that is reserved for this may be used.
+
+        Raises:
+            ItemTooLargeError: it does not fit.
+            StoreError: the store cannot be reached.
+            Signal: somebody else keeps this journal now.
+        """
+
+
+class Journal:
     """What one run of a handler knows, asks and does.
 
     Args:
-        state: what earlier rounds left.
+        state: what earlier runs left.
         responses: the answers that came with this request, by key.
         first: there was no earlier round, so no question is known to be open.
+        keeper: keeps the results of steps as soon as they are there; None where nothing does.
+
+    Attributes:
+        suspended: the handler has waited for an answer that is not there.
+        asked: the questions that this run has asked and nobody has answered, with their digests.
+        running: steps that have begun and are coroutines; finished ones are among them.
+        in_step: the number of plain functions that run as steps at this moment.
+        advanced: a step was finished in this run.
+        before_step: called before a step begins that has no result yet; may raise.
     """
 
-    def __init__(self, state: State, responses: Mapping[str, Raw], *, first: bool) -> None:
+    def __init__(
+        self,
+        state: State | None = None,
+        responses: Mapping[str, Raw] | None = None,
+        *,
+        first: bool = True,
+        keeper: Keeper | None = None,
+    ) -> None:
+        state = State() if state is None else state
         self._answers = dict(state.answers)
         self._steps = dict(state.steps)
+        self._intents = set(state.intents)
         self._was_asked = state.asked
-        self._responses = responses
+        self._responses = responses or {}
         self._first = first
-        self.asked: dict[str, tuple[str, Question[Any]]] = {}
-        """The questions that this run has asked and nobody has answered, with their digests."""
-        self.running: set[Future[Any]] = set()
-        """Steps on their way; the ones that are done are among them."""
         self._keys: set[str] = set()
         self._step_names: set[str] = set()
+        self.keeper = keeper
+        self.flow = state.flow
+        self.session = state.session
+        self.suspended = False
+        self.asked: dict[str, tuple[str, Question[Any]]] = {}
+        self.running: set[Future[Any]] = set()
+        self.in_step = 0
+        self.advanced = False
+        self.before_step: Callable[[], None] | None = None
+
+    # Questions
 
     def ask(self, question: Question[T], key: str | None) -> Pending[T]:
         """Register a question.
@@ -80,51 +129,111 @@ class Replay:
             return raw
         return None
 
-    @staticmethod
-    def _suspend() -> Any:
+    def _suspend(self) -> Any:
+        self.suspended = True
         raise Suspend
 
-    def begin_step(self, name: str) -> Raw | None:
-        """Name a step and give the result it had in an earlier round, if it has run.
+    def answers(self) -> dict[str, tuple[str, Raw]]:
+        """The answers that are known before the handler runs, each with the digest of its question."""
+        given = {
+            key: (mark, self._responses[key])
+            for key, mark in self._was_asked.items()
+            if key in self._responses and key not in self._answers
+        }
+        return {**given, **self._answers}
+
+    # Steps
+
+    def begin_step(self, name: str, *, at_most_once: bool = False) -> Raw | None:
+        """Name a step and give the result that it had in an earlier run, if it was finished.
+
+        Args:
+            name: names it among the handler's steps.
+            at_most_once: write down that it begins, so that no later run begins it again.
 
         Raises:
+            StepInterrupted: an earlier run has begun it, and did not get to its result.
+            Suspend: the handler goes on although it has waited for an answer that is not there.
             ValueError: the handler has used the name already.
         """
         if name in self._step_names:
             raise ValueError(f"The name {name!r} names two steps")
         self._step_names.add(name)
-        return self._steps.get(name)
+        known = self._steps.get(name)
+        if known is not None:
+            return known
+        if self.suspended:
+            raise Suspend
+        if name in self._intents:
+            raise StepInterrupted(name)
+        if self.before_step is not None:
+            self.before_step()
+        if at_most_once:
+            self._intents.add(name)
+            if self.keeper is not None:
+                self.keeper.keep(self.state)
+        return None
 
     def finish_step(self, name: str, result: Raw) -> None:
-        """Keep a step's result for later rounds."""
+        """Keep a step's result for later runs, before the handler goes on.
+
+        A result that does not fit is remembered as a step that may not be run again.
+
+        Raises:
+            ItemTooLargeError: the result does not fit.
+        """
+        begun = name in self._intents
         self._steps[name] = result
+        self._intents.discard(name)
+        self.advanced = True
+        if self.keeper is None:
+            return
+        try:
+            self.keeper.keep(self.state)
+        except ItemTooLargeError:
+            del self._steps[name]
+            self._intents.add(name)
+            if not begun:
+                self.keeper.keep(self.state, final=True)
+            raise
 
-    def forget_step(self, name: str) -> None:
-        """Undo ``finish_step``, where the result cannot be kept."""
-        del self._steps[name]
+    async def run(self, coroutine: Coroutine[Any, Any, T], invocation: Invocation) -> T:
+        """Run a handler's coroutine, and then the steps that it has begun, to their ends.
 
-    async def settle(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a handler's coroutine; where it ends early, wait for the steps that are still on their way.
+        A step's effect happens in any case. It must happen within its own invocation, and its result must be
+        known to the next run. What is still running when the invocation is nearly over is cut.
 
-        Their effects happen in any case: nothing must act behind the next call's back, and their results must
-        be known to the next round or attempt.
+        Raises:
+            StoreError: the result of a step that the handler no longer waited for could not be kept; also
+                ``ItemTooLargeError`` and signals.
         """
         try:
             return await coroutine
-        except BaseException as error:
+        finally:
             if self.running:
-                import asyncio
+                await self._finish_running(invocation)
 
-                if isinstance(error, asyncio.CancelledError):
-                    # The time is up, or the client has left: there is nobody to wait for them.
-                    for running in self.running:
-                        running.cancel()
-                await asyncio.wait(self.running)
-            raise
+    async def _finish_running(self, invocation: Invocation) -> None:
+        import asyncio
+
+        done, cut = await asyncio.wait(self.running, timeout=invocation.seconds_for_steps())
+        if cut:
+            invocation.cut_steps([step.get_name() for step in cut if isinstance(step, asyncio.Task)])
+            for step in cut:
+                step.cancel()
+            await asyncio.wait(cut)
+        for step in done:
+            error = None if step.cancelled() else step.exception()
+            if isinstance(error, Signal | StoreError | ItemTooLargeError):
+                raise error
+
+    # Runs
 
     def restart(self) -> None:
         """Begin another run in the same round, with the answers and steps of the one before."""
+        self.suspended = False
         self.asked.clear()
+        self.running.clear()
         self._keys.clear()
         self._step_names.clear()
 
@@ -135,9 +244,10 @@ class Replay:
 
     @property
     def state(self) -> State:
-        """What a later round needs."""
+        """What a later run needs."""
         asked = {key: mark for key, (mark, _) in self.asked.items()}
-        return State(dict(self._answers), dict(self._steps), asked)
+        intents = sorted(self._intents)
+        return State(dict(self._answers), dict(self._steps), asked, intents, self.flow, self.session)
 
 
 def as_plain(raw: Raw) -> Any:

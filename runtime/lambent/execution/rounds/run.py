@@ -1,242 +1,143 @@
-"""Calling a feature's function, once a round."""
+"""Running a feature's function for one round: ``run`` until it ends or waits, ``invoke`` to call it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET
 
-from lambent.errors import SIGNALS, InvalidParamsError, Suspend, ToolError
+from lambent.errors import Cancelled, DeadlineReached, Signal, Suspend
 from lambent.execution.call import Call
 from lambent.execution.context import Context
-from lambent.execution.rounds.journal import Replay
+from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.resolving import resolve
-from lambent.execution.rounds.sealing import Binding, State, digest
-from lambent.features.resolvers import Plan
-from lambent.features.sessions import SessionParam
+from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
-from lambent.wire.values import ToolResult
 
-_SESSION_TRIES = 8
-"""How often a handler runs when others keep changing its session: each try means that another one got on."""
+Render = Callable[[Any], Any]
+"""Turns what a function returned into a result; raises where that cannot go out."""
 
-
-Check = Callable[[Any], object]
-
-
-class Runnable(Protocol):
-    """A feature with a function to call."""
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        """What to call."""
-
-    @property
-    def context(self) -> str | None:
-        """The name of the parameter that takes the context, if any."""
-
-    @property
-    def is_async(self) -> bool:
-        """It is a coroutine function."""
-
-    @property
-    def plan(self) -> Plan | None:
-        """Its dependencies, if any."""
-
-    @property
-    def session(self) -> SessionParam | None:
-        """The parameter that takes a session's object, if any."""
-
-
-class Target(msgspec.Struct, frozen=True):
-    """What a call is aimed at: its request state belongs to it.
-
-    Attributes:
-        name: the tool's or prompt's name, or the resource's URI.
-        arguments: the arguments as they came, decoded or not.
-    """
-
-    name: str
-    arguments: Any
+_log = logging.getLogger("lambent")
 
 
 def run(
-    feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, check: Check | None = None
-) -> Any:
-    """Run a feature's function for one round.
-
-    Args:
-        feature: what to run.
-        target: what its request state is bound to.
-        kwargs: the function's arguments but the context and what resolvers give.
-        call: the call.
-        check: raises where what the function returned cannot go out; called before a session is kept.
-
-    Returns:
-        What the function returned, or an ``InputRequiredResult`` where it waits for answers.
-
-    Raises:
-        InvalidParamsError: the request state or an answer is not valid.
-    """
-    asks = feature.context is not None or feature.plan is not None or feature.session is not None
-    if not asks and isinstance(call.request.params.request_state, UnsetType):
-        return _invoke(feature, kwargs, call, None, None)
-    return Round(feature, target, call).run(kwargs, check=check)
-
-
-class Round:
-    """One round of a call that may ask: what came back with the request, and what goes out.
-
-    Args:
-        feature: what to run.
-        target: what its request state is bound to.
-        call: the call.
-
-    Raises:
-        InvalidParamsError: the request state is not valid.
-    """
-
-    def __init__(self, feature: Runnable, target: Target, call: Call) -> None:
-        self._feature = feature
-        self._target = target
-        self._call = call
-        # Before anything has taken effect: what the state is bound to must be JSON throughout.
-        self._arguments = plain_arguments(target.arguments)
-        params = call.request.params
-        responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
-        state, first = State(), True
-        if not isinstance(params.request_state, UnsetType):
-            state, first = call.services.sealer.open(params.request_state, self._bind()), False
-        self.replay = Replay(state, responses, first=first)
-
-    def run(self, kwargs: dict[str, Any], limit: float | None = None, check: Check | None = None) -> Any:
-        """Run the feature; see ``run``.
-
-        Args:
-            kwargs: its arguments.
-            limit: seconds that it may take.
-            check: see ``run``.
-
-        Raises:
-            DeadlineReached: it took longer; ``replay`` has what it had finished.
-        """
-        return self._sealed(run_replay(self._feature, kwargs, self._call, self.replay, limit, check))
-
-    def gather(self, kwargs: dict[str, Any]) -> InputRequiredResult | None:
-        """Run only the resolvers: the questions to ask before anything else is done, or None."""
-        plan = self._feature.plan
-        if plan is None:
-            return None
-        context = Context(self._call, self.replay)
-        outcome = _until_suspended(lambda: resolve(plan, dict(kwargs), context, self._call), self.replay)
-        return self._sealed(outcome) if isinstance(outcome, InputRequiredResult) else None
-
-    def _sealed(self, outcome: Any) -> Any:
-        if isinstance(outcome, InputRequiredResult):
-            outcome.request_state = self._call.services.sealer.seal(self._bind(), self.replay.state)
-        return outcome
-
-    def _bind(self) -> Binding:
-        principal = self._call.principal
-        return Binding(
-            method=self._call.method,
-            target=self._target.name,
-            arguments=digest(self._arguments),
-            principal=principal.key if principal is not None else "",
-            audience=self._call.services.sealer.audience,
-        )
-
-
-def plain_arguments(arguments: Any) -> Any:
-    """Arguments as decoded JSON.
-
-    Raises:
-        InvalidParamsError: there is something in them that cannot be read, such as a number out of range.
-    """
-    if not isinstance(arguments, Raw):
-        return arguments
-    try:
-        return msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
-        raise InvalidParamsError(f"Invalid params: {error} - at `$.params.arguments`") from None
-
-
-def run_replay(
-    feature: Runnable,
+    signature: Signature,
     kwargs: dict[str, Any],
     call: Call,
-    replay: Replay,
-    limit: float | None,
-    check: Check | None = None,
+    journal: Journal,
+    render: Render,
+    limit: float | None = None,
 ) -> Any:
-    """Run a feature with what a replay knows.
+    """Run a feature's function from the top, with what its journal holds.
 
     Args:
-        feature: what to run.
-        kwargs: its arguments.
+        signature: of the function.
+        kwargs: its arguments but the context, the session's object and what resolvers give.
         call: the call.
-        replay: what is known, asked and done.
+        journal: what is known, asked and done.
+        render: makes the result; called before a session is kept.
         limit: seconds that it may take.
-        check: see ``run``.
 
     Returns:
-        What the function returned, or an ``InputRequiredResult`` without a state.
+        The result, or an ``InputRequiredResult`` without a state.
 
     Raises:
-        DeadlineReached: it took longer.
+        DeadlineReached: it took longer; the journal has what it had finished.
     """
+    if signature.session is not None:
+        from lambent.execution.durable.sessions import run_with_session
 
-    def from_the_top(loaded: dict[str, Any]) -> Any:
-        context = Context(call, replay)
-        given = {**kwargs, **loaded}
-        if feature.plan is not None:
-            given |= resolve(feature.plan, given, context, call)
-        if feature.context is not None:
-            given[feature.context] = context
-        return _invoke(feature, given, call, limit, replay)
-
-    param = feature.session
-    if param is None:
-        return _until_suspended(lambda: from_the_top({}), replay)
-    from lambent.execution.durable.sessions import sessions_of
-
-    sessions = sessions_of(call.services)
-    for _ in range(_SESSION_TRIES):
-        held = sessions.load(param, kwargs[param.name], call.principal)
-        loaded = {param.name: held.value}
-        outcome = _until_suspended(lambda: from_the_top(loaded), replay)  # noqa: B023 - called at once
-        if _comes_to_nothing(outcome):
-            return outcome
-        if check is not None:
-            check(outcome)
-        if sessions.save(held):
-            return outcome
-        replay.restart()
-    raise ToolError("Others keep changing the same session: try again in a moment")
+        return run_with_session(signature, kwargs, call, journal, render, limit)
+    return run_once(signature, kwargs, call, journal, render, limit)
 
 
-def _comes_to_nothing(outcome: Any) -> bool:
-    """Whether an outcome leaves a session as it was: a question, or a failure that the tool spells out."""
-    return isinstance(outcome, InputRequiredResult) or (isinstance(outcome, ToolResult) and outcome.is_error)
-
-
-def _until_suspended(work: Callable[[], Any], replay: Replay) -> Any:
+def run_once(
+    signature: Signature,
+    kwargs: dict[str, Any],
+    call: Call,
+    journal: Journal,
+    render: Render,
+    limit: float | None = None,
+) -> Any:
+    """``run`` for functions whose session, if any, is among the arguments already."""
+    context = Context(call, journal)
     try:
-        return work()
+        if signature.plan is not None:
+            kwargs = kwargs | resolve(signature.plan, kwargs, context, call, journal)
+        if signature.context is not None:
+            kwargs = {**kwargs, signature.context: context}
+        value = invoke(signature, kwargs, call, journal, limit)
     except Suspend:
-        pass
+        return InputRequiredResult(input_requests=journal.questions or UNSET)
     except BaseExceptionGroup as group:
-        # A task group wraps what its tasks raise: signals count as themselves, then failures, then questions.
-        signals, failures = group.split(SIGNALS)
-        for signal in _leaves(signals):
-            if not isinstance(signal, Suspend):
-                raise signal from None
-        if failures is not None:
-            raise failures from None
-    return InputRequiredResult(input_requests=replay.questions or UNSET)
+        _raise_most_important(group)
+        return InputRequiredResult(input_requests=journal.questions or UNSET)
+    if journal.asked or journal.suspended:
+        _log.warning(
+            "%s went on without the answers that it has asked for (%s): its call asks for them now",
+            signature.name,
+            ", ".join(sorted(journal.asked)),
+        )
+        return InputRequiredResult(input_requests=journal.questions or UNSET)
+    return render(value)
+
+
+def gather(
+    signature: Signature, kwargs: dict[str, Any], call: Call, journal: Journal
+) -> InputRequiredResult | None:
+    """Run only the resolvers: the questions to ask before anything else is done, or None."""
+    if signature.plan is None:
+        return None
+    try:
+        resolve(signature.plan, kwargs, Context(call, journal), call, journal)
+    except Suspend:
+        return InputRequiredResult(input_requests=journal.questions or UNSET)
+    return None
+
+
+def invoke(
+    signature: Signature,
+    kwargs: dict[str, Any],
+    call: Call,
+    journal: Journal | None = None,
+    limit: float | None = None,
+) -> Any:
+    """Call a feature's function, and run the coroutine that it may return.
+
+    Raises:
+        RuntimeError: it has raised one of the library's signals by itself.
+    """
+    try:
+        if limit is None or signature.is_async:
+            result = signature.function(**kwargs)
+        else:
+            result = call.invocation.call(signature.function, kwargs, limit, journal)
+        # The result decides, not the signature: wrappers change what a function seems to be.
+        if type(result) is not CoroutineType:
+            return result
+        try:
+            coroutine = result if journal is None else journal.run(result, call.invocation)
+            return call.invocation.run(coroutine, limit)
+        finally:
+            result.close()  # where it never began; else it has ended
+    except (Suspend, Cancelled, DeadlineReached) as signal:
+        is_asking = journal is not None and journal.suspended
+        if is_asking if isinstance(signal, Suspend) else call.invocation.has_sent(signal):
+            raise
+        raise RuntimeError(f"{type(signal).__name__} was raised by the function itself") from signal
+
+
+def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
+    """Raise what a task group's exceptions come down to: a signal, or else a failure; nothing for questions."""
+    signals, failures = group.split((Signal, KeyboardInterrupt))
+    for signal in _leaves(signals):
+        if not isinstance(signal, Suspend):
+            raise signal from None
+    if failures is not None:
+        raise failures from None
 
 
 def _leaves(group: BaseExceptionGroup[Any] | None) -> Iterator[BaseException]:
@@ -245,19 +146,3 @@ def _leaves(group: BaseExceptionGroup[Any] | None) -> Iterator[BaseException]:
             yield from _leaves(error)
         else:
             yield error
-
-
-def _invoke(
-    feature: Runnable, kwargs: dict[str, Any], call: Call, limit: float | None, replay: Replay | None
-) -> Any:
-    if feature.is_async or limit is None:
-        result = feature.function(**kwargs)
-    else:
-        result = call.invocation.call(feature.function, kwargs, limit)
-    # The result decides, not the signature: wrappers change what a function seems to be.
-    if type(result) is not CoroutineType:
-        return result
-    try:
-        return call.invocation.run(result if replay is None else replay.settle(result), limit)
-    finally:
-        result.close()  # where it never began; else it has ended

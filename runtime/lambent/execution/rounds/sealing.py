@@ -53,17 +53,28 @@ class Binding(msgspec.Struct, frozen=True, array_like=True):
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
-    """What a suspended handler needs to go on.
+    """A journal as it is kept; see ``journal``.
 
     Attributes:
         answers: per question, a digest of it and the client's answer.
         steps: the results of finished steps, by name.
         asked: the questions that are open, each with its digest.
+        intents: steps that may run at most once and have begun, without a result.
+        flow: names the rounds that belong together, where states may be used once; else empty.
+        session: proves that this call holds a session exclusively; empty where it holds none.
     """
 
     answers: dict[str, tuple[str, Raw]] = {}
     steps: dict[str, Raw] = {}
     asked: dict[str, str] = {}
+    intents: list[str] = []
+    flow: str = ""
+    session: str = ""
+
+    @property
+    def has_effects(self) -> bool:
+        """A step was finished, or may have taken effect."""
+        return bool(self.steps or self.intents)
 
 
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):
