@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -15,8 +15,7 @@ from lambent.execution.context import Context
 from lambent.execution.replay import Replay
 from lambent.execution.resolving import resolve
 from lambent.execution.sealing import Binding, State, digest
-from lambent.features.resolvers import Plan
-from lambent.features.sessions import SessionParam
+from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
 from lambent.wire.values import ToolResult
 
@@ -25,30 +24,6 @@ _SESSION_TRIES = 8
 
 
 Check = Callable[[Any], object]
-
-
-class Runnable(Protocol):
-    """A feature with a function to call."""
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        """What to call."""
-
-    @property
-    def context(self) -> str | None:
-        """The name of the parameter that takes the context, if any."""
-
-    @property
-    def is_async(self) -> bool:
-        """It is a coroutine function."""
-
-    @property
-    def plan(self) -> Plan | None:
-        """Its dependencies, if any."""
-
-    @property
-    def session(self) -> SessionParam | None:
-        """The parameter that takes a session's object, if any."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -64,12 +39,12 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def run(
-    feature: Runnable, target: Target, kwargs: dict[str, Any], call: Call, check: Check | None = None
+    signature: Signature, target: Target, kwargs: dict[str, Any], call: Call, check: Check | None = None
 ) -> Any:
     """Run a feature's function for one round.
 
     Args:
-        feature: what to run.
+        signature: the function to run.
         target: what its request state is bound to.
         kwargs: the function's arguments but the context and what resolvers give.
         call: the call.
@@ -81,17 +56,17 @@ def run(
     Raises:
         InvalidParamsError: the request state or an answer is not valid.
     """
-    asks = feature.context is not None or feature.plan is not None or feature.session is not None
+    asks = signature.context is not None or signature.plan is not None or signature.session is not None
     if not asks and isinstance(call.request.params.request_state, UnsetType):
-        return _invoke(feature, kwargs, call, None, None)
-    return Round(feature, target, call).run(kwargs, check=check)
+        return _invoke(signature, kwargs, call, None, None)
+    return Round(signature, target, call).run(kwargs, check=check)
 
 
 class Round:
     """One round of a call that may ask: what came back with the request, and what goes out.
 
     Args:
-        feature: what to run.
+        signature: the function to run.
         target: what its request state is bound to.
         call: the call.
 
@@ -99,8 +74,8 @@ class Round:
         InvalidParamsError: the request state is not valid.
     """
 
-    def __init__(self, feature: Runnable, target: Target, call: Call) -> None:
-        self._feature = feature
+    def __init__(self, signature: Signature, target: Target, call: Call) -> None:
+        self._signature = signature
         self._target = target
         self._call = call
         # Before anything has taken effect: what the state is bound to must be JSON throughout.
@@ -123,11 +98,11 @@ class Round:
         Raises:
             DeadlineReached: it took longer; ``replay`` has what it had finished.
         """
-        return self._sealed(run_replay(self._feature, kwargs, self._call, self.replay, limit, check))
+        return self._sealed(run_replay(self._signature, kwargs, self._call, self.replay, limit, check))
 
     def gather(self, kwargs: dict[str, Any]) -> InputRequiredResult | None:
         """Run only the resolvers: the questions to ask before anything else is done, or None."""
-        plan = self._feature.plan
+        plan = self._signature.plan
         if plan is None:
             return None
         context = Context(self._call, self.replay)
@@ -165,7 +140,7 @@ def plain_arguments(arguments: Any) -> Any:
 
 
 def run_replay(
-    feature: Runnable,
+    signature: Signature,
     kwargs: dict[str, Any],
     call: Call,
     replay: Replay,
@@ -175,7 +150,7 @@ def run_replay(
     """Run a feature with what a replay knows.
 
     Args:
-        feature: what to run.
+        signature: the function to run.
         kwargs: its arguments.
         call: the call.
         replay: what is known, asked and done.
@@ -192,13 +167,13 @@ def run_replay(
     def from_the_top(loaded: dict[str, Any]) -> Any:
         context = Context(call, replay)
         given = {**kwargs, **loaded}
-        if feature.plan is not None:
-            given |= resolve(feature.plan, given, context, call)
-        if feature.context is not None:
-            given[feature.context] = context
-        return _invoke(feature, given, call, limit, replay)
+        if signature.plan is not None:
+            given |= resolve(signature.plan, given, context, call)
+        if signature.context is not None:
+            given[signature.context] = context
+        return _invoke(signature, given, call, limit, replay)
 
-    param = feature.session
+    param = signature.session
     if param is None:
         return _until_suspended(lambda: from_the_top({}), replay)
     from lambent.execution.sessions import sessions_of
@@ -248,12 +223,12 @@ def _leaves(group: BaseExceptionGroup[Any] | None) -> Iterator[BaseException]:
 
 
 def _invoke(
-    feature: Runnable, kwargs: dict[str, Any], call: Call, limit: float | None, replay: Replay | None
+    signature: Signature, kwargs: dict[str, Any], call: Call, limit: float | None, replay: Replay | None
 ) -> Any:
-    if feature.is_async or limit is None:
-        result = feature.function(**kwargs)
+    if signature.is_async or limit is None:
+        result = signature.function(**kwargs)
     else:
-        result = call.invocation.call(feature.function, kwargs, limit)
+        result = call.invocation.call(signature.function, kwargs, limit)
     # The result decides, not the signature: wrappers change what a function seems to be.
     if type(result) is not CoroutineType:
         return result
