@@ -69,6 +69,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise DeclarationError(
                 f"{self.name}: a task cannot change a session: let a plain tool read and write it"
             )
+        if self.idempotency is not None and self.signature.arguments is not None:
+            self.idempotency.check_key(self.name, self.signature.parameters)
         if self.definition.input_schema is not None or any(
             mentions_header(parameter.hint) for parameter in self.signature.parameters
         ):
