@@ -13,6 +13,7 @@ import lambent
 PROBE = """
 import sys
 sys.path.insert(0, {path!r})
+{prepare}
 before = set(sys.modules)
 import json
 from lambent import Context, MCPServer, Settings
@@ -60,10 +61,10 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - 
 
 
 @functools.cache
-def loaded(declare: str = "", use: str = "") -> frozenset[str]:
+def loaded(declare: str = "", use: str = "", prepare: str = "") -> frozenset[str]:
     """The top-level modules that a three-tool server loads until it has answered two plain calls."""
     path = str(Path(lambent.__file__).parent.parent)
-    code = PROBE.format(path=path, declare=declare, use=use)
+    code = PROBE.format(path=path, declare=declare, use=use, prepare=prepare)
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], check=False, capture_output=True, text=True, timeout=60
     )
@@ -80,6 +81,7 @@ def third_party(names: frozenset[str]) -> set[str]:
 DEAR = ["asyncio", "boto3", "botocore", "cryptography", "pydantic", "fastapi", "starlette", "anyio", "mangum"]
 DEAR += ["concurrent", "http", "ssl", "socket", "email", "urllib", "subprocess", "multiprocessing"]
 
+ALONE = "sys.modules['typing_extensions'] = None"
 ASK = 'assert call("ask", {})["resultType"] == "input_required"'
 ASYNC = "@mcp.tool()\nasync def later() -> str:\n    return 'x'"
 MODEL = "import pydantic\nclass M(pydantic.BaseModel):\n    x: int\n"
@@ -95,6 +97,12 @@ def test_a_plain_call_loads_msgspec_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", DEAR)
 def test_a_plain_call_does_not_load(name: str) -> None:
     assert name not in loaded()
+
+
+@pytest.mark.parametrize("name", ["inspect", "ast", "dis", "dataclasses"])
+def test_a_plain_call_does_not_load_where_msgspec_is_installed_alone(name: str) -> None:
+    """msgspec imports typing_extensions where that is installed, which imports these."""
+    assert name not in loaded(prepare=ALONE)
 
 
 def test_declaring_an_async_tool_costs_nothing_before_it_runs() -> None:

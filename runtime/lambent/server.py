@@ -13,10 +13,11 @@ from lambent.execution.middleware import Middleware
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.completion import Completer, make_completer
 from lambent.features.idempotency import Idempotency
-from lambent.features.prompts import Prompt, make_prompt
-from lambent.features.resources import Resource, make_resource
+from lambent.features.prompts import Prompt, PromptDefinition, arguments_of
+from lambent.features.resources import Resource, ResourceDefinition, make_resource
+from lambent.features.signature import read_signature
 from lambent.features.tasks import TaskPolicy, policy_of
-from lambent.features.tools import Tool, make_tool
+from lambent.features.tools import Tool, ToolDefinition, output_codec
 from lambent.wire.values import Annotations, CacheHint, CardDetails, Icon, Implementation, ToolAnnotations
 
 if TYPE_CHECKING:
@@ -137,17 +138,20 @@ class MCPServer:
         _not_bare(name, "tool")
 
         def register(function: F) -> F:
-            tool = make_tool(
-                function,
-                INJECTED,
-                name=name,
+            signature = read_signature(function, INJECTED, name)
+            definition = ToolDefinition(
+                name=signature.name,
                 title=title,
-                description=description,
+                description=description or signature.doc,
+                input_schema=input_schema,
                 annotations=annotations,
                 icons=icons,
                 meta=meta,
-                structured_output=structured_output,
-                input_schema=input_schema,
+            )
+            tool = Tool(
+                signature=signature,
+                definition=definition,
+                output=output_codec(signature, structured_output),
                 task=policy_of(task),
                 idempotency=idempotency,
                 single_use=single_use,
@@ -190,21 +194,19 @@ class MCPServer:
         """
 
         def register(function: F) -> F:
-            resource = make_resource(
-                function,
-                INJECTED,
-                uri,
-                name=name,
+            signature = read_signature(function, INJECTED, name)
+            definition = ResourceDefinition(
+                name=signature.name,
                 title=title,
-                description=description,
+                description=description or signature.doc,
                 mime_type=mime_type,
                 size=size,
-                icons=icons,
                 annotations=annotations,
+                icons=icons,
                 meta=meta,
-                cache=cache,
             )
-            self._add(self._resources, uri, resource, "resource")
+            resource = make_resource(uri, signature, definition, cache)
+            self._add(self._resources, resource.uri, resource, "resource")
             return function
 
         return register
@@ -233,16 +235,16 @@ class MCPServer:
         _not_bare(name, "prompt")
 
         def register(function: F) -> F:
-            prompt = make_prompt(
-                function,
-                INJECTED,
-                name=name,
+            signature = read_signature(function, INJECTED, name)
+            definition = PromptDefinition(
+                name=signature.name,
                 title=title,
-                description=description,
+                description=description or signature.doc,
+                arguments=arguments_of(signature),
                 icons=icons,
                 meta=meta,
             )
-            self._add(self._prompts, prompt.name, prompt, "prompt")
+            self._add(self._prompts, signature.name, Prompt(signature, definition), "prompt")
             return function
 
         return register
@@ -261,7 +263,7 @@ class MCPServer:
             if self._completer is not None:
                 raise DeclarationError("A server has one completion function, which sees every reference")
             self._not_frozen("completion")
-            self._completer = make_completer(function, INJECTED)
+            self._completer = make_completer(function)
             return function
 
         return register

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import pydantic
 import pytest
 
-from lambent.features.codecs import Codec, Field
+from lambent.features.codecs import Codec
 from lambent.features.codecs._msgspec import MsgspecArguments, MsgspecCodec
 from lambent.features.codecs._pydantic import PydanticArguments, PydanticCodec
+from lambent.features.functions import Parameter
 
 ADAPTERS = ["msgspec", "pydantic"]
 each_adapter = pytest.mark.parametrize("adapter", ADAPTERS)
@@ -19,7 +20,7 @@ def codec(adapter: str, hint: Any) -> Codec:
     return MsgspecCodec(hint) if adapter == "msgspec" else PydanticCodec(hint)
 
 
-def record(adapter: str, *fields: Field) -> Codec:
+def record(adapter: str, *fields: Parameter) -> Codec:
     """The codec of a function's arguments."""
     return (MsgspecArguments if adapter == "msgspec" else PydanticArguments)("Arguments", list(fields))
 

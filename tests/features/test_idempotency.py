@@ -1,11 +1,17 @@
-"""How calls of a tool are known again."""
+"""How repeated calls of a tool are recognized."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any, NamedTuple, NotRequired
 
+import msgspec
+import pydantic
 import pytest
+from tests.support import make_server
+from typing_extensions import TypedDict
 
-from lambent import DeclarationError, Idempotency
+from lambent import Context, DeclarationError, Idempotency, Resolve, Session
 
 
 def test_an_argument() -> None:
@@ -71,8 +77,129 @@ def test_keys_from_different_places_are_different() -> None:
         ({"window": timedelta(hours=1)}, "key"),
         ({"key": "a", "window": timedelta(0)}, "window"),
         ({"key": "a", "window": timedelta(seconds=-1)}, "window"),
+        ({"key": "a", "window": 3600}, "window must be a timedelta, not 3600"),
+        ({"key": 5}, "key must be the name of an argument or a function, not 5"),
     ],
 )
-def test_what_could_know_no_call_again(fields: dict[str, Any], named: str) -> None:
+def test_settings_that_recognize_no_call(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(DeclarationError, match=named):
         Idempotency(**fields)
+
+
+@dataclass
+class Line:
+    sku: str
+
+
+@dataclass
+class Order:
+    id: str
+    lines: list[Line]
+    first: Line | None = None
+    more: dict[str, Any] | None = None
+
+
+class Renamed(msgspec.Struct, rename="camel"):
+    order_id: str
+
+
+class Model(pydantic.BaseModel):
+    order_id: str = pydantic.Field(alias="orderId")
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @property
+    def digest(self) -> str:
+        return self.order_id
+
+
+class Open(pydantic.BaseModel, extra="allow"):
+    id: str
+
+
+class Dictionary(TypedDict):
+    id: NotRequired[str]
+
+
+class Pair(NamedTuple):
+    id: str
+
+
+def tool_with(hint: Any) -> Callable[..., Any]:
+    def buy(order: Any, note: str = "") -> None: ...
+
+    buy.__annotations__["order"] = hint
+    return buy
+
+
+@pytest.mark.parametrize(
+    ("hint", "key"),
+    [
+        (str, "order"),
+        (str, "note"),
+        (Order, "order"),
+        (Order, "order.id"),
+        (Order | None, "order.first.sku"),
+        (Annotated[Order, "What to buy"], "order.id"),
+        (Order, "order.more.anything.at.all"),
+        (Model | Dictionary, "order.id"),
+        (dict, "order.id"),
+        (dict[str, Any], "order.id"),
+        (dict[str, Line], "order.any.sku"),
+        (Any, "order.id"),
+        (Renamed, "order.orderId"),
+        (Model, "order.orderId"),
+        (Model, "order.digest"),
+        (Open, "order.anything"),
+        (Dictionary, "order.id"),
+    ],
+)
+def test_keys_that_name_an_argument(hint: Any, key: str) -> None:
+    make_server().tool(idempotency=Idempotency(key=key))(tool_with(hint))
+
+
+@pytest.mark.parametrize(
+    ("hint", "key", "reason"),
+    [
+        (str, "ordre", "buy: the idempotency key 'ordre' names no argument; there are order, note"),
+        (str, "", "buy: the idempotency key '' names no argument; there are order, note"),
+        (Order, "id", "buy: the idempotency key 'id' names no argument; there are order, note"),
+        (Order, "order.nr", "buy: the idempotency key 'order.nr' names no field of 'order'; there are {}"),
+        (Order, "order.first.id", "names no field of 'order.first'; there are sku"),
+        (Order, "order.lines.sku", "names no field of 'order.lines'; there are none"),
+        (dict[str, Line], "order.any.id", "names no field of 'order.any'; there are sku"),
+        (str, "order.id", "names no field of 'order'; there are none"),
+        (Pair, "order.id", "names no field of 'order'; there are none"),
+        (Renamed, "order.order_id", "names no field of 'order'; there are orderId"),
+        (Model, "order.order_id", "names no field of 'order'; there are orderId, digest"),
+        (Dictionary, "order.nr", "names no field of 'order'; there are id"),
+    ],
+)
+def test_keys_that_name_nothing(hint: Any, key: str, reason: str) -> None:
+    """A call would have no key, and would not be idempotent."""
+    with pytest.raises(DeclarationError) as caught:
+        make_server().tool(idempotency=Idempotency(key=key))(tool_with(hint))
+    assert str(caught.value).endswith(reason.format("id, lines, first, more"))
+
+
+def find(order: str) -> int:
+    return len(order)
+
+
+def test_what_the_client_does_not_send_is_no_key() -> None:
+    def buy(order: str, cart: Session[Order], stock: Annotated[int, Resolve(find)], ctx: Context) -> None: ...
+
+    for key in ("stock", "ctx"):
+        with pytest.raises(DeclarationError, match="there are order, cart"):
+            make_server().tool(idempotency=Idempotency(key=key))(buy)
+    make_server().tool(idempotency=Idempotency(key="cart"))(buy)
+
+
+def test_a_tool_that_takes_every_argument_may_have_any_key() -> None:
+    def buy(**arguments: Any) -> None: ...
+
+    make_server().tool(idempotency=Idempotency(key="order.id"))(buy)
+
+
+def test_a_tool_without_arguments_has_no_key() -> None:
+    with pytest.raises(DeclarationError, match="there are none"):
+        make_server().tool(idempotency=Idempotency(key="order"))(lambda: None)

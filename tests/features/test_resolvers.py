@@ -258,7 +258,7 @@ def test_a_default_of_a_resolved_parameter_changes_nothing() -> None:
     def tool(title: str, value: Annotated[int, Resolve(stock)] = 3) -> None: ...
 
     signature = read_signature(tool, INJECTED)
-    assert [field.name for field in signature.fields] == ["title"]
+    assert [item.name for item in signature.parameters] == ["title"]
     assert signature.plan is not None
 
 

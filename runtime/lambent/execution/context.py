@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import typing
 from collections.abc import Callable, Coroutine, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from msgspec import Raw
@@ -29,6 +29,7 @@ from lambent.execution.rounds.questions import (
 from lambent.execution.rounds.journal import Replay, as_plain
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.forms import form_of
+from lambent.features.functions import is_coroutine_function
 from lambent.features.signature import Injected
 from lambent.wire import jsonrpc
 from lambent.wire.eras.modern import meta_of
@@ -370,10 +371,10 @@ class Context:
             value = read(known)
             return Pending(lambda: value)
         run = self._call.invocation.run
-        if inspect.iscoroutinefunction(function):
+        if is_coroutine_function(function):
             return PendingStep(lambda: self._finish_async(name, read, function(*args, **kwargs)), run)
         result = function(*args, **kwargs)
-        if inspect.iscoroutine(result):
+        if isinstance(result, CoroutineType):
             return PendingStep(lambda: self._finish_async(name, read, result), run)
         value = self._finish(name, read, result)
         return Pending(lambda: value)

@@ -51,7 +51,9 @@ def claim_state(tool: Tool, call: Call) -> StateClaim | None:
     """
     if not tool.single_use or isinstance(call.request.params.request_state, UnsetType):
         return None
-    Round(tool, Target(tool.name, call.request.params.arguments), call)  # garbage must not cost a write
+    Round(
+        tool.signature, Target(tool.name, call.request.params.arguments), call
+    )  # garbage must not cost a write
     return StateClaim(call)
 
 

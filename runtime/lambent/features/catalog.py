@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +11,8 @@ import msgspec
 from lambent.features.completion import Completer
 from lambent.features.prompts import Prompt
 from lambent.features.resources import Resource
+from lambent.features.signature import Signature
+from lambent.features.tasks import EXTENSION
 from lambent.features.tools import Tool
 from lambent.wire.values import CacheHint, CardDetails, Implementation
 
@@ -59,6 +61,45 @@ class Catalog(msgspec.Struct, frozen=True):
     page_size: int
 
     @property
+    def signatures(self) -> Iterator[Signature]:
+        """The functions of all tools, resources, templates and prompts."""
+        for features in (self.tools, self.resources, self.prompts):
+            yield from (feature.signature for feature in features.values())
+        yield from (template.signature for template in self.templates)
+
+    @property
     def has_tasks(self) -> bool:
         """A tool may become a task."""
         return any(tool.task is not None for tool in self.tools.values())
+
+
+_OFFERED: Mapping[str, tuple[Callable[[Catalog], bool], Mapping[str, bool]]] = MappingProxyType(
+    {
+        "logging": (lambda catalog: True, {}),
+        "tools": (lambda catalog: bool(catalog.tools), {"listChanged": True}),
+        "resources": (
+            lambda catalog: bool(catalog.resources or catalog.templates),
+            {"subscribe": True, "listChanged": True},
+        ),
+        "prompts": (lambda catalog: bool(catalog.prompts), {"listChanged": True}),
+        "completions": (lambda catalog: catalog.completer is not None, {}),
+    }
+)
+"""Capabilities: whether a catalog offers each, and what it says where the host delivers notifications."""
+
+
+def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool = True) -> dict[str, Any]:
+    """A server's capabilities (server/discover): only what it answers and what its host can deliver.
+
+    Args:
+        catalog: the server's declarations.
+        notifies: the host delivers notifications of changes.
+        runs_tasks: the host runs tasks.
+    """
+    offered: dict[str, Any] = {
+        name: dict(notifications) if notifies else {}
+        for name, (is_offered, notifications) in _OFFERED.items()
+        if is_offered(catalog)
+    }
+    extensions = {**catalog.extensions, **({EXTENSION: {}} if runs_tasks and catalog.has_tasks else {})}
+    return {**offered, "extensions": extensions} if extensions else offered

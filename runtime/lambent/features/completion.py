@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.signature import Injected, read_signature
+from lambent.features.functions import (
+    POSITIONAL_ONLY,
+    POSITIONAL_OR_KEYWORD,
+    VAR_KEYWORD,
+    VAR_POSITIONAL,
+    name_of,
+    parameters_of,
+)
 from lambent.wire.values import Completion
 
 MAX_VALUES = 100
@@ -21,17 +27,21 @@ class Completer(msgspec.Struct, frozen=True):
     function: Callable[..., Any]
 
 
-def make_completer(function: Callable[..., Any], injected: Injected) -> Completer:
-    """Compile a function into the server's completer.
+def make_completer(function: Callable[..., Any]) -> Completer:
+    """Make a function the server's completer.
 
     Raises:
         DeclarationError: it does not take a reference, an argument and a context.
     """
-    signature = read_signature(function, injected)
-    try:
-        inspect.signature(function).bind(None, None, None)
-    except TypeError as error:
-        raise DeclarationError(f"{signature.name}: a completion takes (ref, argument, context)") from error
+    parameters = parameters_of(function, {})
+    positional = [item for item in parameters if item.kind in (POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD)]
+    takes_more = any(item.kind == VAR_POSITIONAL for item in parameters)
+    others = [item for item in parameters if item not in positional[:3]]
+    is_complete = all(
+        item.default is not msgspec.NODEFAULT or item.kind in (VAR_POSITIONAL, VAR_KEYWORD) for item in others
+    )
+    if not is_complete or (len(positional) < 3 and not takes_more):
+        raise DeclarationError(f"{name_of(function)}: a completion takes (ref, argument, context)")
     return Completer(function)
 
 

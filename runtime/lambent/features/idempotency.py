@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.codecs import codec_of
+from lambent.features.functions import Parameter
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
-    """How calls of a tool are known again.
+    """How repeated calls of a tool are recognized.
 
-    A client that lost a response sends the call anew, with a new id. Within the window the same key from the
-    same principal gives the first result, also when two calls arrive at once.
+    A client that lost a response sends the call again, with a new id. Calls of one principal with the same
+    key are the same call: within the window each of them gets the first one's result, also when two arrive at
+    once.
 
     Attributes:
-        key: the arguments that make a call the same one: a name, a dotted path such as ``"order.id"``, or a
-            function of the arguments.
-        meta_key: the key of ``_meta`` under which clients send a key of their own; where a call has none,
-            ``key`` counts, if given, else the call is not idempotent.
-        window: how long a result is given again.
+        key: the argument that identifies a call: its name, a dotted path into it such as ``"order.id"`` (in
+            the names of the wire), or a function of the arguments.
+        meta_key: the key of ``_meta`` under which clients send a key of their own; a call without one is
+            identified by ``key``, if that is given, and else is not idempotent.
+        window: how long the first result is kept.
+
+    Raises:
+        DeclarationError: nothing identifies a call, or the window is not a positive time; and, once a tool is
+            registered with it, ``key`` names no argument of the tool.
     """
 
     key: str | Callable[[Mapping[str, Any]], str] | None = None
@@ -30,14 +37,54 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
     window: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
-        """Refuse what could know no call again."""
+        """Refuse settings that recognize no call."""
         if self.key is None and self.meta_key is None:
             raise DeclarationError("Idempotency needs a key of the arguments, a meta_key, or both")
+        if not (self.key is None or isinstance(self.key, str) or callable(self.key)):
+            raise DeclarationError(f"key must be the name of an argument or a function, not {self.key!r}")
+        if not isinstance(self.window, timedelta):
+            raise DeclarationError(f"window must be a timedelta, not {self.window!r}")
         if self.window <= timedelta(0):
             raise DeclarationError("window must be longer than nothing")
 
+    def check_key(self, tool: str, parameters: Iterable[Parameter]) -> None:
+        """Check that the key names an argument.
+
+        Args:
+            tool: the tool's name.
+            parameters: those that the client fills in.
+
+        Raises:
+            DeclarationError: it names none.
+        """
+        if not isinstance(self.key, str):
+            return
+        first, *path = self.key.split(".")
+        hints = {parameter.name: parameter.hint for parameter in parameters}
+        if first not in hints:
+            raise DeclarationError(
+                f"{tool}: the idempotency key {self.key!r} names no argument; there are {_listed(hints)}"
+            )
+        if not path:
+            return
+        schema = codec_of(hints[first]).schema()
+        schemas, known = [schema], first
+        for name in path:
+            nodes = [node for item in schemas for node in _alternatives(item, schema.get("$defs", {}))]
+            if any(_may_have_any_field(node) for node in nodes):
+                return
+            fields = [node.get("properties", {}) for node in nodes]
+            schemas = [properties[name] for properties in fields if name in properties]
+            schemas += [node["additionalProperties"] for node in nodes if node.get("additionalProperties")]
+            if not schemas:
+                raise DeclarationError(
+                    f"{tool}: the idempotency key {self.key!r} names no field of {known!r}; "
+                    f"there are {_listed(field for properties in fields for field in properties)}"
+                )
+            known = f"{known}.{name}"
+
     def key_of(self, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Any:
-        """What makes a call the same one; None where it has no key."""
+        """What identifies a call; None where it has no key."""
         if self.meta_key is not None and meta.get(self.meta_key) is not None:
             return ["meta", meta[self.meta_key]]
         if self.key is None:
@@ -48,3 +95,28 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.key.split("."):
             value = value.get(name) if isinstance(value, dict) else None
         return None if value is None else ["argument", value]
+
+
+def _alternatives(node: Any, definitions: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas that a value of this schema may follow, references and unions resolved."""
+    if not isinstance(node, dict):
+        node = {}
+    if "$ref" in node:
+        node = definitions[node["$ref"].removeprefix("#/$defs/")]
+    options = node.get("anyOf") or node.get("oneOf")
+    if options is None:
+        yield node
+    for option in options or ():
+        yield from _alternatives(option, definitions)
+
+
+def _may_have_any_field(node: dict[str, Any]) -> bool:
+    """Whether nothing is known of an object's fields."""
+    if "type" not in node:
+        return True
+    extra = node.get("additionalProperties", not node.get("properties"))
+    return node["type"] == "object" and (extra is True or extra == {})
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import typing
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.records import fields_of, records_in
+from lambent.features.hints import fields_of, has_mark, records_in
 from lambent.wire.headers import HeaderParam
 
 KEYWORD = "x-mcp-header"
@@ -125,15 +124,9 @@ def mentions_header(hint: Any) -> bool:
     """
     for record in records_in([hint]):
         for name, member in fields_of(record).items():
-            if _is_marked(member):
+            if has_mark(member, McpHeader):
                 raise DeclarationError(
                     f"{KEYWORD} on {record.__name__}.{name} is not reachable through properties alone: "
                     "annotate a parameter of the tool itself"
                 )
-    return _is_marked(hint)
-
-
-def _is_marked(hint: Any) -> bool:
-    if any(isinstance(item, McpHeader) for item in getattr(hint, "__metadata__", ())):
-        return True
-    return any(_is_marked(arg) for arg in typing.get_args(hint))
+    return has_mark(hint, McpHeader)

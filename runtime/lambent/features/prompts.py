@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Codec, arguments_codec
+from lambent.features.hints import description_of
 from lambent.features.media import Audio, Image
-from lambent.features.resolvers import Plan
-from lambent.features.sessions import SessionParam
-from lambent.features.signature import Injected, read_signature
-from lambent.features.signature import describe as describe_hint
+from lambent.features.signature import Signature
 from lambent.wire.values import Content, Icon, PromptMessage, UserMessage, Value
 
 
@@ -41,70 +38,35 @@ class Prompt(msgspec.Struct, frozen=True):
     """A registered prompt.
 
     Attributes:
-        name: unique within the server.
-        function: what makes the messages.
-        arguments: reads the arguments, which the protocol carries as strings.
-        context: the name of the parameter that takes the context, if any.
-        plan: what its resolvers are and what they fill in, if any.
-        session: the parameter that takes a session's object, if any.
-        is_async: the function is a coroutine function.
+        signature: its function.
         definition: what ``prompts/list`` shows.
     """
 
-    name: str
-    function: Callable[..., Any]
-    arguments: Codec
-    context: str | None
-    plan: Plan | None
-    session: SessionParam | None
-    is_async: bool
+    signature: Signature
     definition: PromptDefinition
 
+    @property
+    def name(self) -> str:
+        """Unique within the server."""
+        return self.signature.name
 
-def make_prompt(
-    function: Callable[..., Any],
-    injected: Injected,
-    *,
-    name: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
-    icons: Sequence[Icon] | None = None,
-    meta: dict[str, Any] | None = None,
-) -> Prompt:
-    """Compile a function into a prompt.
+
+def arguments_of(signature: Signature) -> list[PromptArgument] | None:
+    """The arguments that a prompt's definition shows; None where it has none.
 
     Raises:
-        DeclarationError: its signature cannot work.
+        DeclarationError: the function takes ``**arguments``, which have no names to show.
     """
-    signature = read_signature(function, injected)
-    if signature.catches_all:
+    if signature.arguments is None:
         raise DeclarationError(f"{signature.name}: a prompt names its arguments, ** cannot")
-    arguments = [
+    return [
         PromptArgument(
-            name=field.name,
-            description=describe_hint(field.hint),
-            required=field.default is msgspec.NODEFAULT,
+            name=parameter.name,
+            description=description_of(parameter.hint),
+            required=parameter.default is msgspec.NODEFAULT,
         )
-        for field in signature.fields
-    ]
-    name = name or signature.name
-    return Prompt(
-        name=name,
-        function=function,
-        arguments=arguments_codec(f"{name}Arguments", signature.fields),
-        context=signature.context,
-        plan=signature.plan,
-        session=signature.session,
-        is_async=signature.is_async,
-        definition=PromptDefinition(
-            name=name,
-            title=title,
-            description=description or signature.doc,
-            arguments=arguments or None,
-            icons=icons,
-            meta=meta,
-        ),
-    )
+        for parameter in signature.parameters
+    ] or None
 
 
 def render(value: Any) -> list[PromptMessage]:

@@ -7,14 +7,15 @@ one of the markers below to have the client asked. The graph is compiled when th
 
 from __future__ import annotations
 
-import inspect
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+from types import MethodType
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.functions import hints_of, name_of, parameters_of
+from lambent.features.hints import has_mark, mark_of, mentions
 from lambent.wire.values import SamplingMessage
 
 T = TypeVar("T")
@@ -105,23 +106,11 @@ class Plan(msgspec.Struct, frozen=True):
     needs: Mapping[str, Need]
 
 
-def resolve_of(hint: Any) -> Resolve | None:
-    """The marker of a parameter, if it has one."""
-    if get_origin(hint) is not Annotated:
-        return None
-    return next((item for item in hint.__metadata__ if isinstance(item, Resolve)), None)
-
-
-def hides_resolve(hint: Any) -> bool:
-    """Whether there is a marker inside of another type, such as a union, where nobody would look for it."""
-    return resolve_of(hint) is not None or any(hides_resolve(arg) for arg in get_args(hint))
-
-
 def make_plan(
     name: str,
     marked: Mapping[str, Any],
     arguments: Sequence[str],
-    is_context: Callable[[Any], bool],
+    context: type,
     outcomes: tuple[type, ...],
 ) -> Plan | None:
     """Compile the dependencies of a feature.
@@ -130,7 +119,7 @@ def make_plan(
         name: the feature, for errors.
         marked: the hints of its parameters that carry ``Resolve``.
         arguments: the names of its arguments.
-        is_context: whether a hint asks for the context.
+        context: parameters annotated with this class take the context.
         outcomes: the classes that an elicitation's outcome may have.
 
     Raises:
@@ -138,7 +127,7 @@ def make_plan(
     """
     if not marked:
         return None
-    compiler = _Compiler(name, set(arguments), is_context, outcomes)
+    compiler = _Compiler(name, set(arguments), context, outcomes)
     needs = {parameter: compiler.need(hint, ()) for parameter, hint in marked.items()}
     return Plan(compiler.resolvers, needs)
 
@@ -148,19 +137,19 @@ class _Compiler:
         self,
         name: str,
         arguments: set[str],
-        is_context: Callable[[Any], bool],
+        context: type,
         outcomes: tuple[type, ...],
     ) -> None:
         self._name = name
         self._arguments = arguments
-        self._is_context = is_context
+        self._context = context
         self._outcomes = outcomes
         self._positions: dict[Any, int] = {}
         self._keys: set[str] = set()
         self.resolvers: list[Resolver] = []
 
     def need(self, hint: Any, path: tuple[Any, ...]) -> Need:
-        marker = resolve_of(hint)
+        marker = mark_of(hint, Resolve)
         assert marker is not None  # noqa: S101 - callers pass marked hints only
         wanted = get_args(hint)[0]
         members = get_args(wanted) if get_origin(wanted) is not None else ()
@@ -168,7 +157,7 @@ class _Compiler:
         return Need(self._add(marker.function, path), outcome)
 
     def _add(self, function: Callable[..., Any], path: tuple[Any, ...]) -> int:
-        label = getattr(function, "__name__", type(function).__name__)
+        label = name_of(function)
         identity = _identity(function)
         if identity in path:
             raise DeclarationError(f"{self._name}: the resolver {label} needs itself")
@@ -177,20 +166,21 @@ class _Compiler:
         needs: dict[str, Need] = {}
         arguments: list[str] = []
         context: str | None = None
-        for parameter, hint, optional in _parameters(function):
-            if resolve_of(hint) is not None:
-                needs[parameter] = self.need(hint, (*path, identity))
-            elif self._is_context(hint):
-                context = parameter
-            elif parameter in self._arguments:
-                arguments.append(parameter)
-            elif hides_resolve(hint):
+        for parameter in parameters_of(function, hints_of(function)):
+            name, hint = parameter.name, parameter.hint
+            if mark_of(hint, Resolve) is not None:
+                needs[name] = self.need(hint, (*path, identity))
+            elif mentions(hint, self._context):
+                context = name
+            elif name in self._arguments:
+                arguments.append(name)
+            elif has_mark(hint, Resolve):
                 raise DeclarationError(
-                    f"{self._name}: write {parameter!r} of {label} as Annotated[…, Resolve(…)] at the top"
+                    f"{self._name}: write {name!r} of {label} as Annotated[…, Resolve(…)] at the top"
                 )
-            elif not optional:
+            elif parameter.default is msgspec.NODEFAULT:
                 raise DeclarationError(
-                    f"{self._name}: nothing fills in the parameter {parameter!r} of the resolver {label}"
+                    f"{self._name}: nothing fills in the parameter {name!r} of the resolver {label}"
                 )
         self.resolvers.append(Resolver(self._key(label), function, needs, arguments, context))
         self._positions[identity] = len(self.resolvers) - 1
@@ -208,20 +198,8 @@ class _Compiler:
 def _identity(function: Callable[..., Any]) -> Any:
     """What makes two mentions of a resolver the same one: bound methods are made anew at each."""
     bound_to = getattr(function, "__self__", None)
-    return (id(bound_to), function.__name__) if inspect.ismethod(function) else id(function)
+    return (id(bound_to), function.__name__) if isinstance(function, MethodType) else id(function)
 
 
 def _class_of(hint: Any) -> Any:
     return get_origin(hint) or hint
-
-
-def _parameters(function: Callable[..., Any]) -> list[tuple[str, Any, bool]]:
-    routine = function if inspect.isroutine(function) else type(function).__call__
-    try:
-        hints = typing.get_type_hints(inspect.unwrap(routine), include_extras=True)
-    except (NameError, TypeError) as error:
-        raise DeclarationError(f"{routine.__qualname__}: a type hint cannot be resolved: {error}") from error
-    return [
-        (parameter.name, hints.get(parameter.name, Any), parameter.default is not parameter.empty)
-        for parameter in inspect.signature(function).parameters.values()
-    ]

@@ -7,12 +7,13 @@ passes (server/tools, "Stateful Tools").
 
 from __future__ import annotations
 
-import typing
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from lambent.features.codecs import Codec, Field, codec_of
+from lambent.features.codecs import Codec, codec_of
+from lambent.features.functions import Parameter
+from lambent.features.hints import mark_of, walk
 
 T = TypeVar("T")
 
@@ -45,21 +46,15 @@ def session_param(name: str, hint: Any) -> SessionParam | None:
     Raises:
         DeclarationError: the type cannot be kept as JSON.
     """
-    if not _is_marked(hint):
+    if mark_of(hint, _SessionMarker) is None:
         return None
     kept = hint.__origin__
     return SessionParam(name, kind_of(kept), codec_of(kept))
 
 
 def hides_session(hint: Any) -> bool:
-    """Whether there is a session inside of another type, such as a union, where nobody would look for it."""
-    return any(_is_marked(arg) or hides_session(arg) for arg in typing.get_args(hint))
-
-
-def _is_marked(hint: Any) -> bool:
-    return typing.get_origin(hint) is Annotated and any(
-        isinstance(item, _SessionMarker) for item in hint.__metadata__
-    )
+    """Whether there is a session inside of another type, such as a union, where it has no effect."""
+    return any(mark_of(part, _SessionMarker) for part in walk([hint]) if part is not hint)
 
 
 def kind_of(kept: Any) -> str:
@@ -67,7 +62,7 @@ def kind_of(kept: Any) -> str:
     return str(getattr(kept, "__qualname__", kept))
 
 
-def handle_field(param: SessionParam) -> Field:
-    """What the schema says of a session parameter."""
+def handle_parameter(param: SessionParam) -> Parameter:
+    """A session parameter as clients see it: the handle, which is text."""
     text = f"Handle of a {param.kind} session, as another tool returned it."
-    return Field(param.name, Annotated[str, text], msgspec.NODEFAULT)
+    return Parameter(param.name, Annotated[str, text], msgspec.NODEFAULT)

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from lambent.features.catalog import Catalog
-from lambent.features.tasks import EXTENSION
+from lambent.features.catalog import Catalog, capabilities
 from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.server_card import ServerSummary
 
@@ -28,7 +27,7 @@ def summarize(catalog: Catalog, path: str) -> ServerSummary:
         card=catalog.card,
         versions=SUPPORTED_VERSIONS,
         instructions=catalog.instructions,
-        capabilities=_declared(catalog),
+        capabilities=capabilities(catalog),
         tools=tuple(tool.describe() for tool in catalog.tools.values()),
         resources=tuple(_raw(resource.definition) for resource in catalog.resources.values()),
         resource_templates=tuple(_raw(template.definition) for template in catalog.templates),
@@ -38,16 +37,3 @@ def summarize(catalog: Catalog, path: str) -> ServerSummary:
 
 def _raw(definition: Any) -> Raw:
     return Raw(msgspec.json.encode(definition))
-
-
-def _declared(catalog: Catalog) -> dict[str, Any]:
-    """Capabilities that hold on every host; ``server/discover`` adds what the host it runs on can do."""
-    offered = {
-        "tools": bool(catalog.tools),
-        "resources": bool(catalog.resources or catalog.templates),
-        "prompts": bool(catalog.prompts),
-        "completions": catalog.completer is not None,
-    }
-    declared: dict[str, Any] = {"logging": {}, **{name: {} for name, offers in offered.items() if offers}}
-    extensions = {**catalog.extensions, **({EXTENSION: {}} if catalog.has_tasks else {})}
-    return {**declared, "extensions": extensions} if extensions else declared

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Raw
+from msgspec.structs import force_setattr
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Codec, ValidationError, arguments_codec, codec_of, to_json
+from lambent.features.codecs import Codec, ValidationError, codec_of, to_json
+from lambent.features.hints import mentions
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
 from lambent.features.media import Audio, Image
-from lambent.features.resolvers import Plan
-from lambent.features.sessions import SessionParam
-from lambent.features.signature import Injected, Signature, read_signature
+from lambent.features.signature import Signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
@@ -31,133 +30,95 @@ class ToolDefinition(Value, frozen=True, kw_only=True):
     name: str
     title: str | None = None
     description: str | None = None
-    input_schema: dict[str, Any]
+    input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
     annotations: ToolAnnotations | None = None
     icons: Sequence[Icon] | None = None
     meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
 
-class Tool(msgspec.Struct, frozen=True):
+class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A registered tool.
 
     Attributes:
-        name: unique within the server.
-        function: what runs.
-        arguments: reads the call's arguments; None where the function takes them all as they are.
+        signature: its function.
+        definition: what ``tools/list`` shows; schemas that are not given are derived when somebody lists the
+            tools.
         output: checks and writes structured results; None where results are text or content only.
-        headers: the parameters that clients mirror into headers.
-        context: the name of the parameter that takes the context, if any.
-        plan: what its resolvers are and what they fill in, if any.
-        is_async: the function is a coroutine function.
-        session: the parameter that takes a session's object, if any.
         task: how its calls become tasks, if they may.
-        idempotency: how its calls are known again, if they are.
+        idempotency: how repeated calls are recognized, if they are.
         single_use: a request state may complete a call once.
-        describe: gives the encoded definition; schemas are only built once somebody lists the tools.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    arguments: Codec | None
-    output: Codec | None
-    headers: tuple[HeaderParam, ...]
-    context: str | None
-    plan: Plan | None
-    is_async: bool
-    session: SessionParam | None
-    task: TaskPolicy | None
-    idempotency: Idempotency | None
-    single_use: bool
-    describe: Callable[[], Raw]
-
-
-def make_tool(
-    function: Callable[..., Any],
-    injected: Injected,
-    *,
-    name: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
-    annotations: ToolAnnotations | None = None,
-    icons: Sequence[Icon] | None = None,
-    meta: dict[str, Any] | None = None,
-    structured_output: bool | None = None,
-    input_schema: dict[str, Any] | None = None,
-    task: TaskPolicy | None = None,
-    idempotency: Idempotency | None = None,
-    single_use: bool = False,
-) -> Tool:
-    """Compile a function into a tool.
 
     Raises:
-        DeclarationError: its signature or its annotations cannot work.
+        DeclarationError: these do not fit together, or a header annotation is not allowed where it is.
     """
-    signature = read_signature(function, injected)
-    name = name or signature.name
-    if task is not None and signature.session is not None:
-        # A worker may die between the write of the session and that of the result, and would change it twice.
-        raise DeclarationError(f"{name}: a task cannot change a session: let a plain tool read and write it")
-    arguments = None if signature.catches_all else arguments_codec(f"{name}Arguments", signature.fields)
-    output = _output(signature, structured_output)
 
-    def make_input_schema() -> dict[str, Any]:
-        if input_schema is not None:
-            return input_schema
+    signature: Signature
+    definition: ToolDefinition
+    output: Codec | None
+    task: TaskPolicy | None = None
+    idempotency: Idempotency | None = None
+    single_use: bool = False
+    headers: tuple[HeaderParam, ...] = ()
+    """The parameters that clients mirror into headers: compiled here, never given."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, and compile the headers."""
+        if self.task is not None and self.signature.session is not None:
+            # A worker that dies between its write of the session and that of the result would repeat both.
+            raise DeclarationError(
+                f"{self.name}: a task cannot change a session: let a plain tool read and write it"
+            )
+        if self.idempotency is not None and self.signature.arguments is not None:
+            self.idempotency.check_key(self.name, self.signature.parameters)
+        if self.definition.input_schema is not None or any(
+            mentions_header(parameter.hint) for parameter in self.signature.parameters
+        ):
+            force_setattr(self, "headers", compile_headers(self._input_schema()))
+
+    @property
+    def name(self) -> str:
+        """Unique within the server."""
+        return self.signature.name
+
+    def describe(self) -> Raw:
+        """The definition with its schemas, encoded."""
+        return self._described
+
+    @functools.cached_property
+    def _described(self) -> Raw:
+        output_schema = self.output.schema() if self.output is not None else None
+        schemas = {"input_schema": self._input_schema(), "output_schema": output_schema}
+        return Raw(msgspec.json.encode(msgspec.structs.replace(self.definition, **schemas)))
+
+    def _input_schema(self) -> dict[str, Any]:
+        if self.definition.input_schema is not None:
+            return self.definition.input_schema
+        arguments = self.signature.arguments
         schema = arguments.schema() if arguments is not None else {"type": "object"}
         flatten_optionals(schema)
         return schema
 
-    @functools.cache
-    def describe() -> Raw:
-        definition = ToolDefinition(
-            name=name,
-            title=title,
-            description=description or signature.doc,
-            input_schema=make_input_schema(),
-            output_schema=output.schema() if output is not None else None,
-            annotations=annotations,
-            icons=icons,
-            meta=meta,
-        )
-        return Raw(msgspec.json.encode(definition))
 
-    mirrors = input_schema is not None or any(mentions_header(field.hint) for field in signature.fields)
-    return Tool(
-        name=name,
-        function=function,
-        arguments=arguments,
-        output=output,
-        headers=compile_headers(make_input_schema()) if mirrors else (),
-        context=signature.context,
-        plan=signature.plan,
-        is_async=signature.is_async,
-        session=signature.session,
-        task=task,
-        idempotency=idempotency,
-        single_use=single_use,
-        describe=describe,
-    )
+def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
+    """The codec of a tool's structured results; None where its results are text or content only.
 
+    Text, media and ready-made results go to the model as they are; every other hint has a schema.
 
-def _output(signature: Signature, structured: bool | None) -> Codec | None:
-    """The codec of structured results.
-
-    Text, media and ready-made results are for the model to read as they are; every other hint has a schema.
+    Args:
+        signature: the tool's function.
+        structured: False: never; True: also where the function returns text.
     """
     hint = signature.returns
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
-    if structured is False or hint is inspect.Signature.empty:
+    if structured is False or hint is UNSET:
         return None
-    if structured is None and (bare in (None, type(None), str, Any) or _is_content(bare)):
+    if structured is None and (bare in (None, type(None), str, Any) or mentions(bare, *_CONTENT)):
         return None
     return codec_of(type(None) if hint is None else hint)
 
 
-def _is_content(hint: Any) -> bool:
-    if isinstance(hint, type):
-        return issubclass(hint, Content | Image | Audio | ToolResult | bytes)
-    return any(_is_content(arg) for arg in typing.get_args(hint))
+_CONTENT = (Content, Image, Audio, ToolResult, bytes)
 
 
 def render(tool: Tool, value: Any) -> CallToolResult:

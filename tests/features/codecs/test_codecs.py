@@ -19,9 +19,10 @@ from tests.features.adapters import codec, each_adapter, record
 from typing_extensions import Doc, TypedDict
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Field, ValidationError, arguments_codec, codec_of, to_json
+from lambent.features.codecs import ValidationError, arguments_codec, codec_of, to_json
 from lambent.features.codecs._msgspec import MsgspecArguments, MsgspecCodec
 from lambent.features.codecs._pydantic import PydanticArguments, PydanticCodec
+from lambent.features.functions import Parameter
 
 REQUIRED = msgspec.NODEFAULT
 T = TypeVar("T")
@@ -171,7 +172,7 @@ def test_values_are_read_as_their_types(adapter: str, hint: Any, sent: str, valu
         read = codec(adapter, hint).decode(given.encode())
         assert read == value
         assert type(read) is type(value)
-    assert record(adapter, Field("v", hint, REQUIRED)).decode(f'{{"v":{sent}}}'.encode()) == {"v": value}
+    assert record(adapter, Parameter("v", hint, REQUIRED)).decode(f'{{"v":{sent}}}'.encode()) == {"v": value}
 
 
 @each_adapter
@@ -249,7 +250,7 @@ def test_values_that_do_not_fit_are_refused(adapter: str, hint: Any, sent: str) 
     with pytest.raises(ValidationError):
         codec(adapter, hint).convert(json.loads(sent))
     with pytest.raises(ValidationError, match=r"- at `\$\.value"):
-        record(adapter, Field("value", hint, REQUIRED)).decode(f'{{"value":{sent}}}'.encode())
+        record(adapter, Parameter("value", hint, REQUIRED)).decode(f'{{"value":{sent}}}'.encode())
 
 
 @each_adapter
@@ -272,7 +273,7 @@ def test_deep_values_are_refused_not_fatal(adapter: str, hint: Any) -> None:
 
 @each_adapter
 def test_missing_fields_are_named(adapter: str) -> None:
-    arguments = record(adapter, Field("first", int, REQUIRED), Field("second", str, REQUIRED))
+    arguments = record(adapter, Parameter("first", int, REQUIRED), Parameter("second", str, REQUIRED))
     with pytest.raises(ValidationError, match="second"):
         arguments.decode(b'{"first":1}')
 
@@ -280,14 +281,14 @@ def test_missing_fields_are_named(adapter: str) -> None:
 @each_adapter
 def test_unknown_fields_are_named(adapter: str) -> None:
     with pytest.raises(ValidationError, match="surplus"):
-        record(adapter, Field("first", int, 1)).decode(b'{"surplus":1}')
+        record(adapter, Parameter("first", int, 1)).decode(b'{"surplus":1}')
 
 
 @each_adapter
 @pytest.mark.parametrize("sent", ["[]", '"x"', "1", "null", "true"])
 def test_a_record_is_an_object(adapter: str, sent: str) -> None:
     with pytest.raises(ValidationError):
-        record(adapter, Field("first", int, 1)).decode(sent.encode())
+        record(adapter, Parameter("first", int, 1)).decode(sent.encode())
 
 
 @each_adapter
@@ -320,7 +321,7 @@ DEFAULTS: list[tuple[Any, Any]] = [
 @each_adapter
 @pytest.mark.parametrize(("hint", "default"), DEFAULTS)
 def test_defaults_fill_in(adapter: str, hint: Any, default: Any) -> None:
-    arguments = record(adapter, Field("v", hint, default))
+    arguments = record(adapter, Parameter("v", hint, default))
     assert arguments.decode(b"{}") == {"v": default}
     assert arguments.convert({}) == {"v": default}
     assert "required" not in arguments.schema()
@@ -343,7 +344,7 @@ MUTABLE: list[tuple[Any, Any]] = [
 def test_calls_do_not_share_mutable_defaults(adapter: str, hint: Any, default: Any) -> None:
     if hint in (Model, Struct) and (adapter == "pydantic") == (hint is Struct):
         pytest.skip("each library describes its own models")
-    arguments = record(adapter, Field("v", hint, default))
+    arguments = record(adapter, Parameter("v", hint, default))
     first, second = arguments.decode(b"{}")["v"], arguments.decode(b"{}")["v"]
     assert first == second == default
     assert first is not second
@@ -362,7 +363,7 @@ NAMES += ["self", "cls", "name", "default", "class_", "fields", "größe", "_pri
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_may_be_called_anything(adapter: str, name: str) -> None:
     """Neither base class may get in the way; warnings are errors here."""
-    arguments = record(adapter, Field(name, int, REQUIRED), Field("other", int, 1))
+    arguments = record(adapter, Parameter(name, int, REQUIRED), Parameter("other", int, 1))
     assert arguments.decode(json.dumps({name: 5}).encode()) == {name: 5, "other": 1}
     assert arguments.schema()["properties"][name] == {"type": "integer"}
     with pytest.raises(ValidationError, match=name):
@@ -410,7 +411,7 @@ SCHEMAS: list[tuple[Any, dict[str, Any]]] = [
 @pytest.mark.parametrize(("hint", "expected"), SCHEMAS)
 def test_schemas_say_what_hints_say(adapter: str, hint: Any, expected: dict[str, Any]) -> None:
     assert codec(adapter, hint).schema() == expected
-    assert record(adapter, Field("v", hint, REQUIRED)).schema() == {
+    assert record(adapter, Parameter("v", hint, REQUIRED)).schema() == {
         "type": "object",
         "properties": {"v": expected},
         "required": ["v"],
@@ -438,7 +439,7 @@ def refused_by_schema(schema: dict[str, Any], sent: str) -> bool:
 @each_adapter
 @pytest.mark.parametrize(("hint", "sent", "value"), READ)
 def test_what_the_schema_allows_is_read(adapter: str, hint: Any, sent: str, value: Any) -> None:
-    schema = record(adapter, Field("v", hint, REQUIRED)).schema()
+    schema = record(adapter, Parameter("v", hint, REQUIRED)).schema()
     Draft202012Validator.check_schema(schema)
     lenient = codec(adapter, hint).decode(sent.encode())
     strict = codec(adapter, hint).encode(value)
@@ -453,12 +454,12 @@ STRUCTURAL = [row for row in REFUSED if row[0] not in (dt.date, dt.datetime, uui
 @pytest.mark.parametrize(("hint", "sent"), STRUCTURAL)
 def test_what_is_refused_the_schema_refuses_too(adapter: str, hint: Any, sent: str) -> None:
     """Apart from formats, which schemas only annotate."""
-    assert refused_by_schema(record(adapter, Field("v", hint, REQUIRED)).schema(), f'{{"v":{sent}}}')
+    assert refused_by_schema(record(adapter, Parameter("v", hint, REQUIRED)).schema(), f'{{"v":{sent}}}')
 
 
 def test_enums_of_strings_have_their_values_in_the_schema() -> None:
     for adapter in ("msgspec", "pydantic"):
-        text = json.dumps(record(adapter, Field("v", Color, REQUIRED)).schema())
+        text = json.dumps(record(adapter, Parameter("v", Color, REQUIRED)).schema())
         assert '"red"' in text
         assert '"RED"' not in text
 
@@ -490,7 +491,7 @@ def other_line() -> type:
 
 @each_adapter
 def test_types_of_the_same_name_are_told_apart(adapter: str) -> None:
-    arguments = record(adapter, Field("a", Line, REQUIRED), Field("b", other_line(), REQUIRED))
+    arguments = record(adapter, Parameter("a", Line, REQUIRED), Parameter("b", other_line(), REQUIRED))
     schema = arguments.schema()
     Draft202012Validator.check_schema(schema)
     assert Draft202012Validator(schema).is_valid({"a": {"sku": "s"}, "b": {"other": 1}})
@@ -499,7 +500,7 @@ def test_types_of_the_same_name_are_told_apart(adapter: str) -> None:
 
 def test_types_that_a_function_makes_anew_cannot_be_told_apart() -> None:
     """msgspec names definitions after their classes: better no tool than no list of tools."""
-    fields = [Field("a", other_line(), REQUIRED), Field("b", other_line(), REQUIRED)]
+    fields = [Parameter("a", other_line(), REQUIRED), Parameter("b", other_line(), REQUIRED)]
     with pytest.raises(DeclarationError, match="Arguments"):
         arguments_codec("Arguments", fields)
     schema = PydanticArguments("Arguments", fields).schema()
@@ -619,7 +620,7 @@ def test_pydantic_is_found_within_records() -> None:
 
 def test_a_default_may_mention_pydantic_too() -> None:
     arguments = arguments_codec(
-        "Arguments", [Field("n", int, pydantic.Field(5, ge=1, description="How many"))]
+        "Arguments", [Parameter("n", int, pydantic.Field(5, ge=1, description="How many"))]
     )
     assert type(arguments) is PydanticArguments
     assert arguments.decode(b"{}") == {"n": 5}
@@ -631,7 +632,7 @@ def test_a_default_may_mention_pydantic_too() -> None:
     }
     with pytest.raises(ValidationError):
         arguments.decode(b'{"n":0}')
-    assert type(arguments_codec("Arguments", [Field("n", int, 5)])) is MsgspecArguments
+    assert type(arguments_codec("Arguments", [Parameter("n", int, 5)])) is MsgspecArguments
 
 
 class Plain:
@@ -645,9 +646,9 @@ UNSUPPORTED = [Plain, list[Plain], dict[str, Plain], range, slice, type, Plain |
 @pytest.mark.parametrize("hint", UNSUPPORTED, ids=str)
 def test_types_that_nobody_can_describe_are_refused_at_once(adapter: str, hint: Any) -> None:
     """Not once somebody lists the tools, nor when the tool is called."""
-    also = [Field("m", Model, None)] if adapter == "pydantic" else []
+    also = [Parameter("m", Model, None)] if adapter == "pydantic" else []
     with pytest.raises(DeclarationError, match="Arguments"):
-        arguments_codec("Arguments", [Field("v", hint, REQUIRED), *also])
+        arguments_codec("Arguments", [Parameter("v", hint, REQUIRED), *also])
 
 
 @pytest.mark.parametrize("hint", [Plain, list[Plain], range], ids=str)

@@ -23,10 +23,10 @@ def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
     if prompt is None:
         raise InvalidParamsError(f"Unknown prompt: {params.name}")
     try:
-        kwargs = prompt.arguments.convert(params.arguments)
+        kwargs = prompt.signature.convert(params.arguments)
     except ValidationError as error:
         raise InvalidParamsError(f"Invalid arguments for prompt {prompt.name!r}: {error}") from None
-    value = run(prompt, Target(prompt.name, params.arguments), kwargs, call)
+    value = run(prompt.signature, Target(prompt.name, params.arguments), kwargs, call)
     if isinstance(value, InputRequiredResult):
         return value
     return GetPromptResult(description=prompt.definition.description or UNSET, messages=render(value))

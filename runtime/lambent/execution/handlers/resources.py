@@ -28,7 +28,7 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     uri = call.request.params.uri
     catalog = call.services.catalog
     resource, kwargs = _find(catalog, uri)
-    value = run(resource, Target(uri, {}), kwargs, call)
+    value = run(resource.signature, Target(uri, {}), kwargs, call)
     if isinstance(value, InputRequiredResult):
         return value
     hint = resource.cache or catalog.hints["resources/read"]
@@ -42,12 +42,12 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
 def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
     resource = catalog.resources.get(uri) or catalog.resources.get(normalize_uri(uri))
     if resource is not None:
-        return resource, resource.arguments.convert({})
+        return resource, resource.signature.convert({})
     for candidate in catalog.templates:
         values = candidate.template.match(normalize_uri(uri)) if candidate.template is not None else None
         if values is not None:
             try:
-                return candidate, candidate.arguments.convert(values)
+                return candidate, candidate.signature.convert(values)
             except ValidationError:
                 continue
     raise ResourceNotFoundError(uri)

@@ -39,7 +39,9 @@ def call_tool(call: Call) -> ToolOutcome:
     if tool.headers and call.request.headers is not None:
         check_params(call.request.headers, _decode(raw), tool.headers)
     try:
-        kwargs = tool.arguments.decode(raw) if tool.arguments is not None else _decode(raw)
+        kwargs = (
+            tool.signature.arguments.decode(raw) if tool.signature.arguments is not None else _decode(raw)
+        )
     except ValidationError as error:
         return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
     return _run(tool, kwargs, call)
@@ -61,8 +63,8 @@ def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
 
 def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
     if tool.task is None:
-        check = None if tool.session is None else functools.partial(render, tool)
-        value = run(tool, Target(tool.name, call.request.params.arguments), kwargs, call, check)
+        check = None if tool.signature.session is None else functools.partial(render, tool)
+        value = run(tool.signature, Target(tool.name, call.request.params.arguments), kwargs, call, check)
     else:
         from lambent.execution.durable.tasks.promotion import run_task_tool  # servers without tasks never load them
 

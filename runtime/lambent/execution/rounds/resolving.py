@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from types import CoroutineType
 from typing import Any
 
 from lambent.errors import Suspend, ToolError
@@ -57,7 +57,7 @@ def _run(
     if resolver.context is not None:
         kwargs[resolver.context] = context
     result = resolver.function(**kwargs)
-    if not inspect.iscoroutine(result):
+    if not isinstance(result, CoroutineType):
         return result
     try:
         return call.invocation.run(result)

@@ -11,14 +11,15 @@ import enum
 import sys
 import types
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.records import fields_of, records_in
+from lambent.features.functions import Parameter
+from lambent.features.hints import description_of, fields_of, records_in, walk
 
 
 class ValidationError(ValueError):
@@ -45,20 +46,6 @@ class Codec(Protocol):
         """Check a Python value and write it as JSON. Raises ``ValidationError``."""
 
 
-class Field(msgspec.Struct, frozen=True):
-    """One parameter of a function.
-
-    Attributes:
-        name: its name, in Python and on the wire.
-        hint: its type hint, ``Annotated`` included.
-        default: its default, or ``NODEFAULT``.
-    """
-
-    name: str
-    hint: Any
-    default: Any
-
-
 def codec_of(hint: Any) -> Codec:
     """The codec of a single type hint.
 
@@ -74,19 +61,19 @@ def codec_of(hint: Any) -> Codec:
     return _declared(lambda: MsgspecCodec(hint), hint)
 
 
-def arguments_codec(name: str, fields: list[Field]) -> Codec:
-    """The codec of an object with these fields and no others; its values are dicts by field name.
+def arguments_codec(name: str, parameters: list[Parameter]) -> Codec:
+    """The codec of a function's arguments: an object with these members and no others; values are dicts.
 
     Raises:
         DeclarationError: neither adapter can handle the types.
     """
-    if _mentions_pydantic([field.hint for field in fields] + [field.default for field in fields]):
+    if _mentions_pydantic([part for item in parameters for part in (item.hint, item.default)]):
         from lambent.features.codecs._pydantic import PydanticArguments
 
-        return _declared(lambda: PydanticArguments(name, fields), name)
+        return _declared(lambda: PydanticArguments(name, parameters), name)
     from lambent.features.codecs._msgspec import MsgspecArguments
 
-    return _declared(lambda: MsgspecArguments(name, fields), name)
+    return _declared(lambda: MsgspecArguments(name, parameters), name)
 
 
 def to_json(value: Any) -> bytes:
@@ -135,16 +122,7 @@ def is_plain(hint: Any, *bases: type) -> bool:
     return hint is None or (isinstance(hint, Hashable) and hint in _PLAIN)
 
 
-def description_of(hint: Any) -> str | None:
-    """The description that ``Annotated`` gives, as plain text or as ``Doc``."""
-    for item in getattr(hint, "__metadata__", ()):
-        text = item if isinstance(item, str) else getattr(item, "documentation", None)
-        if isinstance(text, str):
-            return text
-    return None
-
-
-def describe_members(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
+def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
     """Add what ``Annotated`` says of the fields of records, which neither library looks at itself.
 
     Args:
@@ -202,20 +180,14 @@ def _mentions_pydantic(hints: list[Any]) -> bool:
     pydantic = sys.modules.get("pydantic")
     if pydantic is None:
         return False
-    seen: set[int] = set()
-    todo = list(hints)
-    while todo:
-        hint = todo.pop()
-        if id(hint) in seen:
-            continue
-        seen.add(id(hint))
-        if hasattr(hint, "__get_pydantic_core_schema__") or hasattr(hint, "__pydantic_core_schema__"):
+
+    def fields(cls: type) -> Iterable[Any]:
+        return () if issubclass(cls, msgspec.Struct) else fields_of(cls).values()
+
+    for part in walk(hints, fields):
+        if hasattr(part, "__get_pydantic_core_schema__") or hasattr(part, "__pydantic_core_schema__"):
             return True
-        module = getattr(hint if isinstance(hint, type) else type(hint), "__module__", "") or ""
+        module = getattr(part if isinstance(part, type) else type(part), "__module__", "") or ""
         if module == "pydantic" or module.startswith("pydantic."):
             return True
-        todo.extend(typing.get_args(hint))
-        todo.extend(getattr(hint, "__metadata__", ()))
-        if isinstance(hint, type) and not issubclass(hint, msgspec.Struct):
-            todo.extend(fields_of(hint).values())
     return False

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import Field, ValidationError, describe_members, is_immutable, is_plain, rewrite
+from lambent.features.codecs import ValidationError, describe_fields, is_immutable, is_plain, rewrite
+from lambent.features.functions import Parameter
 from lambent.features.mcp_header import McpHeader
 from lambent.wire.lazy import LazyDecoder
 
@@ -31,7 +32,7 @@ class MsgspecCodec:
 
     def schema(self) -> dict[str, Any]:
         """See ``Codec.schema``."""
-        return describe_members(_schema(self._type), [self._type])
+        return describe_fields(_schema(self._type), [self._type])
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         """See ``Codec.decode``."""
@@ -59,15 +60,15 @@ class MsgspecCodec:
 class MsgspecArguments(MsgspecCodec):
     """The codec of a function's arguments."""
 
-    def __init__(self, name: str, fields: list[Field]) -> None:
-        members = [(field.name, rewrite(field.hint, _translate), _default(field.default)) for field in fields]
+    def __init__(self, name: str, parameters: list[Parameter]) -> None:
+        members = [(item.name, rewrite(item.hint, _translate), _default(item.default)) for item in parameters]
         super().__init__(msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True))
-        self.is_plain = all(is_plain(field.hint) for field in fields)
-        self._hints = [field.hint for field in fields]
+        self.is_plain = all(is_plain(item.hint) for item in parameters)
+        self._hints = [item.hint for item in parameters]
 
     def schema(self) -> dict[str, Any]:
         """See ``Codec.schema``: the object itself, without a title."""
-        schema = describe_members(_schema(self._type), self._hints)
+        schema = describe_fields(_schema(self._type), self._hints)
         schema.pop("title", None)
         if not schema["required"]:
             del schema["required"]

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from lambent.features.codecs import Field, ValidationError, describe_members, is_immutable, is_plain, rewrite
+from lambent.features.codecs import ValidationError, describe_fields, is_immutable, is_plain, rewrite
+from lambent.features.functions import Parameter
 
 _MAX_PROBLEMS = 10
 """What a model reads, and what no request can multiply."""
@@ -45,7 +46,7 @@ class PydanticCodec:
     def schema(self) -> dict[str, Any]:
         """See ``Codec.schema``."""
         schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
-        return describe_members(schema, self._hints)
+        return describe_fields(schema, self._hints)
 
     # What a function returns is described as it is written, what it takes as it is read.
     _mode: Any = "serialization"
@@ -83,15 +84,15 @@ class PydanticArguments(PydanticCodec):
 
     _mode = "validation"
 
-    def __init__(self, name: str, fields: list[Field]) -> None:
+    def __init__(self, name: str, parameters: list[Parameter]) -> None:
         # Parameters may be called anything, fields of a model may not: so they have names of their own.
-        self._names = {f"p{index}": field.name for index, field in enumerate(fields)}
+        self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         members: dict[str, Any] = {
-            own: _member(field) for own, field in zip(self._names, fields, strict=True)
+            own: _member(item) for own, item in zip(self._names, parameters, strict=True)
         }
         super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
-        self.is_plain = all(is_plain(field.hint, BaseModel) for field in fields)
-        self._hints = [field.hint for field in fields]
+        self.is_plain = all(is_plain(item.hint, BaseModel) for item in parameters)
+        self._hints = [item.hint for item in parameters]
 
     def schema(self) -> dict[str, Any]:
         """See ``Codec.schema``: the object itself, without a title."""
@@ -115,20 +116,20 @@ class PydanticArguments(PydanticCodec):
         return {name: getattr(model, own) for own, name in self._names.items()}
 
 
-def _member(field: Field) -> tuple[Any, Any]:
-    hint = rewrite(field.hint, _translate)
-    if field.default is msgspec.NODEFAULT:
-        return hint, PydanticField(alias=field.name)
-    if isinstance(field.default, FieldInfo):
-        given = copy.copy(field.default)
+def _member(parameter: Parameter) -> tuple[Any, Any]:
+    hint = rewrite(parameter.hint, _translate)
+    if parameter.default is msgspec.NODEFAULT:
+        return hint, PydanticField(alias=parameter.name)
+    if isinstance(parameter.default, FieldInfo):
+        given = copy.copy(parameter.default)
         for alias in ("alias", "validation_alias", "serialization_alias"):
-            setattr(given, alias, field.name)
-            given._attributes_set[alias] = field.name
+            setattr(given, alias, parameter.name)
+            given._attributes_set[alias] = parameter.name
         return hint, given
-    default = field.default
+    default = parameter.default
     if is_immutable(default):
-        return hint, PydanticField(default, alias=field.name)
-    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=field.name)
+        return hint, PydanticField(default, alias=parameter.name)
+    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=parameter.name)
 
 
 def _translate(item: Any) -> Any:

@@ -110,12 +110,7 @@ def _request(method: str, name: str | None = None, **params: Any) -> Request:
 
 
 def _is_async(services: Services) -> bool:
-    catalog = services.catalog
-    return (
-        any(tool.is_async for tool in catalog.tools.values())
-        or any(resource.is_async for resource in (*catalog.resources.values(), *catalog.templates))
-        or any(prompt.is_async for prompt in catalog.prompts.values())
-    )
+    return any(signature.is_async for signature in services.catalog.signatures)
 
 
 def _seal_and_open() -> None:

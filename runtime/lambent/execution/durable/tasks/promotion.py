@@ -58,15 +58,15 @@ def run_task_tool(tool: Tool, policy: TaskPolicy, kwargs: dict[str, Any], call: 
     if policy.support == "auto":
         return _run_for_a_while(tool, policy, kwargs, call, tasks if able else None)
     if not able or tasks is None:
-        return run(tool, target, kwargs, call)
-    this_round = Round(tool, target, call)
+        return run(tool.signature, target, kwargs, call)
+    this_round = Round(tool.signature, target, call)
     return this_round.gather(kwargs) or _create(tool, policy, call, tasks, this_round.replay)
 
 
 def _run_for_a_while(
     tool: Tool, policy: TaskPolicy, kwargs: dict[str, Any], call: Call, tasks: Tasks | None
 ) -> Any:
-    this_round = Round(tool, Target(tool.name, call.request.params.arguments), call)
+    this_round = Round(tool.signature, Target(tool.name, call.request.params.arguments), call)
     limit = policy.inline.total_seconds()
     remaining = call.invocation.remaining_ms()
     if remaining is not None:

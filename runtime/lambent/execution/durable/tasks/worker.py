@@ -218,15 +218,15 @@ class Worker:
         invocation = TaskInvocation(host, held, self._tasks.clock)
         call = Call(request, invocation, self._services, record.principal)
         kwargs = (
-            tool.arguments.decode(params.arguments)
-            if tool.arguments is not None
+            tool.signature.arguments.decode(params.arguments)
+            if tool.signature.arguments is not None
             else msgspec.json.decode(params.arguments)
         )
         remaining = host.remaining_ms()
         limit = max(0.1, remaining / 1000 - _MARGIN_SECONDS) if remaining is not None else None
 
         def attempt(call: Call) -> Any:
-            value = run_replay(tool, kwargs, call, replay, limit)
+            value = run_replay(tool.signature, kwargs, call, replay, limit)
             return value if isinstance(value, InputRequiredResult) else render(tool, value)
 
         return chain(self._middleware, attempt)(call)
