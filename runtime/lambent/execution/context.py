@@ -26,13 +26,14 @@ from lambent.execution.rounds.questions import (
     sampling_question,
     url_question,
 )
-from lambent.execution.rounds.journal import Replay, as_plain
+from lambent.execution.rounds.journal import Journal, as_plain
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.forms import form_of
 from lambent.features.functions import is_coroutine_function
 from lambent.features.signature import Injected
 from lambent.wire import jsonrpc
-from lambent.wire.eras.modern import meta_of
+from lambent.wire.eras import meta_of
+from lambent.wire.http import Request
 from lambent.wire.values import (
     LOG_LEVELS,
     ClientCapabilities,
@@ -55,12 +56,12 @@ class Context:
     what has, is a ``Pending``.
     """
 
-    __slots__ = ("_call", "_progress", "_replay", "_request", "_sessions")
+    __slots__ = ("_call", "_journal", "_progress", "_rpc", "_sessions")
 
-    def __init__(self, call: Call, replay: Replay) -> None:
+    def __init__(self, call: Call, journal: Journal) -> None:
         self._call = call
-        self._request = call.request
-        self._replay = replay
+        self._rpc = call.rpc
+        self._journal = journal
         self._progress: float | None = None
         self._sessions: SessionMaker | None = None
 
@@ -75,18 +76,27 @@ class Context:
         if self._sessions is None:
             from lambent.execution.durable.sessions import SessionMaker
 
-            self._sessions = SessionMaker(self._call, self._replay)
+            self._sessions = SessionMaker(self._call, self._journal)
         return self._sessions
 
     @property
     def request_id(self) -> str | int:
         """The id of the JSON-RPC request; each round has its own."""
-        return self._request.id
+        return self._rpc.id
 
     @property
     def protocol_version(self) -> str:
         """The protocol version of the request."""
-        return str(self._request.meta.protocol_version)
+        return str(self._rpc.meta.protocol_version)
+
+    @property
+    def request(self) -> Request:
+        """What the platform says of the request.
+
+        HTTP method, path, query, headers, client address, ``requestContext.authorizer``, the Lambda event and
+        Lambda's context object; empty or None where the platform has no such thing.
+        """
+        return self._call.request
 
     @property
     def headers(self) -> dict[str, str]:
@@ -96,32 +106,32 @@ class Context:
     @property
     def client_capabilities(self) -> ClientCapabilities:
         """What the client declared for this request."""
-        return self._request.client
+        return self._rpc.client
 
     @property
     def client_info(self) -> dict[str, Any] | None:
         """What the client says it is: for display and logs only."""
-        return self._request.meta.client_info
+        return self._rpc.meta.client_info
 
     @property
     def meta(self) -> dict[str, Any]:
         """The request's whole ``_meta``."""
-        return meta_of(self._request)
+        return meta_of(self._rpc)
 
     @property
     def trace_parent(self) -> str | None:
         """The W3C ``traceparent`` of the request (basic, "OpenTelemetry trace context")."""
-        return self._request.meta.trace_parent
+        return self._rpc.meta.trace_parent
 
     @property
     def trace_state(self) -> str | None:
         """The W3C ``tracestate`` of the request."""
-        return self._request.meta.trace_state
+        return self._rpc.meta.trace_state
 
     @property
     def baggage(self) -> str | None:
         """The W3C ``baggage`` of the request."""
-        return self._request.meta.baggage
+        return self._rpc.meta.baggage
 
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops this invocation; None where it never does."""
@@ -133,7 +143,7 @@ class Context:
         Raises:
             MissingCapabilityError: the client did not declare it.
         """
-        settings = (self._request.client.extensions or {}).get(identifier)
+        settings = (self._rpc.client.extensions or {}).get(identifier)
         if settings is None:
             raise MissingCapabilityError({"extensions": {identifier: {}}})
         return settings
@@ -152,7 +162,7 @@ class Context:
         """
         self._call.invocation.check()
         self._call.invocation.progressed(progress, total, message)
-        token = self._request.meta.progress_token
+        token = self._rpc.meta.progress_token
         if not math.isfinite(progress) or (total is not None and not math.isfinite(total)):
             raise ValueError("progress and total are finite numbers")
         if token is None or (self._progress is not None and progress <= self._progress):
@@ -175,7 +185,7 @@ class Context:
             logger_name: names the part of the server that speaks.
         """
         self._call.invocation.check()
-        wanted = self._request.meta.log_level
+        wanted = self._rpc.meta.log_level
         if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
             return DONE
         params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
@@ -335,73 +345,90 @@ class Context:
 
     def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
         self._call.invocation.check()
-        check_capability(question, self._request.client)
-        return self._replay.ask(question, key)
+        check_capability(question, self._rpc.client)
+        return self._journal.ask(question, key)
 
     # Steps
 
     @overload
     def step(
-        self, name: str, function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any, **kwargs: Any
+        self,
+        name: str,
+        function: Callable[..., Coroutine[Any, Any, T]],
+        /,
+        *args: Any,
+        at_most_once: bool = False,
+        **kwargs: Any,
     ) -> Pending[T]: ...
 
     @overload
-    def step(self, name: str, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Pending[T]: ...
+    def step(
+        self, name: str, function: Callable[..., T], /, *args: Any, at_most_once: bool = False, **kwargs: Any
+    ) -> Pending[T]: ...
 
-    def step(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
+    def step(
+        self, name: str, function: Callable[..., Any], /, *args: Any, at_most_once: bool = False, **kwargs: Any
+    ) -> Pending[Any]:
         """Do something once, however often the handler is run again.
 
         The result is kept as JSON and read back as the type that the function says it returns, already in the
         round in which it runs, so that no round sees anything that another does not.
 
+        A step that is finished is never run again by the same task, idempotent call or flow of single-use
+        states. One that was in flight when its process died is run again, unless it may run at most once.
+
         Args:
             name: names the step among the handler's steps.
             function: a plain function, which runs now, or a coroutine function, which runs when waited for.
             args: passed on.
+            at_most_once: write down that the step begins, and never begin it twice.
             kwargs: passed on.
 
         Raises:
+            StepInterrupted: the step may run at most once, and an earlier run that began it has not finished it.
+            ItemTooLargeError: the result does not fit into the table; the step is not run again.
             ValidationError: the result has no JSON form.
             ValueError: the handler has used the name already.
         """
         self._call.invocation.check()
         read = _reader(function)
-        known = self._replay.begin_step(name)
+        known = self._journal.begin_step(name, at_most_once=at_most_once)
         if known is not None:
             value = read(known)
             return Pending(lambda: value)
         run = self._call.invocation.run
         if is_coroutine_function(function):
-            return PendingStep(lambda: self._finish_async(name, read, function(*args, **kwargs)), run)
-        result = function(*args, **kwargs)
-        if isinstance(result, CoroutineType):
-            return PendingStep(lambda: self._finish_async(name, read, result), run)
-        value = self._finish(name, read, result)
+            return PendingStep(lambda: self._run_step(name, read, function(*args, **kwargs)), run)
+        self._journal.in_step += 1
+        try:
+            result = function(*args, **kwargs)
+            if isinstance(result, CoroutineType):
+                return PendingStep(lambda: self._run_step(name, read, result), run)
+            value = self._finish(name, read, result)
+        finally:
+            self._journal.in_step -= 1
+        self._call.invocation.check()  # the time may have been up while the step ran
         return Pending(lambda: value)
 
     def _finish(self, name: str, read: Callable[[Raw], Any], value: Any) -> Any:
-        raw = Raw(to_json(value))
-        self._replay.finish_step(name, raw)
+        try:
+            raw = Raw(to_json(value))
+        except BaseException:
+            self._journal.lose_result(name)
+            raise
+        self._journal.finish_step(name, raw)
         return read(raw)
 
-    async def _finish_async(
-        self, name: str, read: Callable[[Raw], Any], result: Coroutine[Any, Any, Any]
-    ) -> Any:
+    async def _run_step(self, name: str, read: Callable[[Raw], Any], step: Coroutine[Any, Any, Any]) -> Any:
         import asyncio
 
         async def finish() -> Any:
-            return self._finish(name, read, await result)
+            return self._finish(name, read, await step)
 
-        # A question beside it may end the round: the step goes on, and the round waits for its result.
-        running = asyncio.ensure_future(finish())
-        self._replay.running.add(running)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            if self._call.invocation.cancelled:  # nobody will ever want the result
-                running.cancel()
-                await asyncio.wait({running})
-            raise
+        # Whatever stops the wait does not stop the step: see ``Journal.run``.
+        running = asyncio.create_task(finish(), name=name)
+        self._journal.running.add(running)
+        return await asyncio.shield(running)
 
 
 def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:

@@ -68,12 +68,14 @@ class Item(msgspec.Struct, frozen=True):
         version: rises with every write.
         body: opaque to the store.
         purge_at: seconds since the epoch, after which the store may forget the item.
+        reserve: bytes that a later write of the item may need: there has to be room for them.
     """
 
     key: str
     version: int
     body: bytes
     purge_at: int
+    reserve: int = 0
 
 
 class Store(Protocol):

@@ -87,7 +87,7 @@ class DynamoStore:
         return True
 
     def _put(self, item: Item, **condition: Any) -> bool:
-        packed = Item(item.key, item.version, _pack(item.body), item.purge_at)
+        packed = Item(item.key, item.version, _pack(item.body), item.purge_at, item.reserve)
         check_size(packed)
         # When a response is lost, boto3 repeats the write, which then finds the item of the first attempt.
         by = os.urandom(12)

@@ -1,141 +1,238 @@
-"""Sessions: objects kept under handles, read once and written at most once a call."""
+"""Sessions: objects kept under handles, read once and written at most once a call.
+
+A tool that works in steps holds its session from its first step on, so that what a step has done and what the
+session says of it always fit together::
+
+    load v1 ── first step: lease, v2 ── step ── … ── save, lease over, v3
+    another call:        ✗ leased: wait ························ load v3
+"""
 
 from __future__ import annotations
 
 import base64
 import os
+import time
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from lambent.auth.principal import Principal
-from lambent.errors import ConfigurationError, ItemTooLargeError, ToolError
-from lambent.execution.call import Call, Services
-from lambent.execution.ports import Clock, Item, Store
-from lambent.execution.rounds.journal import Replay
-from lambent.features.codecs import Codec, codec_of
+from lambent.auth.principal import key_of
+from lambent.errors import ConfigurationError, ItemTooLargeError, Signal, StoreError, ToolError
+from lambent.execution.call import Call
+from lambent.execution.durable.records import Held, Lease, Records, changed, lease_of
+from lambent.execution.failures import report
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.run import Render, run_handler
+from lambent.features.codecs import codec_of
 from lambent.features.sessions import SessionParam, kind_of
+from lambent.features.signature import Signature
+from lambent.wire.results import CallToolResult, InputRequiredResult
 
-_KEY = "SESSION#"
 DEFAULT_TTL = timedelta(hours=24)
 _TOMBSTONE_SECONDS = 24 * 3600
+_UNBOUNDED_SECONDS = 900.0
+_TRIES = 8
+"""How often a handler runs when others keep changing its session: each try means that another one got on."""
+
+_WAIT_SECONDS = 5.0
+_FIRST_POLL_SECONDS = 0.05
+_LONGEST_POLL_SECONDS = 0.5
 
 _encode = msgspec.json.encode
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """A session as it is kept."""
+class SessionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A session as it is kept.
+
+    Attributes:
+        kind: the name of the object's type.
+        expires: when it is forgotten, in seconds since the epoch.
+        ttl: seconds for which it is kept after its last use.
+        data: the object.
+        lease: which call holds it exclusively. An owner whose time is over stays named until another call
+            writes: so the owner knows that nothing has changed.
+    """
 
     kind: str
-    principal: str
     expires: float
     ttl: float
     data: Raw
+    lease: Lease | None = None
 
 
-_decoder = msgspec.json.Decoder(_Kept)
+class SessionChanged(Signal):
+    """Another call has changed the session before this one took its first step: run again."""
 
 
-class Held(msgspec.Struct, frozen=True):
-    """A session in the hands of a call.
+def run_with_session(
+    signature: Signature,
+    kwargs: dict[str, Any],
+    call: Call,
+    journal: Journal,
+    render: Render,
+    limit: float | None,
+) -> Any:
+    """Run a function that takes a session's object; see ``run``.
 
-    Attributes:
-        key: where it is kept.
-        version: the version that was read.
-        kept: what was read.
-        codec: writes the object.
-        value: the object, which the call may change.
+    What it changed is kept when it succeeds. Where another call was faster it runs again, from what is there.
+
+    Raises:
+        ToolError: there is no such session, another call holds it, or it changes too fast.
     """
+    param = signature.session
+    assert param is not None  # noqa: S101 - see ``run``
+    for _ in range(_TRIES):
+        held = HeldSession(call, param, kwargs[param.name], journal)
+        journal.before_step = held.acquire
+        try:
+            result = run_handler(signature, {**kwargs, param.name: held.value}, call, journal, render, limit)
+        except SessionChanged:
+            journal.restart()
+            continue
+        except BaseException:
+            held.release(0.0)
+            raise
+        if held.is_lost:  # the handler has caught the signal
+            journal.restart()
+            continue
+        if isinstance(result, InputRequiredResult):
+            held.release(call.services.sealer.ttl)
+            return result
+        if isinstance(result, CallToolResult) and result.is_error is True:
+            held.release(0.0)
+            return result
+        if held.save():
+            return result
+        journal.restart()
+    raise ToolError("Others keep changing the same session: try again in a moment")
 
-    key: str
-    version: int
-    kept: _Kept
-    codec: Codec
-    value: Any
 
-
-class Sessions:
-    """The sessions of a server.
+class HeldSession:
+    """A session during one run of a handler.
 
     Args:
-        store: keeps them.
-        clock: the time.
+        call: the call.
+        param: the parameter that takes the object.
+        handle: names the session.
+        journal: of the run; it remembers that the session is held.
+
+    Attributes:
+        value: the object, which the handler may change.
+        is_lost: another call has changed the session before the first step.
+
+    Raises:
+        ToolError: there is no such session, or another call holds it for too long.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, call: Call, param: SessionParam, handle: str, journal: Journal) -> None:
+        self._call = call
+        self._clock = call.services.clock
+        self._param = param
+        self._journal = journal
+        self._held = self._load(handle)
+        self._acquired = False
+        self.value = param.codec.decode(self._held.record.data)
+        self.is_lost = False
 
-    def create(self, value: Any, ttl: timedelta, principal: Principal | None) -> str:
-        """Keep a new object.
+    def _load(self, handle: str) -> Held[SessionRecord]:
+        records, wait = sessions_of(self._call), _FIRST_POLL_SECONDS
+        key = records.key(handle, key_of(self._call.principal))
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            held = records.read(key)
+            # Whatever is wrong with a handle, the model reads the same sentence.
+            if held is None or held.record.kind != self._param.kind or self._clock() >= held.record.expires:
+                raise ToolError(
+                    f"There is no session under the handle given as {self._param.name!r}, or it has expired: "
+                    "create a new one and pass its handle."
+                )
+            lease, mine = held.record.lease, self._journal.session
+            if mine and (lease is None or lease.owner != mine):
+                raise ToolError(
+                    "The session was changed after a step of this call was done: look at it, and start over"
+                )
+            if mine or lease is None or self._clock() >= lease.until:
+                return held
+            if time.monotonic() >= deadline:
+                raise ToolError("Another call is working on the same session: try again in a moment")
+            self._call.invocation.check()
+            self._call.invocation.sleep(wait)
+            wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
-        Args:
-            value: the object, or its type, which is then made without arguments.
-            ttl: how long it is kept after its last use.
-            principal: whom it belongs to.
-
-        Returns:
-            The handle: 192 random bits.
-        """
-        if isinstance(value, type):
-            value = value()
-        seconds = ttl.total_seconds()
-        expires = self._clock() + seconds
-        data = Raw(codec_of(type(value)).encode(value))
-        kept = _Kept(kind_of(type(value)), _owner(principal), expires, seconds, data)
-        handle = base64.urlsafe_b64encode(os.urandom(24)).decode()
-        self._store.insert(_item(_KEY + handle, 1, kept))
-        return handle
-
-    def load(self, param: SessionParam, handle: str, principal: Principal | None) -> Held:
-        """Read the object under a handle.
+    def acquire(self) -> None:
+        """Hold the session exclusively: called before each step.
 
         Raises:
-            ToolError: there is none, it has expired, or it is somebody else's; said alike, for the model.
+            SessionChanged: another call has changed it since it was read.
         """
-        item = self._store.read(_KEY + handle)
-        kept = _decoder.decode(item.body) if item is not None else None
-        if (
-            item is None
-            or kept is None
-            or kept.kind != param.kind
-            or kept.principal != _owner(principal)
-            or self._clock() >= kept.expires
-        ):
-            raise ToolError(
-                f"There is no session under the handle given as {param.name!r}, or it has expired: "
-                "create a new one and pass its handle."
-            )
-        return Held(item.key, item.version, kept, param.codec, param.codec.decode(kept.data))
+        if self.is_lost:
+            raise SessionChanged
+        if self._acquired:
+            return
+        owner = self._journal.session or os.urandom(12).hex()
+        lease = lease_of(owner, self._call.invocation, self._clock(), _UNBOUNDED_SECONDS)
+        if not self._held.replace(changed(self._held.record, lease=lease)):
+            self.is_lost = True
+            raise SessionChanged
+        self._acquired = True
+        self._journal.session = owner
 
-    def save(self, held: Held) -> bool:
-        """Keep what a call changed; a session that is used but not changed is kept for longer now and then.
+    def save(self) -> bool:
+        """Keep what the handler changed; a session that is only used is kept for longer now and then.
 
         Returns:
-            False where another call has changed the session meanwhile.
+            False where another call has changed the session, and no step was done.
+
+        Raises:
+            ToolError: it has grown too large, or another call has taken it over after steps were done.
         """
-        data = held.codec.encode(held.value)
-        now = self._clock()
-        if data == bytes(held.kept.data) and held.kept.expires - now > held.kept.ttl / 2:
+        data, record, now = self._param.codec.encode(self.value), self._held.record, self._clock()
+        is_held = bool(self._journal.session)
+        if not is_held and data == bytes(record.data) and record.expires - now > record.ttl / 2:
             return True
-        kept = msgspec.structs.replace(held.kept, data=Raw(data), expires=now + held.kept.ttl)
+        kept = changed(record, data=Raw(data), expires=now + record.ttl, lease=None)
         try:
-            return self._store.replace(_item(held.key, held.version + 1, kept))
+            is_saved = self._held.replace(kept)
         except ItemTooLargeError as error:
+            self.release(0.0)
             raise ToolError("The session has grown too large to be kept: put less into it") from error
+        if not is_saved and is_held:
+            raise ToolError("The call took so long that another one has changed its session")
+        return is_saved
+
+    def release(self, seconds: float) -> None:
+        """Leave the session as it is.
+
+        Args:
+            seconds: how long it is still held, for a later round or run of the same call.
+        """
+        if not self._journal.session:
+            return
+        lease = Lease(self._journal.session, self._clock() + seconds)
+        try:
+            self._held.replace(changed(self._held.record, lease=lease))
+        except StoreError as error:
+            report(error, self._call.rpc)  # the lease ends by itself
 
 
-def sessions_of(services: Services) -> Sessions:
+def sessions_of(call: Call) -> Records[SessionRecord]:
     """The sessions of a server.
 
     Raises:
         ConfigurationError: there is no table to keep them in; the message says what to set.
     """
+    services = call.services
     if services.store is None:
         raise ConfigurationError("Sessions are kept in a table, so the function needs one: set LAMBENT_TABLE")
-    return Sessions(services.store, services.clock)
+    return Records(
+        services.store, services.clock, "SESSION", services.sealer.audience, SessionRecord, _purge_at
+    )
+
+
+def _purge_at(record: SessionRecord) -> float:
+    return record.expires + _TOMBSTONE_SECONDS
 
 
 class SessionMaker:
@@ -143,16 +240,16 @@ class SessionMaker:
 
     Args:
         call: the call, whose principal they belong to.
-        replay: remembers the handles, so that a handler that runs again makes no second session.
+        journal: remembers the handles, so that a handler that runs again makes no second session.
     """
 
-    def __init__(self, call: Call, replay: Replay) -> None:
+    def __init__(self, call: Call, journal: Journal) -> None:
         self._call = call
-        self._replay = replay
+        self._journal = journal
         self._count = 0
 
     def create(self, value: Any, *, ttl: timedelta = DEFAULT_TTL) -> str:
-        """Keep a new object and return its handle, for the client to pass.
+        """Keep a new object and return its handle, 192 random bits, for the client to pass.
 
         Args:
             value: the object, or its type, which is then made without arguments.
@@ -160,20 +257,19 @@ class SessionMaker:
 
         Raises:
             ConfigurationError: there is no table to keep it in.
+            ItemTooLargeError: it is too large to be kept.
         """
         self._count += 1
         name = f"lambent.session {self._count}"  # not one that an author would give a step
-        known = self._replay.begin_step(name)
+        known = self._journal.begin_step(name)
         if known is not None:
             return str(msgspec.json.decode(known))
-        handle = sessions_of(self._call.services).create(value, ttl, self._call.principal)
-        self._replay.finish_step(name, Raw(_encode(handle)))
+        if isinstance(value, type):
+            value = value()
+        records, seconds = sessions_of(self._call), ttl.total_seconds()
+        owner, handle = key_of(self._call.principal), base64.urlsafe_b64encode(os.urandom(24)).decode()
+        data = Raw(codec_of(type(value)).encode(value))
+        kept = SessionRecord(kind_of(type(value)), records.clock() + seconds, seconds, data)
+        records.insert(records.key(handle, owner), kept)
+        self._journal.finish_step(name, Raw(_encode(handle)))
         return handle
-
-
-def _item(key: str, version: int, kept: _Kept) -> Item:
-    return Item(key, version, _encode(kept), int(kept.expires) + _TOMBSTONE_SECONDS)
-
-
-def _owner(principal: Principal | None) -> str:
-    return principal.key if principal is not None else ""

@@ -6,100 +6,99 @@ import functools
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
-from lambent.errors import SIGNALS, ConfigurationError, InvalidParamsError, ProtocolError, ToolError
+from lambent.errors import (
+    ConfigurationError,
+    InvalidParamsError,
+    ItemTooLargeError,
+    ProtocolError,
+    Signal,
+    StoreError,
+    ToolError,
+)
 from lambent.execution.call import Call
 from lambent.execution.failures import report
-from lambent.execution.rounds.run import Target, run
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.request_state import open_journal, plain_arguments, seal_journal
+from lambent.execution.rounds.run import invoke, run
 from lambent.features.codecs import ValidationError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
 from lambent.wire.results import CallToolResult, InputRequiredResult, TaskResult
 from lambent.wire.values import TextContent
 
-ToolOutcome = CallToolResult | InputRequiredResult | TaskResult
-
 _OPENING_BRACE = ord("{")
 
+_NOT_THE_TOOLS = (ProtocolError, ConfigurationError, StoreError, ItemTooLargeError, Signal, KeyboardInterrupt)
+"""What is no failure of the tool itself: ``execute`` says what becomes of it."""
 
-def call_tool(call: Call) -> ToolOutcome:
-    """Run a tool.
+
+def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
+    """Run a tool. What it raises becomes a result with ``isError``.
 
     Raises:
         InvalidParamsError: there is no such tool, or the arguments are no object.
         HeaderMismatchError: a mirrored parameter differs from its header.
     """
-    params = call.request.params
+    params = call.rpc.params
     tool = call.services.catalog.tools.get(params.name)
     if tool is None:
         raise InvalidParamsError(f"Unknown tool: {params.name}")
     raw = params.arguments
     if memoryview(raw)[0] != _OPENING_BRACE:
         raise InvalidParamsError("Invalid params: Expected `object` - at `$.params.arguments`")
-    if tool.headers and call.request.headers is not None:
-        check_params(call.request.headers, _decode(raw), tool.headers)
+    if tool.headers and call.request.method:
+        check_params(call.request.headers, plain_arguments(raw), tool.headers)
+    codec = tool.signature.arguments
     try:
-        kwargs = (
-            tool.signature.arguments.decode(raw) if tool.signature.arguments is not None else _decode(raw)
-        )
+        kwargs = codec.decode(raw) if codec is not None else plain_arguments(raw)
     except ValidationError as error:
         return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
-    return _run(tool, kwargs, call)
-
-
-def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
     try:
-        if tool.idempotency is None and not tool.single_use:
-            return _outcome(tool, kwargs, call)
-        outcome: ToolOutcome = _remembered(tool, kwargs, call)
-        return outcome
+        if tool.is_plain and params.request_state is UNSET:
+            return render(tool, invoke(tool.signature, kwargs, call))
+        result: CallToolResult | InputRequiredResult | TaskResult = _run(tool, kwargs, call)
+        return result
     except ToolError as error:
+        if _may_pass(error, tool, call):
+            raise
         return failed(str(error))
-    except (ProtocolError, ConfigurationError, *SIGNALS):
-        raise
     except BaseException as error:
-        return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.request)})")
+        if isinstance(error, _NOT_THE_TOOLS) or _may_pass(error, tool, call):
+            raise
+        return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.rpc)})")
 
 
-def _outcome(tool: Tool, kwargs: dict[str, Any], call: Call) -> ToolOutcome:
+def _may_pass(error: BaseException, tool: Tool, call: Call) -> bool:
+    """Whether a failure is one after which a task is tried again."""
+    return call.journal is not None and tool.task is not None and isinstance(error, tool.task.transient)
+
+
+def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
+    """Run a tool with the journal that it needs."""
+    if call.journal is not None:
+        limit = call.invocation.time_limit()
+        return run(tool.signature, kwargs, call, call.journal, functools.partial(render, tool), limit)
+    journal = open_journal(call, call.rpc.params.arguments)
+    if tool.idempotency is None and not tool.single_use:
+        return _run_inline(tool, kwargs, call, journal)
+    from lambent.execution.durable.calls import run_claimed  # servers without such tools never load it
+
+    return run_claimed(tool, kwargs, call, journal, functools.partial(_run_inline, tool, kwargs, call))
+
+
+def _run_inline(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal, task_id: str = "") -> Any:
+    result: Any
     if tool.task is None:
-        check = None if tool.signature.session is None else functools.partial(render, tool)
-        value = run(tool.signature, Target(tool.name, call.request.params.arguments), kwargs, call, check)
+        result = run(tool.signature, kwargs, call, journal, functools.partial(render, tool))
     else:
-        from lambent.execution.durable.tasks.promotion import run_task_tool  # servers without tasks never load them
+        from lambent.execution.durable.tasks.promotion import run_task_tool  # as above
 
-        value = run_task_tool(tool, tool.task, kwargs, call)
-    return value if isinstance(value, InputRequiredResult | TaskResult) else render(tool, value)
-
-
-def _remembered(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
-    """Run a tool whose calls, or whose request states, count once."""
-    from lambent.execution.durable.calls import result_counts, run_once
-    from lambent.execution.durable.calls import claim_state
-
-    claim = claim_state(tool, call)
-    try:
-        if tool.idempotency is None:
-            outcome: Any = _outcome(tool, kwargs, call)
-        else:
-            outcome = run_once(tool, tool.idempotency, kwargs, call, lambda: _outcome(tool, kwargs, call))
-    except BaseException:
-        if claim is not None:
-            claim.release()
-        raise
-    if claim is not None and not result_counts(outcome):
-        claim.release()
-    return outcome
+        result = run_task_tool(tool, tool.task, kwargs, call, journal, task_id)
+    return seal_journal(result, journal, call, call.rpc.params.arguments, single_use=tool.single_use)
 
 
 def failed(message: str) -> CallToolResult:
     """A result that tells the model why the tool failed."""
     return CallToolResult(content=[TextContent(text=message)], is_error=True)
-
-
-def _decode(raw: msgspec.Raw) -> dict[str, Any]:
-    try:
-        arguments: dict[str, Any] = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InvalidParamsError(f"Invalid params: {error} - at `$.params.arguments`") from None
-    return arguments

@@ -93,6 +93,13 @@ class Journal:
         self.advanced = False
         self.before_step: Callable[[], None] | None = None
 
+    def adopt(self, state: State) -> None:
+        """Take what is kept of earlier runs: it counts more than what came with the request."""
+        self._answers.update(state.answers)
+        self._steps.update(state.steps)
+        self._intents = (self._intents | set(state.intents)) - self._steps.keys()
+        self.session = state.session or self.session
+
     # Questions
 
     def ask(self, question: Question[T], key: str | None) -> Pending[T]:
@@ -177,25 +184,26 @@ class Journal:
     def finish_step(self, name: str, result: Raw) -> None:
         """Keep a step's result for later runs, before the handler goes on.
 
-        A result that does not fit is remembered as a step that may not be run again.
-
         Raises:
-            ItemTooLargeError: the result does not fit.
+            ItemTooLargeError: the result does not fit; see ``lose_result``.
         """
-        begun = name in self._intents
         self._steps[name] = result
         self._intents.discard(name)
         self.advanced = True
-        if self.keeper is None:
-            return
-        try:
-            self.keeper.keep(self.state)
-        except ItemTooLargeError:
-            del self._steps[name]
-            self._intents.add(name)
-            if not begun:
-                self.keeper.keep(self.state, final=True)
-            raise
+        if self.keeper is not None:
+            try:
+                self.keeper.keep(self.state)
+            except ItemTooLargeError:
+                del self._steps[name]
+                self.lose_result(name)
+                raise
+
+    def lose_result(self, name: str) -> None:
+        """Remember that a step is done and its result cannot be kept: no later run may begin it again."""
+        self._intents.add(name)
+        self.advanced = True
+        if self.keeper is not None:
+            self.keeper.keep(self.state, final=True)
 
     async def run(self, coroutine: Coroutine[Any, Any, T], invocation: Invocation) -> T:
         """Run a handler's coroutine, and then the steps that it has begun, to their ends.

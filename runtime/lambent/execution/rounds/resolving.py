@@ -8,6 +8,7 @@ from typing import Any
 from lambent.errors import Suspend, ToolError
 from lambent.execution.call import Call
 from lambent.execution.context import Context
+from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
 from lambent.features.resolvers import Elicit, ListRoots, Need, Plan, Resolver, Sample
@@ -16,7 +17,9 @@ _UNKNOWN = object()
 _OUTCOMES = (AcceptedElicitation, DeclinedElicitation, CancelledElicitation)
 
 
-def resolve(plan: Plan, arguments: dict[str, Any], context: Context, call: Call) -> dict[str, Any]:
+def resolve(
+    plan: Plan, arguments: dict[str, Any], context: Context, call: Call, journal: Journal
+) -> dict[str, Any]:
     """Fill in the parameters that resolvers give.
 
     Resolvers whose needs are open are left for a later round, the others run: so independent questions go out
@@ -27,6 +30,7 @@ def resolve(plan: Plan, arguments: dict[str, Any], context: Context, call: Call)
         arguments: the feature's own arguments.
         context: for resolvers that take it.
         call: runs the coroutines.
+        journal: of this run.
 
     Raises:
         Suspend: some answers are not there yet.
@@ -37,10 +41,16 @@ def resolve(plan: Plan, arguments: dict[str, Any], context: Context, call: Call)
         if any(values[need.resolver] is _UNKNOWN for need in resolver.needs.values()):
             values.append(_UNKNOWN)
             continue
+        asked = len(journal.asked)
         try:
-            values.append(_settle(_run(resolver, values, arguments, context, call), resolver, context))
-        except Suspend:  # it asked through the context: the others need not wait for that
-            values.append(_UNKNOWN)
+            value = _value(_run(resolver, values, arguments, context, call), resolver, context)
+        except Suspend:
+            if not journal.suspended:
+                raise RuntimeError(f"Suspend was raised by the resolver {resolver.key} itself") from None
+            value = _UNKNOWN
+        # Its question may have come through the context: the other resolvers need not wait for the answer.
+        journal.suspended = False
+        values.append(value if len(journal.asked) == asked else _UNKNOWN)
     if any(value is _UNKNOWN for value in values):
         for name, need in plan.needs.items():
             if values[need.resolver] is not _UNKNOWN:
@@ -65,7 +75,7 @@ def _run(
         result.close()  # where it never began; else it has ended
 
 
-def _settle(result: Any, resolver: Resolver, context: Context) -> Any:
+def _value(result: Any, resolver: Resolver, context: Context) -> Any:
     """A resolver's value: what it returned, or the answer to what it wants asked."""
     pending: Pending[Any]
     if isinstance(result, Elicit):

@@ -51,10 +51,10 @@ def run(
         from lambent.execution.durable.sessions import run_with_session
 
         return run_with_session(signature, kwargs, call, journal, render, limit)
-    return run_once(signature, kwargs, call, journal, render, limit)
+    return run_handler(signature, kwargs, call, journal, render, limit)
 
 
-def run_once(
+def run_handler(
     signature: Signature,
     kwargs: dict[str, Any],
     call: Call,

@@ -1,0 +1,130 @@
+"""The funnel: every call enters ``Executor.execute``, whichever host or queue brought it.
+
+It is the one place where middleware wraps a call, and the one boundary where exceptions end. What an inline
+call shows as an error, a task of it shows the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from lambent.errors import (
+    Cancelled,
+    InternalError,
+    ItemTooLargeError,
+    ProtocolError,
+    RetryableError,
+    Signal,
+    StoreError,
+    ToolError,
+)
+from lambent.execution.call import Call, Services
+from lambent.execution.failures import report
+from lambent.execution.handlers import handlers_of
+from lambent.execution.handlers.tools import failed
+from lambent.execution.middleware import Middleware, chain
+from lambent.wire.eras import method_not_found
+from lambent.wire.outcome import Outcome
+from lambent.wire.results import Result
+
+
+class AttemptFailed(Signal):
+    """An attempt at a task failed for a reason that may pass: a worker decides what becomes of the task.
+
+    Args:
+        error: why.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Executor:
+    """Executes calls with what a catalog declares.
+
+    Args:
+        services: what every call shares.
+        middleware: wrapped around every call, outermost first.
+
+    Attributes:
+        services: the same.
+    """
+
+    def __init__(self, services: Services, middleware: Sequence[Middleware] = ()) -> None:
+        self.services = services
+        self._handlers = handlers_of(services)
+        self._handle = chain(middleware, self._dispatch)
+
+    def execute(self, call: Call) -> Outcome:
+        """Execute a call.
+
+        Returns:
+            Its result or its error; a client that is gone counts as an error with status 499.
+
+        Raises:
+            DeadlineReached: the time of a task's attempt is up.
+            AttemptFailed: a task's attempt failed for a reason that may pass.
+            LeaseLost: another worker has the task.
+            KeyboardInterrupt: the process is told to end.
+        """
+        try:
+            call.invocation.check()
+            result = self._handle(call)
+            if not isinstance(result, Result):
+                raise TypeError(f"Middleware returned {type(result).__name__}, which is no result")
+            return Outcome(result)
+        except ToolError as error:
+            return self._tool_failed(call, error)
+        except ProtocolError as error:
+            return Outcome(error=error)
+        except Cancelled as signal:
+            if call.invocation.has_sent(signal):
+                return Outcome(error=ProtocolError("The client is gone", status=499))
+            return failure(call, signal)
+        except StoreError as error:
+            if call.journal is not None:
+                raise AttemptFailed(error) from error
+            return failure(call, error)
+        except ItemTooLargeError as error:
+            return Outcome(error=InternalError(str(error)))
+        except KeyboardInterrupt as error:
+            # Only the main thread is ever interrupted. Anywhere else, somebody has raised it.
+            if threading.current_thread() is threading.main_thread():
+                raise
+            return failure(call, error)
+        except Signal:
+            raise
+        except BaseException as error:
+            return self._failed(call, error)
+
+    def _tool_failed(self, call: Call, error: ToolError) -> Outcome:
+        """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
+        if call.journal is not None and isinstance(error, self._transient(call)):
+            raise AttemptFailed(error) from error
+        if call.method == "tools/call":
+            return Outcome(failed(str(error)))
+        return Outcome(error=InternalError(str(error)))
+
+    def _failed(self, call: Call, error: BaseException) -> Outcome:
+        if call.journal is not None and isinstance(error, self._transient(call)):
+            raise AttemptFailed(error) from error
+        return failure(call, error)
+
+    def _transient(self, call: Call) -> tuple[type[Exception], ...]:
+        """The exceptions after which another attempt at a task makes sense."""
+        tool = self.services.catalog.tools.get(call.rpc.params.name)
+        return tool.task.transient if tool is not None and tool.task is not None else (RetryableError,)
+
+    def _dispatch(self, call: Call) -> Any:
+        handler = self._handlers.get(call.rpc.method)
+        if handler is None:
+            raise method_not_found(call.rpc.method)
+        return handler(call)
+
+
+def failure(call: Call, error: BaseException) -> Outcome:
+    """The outcome of a failure that nobody anticipated: the log gets everything, the client a reference."""
+    return Outcome(error=InternalError(f"Internal error (reference {report(error, call.rpc)})"))
