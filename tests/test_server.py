@@ -8,7 +8,7 @@ import pytest
 from tests.support import SETTINGS, Client, full_server, make_server
 
 import lambent
-from lambent import CacheHint, DeclarationError, MCPServer, Settings
+from lambent import CacheHint, DeclarationError, MCPServer, Settings, errors
 from lambent.features.catalog import DEFAULT_HINTS
 
 Serve = Callable[..., Client]
@@ -170,10 +170,28 @@ CONTRACT = """
     EmbeddedResource ResourceLink TextResourceContents BlobResourceContents Annotations ToolAnnotations Icon
     ToolResult Image Audio UserMessage AssistantMessage Message Completion PromptReference
     ResourceTemplateReference CompletionArgument CompletionContext McpHeader CacheHint AcceptedElicitation
-    DeclinedElicitation CancelledElicitation ElicitationResult Settings
+    DeclinedElicitation CancelledElicitation ElicitationResult Settings PromptMessage
+"""
+RECEIVED = """
+    Principal Request ClientCapabilities CallToolResult ReadResourceResult GetPromptResult CompleteResult
+    InputRequiredResult DiscoverResult PageResult TaskResult EmptyResult ListenResult
 """
 
 
-@pytest.mark.parametrize("name", CONTRACT.split())
+@pytest.mark.parametrize("name", [*CONTRACT.split(), *RECEIVED.split()])
 def test_the_public_names_are_exported(name: str) -> None:
     assert name in lambent.__all__
+
+
+def test_every_exception_of_the_library_is_exported() -> None:
+    found = {
+        name
+        for name, item in vars(errors).items()
+        if isinstance(item, type) and item.__module__ == errors.__name__
+    }
+    assert found <= set(lambent.__all__)
+    assert "ValidationError" in lambent.__all__
+
+
+def test_messages_of_prompts_have_the_official_sdks_name_too() -> None:
+    assert lambent.Message is lambent.PromptMessage

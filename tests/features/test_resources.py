@@ -315,3 +315,20 @@ def test_more_parameters_may_have_defaults(serve: Serve) -> None:
     client = serve(mcp)
     assert client.read("a://b").result["contents"][0]["text"] == "b5"
     assert client.read("a://fixed").result["contents"][0]["text"] == "6"
+
+
+@pytest.mark.parametrize("declared", ["orders://größe", "orders://gr%C3%B6%C3%9Fe"])
+@pytest.mark.parametrize("requested", ["orders://größe", "orders://gr%C3%B6%C3%9Fe"])
+def test_a_uri_may_be_declared_and_requested_in_either_spelling(
+    serve: Serve, declared: str, requested: str
+) -> None:
+    mcp = make_server()
+    mcp.resource(declared, name="sizes")(lambda: "all sizes")
+    assert serve(mcp).read(requested).body == success(contents(requested, "all sizes"))
+
+
+def test_two_spellings_of_a_uri_are_one_resource() -> None:
+    mcp = make_server()
+    mcp.resource("orders://größe", name="sizes")(lambda: "")
+    with pytest.raises(DeclarationError, match="already"):
+        mcp.resource("orders://gr%C3%B6%C3%9Fe", name="again")(lambda: "")

@@ -18,6 +18,7 @@ from lambent.errors import (
     RetryableError,
     Signal,
     StoreError,
+    Suspend,
     ToolError,
 )
 from lambent.execution.call import Call, Services
@@ -80,10 +81,6 @@ class Executor:
             return self._tool_failed(call, error)
         except ProtocolError as error:
             return Outcome(error=error)
-        except Cancelled as signal:
-            if call.invocation.has_sent(signal):
-                return Outcome(error=ProtocolError("The client is gone", status=499))
-            return failure(call, signal)
         except StoreError as error:
             if call.journal is not None:
                 raise AttemptFailed(error) from error
@@ -95,10 +92,19 @@ class Executor:
             if threading.current_thread() is threading.main_thread():
                 raise
             return failure(call, error)
-        except Signal:
-            raise
+        except Signal as signal:
+            return self._signalled(call, signal)
         except BaseException as error:
             return self._failed(call, error)
+
+    def _signalled(self, call: Call, signal: Signal) -> Outcome:
+        """What a signal means for the call; one that nobody but a handler or middleware can have sent, fails."""
+        is_sent = call.invocation.has_sent(signal)
+        if isinstance(signal, Cancelled) and is_sent:
+            return Outcome(error=ProtocolError("The client is gone", status=499))
+        if call.journal is None or isinstance(signal, Suspend) or not is_sent:
+            return failure(call, signal)
+        raise signal
 
     def _tool_failed(self, call: Call, error: ToolError) -> Outcome:
         """A failure that its author wants shown: to the model, where a tool failed, else to the client."""

@@ -38,27 +38,27 @@ class Catalog(msgspec.Struct, frozen=True):
         info: who the server says it is.
         card: what its server card says besides.
         instructions: how a model should use it.
+        extensions: settings by extension identifier.
+        hints: a caching hint for every method that carries one.
+        page_size: items on a page of a list.
         tools: by name.
         resources: by URI.
         templates: in the order in which they are tried.
         prompts: by name.
         completer: the completion function, if any.
-        extensions: settings by extension identifier.
-        hints: a caching hint for every method that carries one.
-        page_size: items on a page of a list.
     """
 
     info: Implementation
     card: CardDetails
     instructions: str | None
-    tools: Mapping[str, Tool]
-    resources: Mapping[str, Resource]
-    templates: tuple[Resource, ...]
-    prompts: Mapping[str, Prompt]
-    completer: Completer | None
     extensions: Mapping[str, dict[str, Any]]
     hints: Mapping[str, CacheHint]
     page_size: int
+    tools: Mapping[str, Tool] = MappingProxyType({})
+    resources: Mapping[str, Resource] = MappingProxyType({})
+    templates: tuple[Resource, ...] = ()
+    prompts: Mapping[str, Prompt] = MappingProxyType({})
+    completer: Completer | None = None
 
     @property
     def signatures(self) -> Iterator[Signature]:

@@ -1,0 +1,243 @@
+"""The decorators of a server, which collect its tools, resources, prompts and completion function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import msgspec
+
+from lambent.errors import DeclarationError
+from lambent.features.catalog import Catalog
+from lambent.features.completion import Completer, make_completer
+from lambent.features.idempotency import Idempotency
+from lambent.features.prompts import Prompt, PromptDefinition, arguments_of
+from lambent.features.resources import Resource, ResourceDefinition, make_resource
+from lambent.features.signature import Injected, read_signature
+from lambent.features.tasks import TaskPolicy, policy_of
+from lambent.features.tools import Tool, ToolDefinition, output_codec
+from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Declarations:
+    """Collects what a server offers until it is frozen.
+
+    Args:
+        empty: the catalog of the server without any feature.
+        injected: the types of parameters that a running call fills in.
+    """
+
+    def __init__(self, empty: Catalog, injected: Injected) -> None:
+        self._empty = empty
+        self._injected = injected
+        self._tools: dict[str, Tool] = {}
+        self._resources: dict[str, Resource] = {}
+        self._prompts: dict[str, Prompt] = {}
+        self._completer: Completer | None = None
+        self._catalog: Catalog | None = None
+
+    def tool(
+        self,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+        icons: Sequence[Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+        structured_output: bool | None = None,
+        *,
+        input_schema: dict[str, Any] | None = None,
+        task: bool | TaskPolicy = False,
+        idempotency: Idempotency | None = None,
+        single_use: bool = False,
+    ) -> Callable[[F], F]:
+        """Register a function as a tool (server/tools).
+
+        The input schema comes from its parameters, the output schema from its return type, the description
+        from its docstring. The function itself is left as it is.
+
+        Args:
+            name: default: the function's name.
+            title: the name for people.
+            description: default: the docstring.
+            annotations: hints on what it does.
+            icons: images for user interfaces.
+            meta: ``_meta`` of the definition.
+            structured_output: False: text only; True: structured even where the return type is text.
+            input_schema: advertised as it is, in place of the derived one. Arguments are still converted as
+                the signature says; what else the schema demands, the function has to check.
+            task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
+            idempotency: how calls are known again, so that each takes effect once.
+            single_use: a request state may complete a call once; a retry that presents it again is refused.
+
+        Raises:
+            DeclarationError: the signature cannot work, or the name is taken.
+        """
+        _not_bare(name, "tool")
+
+        def register(function: F) -> F:
+            signature = read_signature(function, self._injected, name)
+            definition = ToolDefinition(
+                name=signature.name,
+                title=title,
+                description=description or signature.doc,
+                input_schema=input_schema,
+                annotations=annotations,
+                icons=icons,
+                meta=meta,
+            )
+            tool = Tool(
+                signature=signature,
+                definition=definition,
+                output=output_codec(signature, structured_output),
+                task=policy_of(task),
+                idempotency=idempotency,
+                single_use=single_use,
+            )
+            self._add(self._tools, tool.name, tool, "tool")
+            return function
+
+        return register
+
+    def resource(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        size: int | None = None,
+        icons: Sequence[Icon] | None = None,
+        annotations: Annotations | None = None,
+        meta: dict[str, Any] | None = None,
+        cache: CacheHint | None = None,
+    ) -> Callable[[F], F]:
+        """Register a function as a resource, or as a template where the URI has variables (server/resources).
+
+        Args:
+            uri: a URI, or an RFC 6570 template whose variables are the function's parameters.
+            name: default: the function's name.
+            title: the name for people.
+            description: default: the docstring.
+            mime_type: the media type; default: text, bytes or JSON, by what is returned.
+            size: in bytes, if known.
+            icons: images for user interfaces.
+            annotations: hints on how clients may use it.
+            meta: ``_meta`` of the definition.
+            cache: how long clients may keep what they read.
+
+        Raises:
+            DeclarationError: variables and parameters do not fit, or the URI is taken.
+        """
+
+        def register(function: F) -> F:
+            signature = read_signature(function, self._injected, name)
+            definition = ResourceDefinition(
+                name=signature.name,
+                title=title,
+                description=description or signature.doc,
+                mime_type=mime_type,
+                size=size,
+                annotations=annotations,
+                icons=icons,
+                meta=meta,
+            )
+            resource = make_resource(uri, signature, definition, cache)
+            self._add(self._resources, resource.uri, resource, "resource")
+            return function
+
+        return register
+
+    def prompt(
+        self,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: Sequence[Icon] | None = None,
+        *,
+        meta: dict[str, Any] | None = None,
+    ) -> Callable[[F], F]:
+        """Register a function as a prompt (server/prompts).
+
+        Args:
+            name: default: the function's name.
+            title: the name for people.
+            description: default: the docstring.
+            icons: images for user interfaces.
+            meta: ``_meta`` of the definition.
+
+        Raises:
+            DeclarationError: the signature cannot work, or the name is taken.
+        """
+        _not_bare(name, "prompt")
+
+        def register(function: F) -> F:
+            signature = read_signature(function, self._injected, name)
+            definition = PromptDefinition(
+                name=signature.name,
+                title=title,
+                description=description or signature.doc,
+                arguments=arguments_of(signature),
+                icons=icons,
+                meta=meta,
+            )
+            self._add(self._prompts, signature.name, Prompt(signature, definition), "prompt")
+            return function
+
+        return register
+
+    def completion(self) -> Callable[[F], F]:
+        """Register the function that completes arguments of prompts and templates.
+
+        It is called with a reference, the argument being typed, and the arguments already settled, and
+        returns a ``Completion``, a list of strings, or None.
+
+        Raises:
+            DeclarationError: there is one already, or it does not take three arguments.
+        """
+
+        def register(function: F) -> F:
+            if self._completer is not None:
+                raise DeclarationError("A server has one completion function, which sees every reference")
+            self._not_frozen("completion")
+            self._completer = make_completer(function)
+            return function
+
+        return register
+
+    def freeze(self) -> Catalog:
+        """Give the declarations, which cannot change from here on: hosts serve them as they are now."""
+        if self._catalog is None:
+            resources = self._resources
+            self._catalog = msgspec.structs.replace(
+                self._empty,
+                tools=_frozen(self._tools),
+                resources=_frozen({uri: item for uri, item in resources.items() if item.template is None}),
+                templates=tuple(item for item in resources.values() if item.template is not None),
+                prompts=_frozen(self._prompts),
+                completer=self._completer,
+            )
+        return self._catalog
+
+    def _add(self, registry: dict[str, Any], key: str, item: Any, kind: str) -> None:
+        self._not_frozen(f"{kind} {key!r}")
+        if key in registry:
+            raise DeclarationError(f"There is a {kind} {key!r} already")
+        registry[key] = item
+
+    def _not_frozen(self, what: str) -> None:
+        if self._catalog is not None:
+            raise DeclarationError(f"{what} comes too late: declare everything before making the handler")
+
+
+def _frozen(features: dict[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(features))
+
+
+def _not_bare(name: Any, kind: str) -> None:
+    if callable(name):
+        raise DeclarationError(f"Write @mcp.{kind}() with parentheses")
