@@ -367,7 +367,13 @@ class Context:
     ) -> Pending[T]: ...
 
     def step(
-        self, name: str, function: Callable[..., Any], /, *args: Any, at_most_once: bool = False, **kwargs: Any
+        self,
+        name: str,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        at_most_once: bool = False,
+        **kwargs: Any,
     ) -> Pending[Any]:
         """Do something once, however often the handler is run again.
 

@@ -1,0 +1,143 @@
+"""A feature's function: what its parameters, hints and docstring say, read once, when it is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from lambent.errors import DeclarationError
+from lambent.features.codecs import Codec, arguments_codec
+from lambent.features.functions import (
+    POSITIONAL_ONLY,
+    VAR_KEYWORD,
+    VAR_POSITIONAL,
+    Parameter,
+    doc_of,
+    hints_of,
+    name_of,
+    parameters_of,
+    wraps_coroutine_function,
+)
+from lambent.features.hints import has_mark, mark_of, mentions
+from lambent.features.resolvers import Plan, Resolve, make_plan
+from lambent.features.sessions import SessionParam, handle_parameter, hides_session, session_param
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """The function of a feature, and what it takes and returns.
+
+    Attributes:
+        name: the feature's name.
+        function: what runs.
+        doc: the function's docstring without indentation, or None.
+        parameters: those that the client fills in.
+        arguments: reads what the client sends for them; None where the function takes every argument as it
+            comes, as ``**arguments``.
+        context: the name of the parameter that takes the context, if any.
+        session: the parameter that takes a session's object, if any.
+        plan: what its resolvers are and what they fill in, if any.
+        returns: the hint of its result, or ``UNSET``.
+        is_async: calling the function gives a coroutine.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    doc: str | None
+    parameters: list[Parameter]
+    arguments: Codec | None
+    context: str | None
+    session: SessionParam | None
+    plan: Plan | None
+    returns: Any
+    is_async: bool
+
+    @property
+    def needs_journal(self) -> bool:
+        """It may ask, work in steps or take a session: its calls need a journal."""
+        return self.context is not None or self.plan is not None or self.session is not None
+
+    def convert(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert arguments that are decoded JSON to what the function takes.
+
+        Raises:
+            ValidationError: they do not fit the parameters.
+        """
+        if self.arguments is None:
+            return dict(arguments)
+        converted: dict[str, Any] = self.arguments.convert(arguments)
+        return converted
+
+
+class Injected(msgspec.Struct, frozen=True):
+    """The types of parameters that a running call fills in; ``execution`` defines these types.
+
+    Attributes:
+        context: parameters annotated with this class take the context.
+        outcomes: parameters annotated with one of these take an elicitation's whole outcome.
+    """
+
+    context: type
+    outcomes: tuple[type, ...] = ()
+
+
+def read_signature(function: Callable[..., Any], injected: Injected, name: str | None = None) -> Signature:
+    """Read a function's signature.
+
+    Args:
+        function: a function, a method, a partial function or a callable object.
+        injected: the types of parameters that a running call fills in.
+        name: the feature's name; default: the function's.
+
+    Raises:
+        DeclarationError: a hint cannot be resolved or described, a parameter is positional-only or ``*args``,
+            or the resolvers cannot work.
+    """
+    name = name or name_of(function)
+    hints = hints_of(function)
+    sent: list[Parameter] = []
+    resolved: dict[str, Any] = {}
+    session: SessionParam | None = None
+    context: str | None = None
+    catches_all = False
+    for parameter in parameters_of(function, hints):
+        hint = parameter.hint
+        is_resolved = mark_of(hint, Resolve) is not None
+        if not is_resolved and has_mark(hint, Resolve):
+            raise DeclarationError(f"{name}: write {parameter.name!r} as Annotated[…, Resolve(…)] at the top")
+        if hides_session(hint):
+            raise DeclarationError(f"{name}: write {parameter.name!r} as Session[…], with nothing around it")
+        if is_resolved:
+            resolved[parameter.name] = hint
+        elif (param := session_param(parameter.name, hint)) is not None:
+            if session is not None:
+                raise DeclarationError(f"{name}: a call changes one session; put what belongs together in it")
+            session = param
+            sent.append(handle_parameter(param))
+        elif mentions(hint, injected.context):
+            if context is not None:
+                raise DeclarationError(f"{name}: only one parameter can take the context")
+            context = parameter.name
+        elif parameter.kind == VAR_KEYWORD:
+            catches_all = True
+        elif parameter.kind in (POSITIONAL_ONLY, VAR_POSITIONAL):
+            raise DeclarationError(
+                f"{name}: parameter {parameter.name!r} must be one that can be named in a call"
+            )
+        else:
+            sent.append(parameter)
+    names = [parameter.name for parameter in sent]
+    return Signature(
+        name=name,
+        function=function,
+        doc=doc_of(function),
+        parameters=sent,
+        arguments=None if catches_all else arguments_codec(f"{name}Arguments", sent),
+        context=context,
+        session=session,
+        plan=make_plan(name, resolved, names, injected.context, injected.outcomes),
+        returns=hints.get("return", UNSET),
+        is_async=wraps_coroutine_function(function),
+    )

@@ -1,0 +1,172 @@
+"""Tools: typed functions that models call (server/tools)."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Raw
+from msgspec.structs import force_setattr
+
+from lambent.errors import DeclarationError
+from lambent.features.codecs import Codec, ValidationError, codec_of, to_json
+from lambent.features.hints import mentions
+from lambent.features.idempotency import Idempotency
+from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
+from lambent.features.media import Audio, Image
+from lambent.features.signature import Signature
+from lambent.features.tasks import TaskPolicy
+from lambent.wire.headers import HeaderParam
+from lambent.wire.results import CallToolResult
+from lambent.wire.values import Content, Icon, TextContent, ToolAnnotations, ToolResult, Value
+
+
+class ToolDefinition(Value, frozen=True, kw_only=True):
+    """A tool as ``tools/list`` shows it."""
+
+    name: str
+    title: str | None = None
+    description: str | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    annotations: ToolAnnotations | None = None
+    icons: Sequence[Icon] | None = None
+    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A registered tool.
+
+    Attributes:
+        signature: its function.
+        definition: what ``tools/list`` shows; schemas that are not given are derived when somebody lists the
+            tools.
+        output: checks and writes structured results; None where results are text or content only.
+        task: how its calls become tasks, if they may.
+        idempotency: how repeated calls are recognized, if they are.
+        single_use: a request state may complete a call once.
+
+    Raises:
+        DeclarationError: these do not fit together, or a header annotation is not allowed where it is.
+    """
+
+    signature: Signature
+    definition: ToolDefinition
+    output: Codec | None
+    task: TaskPolicy | None = None
+    idempotency: Idempotency | None = None
+    single_use: bool = False
+    headers: tuple[HeaderParam, ...] = ()
+    """The parameters that clients mirror into headers: compiled here, never given."""
+    is_plain: bool = False
+    """Its calls need no journal: they ask nothing and keep nothing. Compiled here, never given."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, and compile the headers."""
+        if self.task is not None and self.signature.session is not None:
+            # A worker that dies between its write of the session and that of the result would repeat both.
+            raise DeclarationError(
+                f"{self.name}: a task cannot change a session: let a plain tool read and write it"
+            )
+        if self.idempotency is not None and self.signature.arguments is not None:
+            self.idempotency.check_key(self.name, self.signature.parameters)
+        if self.definition.input_schema is not None or any(
+            mentions_header(parameter.hint) for parameter in self.signature.parameters
+        ):
+            force_setattr(self, "headers", compile_headers(self._input_schema()))
+        keeps = self.single_use or self.task is not None or self.idempotency is not None
+        force_setattr(self, "is_plain", not (keeps or self.signature.needs_journal))
+
+    @property
+    def name(self) -> str:
+        """Unique within the server."""
+        return self.signature.name
+
+    def describe(self) -> Raw:
+        """The definition with its schemas, encoded."""
+        return self._described
+
+    @functools.cached_property
+    def _described(self) -> Raw:
+        output_schema = self.output.schema() if self.output is not None else None
+        schemas = {"input_schema": self._input_schema(), "output_schema": output_schema}
+        return Raw(msgspec.json.encode(msgspec.structs.replace(self.definition, **schemas)))
+
+    def _input_schema(self) -> dict[str, Any]:
+        if self.definition.input_schema is not None:
+            return self.definition.input_schema
+        arguments = self.signature.arguments
+        schema = arguments.schema() if arguments is not None else {"type": "object"}
+        flatten_optionals(schema)
+        return schema
+
+
+def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
+    """The codec of a tool's structured results; None where its results are text or content only.
+
+    Text, media and ready-made results go to the model as they are; every other hint has a schema.
+
+    Args:
+        signature: the tool's function.
+        structured: False: never; True: also where the function returns text.
+    """
+    hint = signature.returns
+    bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+    if structured is False or hint is UNSET:
+        return None
+    if structured is None and (bare in (None, type(None), str, Any) or mentions(bare, *_CONTENT)):
+        return None
+    return codec_of(type(None) if hint is None else hint)
+
+
+_CONTENT = (Content, Image, Audio, ToolResult, bytes)
+
+
+def render(tool: Tool, value: Any) -> CallToolResult:
+    """Turn what a tool returned into its result.
+
+    Raises:
+        ValidationError: the value does not fit the tool's output schema.
+    """
+    if isinstance(value, ToolResult):
+        return _render_ready(tool, value)
+    if tool.output is not None:
+        raw = tool.output.encode(value)
+        return CallToolResult(content=[TextContent(text=raw.decode())], structured_content=Raw(raw))
+    return CallToolResult(content=_blocks(value))
+
+
+def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
+    structured = value.structured_content
+    if structured is UNSET and tool.output is not None and not value.is_error:
+        raise ValidationError("structured_content is missing: the tool has an output schema")
+    if structured is not UNSET:
+        fits = tool.output is not None and not value.is_error
+        structured = Raw(tool.output.encode(structured) if fits and tool.output else to_json(structured))
+    return CallToolResult(
+        content=[_block(item) for item in value.content],
+        structured_content=structured,
+        is_error=value.is_error or UNSET,
+        meta=dict(value.meta) if value.meta else UNSET,
+    )
+
+
+def _blocks(value: Any) -> list[Content]:
+    if value is None:
+        return []
+    if isinstance(value, list | tuple) and any(isinstance(item, Content | Image | Audio) for item in value):
+        return [_block(item) for item in value]
+    return [_block(value)]
+
+
+def _block(value: Any) -> Content:
+    if isinstance(value, str):
+        return TextContent(text=value)
+    if isinstance(value, Content):
+        return value
+    if isinstance(value, Image | Audio):
+        return value.to_content()
+    return TextContent(text=to_json(value).decode())

@@ -83,7 +83,9 @@ def check_size(item: Item) -> None:
     Raises:
         ItemTooLargeError: key and body are larger than 400 KB.
     """
-    size = len(item.key.encode()) + len(item.body) + item.reserve + 100  # the other attributes and their names
+    size = (
+        len(item.key.encode()) + len(item.body) + item.reserve + 100
+    )  # the other attributes and their names
     if size > MAX_ITEM_BYTES:
         raise ItemTooLargeError(f"{size} bytes do not fit into an item of {MAX_ITEM_BYTES} bytes")
 

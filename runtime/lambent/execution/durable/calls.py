@@ -145,7 +145,9 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
         if key is not None:
             name = digest([tool.name, key])
             store = store_of(call, "This tool remembers its calls")
-            return Claim(CALL, store, name, tool, call, journal, arguments, tool.idempotency.window.total_seconds())
+            return Claim(
+                CALL, store, name, tool, call, journal, arguments, tool.idempotency.window.total_seconds()
+            )
     if tool.single_use and journal.flow:
         store = store_of(call, "This tool wants states used once")
         seconds = call.services.sealer.ttl + _FLOW_SPARE_SECONDS
@@ -202,7 +204,9 @@ class Claim:
         """Take the call on, and return None; or wait for whoever has, and return the result."""
         invocation, wait = self._call.invocation, _FIRST_POLL_SECONDS
         remaining = invocation.remaining_ms()
-        seconds = _WAIT_SECONDS if remaining is None else min(_WAIT_SECONDS, remaining / 1000 - _SPARE_SECONDS)
+        seconds = (
+            _WAIT_SECONDS if remaining is None else min(_WAIT_SECONDS, remaining / 1000 - _SPARE_SECONDS)
+        )
         deadline = time.monotonic() + seconds
         found: Held[CallRecord] | None = None
         while True:

@@ -1,0 +1,37 @@
+"""``prompts/get`` (server/prompts)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from lambent.errors import InvalidParamsError
+from lambent.execution.call import Call
+from lambent.execution.rounds.request_state import run_sealed
+from lambent.features.codecs import ValidationError
+from lambent.features.prompts import render
+from lambent.wire.results import GetPromptResult, InputRequiredResult
+
+
+def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
+    """Make a prompt's messages.
+
+    Raises:
+        InvalidParamsError: there is no such prompt, or its arguments do not fit.
+    """
+    params = call.rpc.params
+    prompt = call.services.catalog.prompts.get(params.name)
+    if prompt is None:
+        raise InvalidParamsError(f"Unknown prompt: {params.name}")
+    try:
+        kwargs = prompt.signature.convert(params.arguments)
+    except ValidationError as error:
+        raise InvalidParamsError(f"Invalid arguments for prompt {prompt.name!r}: {error}") from None
+
+    def finish(value: Any) -> GetPromptResult:
+        return GetPromptResult(description=prompt.definition.description or UNSET, messages=render(value))
+
+    result: GetPromptResult | InputRequiredResult
+    result = run_sealed(prompt.signature, kwargs, call, params.arguments, finish)
+    return result

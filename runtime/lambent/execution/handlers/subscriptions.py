@@ -1,0 +1,155 @@
+"""``subscriptions/listen``: acknowledged, tagged, bounded, ended (basic/patterns/subscriptions)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from lambent.errors import InvalidParamsError
+from lambent.execution.call import Call, Services
+from lambent.wire import jsonrpc
+from lambent.wire.methods import SubscriptionFilter
+from lambent.wire.results import Acknowledged, ListenResult
+from lambent.wire.values import SUBSCRIPTION_ID_KEY
+
+_LIST_TOPICS: Mapping[str, str] = MappingProxyType(
+    {
+        "tools_list_changed": "notifications/tools/list_changed",
+        "prompts_list_changed": "notifications/prompts/list_changed",
+        "resources_list_changed": "notifications/resources/list_changed",
+    }
+)
+_POLL_SECONDS = 1.0
+"""How often a waiting subscription checks that its client is still connected."""
+
+_KEEP_ALIVE_SECONDS = 15.0
+"""Within the idle time that load balancers and proxies allow a connection."""
+
+_MARGIN_SECONDS = 1.0
+"""Kept for the response, however long a host might otherwise wait."""
+
+_MAX_TASKS = 100
+"""Tasks whose status one subscription is told: each is a read whenever the subscription looks."""
+
+_UPDATED = "notifications/resources/updated"
+
+
+def listen(call: Call) -> ListenResult:
+    """Deliver the changes that a client asked for, for as long as the host may wait.
+
+    Raises:
+        MissingCapabilityError: it asked for the status of tasks and does not declare their extension.
+    """
+    wanted = call.rpc.params.notifications
+    if wanted.task_ids:
+        from lambent.execution.durable.tasks.promotion import require_tasks
+
+        require_tasks(call.rpc.client)
+    subscription = _Subscription(call, wanted)
+    subscription.acknowledge()
+    subscription.deliver()
+    return ListenResult(meta=subscription.tag)
+
+
+class _Subscription:
+    """What one client listens to.
+
+    Args:
+        call: the call.
+        wanted: the filter that it came with.
+    """
+
+    def __init__(self, call: Call, wanted: SubscriptionFilter) -> None:
+        self._call = call
+        self._changes = call.services.changes
+        self._position = self._changes.position() if self._changes is not None else 0
+        self._tasks = {task_id: b"" for task_id in wanted.task_ids[:_MAX_TASKS] if self._task(task_id)}
+        self._agreed = _agree(wanted, call.services, list(self._tasks))
+        self.tag = {SUBSCRIPTION_ID_KEY: call.rpc.id}
+
+    def acknowledge(self) -> None:
+        """Say what will be delivered, before anything is."""
+        self._emit("notifications/subscriptions/acknowledged", Acknowledged(self._agreed, self.tag))
+
+    def deliver(self) -> None:
+        """Deliver until the host has waited long enough, or at once where there is nothing to wait for."""
+        self._tell_tasks()
+        services = self._call.services
+        deadline = last_sent = time.monotonic()
+        if self._agreed != SubscriptionFilter():
+            deadline += min(services.listen_seconds, self._seconds_left())
+        while (left := deadline - time.monotonic()) > 0:
+            self._call.invocation.check()
+            self._tell_changes(min(left, _POLL_SECONDS))
+            self._tell_tasks()
+            if time.monotonic() - last_sent > _KEEP_ALIVE_SECONDS:
+                self._call.invocation.keep_alive()
+                last_sent = time.monotonic()
+
+    def _seconds_left(self) -> float:
+        """Seconds until the invocation has to say that it is over."""
+        remaining = self._call.invocation.remaining_ms()
+        return remaining / 1000 - _MARGIN_SECONDS if remaining is not None else math.inf
+
+    def _tell_changes(self, seconds: float) -> None:
+        if self._changes is None:
+            time.sleep(seconds)
+            return
+        topics, self._position = self._changes.wait(self._position, seconds)
+        lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(self._agreed, field)}
+        for topic in topics:
+            if topic in lists:
+                self._emit(topic, {"_meta": self.tag})
+            elif topic in self._agreed.resource_subscriptions:
+                self._emit(_UPDATED, {"uri": topic, "_meta": self.tag})
+
+    def _tell_tasks(self) -> None:
+        """Tell where the tasks stand, as ``tasks/get`` would, whenever that is news."""
+        for task_id, told in self._tasks.items():
+            task = self._task(task_id)
+            if task is None:
+                continue
+            notification = jsonrpc.notification("notifications/tasks", {**task, "_meta": self.tag})
+            if notification != told:
+                self._tasks[task_id] = notification
+                self._call.invocation.emit(notification)
+
+    def _task(self, task_id: str) -> dict[str, Any] | None:
+        """A task as ``tasks/get`` would show it, but no result of a call; None where it cannot be told."""
+        tasks = self._call.services.tasks
+        if tasks is None:
+            return None
+        try:
+            shown = tasks.show(tasks.get(task_id, self._call.principal))
+        except InvalidParamsError:
+            return None
+        params: dict[str, Any] = msgspec.json.decode(jsonrpc.encode(shown), type=dict[str, Raw])
+        del params["resultType"]
+        return params
+
+    def _emit(self, method: str, params: Any) -> None:
+        self._call.invocation.emit(jsonrpc.notification(method, params))
+
+
+def _agree(wanted: SubscriptionFilter, services: Services, task_ids: list[str]) -> SubscriptionFilter:
+    """The part of a filter that can be honoured: nothing where nothing can be delivered.
+
+    The status of a task is kept where every process can read it, so it can be told without a feed.
+    """
+    if services.changes is None:
+        return SubscriptionFilter(task_ids=task_ids)
+    catalog = services.catalog
+    has_resources = bool(catalog.resources or catalog.templates)
+    return SubscriptionFilter(
+        tools_list_changed=wanted.tools_list_changed and bool(catalog.tools),
+        prompts_list_changed=wanted.prompts_list_changed and bool(catalog.prompts),
+        resources_list_changed=wanted.resources_list_changed and has_resources,
+        resource_subscriptions=wanted.resource_subscriptions if has_resources else [],
+        task_ids=task_ids,
+    )

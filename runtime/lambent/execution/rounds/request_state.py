@@ -1,0 +1,99 @@
+"""Journals that travel in the request state: opened once when a call begins, sealed when it asks."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+import msgspec
+from msgspec import Raw, UnsetType
+
+from lambent.auth.principal import key_of
+from lambent.errors import InvalidParamsError
+from lambent.execution.call import Call
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.run import Render, invoke, run
+from lambent.execution.rounds.sealing import Binding, digest
+from lambent.features.signature import Signature
+from lambent.wire.results import InputRequiredResult
+
+
+def open_journal(call: Call, arguments: Any) -> Journal:
+    """The journal of a call, from its request state and the answers that came with it.
+
+    Args:
+        call: the call.
+        arguments: its arguments as they came, decoded or not: the state is bound to them.
+
+    Raises:
+        InvalidParamsError: the request state is not valid.
+    """
+    params = call.rpc.params
+    responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
+    if isinstance(params.request_state, UnsetType):
+        return Journal(responses=responses)
+    state = call.services.sealer.open(params.request_state, _binding(call, arguments))
+    return Journal(state, responses, first=False)
+
+
+def seal_journal(result: Any, journal: Journal, call: Call, arguments: Any, *, single_use: bool = False) -> Any:
+    """Give a result that asks for input its request state; any other result is left as it is.
+
+    Args:
+        result: of the round.
+        journal: what the next round needs.
+        call: the call.
+        arguments: see ``open_journal``.
+        single_use: the rounds of this call belong together, so that they complete it once.
+    """
+    if isinstance(result, InputRequiredResult):
+        if single_use and not journal.flow:
+            journal.flow = base64.urlsafe_b64encode(os.urandom(18)).decode()
+        result.request_state = call.services.sealer.seal(_binding(call, arguments), journal.state)
+    return result
+
+
+def run_sealed(
+    signature: Signature, kwargs: dict[str, Any], call: Call, arguments: Any, render: Render
+) -> Any:
+    """Run a feature whose journal, if it needs one, travels in the request state.
+
+    Args:
+        signature: of its function.
+        kwargs: the arguments, converted.
+        call: the call.
+        arguments: see ``open_journal``.
+        render: makes the result.
+
+    Raises:
+        InvalidParamsError: the request state or an answer is not valid.
+    """
+    if not signature.needs_journal and isinstance(call.rpc.params.request_state, UnsetType):
+        return render(invoke(signature, kwargs, call))
+    journal = open_journal(call, arguments)
+    return seal_journal(run(signature, kwargs, call, journal, render), journal, call, arguments)
+
+
+def _binding(call: Call, arguments: Any) -> Binding:
+    return Binding(
+        method=call.method,
+        target=call.name or "",
+        arguments=digest(plain_arguments(arguments)),
+        principal=key_of(call.principal),
+        audience=call.services.sealer.audience,
+    )
+
+
+def plain_arguments(arguments: Any) -> Any:
+    """Arguments as decoded JSON.
+
+    Raises:
+        InvalidParamsError: there is something in them that cannot be read, such as a number out of range.
+    """
+    if not isinstance(arguments, Raw):
+        return arguments
+    try:
+        return msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise InvalidParamsError(f"Invalid params: {error} - at `$.params.arguments`") from None
