@@ -1,6 +1,6 @@
 """Runs in a peer's own interpreter: one job, given as JSON, its result printed as JSON.
 
-Started as a script with ``python -I``, so that nothing but the peer's environment can be imported. Until the
+LoopTask as a script with ``python -I``, so that nothing but the peer's environment can be imported. Until the
 peer has been imported, this imports nothing that Lambda's runtime client has not imported already.
 """
 

@@ -18,7 +18,7 @@ from lambent.auth.principal import Principal
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
-from lambent.execution.event_loop import OwnLoop
+from lambent.execution.event_loop import CallerLoop
 from lambent.execution.rounds.sealing import Sealer
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.durable.tasks.worker import Worker
@@ -98,7 +98,7 @@ class Target:
         self.book = Book()
         self.with_store = store
         self.queue = MemoryQueue()
-        self.loop = OwnLoop()
+        self.loop = CallerLoop()
         self._failures = Failures(self.book)
         self._worker: Worker | None = None
         self.mcp = make_server(self.book, name, store=store)

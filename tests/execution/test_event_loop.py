@@ -10,13 +10,13 @@ import pytest
 from tests.support import Client, make_server
 
 from lambent.errors import Suspend
-from lambent.execution.event_loop import LoopThread, OwnLoop
+from lambent.execution.event_loop import LoopThread, CallerLoop
 
 Serve = Callable[..., Client]
-Runner = OwnLoop | LoopThread
+Runner = CallerLoop | LoopThread
 
 
-@pytest.fixture(params=[OwnLoop, LoopThread])
+@pytest.fixture(params=[CallerLoop, LoopThread])
 def run(request: pytest.FixtureRequest) -> Iterator[Runner]:
     runner: Runner = request.param()
     yield runner
@@ -64,7 +64,7 @@ def test_a_coroutine_that_cancels_itself_has_failed(run: Runner) -> None:
 
 def test_what_a_call_leaves_behind_does_not_run_on_into_the_next() -> None:
     """A suspended handler's other tasks must not act while another request is served."""
-    run = OwnLoop()
+    run = CallerLoop()
     acted: list[str] = []
 
     async def act_later() -> None:
@@ -90,7 +90,7 @@ def test_what_a_call_leaves_behind_does_not_run_on_into_the_next() -> None:
 
 
 def test_an_own_loop_is_in_the_callers_thread() -> None:
-    run = OwnLoop()
+    run = CallerLoop()
     assert run(loop_and_thread())[1] == threading.get_ident()
     run.close()
 
@@ -113,7 +113,7 @@ def test_a_loop_thread_serves_many_threads() -> None:
 
 
 def test_within_a_running_loop_another_thread_does_the_work() -> None:
-    run = OwnLoop()
+    run = CallerLoop()
 
     async def outer() -> bool:
         loop, thread = run(loop_and_thread())
@@ -125,12 +125,12 @@ def test_within_a_running_loop_another_thread_does_the_work() -> None:
 
 
 def test_closing_is_for_good_and_may_come_twice() -> None:
-    run = OwnLoop()
+    run = CallerLoop()
     loop, _ = run(loop_and_thread())
     run.close()
     run.close()
     assert loop.is_closed()
-    OwnLoop().close()
+    CallerLoop().close()
 
 
 def test_handlers_may_be_called_from_a_running_loop(serve: Serve) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lambent.errors import Cancelled
-from lambent.execution.event_loop import LoopThread, Started
+from lambent.execution.event_loop import LoopThread, LoopTask
 from lambent.hosts.live import LiveInvocation
 
 
@@ -211,7 +211,7 @@ def test_what_is_cancelled_while_it_is_begun_ends(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "create_task", create_cancelled_task)
-        started = Started(work(), loop)
+        started = LoopTask(work(), loop)
         there.set()
         errors: list[BaseException] = []
 

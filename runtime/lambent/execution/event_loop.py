@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class OwnLoop:
+class CallerLoop:
     """Runs coroutines on a loop in the caller's thread; for hosts that serve one request at a time."""
 
     def __init__(self) -> None:
@@ -73,17 +73,17 @@ class LoopThread:
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """See ``AsyncRunner``."""
-        return Started(coroutine, self.loop).result()
+        return LoopTask(coroutine, self.loop).result()
 
     def close(self) -> None:
         """End what is left on the loop, and stop the thread."""
-        Started(_end_all(), self.loop).result()
+        LoopTask(_end_all(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
 
 
-class Started(Generic[T]):
+class LoopTask(Generic[T]):
     """A coroutine on its way on a loop that runs in another thread.
 
     Whoever waits for it waits until it has ended, its cleaning up included, also when it was cancelled.

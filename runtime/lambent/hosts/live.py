@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from lambent.errors import Cancelled
 from lambent.execution.invocation import Invocation
-from lambent.execution.event_loop import Started
+from lambent.execution.event_loop import LoopTask
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class LiveInvocation(Invocation):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(self._run_on_loop)
         self._loop = loop
-        self._started: Started[Any] | None = None
+        self._started: LoopTask[Any] | None = None
 
     def cancel(self) -> None:
         """Nobody wants the result: stop a coroutine now, a plain function where it next looks."""
@@ -41,7 +41,7 @@ class LiveInvocation(Invocation):
         if self._is_unwanted():
             coroutine.close()
             raise Cancelled
-        started = Started(coroutine, self._loop)
+        started = LoopTask(coroutine, self._loop)
         self._started = started
         if self.cancelled:  # before there was anything to cancel
             started.cancel()

@@ -28,7 +28,7 @@ from tests.support import (
 from lambent import Context, InvalidParamsError, TaskPolicy, ToolError
 from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
-from lambent.execution.event_loop import OwnLoop
+from lambent.execution.event_loop import CallerLoop
 from lambent.stores.memory import MemoryChanges
 from lambent.wire.http import HttpPolicy, Request
 
@@ -471,7 +471,7 @@ class Live(Invocation):
     """An invocation that sends notifications as they come."""
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
-        super().__init__(OwnLoop())
+        super().__init__(CallerLoop())
         self.send = send
 
     def emit(self, notification: bytes) -> None:

@@ -30,7 +30,7 @@ from lambent import ConfigurationError, Context, InvalidParamsError, MCPServer, 
 from lambent.auth.principal import Principal
 from lambent.execution import sealing
 from lambent.execution.invocation import Invocation
-from lambent.execution.event_loop import OwnLoop
+from lambent.execution.event_loop import CallerLoop
 from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State, digest
 from lambent.stores.keys import StaticKeys
 from lambent.wire import jsonrpc
@@ -401,7 +401,7 @@ def test_a_token_belongs_to_whoever_it_was_made_for() -> None:
     def send(principal: Principal | None, **also: Any) -> dict[str, Any]:
         body = message("tools/call", {"name": "refund", **also}, capabilities=EVERYTHING)
         sent = jsonrpc.decode(dumps(body))
-        reply = engine.answer(sent, headers_of(body), Invocation(OwnLoop()), principal)
+        reply = engine.answer(sent, headers_of(body), Invocation(CallerLoop()), principal)
         response: dict[str, Any] = json.loads(reply.body)
         return response
 

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from lambent.errors import ConfigurationError, HttpRefusal
 from lambent.execution.endpoint import Engine
-from lambent.execution.event_loop import OwnLoop
+from lambent.execution.event_loop import CallerLoop
 from lambent.hosts.aws_lambda.events import Event, format_of
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 from lambent.hosts.discovery import DiscoveryDocuments
@@ -40,7 +40,7 @@ class LambdaHandler:
         self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
-        self._run = OwnLoop()
+        self._run = CallerLoop()
 
     def close(self) -> None:
         """Close the event loop that ``async def`` features ran on, as tests do; Lambda never does."""

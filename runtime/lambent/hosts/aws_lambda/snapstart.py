@@ -19,7 +19,7 @@ from lambent.errors import ConfigurationError
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Engine
 from lambent.execution.invocation import Invocation
-from lambent.execution.event_loop import OwnLoop
+from lambent.execution.event_loop import CallerLoop
 from lambent.execution.rounds.sealing import Binding, Sealer, State
 from lambent.hosts.settings import Settings
 from lambent.stores.keys import ProcessKeys
@@ -60,7 +60,7 @@ def prime(services: Services, settings: Settings) -> None:
         settings: of the deployment.
     """
     # Without middleware: it is the author's, and may count, write or ask somebody.
-    engine, run = Engine(services, settings.http_policy), OwnLoop()
+    engine, run = Engine(services, settings.http_policy), CallerLoop()
     for method in _METHODS:
         engine.handle(_request(method), Invocation(run))
     name = "none"

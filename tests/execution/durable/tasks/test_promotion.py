@@ -15,7 +15,7 @@ from tests.support import EVERYTHING, Client, accept, make_handler, make_server
 
 from lambent import Context, Elicit, Resolve, Sample, TaskPolicy, ToolError
 from lambent.execution.invocation import Invocation
-from lambent.execution.event_loop import OwnLoop
+from lambent.execution.event_loop import CallerLoop
 from lambent.wire.http import Request
 
 world = pytest.fixture(worlds)
@@ -347,7 +347,7 @@ def test_where_nothing_rings_a_call_is_handed_over_where_it_looks(world: Worlds,
 
     done = threading.Event()
     here = world(of(slow, support="auto", inline=SOON))
-    loop = OwnLoop()
+    loop = CallerLoop()
     body, headers = _tool_call("slow")
     response = here.here.handler._engine.handle(Request("POST", "/", headers, body), Invocation(loop))
     loop.close()

@@ -5,73 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-from msgspec import Raw
-
-from lambent.errors import Cancelled, ItemTooLargeError, LambentError, StoreError
-from lambent.execution.invocation import Invocation
-from lambent.execution.rounds.journal import Replay
+from lambent.errors import Cancelled, Signal
+from lambent.execution.durable.records import RESERVE, Held, LeaseLost, changed
 from lambent.execution.durable.tasks.record import TaskRecord
-from lambent.execution.durable.tasks.service import Tasks, Versioned
+from lambent.execution.durable.tasks.service import Tasks, ended
+from lambent.execution.invocation import MARGIN_SECONDS, Invocation
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.sealing import State
 
 _PROGRESS_SECONDS = 1.0
 """Progress is written no more often than this: every write is paid for."""
 
 
-class LeaseLost(Cancelled):
-    """Another worker has the task: this one must not write any more."""
-
-
-class StoreFailed(Cancelled):
-    """What must be kept could not be: that is no failure of the tool, and no result either."""
-
-
-class Held:
-    """A task under this worker's lease, as it was written last.
+class Attempt:
+    """A task under this worker's lease, and the keeper of its journal.
 
     Args:
         tasks: where it is kept.
-        found: the record with the lease, and its version.
+        held: the record with the lease.
     """
 
-    def __init__(self, tasks: Tasks, found: Versioned) -> None:
+    def __init__(self, tasks: Tasks, held: Held[TaskRecord]) -> None:
         self._tasks = tasks
-        self._found = found
-        self._owner = found.record.lease.owner if found.record.lease is not None else ""
+        self._held = held
+        self._owner = held.record.lease.owner if held.record.lease is not None else ""
 
     @property
     def record(self) -> TaskRecord:
         """The record as it was written last."""
-        return self._found.record
+        return self._held.record
 
-    def change(self, **changes: Any) -> None:
-        """Write changes, while the lease is ours.
+    def keep(self, state: State, *, final: bool = False) -> None:
+        """See ``Keeper.keep``."""
+        self.change(lambda record: changed(record, state=state), reserve=0 if final else RESERVE)
+
+    def change(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
+        """Write a change, while the lease is ours.
+
+        Args:
+            make: the new record from the one that is there.
+            reserve: see ``Held.replace``.
 
         Raises:
             LeaseLost: it is not.
-            StoreFailed: the store could not be reached.
+            StoreError: the store could not be reached.
         """
 
-        def make(record: TaskRecord) -> TaskRecord | None:
-            if record.lease is None or record.lease.owner != self._owner:
-                return None
-            if record.cancel and changes.get("status") == "input_required":
-                # Nobody would look at it again: the cancellation came while the questions were asked.
-                ended = {"status": "cancelled", "lease": None, "message": None, "updated": changes["updated"]}
-                return msgspec.structs.replace(record, **ended)
-            return msgspec.structs.replace(record, **changes)
+        def ours(record: TaskRecord) -> TaskRecord | None:
+            is_ours = record.lease is not None and record.lease.owner == self._owner
+            return make(record) if is_ours else None
 
-        try:
-            found = self._tasks.change(self._found, make)
-        except StoreError as error:
-            raise StoreFailed from error
-        except LambentError:
-            raise
-        except Exception as error:
-            raise StoreFailed from error
-        if found is None:
+        if not self._tasks.change(self._held, ours, reserve=reserve):
             raise LeaseLost
-        self._found = found
+
+    def end(self, status: Any, **changes: Any) -> None:
+        """End the task; see ``change``."""
+        now = self._tasks.clock()
+        self.change(lambda record: ended(record, status, now, **changes))
 
 
 class TaskInvocation(Invocation):
@@ -79,16 +69,16 @@ class TaskInvocation(Invocation):
 
     Args:
         host: the invocation that the attempt runs in.
-        held: the task.
+        attempt: the attempt.
         clock: the time.
     """
 
-    __slots__ = ("_clock", "_held", "_host", "_reported")
+    __slots__ = ("_attempt", "_clock", "_host", "_reported")
 
-    def __init__(self, host: Invocation, held: Held, clock: Callable[[], float]) -> None:
+    def __init__(self, host: Invocation, attempt: Attempt, clock: Callable[[], float]) -> None:
         super().__init__(host.run)
         self._host = host
-        self._held = held
+        self._attempt = attempt
         self._clock = clock
         self._reported = 0.0
 
@@ -99,11 +89,28 @@ class TaskInvocation(Invocation):
         """See ``Invocation.remaining_ms``."""
         return self._host.remaining_ms()
 
+    def time_limit(self) -> float | None:
+        """See ``Invocation.time_limit``."""
+        remaining = self._host.remaining_ms()
+        return None if remaining is None else max(0.1, remaining / 1000 - MARGIN_SECONDS)
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Invocation.sleep``."""
+        self._host.sleep(seconds)
+
     def check(self) -> None:
         """See ``Invocation.check``."""
-        if self._held.record.cancel:
+        if self._attempt.record.cancel:
             raise Cancelled
         self._host.check()
+
+    def has_sent(self, signal: Signal) -> bool:
+        """See ``Invocation.has_sent``."""
+        if isinstance(signal, Cancelled) and self._attempt.record.cancel:
+            return True
+        return (
+            super().has_sent(signal) if self.expired or self._host.cancelled else self._host.has_sent(signal)
+        )
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         """See ``Invocation.progressed``."""
@@ -111,32 +118,15 @@ class TaskInvocation(Invocation):
         if now - self._reported >= _PROGRESS_SECONDS:
             self._reported = now
             said = message if message is not None else f"{progress:g}" + (f" of {total:g}" if total else "")
-            self._held.change(message=said, updated=now)
+            self._attempt.change(lambda record: changed(record, message=said, updated=now))
         self.check()
 
-    def call(self, function: Callable[..., Any], kwargs: dict[str, Any], limit: float | None = None) -> Any:
+    def call(
+        self,
+        function: Callable[..., Any],
+        kwargs: dict[str, Any],
+        limit: float | None = None,
+        journal: Journal | None = None,
+    ) -> Any:
         """See ``Invocation.call``."""
-        return self._host.call(function, kwargs, limit)
-
-
-class TaskReplay(Replay):
-    """A replay whose steps are kept as soon as they are done, so that no crash runs them again.
-
-    Args:
-        held: the task.
-    """
-
-    def __init__(self, held: Held) -> None:
-        super().__init__(held.record.state, {}, first=False)
-        self._held = held
-        self.advanced = False
-
-    def finish_step(self, name: str, result: Raw) -> None:
-        """See ``Replay.finish_step``."""
-        super().finish_step(name, result)
-        self.advanced = True
-        try:
-            self._held.change(state=self.state)
-        except ItemTooLargeError:
-            self.forget_step(name)
-            raise
+        return self._host.call(function, kwargs, limit, journal)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from lambent.errors import (
-    DeadlineReached,
-    InternalError,
-    ItemTooLargeError,
-    MissingCapabilityError,
-    ToolError,
-)
+from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, MissingCapabilityError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.rounds.journal import Replay
-from lambent.execution.rounds.run import Round, Target, run
 from lambent.execution.durable.tasks.service import Tasks, missing_tasks
+from lambent.execution.invocation import MARGIN_SECONDS
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.run import gather, run
 from lambent.features.tasks import EXTENSION, TaskPolicy
-from lambent.features.tools import Tool
+from lambent.features.tools import Tool, render
 from lambent.wire.results import TASK, TaskResult
 from lambent.wire.values import ClientCapabilities
-
-_MARGIN_SECONDS = 2.0
-"""What handing a call over takes, at most: one write, one message, the response."""
 
 
 def declares_tasks(client: ClientCapabilities) -> bool:
@@ -39,52 +32,66 @@ def require_tasks(client: ClientCapabilities) -> None:
         raise MissingCapabilityError({"extensions": {EXTENSION: {}}})
 
 
-def run_task_tool(tool: Tool, policy: TaskPolicy, kwargs: dict[str, Any], call: Call) -> Any:
+def run_task_tool(
+    tool: Tool, policy: TaskPolicy, kwargs: dict[str, Any], call: Call, journal: Journal, task_id: str
+) -> Any:
     """Run a tool that may become a task, inline or as one.
 
     Resolvers run before the task is made: what they ask is answered in rounds of the call itself.
+
+    Args:
+        tool: the tool.
+        policy: how it becomes a task.
+        kwargs: the arguments, converted.
+        call: the call.
+        journal: of the call; the task goes on with it.
+        task_id: of the task; default: a new one.
 
     Raises:
         MissingCapabilityError: the tool requires a task and the client cannot deal with one.
         ConfigurationError: the tool requires a task and there is nothing to keep it in.
     """
-    target = Target(tool.name, call.request.params.arguments)
     tasks = call.services.tasks
     if policy.support == "required":
-        require_tasks(call.request.client)
+        require_tasks(call.rpc.client)
         if tasks is None:
             raise missing_tasks(tool.name)
-    able = tasks is not None and declares_tasks(call.request.client)
+    if tasks is not None and not declares_tasks(call.rpc.client):
+        tasks = None
     if policy.support == "auto":
-        return _run_for_a_while(tool, policy, kwargs, call, tasks if able else None)
-    if not able or tasks is None:
-        return run(tool.signature, target, kwargs, call)
-    this_round = Round(tool.signature, target, call)
-    return this_round.gather(kwargs) or _create(tool, policy, call, tasks, this_round.replay)
+        return _run_for_a_while(tool, policy, kwargs, call, journal, tasks, task_id)
+    if tasks is None:
+        return run(tool.signature, kwargs, call, journal, functools.partial(render, tool))
+    return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)
 
 
 def _run_for_a_while(
-    tool: Tool, policy: TaskPolicy, kwargs: dict[str, Any], call: Call, tasks: Tasks | None
+    tool: Tool,
+    policy: TaskPolicy,
+    kwargs: dict[str, Any],
+    call: Call,
+    journal: Journal,
+    tasks: Tasks | None,
+    task_id: str,
 ) -> Any:
-    this_round = Round(tool.signature, Target(tool.name, call.request.params.arguments), call)
     limit = policy.inline.total_seconds()
     remaining = call.invocation.remaining_ms()
     if remaining is not None:
-        limit = max(0.0, min(limit, remaining / 1000 - _MARGIN_SECONDS))
+        limit = max(0.0, min(limit, remaining / 1000 - MARGIN_SECONDS))
     try:
-        return this_round.run(kwargs, limit)
+        return run(tool.signature, kwargs, call, journal, functools.partial(render, tool), limit)
     except DeadlineReached:
         if tasks is None:
             raise ToolError(
                 f"Tool {tool.name!r} takes longer than a request may. A client that declares the extension "
                 f"{EXTENSION} gets a task instead of this error."
             ) from None
-        return _create(tool, policy, call, tasks, this_round.replay)
+        return _create(tool, call, journal, tasks, task_id)
 
 
-def _create(tool: Tool, policy: TaskPolicy, call: Call, tasks: Tasks, replay: Replay) -> TaskResult:
+def _create(tool: Tool, call: Call, journal: Journal, tasks: Tasks, task_id: str) -> TaskResult:
     try:
-        record = tasks.create(tool.name, call.request.raw, replay.state, policy, call.principal)
+        record = tasks.create(tool, call.rpc.raw, journal.state, call.principal, task_id)
     except ItemTooLargeError as error:
         raise InternalError(str(error)) from error
     shown = tasks.show(record)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
+from lambent.execution.durable.records import Lease
 from lambent.execution.rounds.sealing import State
 
 NULL = Raw(b"null")
@@ -26,24 +27,6 @@ TRANSITIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 """What may follow a status. Nothing follows a terminal one."""
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """Who works on a task, and until when nobody else may.
-
-    ::
-
-        worker A   |── lease ───────────────| deadline of its invocation: Lambda kills it here
-                                            |── skew ──| until: from here on another may take over
-        worker B        ✗ queued again                 |── lease ──…
-
-    Attributes:
-        owner: one attempt of one worker.
-        until: seconds since the epoch.
-    """
-
-    owner: str
-    until: float
 
 
 class OpenQuestion(msgspec.Struct, frozen=True):

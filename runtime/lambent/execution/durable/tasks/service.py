@@ -12,36 +12,36 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from lambent.auth.principal import Principal
-from lambent.errors import ConfigurationError, InternalError, InvalidParamsError, ItemTooLargeError
-from lambent.execution.rounds.answers import check_answer
+from lambent.auth.principal import Principal, key_of
+from lambent.errors import (
+    ConfigurationError,
+    InternalError,
+    InvalidParamsError,
+    ItemTooLargeError,
+    StoreError,
+)
+from lambent.execution.durable.records import RESERVE, Held, Records, changed
+from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, Status, TaskRecord
 from lambent.execution.failures import report
-from lambent.execution.ports import Blobs, Changes, Clock, Item, Queue, Store
+from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
+from lambent.execution.rounds.answers import check_answer
 from lambent.execution.rounds.sealing import State
-from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, TaskRecord
 from lambent.features.tasks import TaskPolicy
+from lambent.features.tools import Tool
 from lambent.wire.results import TaskResult
 
-_KEY = "TASK#"
 _TOMBSTONE_SECONDS = 24 * 3600
 """How long an expired task can still be told from an unknown one."""
+
+_SPARE_SECONDS = 60.0
+"""How much longer than its window an idempotent task is kept: both begin at about the same moment."""
 
 PICKUP_SECONDS = 60.0
 """After this a task that nobody has picked up is queued again by whoever asks for it."""
 
-_CONFLICTS = 20
-
 _log = logging.getLogger("lambent.tasks")
 
 _encode = msgspec.json.encode
-_decoder = msgspec.json.Decoder(TaskRecord)
-
-
-class Versioned(msgspec.Struct, frozen=True):
-    """A record and the version under which it is kept."""
-
-    record: TaskRecord
-    version: int
 
 
 class Tasks:
@@ -53,12 +53,19 @@ class Tasks:
         blobs: keeps what does not fit into an item; None where there is no such place.
         clock: the time.
         changes: told of every change of status; None where nobody can listen.
+        server: the server that they belong to.
     """
 
     def __init__(
-        self, store: Store, queue: Queue, blobs: Blobs | None, clock: Clock, changes: Changes | None
+        self,
+        store: Store,
+        queue: Queue,
+        blobs: Blobs | None,
+        clock: Clock,
+        changes: Changes | None,
+        server: str,
     ) -> None:
-        self._store = store
+        self._records = Records(store, clock, "TASK", server, TaskRecord, _purge_at)
         self._blobs = blobs
         self._changes = changes
         self.queue = queue
@@ -67,7 +74,7 @@ class Tasks:
     # Requests
 
     def create(
-        self, tool: str, params: Raw, state: State, policy: TaskPolicy, principal: Principal | None
+        self, tool: Tool, params: Raw, state: State, principal: Principal | None, task_id: str = ""
     ) -> TaskRecord:
         """Create a task and queue it: one write, one message. What cannot be queued is removed again.
 
@@ -75,17 +82,20 @@ class Tasks:
             tool: the tool that was called.
             params: the parameters of the call.
             state: the answers and steps that are known already.
-            policy: the tool's policy.
             principal: who called, if known.
+            task_id: default: a new one. The task that has it already is the same one.
 
         Raises:
-            ConfigurationError: the parameters need a bucket and there is none.
+            ItemTooLargeError: the parameters need a bucket and there is none.
+            StoreError: the table or the queue cannot be reached.
         """
-        now = self.clock()
+        policy, now = tool.task or TaskPolicy(), self.clock()
         ttl = policy.ttl.total_seconds()
+        if tool.idempotency is not None:  # its result is given again for as long as the window lasts
+            ttl = max(ttl, tool.idempotency.window.total_seconds() + _SPARE_SECONDS)
         record = TaskRecord(
-            id=base64.urlsafe_b64encode(os.urandom(24)).decode(),
-            tool=tool,
+            id=task_id or base64.urlsafe_b64encode(os.urandom(24)).decode(),
+            tool=tool.name,
             params=Raw(_bare(params)),
             principal=principal,
             created=now,
@@ -96,26 +106,31 @@ class Tasks:
             due=now + PICKUP_SECONDS,
             state=state,
         )
-        record = self._insert(record)
+        if len(record.params) >= _INLINE_BYTES:
+            blob = self._put(f"arguments/{record.id}", bytes(record.params))
+            record = changed(record, params=NULL, params_blob=blob)
+        held = self._records.insert(self._key(record.id), record, reserve=RESERVE)
+        if held is None:
+            return self._owned(record.id, principal).record
         try:
             self.queue.send(record.id)
         except BaseException:
-            self._store.remove(_KEY + record.id, 1)
+            held.remove()
             raise
         return record
 
     def get(self, task_id: str, principal: Principal | None) -> TaskRecord:
         """A task, as its caller may see it: one read.
 
-        A task that should have been picked up long ago is queued again: whoever waits for it, heals it.
+        A task that should have been picked up long ago is queued again.
 
         Raises:
             InvalidParamsError: it is unknown, expired or somebody else's.
         """
-        found = self._find(task_id, principal)
-        record, now = found.record, self.clock()
+        held = self._owned(task_id, principal)
+        record, now = held.record, self.clock()
         if record.status == "working" and not record.is_leased(now) and now > record.due:
-            self._requeue(found, now)
+            self._requeue(held, now)
         return record
 
     def update(self, task_id: str, responses: dict[str, Raw], principal: Principal | None) -> None:
@@ -124,21 +139,21 @@ class Tasks:
         Raises:
             InvalidParamsError: the task is unknown, expired or somebody else's, or an answer is none.
         """
-        for _ in range(_CONFLICTS):
-            found = self._find(task_id, principal)
-            record = found.record
+        held = self._owned(task_id, principal)
+        asking = held.record
+
+        def answered(record: TaskRecord) -> TaskRecord | None:
+            nonlocal asking
+            asking = record
             taken = {key: responses[key] for key in record.questions if key in responses}
             if record.status != "input_required" or not taken:
-                return  # answered, superseded or never asked: to be ignored
-            for key, answer in taken.items():
-                check_answer(key, record.questions[key].request, answer)
-            answered = _answered(record, taken, self.clock())
-            if not self._replace(found, answered):
-                continue
-            if answered.status == "working":
-                self._send_or_restore(found, answered)
-            return
-        raise InternalError("The task is changing too fast: try again")
+                return None  # answered, superseded or never asked: to be ignored
+            for key, response in taken.items():
+                check_answer(key, record.questions[key].request, response)
+            return _answered(record, taken, self.clock())
+
+        if self.change(held, answered, reserve=RESERVE) and held.record.status == "working":
+            self._send_or_restore(held, asking)
 
     def cancel(self, task_id: str, principal: Principal | None) -> None:
         """Ask for cancellation: done at once where nobody is at work, else where the worker next looks.
@@ -146,18 +161,15 @@ class Tasks:
         Raises:
             InvalidParamsError: the task is unknown, expired or somebody else's.
         """
-        for _ in range(_CONFLICTS):
-            found = self._find(task_id, principal)
-            record = found.record
+
+        def cancelled(record: TaskRecord) -> TaskRecord | None:
             if record.is_terminal or record.cancel:
-                return
-            now = self.clock()
-            changes: dict[str, Any] = {"cancel": True}
-            if not record.is_leased(now):
-                changes |= {"status": "cancelled", "updated": now, "lease": None, "questions": {}}
-            if self._replace(found, msgspec.structs.replace(record, **changes)):
-                return
-        raise InternalError("The task is changing too fast: try again")
+                return None
+            if record.is_leased(self.clock()):
+                return changed(record, cancel=True)
+            return ended(record, "cancelled", self.clock(), cancel=True, message=record.message)
+
+        self.change(self._owned(task_id, principal), cancelled)
 
     def show(self, record: TaskRecord) -> TaskResult:
         """A task as the wire carries it."""
@@ -179,32 +191,28 @@ class Tasks:
 
     # Workers
 
-    def find(self, task_id: str) -> Versioned | None:
+    def find(self, task_id: str) -> Held[TaskRecord] | None:
         """A task, whoever it belongs to."""
-        item = self._store.read(_KEY + task_id)
-        return Versioned(_decoder.decode(item.body), item.version) if item is not None else None
+        return self._records.read(self._key(task_id))
 
-    def change(self, found: Versioned, make: Callable[[TaskRecord], TaskRecord | None]) -> Versioned | None:
-        """Change a task, again from what is there whenever another writer was faster.
+    def change(
+        self, held: Held[TaskRecord], make: Callable[[TaskRecord], TaskRecord | None], *, reserve: int = 0
+    ) -> bool:
+        """Change a task; see ``Held.change``. Whoever listens is told what can be seen of it."""
+        before = held.record
 
-        Args:
-            found: what was read last.
-            make: the new record from the one that is there; None leaves it.
+        def checked(record: TaskRecord) -> TaskRecord | None:
+            nonlocal before
+            before, new = record, make(record)
+            if new is not None and new.status not in TRANSITIONS[record.status]:
+                raise InternalError(f"A task that is {record.status} cannot become {new.status}")
+            return new
 
-        Returns:
-            What is kept now; None where ``make`` gave None or the task is gone.
-        """
-        for _ in range(_CONFLICTS):
-            record = make(found.record)
-            if record is None:
-                return None
-            if self._replace(found, record):
-                return Versioned(record, found.version + 1)
-            fresh = self.find(found.record.id)
-            if fresh is None:
-                return None
-            found = fresh
-        raise InternalError("The task is changing too fast: try again")
+        if not held.change(checked, reserve=reserve):
+            return False
+        if self._changes is not None and _visible(before) != _visible(held.record):
+            self._changes.publish(f"TASK#{held.record.id}")
+        return True
 
     def keep_result(self, record: TaskRecord, result: bytes) -> dict[str, Any]:
         """What a completed record says of its result: the result, or the blob that it is in."""
@@ -224,33 +232,16 @@ class Tasks:
 
     # Storage
 
-    def _find(self, task_id: str, principal: Principal | None) -> Versioned:
+    def _key(self, task_id: str) -> str:
+        return self._records.key(task_id)
+
+    def _owned(self, task_id: str, principal: Principal | None) -> Held[TaskRecord]:
         found = self.find(task_id)
-        if found is None or _owner(found.record.principal) != _owner(principal):
+        if found is None or key_of(found.record.principal) != key_of(principal):
             raise InvalidParamsError("Task not found")
         if self.clock() >= found.record.expires:
             raise InvalidParamsError("Task has expired")
         return found
-
-    def _insert(self, record: TaskRecord) -> TaskRecord:
-        if len(record.params) >= _INLINE_BYTES:
-            blob = self._put(f"arguments/{record.id}", bytes(record.params))
-            record = msgspec.structs.replace(record, params=NULL, params_blob=blob)
-        if not self._store.insert(self._item(record, 1)):
-            raise InternalError("A task with this id exists")  # 192 random bits: not in this universe
-        return record
-
-    def _replace(self, found: Versioned, record: TaskRecord) -> bool:
-        if record.status not in TRANSITIONS[found.record.status]:
-            raise InternalError(f"A task that is {found.record.status} cannot become {record.status}")
-        replaced = self._store.replace(self._item(record, found.version + 1))
-        if replaced and self._changes is not None and _visible(found.record) != _visible(record):
-            self._changes.publish(_KEY + record.id)
-        return replaced
-
-    @staticmethod
-    def _item(record: TaskRecord, version: int) -> Item:
-        return Item(_KEY + record.id, version, _encode(record), int(record.expires) + _TOMBSTONE_SECONDS)
 
     def _put(self, name: str, data: bytes) -> str:
         if self._blobs is None:
@@ -261,22 +252,21 @@ class Tasks:
         self._blobs.put(name, data)
         return name
 
-    def _requeue(self, found: Versioned, now: float) -> None:
-        record = msgspec.structs.replace(found.record, due=now + PICKUP_SECONDS)
-        if self._replace(found, record):
-            _log.warning("Task %s was not picked up: queued again", record.id)
+    def _requeue(self, held: Held[TaskRecord], now: float) -> None:
+        if held.replace(changed(held.record, due=now + PICKUP_SECONDS)):
+            _log.warning("Task %s was not picked up: queued again", held.record.id)
             try:
-                self.queue.send(record.id)
-            except Exception as error:  # who asks gets an answer all the same, and may ask again
+                self.queue.send(held.record.id)
+            except StoreError as error:  # who asks gets an answer all the same, and may ask again
                 report(error)
 
-    def _send_or_restore(self, found: Versioned, answered: TaskRecord) -> None:
+    def _send_or_restore(self, held: Held[TaskRecord], asking: TaskRecord) -> None:
         """Queue a task that has its answers; if that fails, the client has to send them again."""
         try:
-            self.queue.send(answered.id)
+            self.queue.send(asking.id)
         except BaseException:
             # The version alone decides: if a worker is at it already, the message did arrive.
-            self._store.replace(self._item(found.record, found.version + 2))
+            held.replace(asking)
             raise
 
 
@@ -290,10 +280,10 @@ def _answered(record: TaskRecord, taken: dict[str, Raw], now: float) -> TaskReco
         question = record.questions[key]
         answers[question.key] = question.mark, answer
     questions = {key: question for key, question in record.questions.items() if key not in taken}
-    state = State(answers, record.state.steps, {})
+    state = msgspec.structs.replace(record.state, answers=answers, asked={})
     if questions:
-        return msgspec.structs.replace(record, state=state, questions=questions, updated=now)
-    return msgspec.structs.replace(
+        return changed(record, state=state, questions=questions, updated=now)
+    return changed(
         record, state=state, questions={}, updated=now, status="working", due=now + PICKUP_SECONDS
     )
 
@@ -306,8 +296,14 @@ def _bare(params: Raw) -> bytes:
     return _encode(fields)
 
 
-def _owner(principal: Principal | None) -> str:
-    return principal.key if principal is not None else ""
+def ended(record: TaskRecord, status: Status, now: float, **changes: Any) -> TaskRecord:
+    """A task that is over, from one that is not."""
+    over = {"status": status, "updated": now, "lease": None, "questions": {}, "message": None}
+    return changed(record, **(over | changes))
+
+
+def _purge_at(record: TaskRecord) -> float:
+    return record.expires + _TOMBSTONE_SECONDS
 
 
 def _visible(record: TaskRecord) -> tuple[Any, ...]:
