@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
+from lambent.execution.execute import Executor
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
@@ -327,10 +328,10 @@ def make_handler(
     """What ``MCPServer.lambda_handler`` makes, with a clock or a feed of changes of one's own."""
     handler = server.lambda_handler(settings)
     if clock is not None:
-        handler._engine._services.sealer._clock = clock
+        handler._endpoint.executor.services.sealer._clock = clock
     if changes is not None:
-        services = msgspec.structs.replace(handler._engine._services, changes=changes)
-        handler._engine = Engine(services, settings.http_policy, server._middleware)
+        services = msgspec.structs.replace(handler._endpoint.executor.services, changes=changes)
+        handler._endpoint = Endpoint(Executor(services, server._middleware), settings.http_policy)
     return handler
 
 

@@ -44,7 +44,7 @@ from lambent.features.sessions import Session
 from lambent.features.tasks import TaskPolicy
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
-from lambent.wire.judge import Request
+from lambent.wire.http import Request
 from lambent.wire.results import (
     CallToolResult,
     CompleteResult,

@@ -124,7 +124,7 @@ class ProtocolError(LambentError):
         self.headers = {name.lower(): value for name, value in (headers or {}).items()}
 
 
-class HttpRefusal(ProtocolError):
+class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
     """A request that is refused with an HTTP status: by middleware, by an authenticator or by the HTTP rules.
 
     Args:

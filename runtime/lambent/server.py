@@ -116,13 +116,13 @@ class MCPServer(Declarations):
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.asgi import AsgiApp
-        from lambent.hosts.assembly import live_engine
+        from lambent.hosts.assembly import live_endpoint
         from lambent.hosts.discovery import DiscoveryDocuments
         from lambent.hosts.settings import Settings
 
         settings, catalog = settings or Settings.from_env(), self.freeze()
-        engine = live_engine(catalog, self._middleware, settings)
-        return AsgiApp(engine, DiscoveryDocuments(catalog, settings), settings.body_limit)
+        endpoint = live_endpoint(catalog, self._middleware, settings)
+        return AsgiApp(endpoint, DiscoveryDocuments(catalog, settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
@@ -150,11 +150,11 @@ class MCPServer(Declarations):
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.assembly import live_engine
+        from lambent.hosts.assembly import live_endpoint
         from lambent.hosts.settings import Settings
         from lambent.hosts.stdio import serve
 
-        serve(live_engine(self.freeze(), self._middleware, settings or Settings.from_env()))
+        serve(live_endpoint(self.freeze(), self._middleware, settings or Settings.from_env()))
 
 
 def _hints(given: Mapping[str, CacheHint]) -> dict[str, CacheHint]:

@@ -13,6 +13,7 @@ from msgspec import Raw
 from lambent.auth.principal import Principal
 from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call
+from lambent.execution.rounds.journal import Journal, as_plain
 from lambent.execution.rounds.pending import DONE, Pending, PendingStep
 from lambent.execution.rounds.questions import (
     AcceptedElicitation,
@@ -26,7 +27,6 @@ from lambent.execution.rounds.questions import (
     sampling_question,
     url_question,
 )
-from lambent.execution.rounds.journal import Journal, as_plain
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.forms import form_of
 from lambent.features.functions import is_coroutine_function
@@ -391,7 +391,7 @@ class Context:
             kwargs: passed on.
 
         Raises:
-            StepInterrupted: the step may run at most once, and an earlier run that began it has not finished it.
+            StepInterrupted: the step may run at most once, and an earlier run that began it did not finish.
             ItemTooLargeError: the result does not fit into the table; the step is not run again.
             ValidationError: the result has no JSON form.
             ValueError: the handler has used the name already.

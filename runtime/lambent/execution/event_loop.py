@@ -11,7 +11,7 @@ import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lambent.errors import SIGNALS
+from lambent.errors import Signal
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,7 +41,7 @@ class CallerLoop:
             return self._loop.run_until_complete(coroutine)
         except asyncio.CancelledError as error:
             raise cancelled_within() from error
-        except SIGNALS:
+        except (Signal, KeyboardInterrupt, GeneratorExit):
             # A handler that stopped in the middle leaves tasks that must not act while another is served.
             self._loop.run_until_complete(_end(asyncio.all_tasks(self._loop) - before))
             raise

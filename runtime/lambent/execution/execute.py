@@ -98,7 +98,7 @@ class Executor:
             return self._failed(call, error)
 
     def _signalled(self, call: Call, signal: Signal) -> Outcome:
-        """What a signal means for the call; one that nobody but a handler or middleware can have sent, fails."""
+        """What a signal means for the call; one that a handler or middleware has raised is a failure."""
         is_sent = call.invocation.has_sent(signal)
         if isinstance(signal, Cancelled) and is_sent:
             return Outcome(error=ProtocolError("The client is gone", status=499))
@@ -129,6 +129,18 @@ class Executor:
         if handler is None:
             raise method_not_found(call.rpc.method)
         return handler(call)
+
+
+def too_large(call: Call, size: int) -> Outcome:
+    """The outcome of a result that no response can carry.
+
+    Args:
+        call: the call.
+        size: bytes of the response.
+    """
+    limit = call.services.response_limit
+    text = f"The result would take {size} bytes, the limit is {limit}: return less, or a link to the data"
+    return Outcome(failed(text)) if call.method == "tools/call" else Outcome(error=InternalError(text))
 
 
 def failure(call: Call, error: BaseException) -> Outcome:

@@ -6,8 +6,8 @@ import logging
 import os
 import traceback
 
-from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.eras import RpcRequest
+from lambent.wire.jsonrpc import RpcMessage
 
 _log = logging.getLogger("lambent")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -87,8 +88,12 @@ class Invocation:
         """Run the call to its end also when its client leaves: its result is kept for a retry."""
         self.detached = True
 
+    def idle(self) -> contextlib.AbstractContextManager[None]:
+        """Wait within this for something that happens elsewhere: hosts that stay let another call run."""
+        return contextlib.nullcontext()
+
     def sleep(self, seconds: float) -> None:
-        """Wait for something that happens elsewhere; hosts let other calls use the thread's place."""
+        """Wait for something that happens elsewhere."""
         time.sleep(seconds)
 
     def remaining_ms(self) -> int | None:

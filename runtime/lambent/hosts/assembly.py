@@ -1,4 +1,4 @@
-"""Putting a server's parts together for a host: which store, which queue, which engine."""
+"""Putting a server's parts together for a host: which store, which queue, which endpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lambent.execution.call import Services
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
+from lambent.execution.execute import Executor
 from lambent.execution.middleware import Middleware
 from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
@@ -15,8 +16,8 @@ from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.settings import Settings
 
 if TYPE_CHECKING:
-    from lambent.execution.ports import Changes, Store
     from lambent.execution.durable.tasks.service import Tasks
+    from lambent.execution.ports import Changes, Store
     from lambent.hosts.aws_lambda import LambdaHandler
 
 _BUFFERED_LISTEN_SECONDS = 0.25
@@ -31,26 +32,27 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
 
     services = _aws_services(catalog, settings)
     _watch_snapshots(services, settings)
-    engine = Engine(services, settings.http_policy, middleware)
+    executor = Executor(services, middleware)
+    endpoint = Endpoint(executor, settings.http_policy)
     documents = DiscoveryDocuments(catalog, settings)
     if services.tasks is None:
-        return LambdaHandler(engine, documents=documents)
+        return LambdaHandler(endpoint, documents=documents)
     from lambent.execution.durable.tasks.worker import Worker
 
-    worker = Worker(services, services.tasks, middleware)
-    return LambdaHandler(engine, worker, settings.task_queue_url or "", documents)
+    worker = Worker(executor, services.tasks)
+    return LambdaHandler(endpoint, worker, settings.task_queue_url or "", documents)
 
 
-def live_engine(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Engine:
-    """The engine of a host that stays, or that shares a table with others, as in Lambda behind Mangum."""
+def live_endpoint(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Endpoint:
+    """The endpoint of a host that stays, or that shares a table with others, as in Lambda behind Mangum."""
     if settings.in_lambda:
         services = _aws_services(catalog, settings)
     elif settings.table is not None:
         services = _aws_services(catalog, settings, _LIVE_LISTEN_SECONDS)
     else:
-        services = _live_services(catalog, settings, middleware)
+        return Endpoint(_live_executor(catalog, settings, middleware), settings.http_policy)
     _watch_snapshots(services, settings)
-    return Engine(services, settings.http_policy, middleware)
+    return Endpoint(Executor(services, middleware), settings.http_policy)
 
 
 def _watch_snapshots(services: Services, settings: Settings) -> None:
@@ -75,26 +77,29 @@ def _aws_services(
         from lambent.stores.sqs import SqsQueue
 
         blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
-        tasks = Tasks(store, SqsQueue(settings.task_queue_url), blobs, time.time, None)
+        server = settings.audience or catalog.info.name
+        tasks = Tasks(store, SqsQueue(settings.task_queue_url), blobs, time.time, None, server)
     return _services(catalog, settings, listen_seconds, store=store, tasks=tasks)
 
 
-def _live_services(catalog: Catalog, settings: Settings, middleware: Sequence[Middleware]) -> Services:
-    """Services within the process, whose threads are the workers."""
+def _live_executor(catalog: Catalog, settings: Settings, middleware: Sequence[Middleware]) -> Executor:
+    """An executor on services within the process, whose threads are the workers."""
     from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
     store, changes = MemoryStore(time.time), MemoryChanges()
     if not catalog.has_tasks:
-        return _services(catalog, settings, _LIVE_LISTEN_SECONDS, store=store, changes=changes)
+        services = _services(catalog, settings, _LIVE_LISTEN_SECONDS, store=store, changes=changes)
+        return Executor(services, middleware)
     from lambent.execution.durable.tasks.service import Tasks
     from lambent.execution.durable.tasks.worker import Worker
     from lambent.hosts.task_threads import ThreadQueue
 
     queue = ThreadQueue()
-    tasks = Tasks(store, queue, MemoryBlobs(), time.time, changes)
+    tasks = Tasks(store, queue, MemoryBlobs(), time.time, changes, settings.audience or catalog.info.name)
     services = _services(catalog, settings, _LIVE_LISTEN_SECONDS, store=store, tasks=tasks, changes=changes)
-    queue.worker = Worker(services, tasks, middleware)
-    return services
+    executor = Executor(services, middleware)
+    queue.worker = Worker(executor, tasks)
+    return executor
 
 
 def _services(

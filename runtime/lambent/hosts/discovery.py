@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lambent.errors import ConfigurationError
 from lambent.features.catalog import Catalog
 from lambent.hosts.settings import Settings
-from lambent.wire.http import LOCAL_HOSTS, Request, HttpResponse
+from lambent.wire.http import LOCAL_HOSTS, HttpResponse, Request
 
 if TYPE_CHECKING:
     from lambent.wire.discovery_documents import Document

@@ -1,16 +1,93 @@
-"""Invocations of hosts that stay: many at a time, each on a thread of its own, each cancellable."""
+"""Hosts that stay: many calls at a time, each on a thread, each cancellable."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from lambent.errors import Cancelled
-from lambent.execution.invocation import Invocation
 from lambent.execution.event_loop import LoopTask
+from lambent.execution.invocation import Invocation
 
 T = TypeVar("T")
+
+
+class CallThreads:
+    """Threads for calls: so many run at a time, and those that only wait do not count among them.
+
+    Args:
+        running: how many calls may run at a time.
+        waiting: how many more may wait for something that happens elsewhere; further ones count as running.
+        name: begins the names of the threads.
+    """
+
+    def __init__(self, running: int, waiting: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(running + waiting, thread_name_prefix=name)
+        self._changed = threading.Condition()
+        self._free = running
+        self._may_wait = waiting
+        self._returning = 0
+        self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Run something on a thread, at once or as soon as one may run."""
+        future: Future[T] = Future()
+        with self._changed:
+            if self._free and not self._queue:
+                self._free -= 1
+                self._pool.submit(self._run, future, work)
+            else:
+                self._queue.append((future, work))
+        return future
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """While the thread that calls this waits, another one may run."""
+        with self._changed:
+            may_wait = self._may_wait > 0
+            if may_wait:
+                self._may_wait -= 1
+                self._release()
+        try:
+            yield
+        finally:
+            if may_wait:
+                with self._changed:
+                    self._returning += 1
+                    self._changed.wait_for(lambda: self._free > 0)
+                    self._returning -= 1
+                    self._free -= 1
+                    self._may_wait += 1
+
+    def close(self) -> None:
+        """Wait until everything that was submitted has ended, and end the threads."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queue)
+        self._pool.shutdown()
+
+    def _run(self, future: Future[Any], work: Callable[[], Any]) -> None:
+        try:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except BaseException as error:
+                    future.set_exception(error)
+        finally:
+            with self._changed:
+                self._release()
+
+    def _release(self) -> None:
+        """Let the next one run: first those that have waited in the middle of a call."""
+        if self._queue and not self._returning:
+            self._pool.submit(self._run, *self._queue.popleft())
+        else:
+            self._free += 1
+        self._changed.notify_all()
 
 
 class LiveInvocation(Invocation):
@@ -18,24 +95,42 @@ class LiveInvocation(Invocation):
 
     Args:
         loop: a running event loop.
+        threads: where the call runs; None for a thread of its own.
     """
 
-    __slots__ = ("_loop", "_started")
+    __slots__ = ("_gone", "_loop", "_started", "_threads")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
         self._loop = loop
+        self._threads = threads
+        self._gone = threading.Event()
         self._started: LoopTask[Any] | None = None
 
     def cancel(self) -> None:
-        """Nobody wants the result: stop a coroutine now, a plain function where it next looks."""
+        """Nobody wants the result: stop a coroutine now, a plain function where it next looks.
+
+        A call that holds a claim is not stopped: its result is kept for a retry.
+        """
+        if self.cancelled:
+            return
         self.cancelled = True
-        if self._started is not None:
+        self._gone.set()
+        if self._started is not None and not self.detached:
             self._started.cancel()
+
+    def idle(self) -> contextlib.AbstractContextManager[None]:
+        """See ``Invocation.idle``."""
+        return super().idle() if self._threads is None else self._threads.idle()
+
+    def sleep(self, seconds: float) -> None:
+        """See ``Invocation.sleep``; it ends when the client leaves."""
+        with self.idle():
+            self._gone.wait(seconds)
 
     def _is_unwanted(self) -> bool:
         """Whether it is cancelled now; a method, since another thread may change it between two looks."""
-        return self.cancelled
+        return self.cancelled and not self.detached
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self._is_unwanted():
@@ -43,7 +138,7 @@ class LiveInvocation(Invocation):
             raise Cancelled
         started = LoopTask(coroutine, self._loop)
         self._started = started
-        if self.cancelled:  # before there was anything to cancel
+        if self._is_unwanted():  # before there was anything to cancel
             started.cancel()
         try:
             value = started.result()

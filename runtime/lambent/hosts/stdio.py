@@ -7,20 +7,24 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO
 
 import msgspec
 from msgspec import UnsetType
 
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopThread
-from lambent.hosts.live import LiveInvocation
+from lambent.hosts.live import CallThreads, LiveInvocation
 from lambent.wire import jsonrpc
+from lambent.wire.http import Request
 from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
 
-_MAX_IN_FLIGHT = 256
+_RUNNING = 256
+"""Calls that run at a time."""
+
+_WAITING = 1000
+"""Calls that wait at a time, such as subscriptions."""
 
 
 class _CancelledParams(msgspec.Struct):
@@ -31,30 +35,32 @@ class StdioServer:
     """Reads requests, answers them on threads, and writes responses and notifications as they come.
 
     Args:
-        engine: answers the requests.
+        endpoint: answers the requests.
         lines_in: where messages come from.
         lines_out: where they go; nothing else may write to it.
     """
 
-    def __init__(self, engine: Engine, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
-        self._engine = engine
+    def __init__(self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
+        self._endpoint = endpoint
         self._in = lines_in
         self._out = lines_out
         self._writing = threading.Lock()
         self._loop = LoopThread()
+        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
 
     def serve(self) -> None:
         """Serve until the input ends or is interrupted; what is still running then is cancelled."""
         try:
-            with ThreadPoolExecutor(_MAX_IN_FLIGHT, thread_name_prefix="lambent-call") as threads:
-                try:
-                    for line in self._in:
-                        if line.strip():
-                            self._take(line, threads)
-                finally:
-                    for invocation in list(self._running.values()):
-                        invocation.cancel()
+            try:
+                for line in self._in:
+                    if line.strip():
+                        self._take(line)
+            finally:
+                for invocation in list(self._running.values()):
+                    invocation.cancel()
+                self._threads.close()
         finally:
             self._loop.close()
 
@@ -64,7 +70,7 @@ class StdioServer:
             self._out.write(message + b"\n")
             self._out.flush()
 
-    def _take(self, line: bytes, threads: ThreadPoolExecutor) -> None:
+    def _take(self, line: bytes) -> None:
         try:
             message = jsonrpc.decode(line)
         except MalformedMessage as malformed:
@@ -74,12 +80,13 @@ class StdioServer:
         if isinstance(message.id, UnsetType):
             self._notified(message)
             return
-        invocation = StdioInvocation(self._loop.loop, self.write)
-        self._running[message.id] = invocation
-        threads.submit(self._answer, message, message.id, invocation)
+        invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
+        request_id = message.id
+        self._running[request_id] = invocation
+        self._threads.submit(lambda: self._answer(message, request_id, invocation))
 
     def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
-        reply = self._engine.answer(message, None, invocation)
+        reply = self._endpoint.answer(message, Request(), invocation, self._principal)
         if self._running.get(request_id) is invocation:
             del self._running[request_id]
         if not invocation.cancelled:
@@ -99,13 +106,16 @@ class StdioInvocation(LiveInvocation):
 
     Args:
         loop: where coroutines run.
+        threads: where the call runs.
         write: writes a line.
     """
 
     __slots__ = ("_write",)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, write: Callable[[bytes], None]) -> None:
-        super().__init__(loop)
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, threads: CallThreads, write: Callable[[bytes], None]
+    ) -> None:
+        super().__init__(loop, threads)
         self._write = write
 
     def emit(self, notification: bytes) -> None:
@@ -114,19 +124,19 @@ class StdioInvocation(LiveInvocation):
             self._write(notification)
 
 
-def serve(engine: Engine) -> None:
+def serve(endpoint: Endpoint) -> None:
     """Serve the process's own standard input and output.
 
     What features print goes to standard error: standard output carries messages and nothing else.
 
     Args:
-        engine: answers the requests.
+        endpoint: answers the requests.
     """
     lines_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        StdioServer(engine, sys.stdin.buffer, lines_out).serve()
+        StdioServer(endpoint, sys.stdin.buffer, lines_out).serve()
     finally:
         with suppress(BrokenPipeError):
             lines_out.close()

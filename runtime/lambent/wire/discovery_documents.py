@@ -32,7 +32,7 @@ from lambent.wire.discovery_paths import (
     SKILLS,
     SKILLS_INDEX,
 )
-from lambent.wire.http import JSON_TYPE, Request, HttpResponse
+from lambent.wire.http import JSON_TYPE, HttpResponse, Request
 from lambent.wire.server_card import (
     CARD_TYPE,
     ServerSummary,

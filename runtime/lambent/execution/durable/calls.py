@@ -2,8 +2,8 @@
 
 ::
 
-    first call    insert "running until …" ── step ─► journal ── run ── replace with the result ──► result
-    second call        ✗ is there: wait ······································ read ──────────────► the same result
+    first call    insert "running until …" ── step ─► journal ── run ── replace with the result ─► result
+    second call        ✗ is there: wait ··································· read ────────────► the same result
     first dies    insert ── step ─► journal ── ✗
     second call        ✗ is there, but its lease is over: take over, go on behind the step ──► result
 

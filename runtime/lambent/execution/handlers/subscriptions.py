@@ -99,9 +99,10 @@ class _Subscription:
 
     def _tell_changes(self, seconds: float) -> None:
         if self._changes is None:
-            time.sleep(seconds)
+            self._call.invocation.sleep(seconds)
             return
-        topics, self._position = self._changes.wait(self._position, seconds)
+        with self._call.invocation.idle():
+            topics, self._position = self._changes.wait(self._position, seconds)
         lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(self._agreed, field)}
         for topic in topics:
             if topic in lists:

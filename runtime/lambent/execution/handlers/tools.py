@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from lambent.errors import (

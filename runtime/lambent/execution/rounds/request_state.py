@@ -37,7 +37,9 @@ def open_journal(call: Call, arguments: Any) -> Journal:
     return Journal(state, responses, first=False)
 
 
-def seal_journal(result: Any, journal: Journal, call: Call, arguments: Any, *, single_use: bool = False) -> Any:
+def seal_journal(
+    result: Any, journal: Journal, call: Call, arguments: Any, *, single_use: bool = False
+) -> Any:
     """Give a result that asks for input its request state; any other result is left as it is.
 
     Args:

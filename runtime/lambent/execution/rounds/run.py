@@ -131,7 +131,7 @@ def invoke(
 
 
 def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
-    """Raise what a task group's exceptions come down to: a signal, or else a failure; nothing for questions."""
+    """Raise what counts most in a task group: a signal, else a failure; nothing where all are questions."""
     signals, failures = group.split((Signal, KeyboardInterrupt))
     for signal in _leaves(signals):
         if not isinstance(signal, Suspend):

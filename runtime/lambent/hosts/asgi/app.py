@@ -5,35 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
 from lambent.hosts.asgi.invocation import AsgiInvocation
 from lambent.hosts.asgi.types import AsgiMessage, Receive, Scope, Send
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.wire.http import Request, HttpResponse, cors_headers
+from lambent.hosts.live import CallThreads
+from lambent.wire.http import HttpResponse, Request, cors_headers
 from lambent.wire.sse import SSE_HEADERS
 
-_MAX_CALLS = 64
-_MAX_SUBSCRIPTIONS = 1000
-"""Threads: calls and subscriptions have their own, so that waiting ones cannot starve working ones."""
+_RUNNING = 64
+"""Calls that run at a time."""
+
+_WAITING = 1000
+"""Calls that wait at a time, such as subscriptions and duplicates of a running call."""
 
 
 class AsgiApp:
     """What ``MCPServer.asgi`` gives.
 
     Args:
-        engine: answers the requests.
+        endpoint: answers the requests.
         documents: answers those for documents.
         body_limit: bytes of a request body that are worth reading.
     """
 
-    def __init__(self, engine: Engine, documents: DiscoveryDocuments, body_limit: int) -> None:
-        self._engine = engine
+    def __init__(self, endpoint: Endpoint, documents: DiscoveryDocuments, body_limit: int) -> None:
+        self._endpoint = endpoint
         self._documents = documents
         self._body_limit = body_limit
-        self._calls = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="lambent-call")
-        self._subscriptions = ThreadPoolExecutor(_MAX_SUBSCRIPTIONS, thread_name_prefix="lambent-listen")
+        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""
@@ -55,18 +56,23 @@ class AsgiApp:
             body=body,
             query=scope.get("query_string", b"").decode("latin-1"),
             domain=_domain(scope),
+            event=scope.get("aws.event"),
+            context=scope.get("aws.context"),
         )
         loop = asyncio.get_running_loop()
         if request.method != "POST":
-            document = await loop.run_in_executor(self._calls, self._documents.answer, request)
+            document = await asyncio.wrap_future(
+                self._threads.submit(lambda: self._documents.answer(request))
+            )
             if document is not None:
                 await _finish(document, send, begun=False)
                 return
-        invocation = AsgiInvocation(loop, scope.get("aws.context"))
-        threads = self._subscriptions if _is_subscription(request) else self._calls
+        invocation = AsgiInvocation(loop, self._threads, scope.get("aws.context"))
         # What middleware and dependencies have set, such as a span or a user, features see too.
         context = contextvars.copy_context()
-        work = loop.run_in_executor(threads, context.run, self._engine.handle, request, invocation)
+        work = asyncio.wrap_future(
+            self._threads.submit(lambda: context.run(self._endpoint.handle, request, invocation))
+        )
         work.add_done_callback(lambda _: invocation.frames.put_nowait(None))
         watch = asyncio.ensure_future(_disconnected(receive))
         watch.add_done_callback(lambda _: invocation.cancel() if not work.done() else None)
@@ -138,10 +144,6 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         separator = "; " if name == "cookie" else ", "
         headers[name] = f"{headers[name]}{separator}{value}" if name in headers else value
     return headers
-
-
-def _is_subscription(request: Request) -> bool:
-    return request.headers.get("mcp-method") == "subscriptions/listen"
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from lambent.hosts.live import LiveInvocation
+from lambent.hosts.live import CallThreads, LiveInvocation
 from lambent.wire.sse import KEEP_ALIVE, frame
 
 
@@ -14,6 +14,7 @@ class AsgiInvocation(LiveInvocation):
 
     Args:
         loop: the server's event loop; coroutines run on it too, where the rest of the application lives.
+        threads: where the call runs.
         lambda_context: Lambda's context object, behind Mangum.
 
     Attributes:
@@ -22,8 +23,10 @@ class AsgiInvocation(LiveInvocation):
 
     __slots__ = ("_lambda_context", "frames")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lambda_context: Any = None) -> None:
-        super().__init__(loop)
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None, lambda_context: Any = None
+    ) -> None:
+        super().__init__(loop, threads)
         self._lambda_context = lambda_context
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.errors import HttpRefusal, LambentError
-from lambent.wire.http import Request, HttpResponse
+from lambent.wire.http import HttpResponse, Request
 
 Event = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from lambent.errors import ConfigurationError, HttpRefusal
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
 from lambent.hosts.aws_lambda.events import Event, format_of
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
@@ -23,7 +23,7 @@ class LambdaHandler:
     """What ``MCPServer.lambda_handler`` gives: call it with an event and a context.
 
     Args:
-        engine: answers the requests.
+        endpoint: answers the requests.
         worker: runs tasks that a queue brings; None where no queue does.
         queue_url: that queue.
         documents: answers requests for documents, and publishes them; None where there are none.
@@ -31,12 +31,12 @@ class LambdaHandler:
 
     def __init__(
         self,
-        engine: Engine,
+        endpoint: Endpoint,
         worker: Worker | None = None,
         queue_url: str = "",
         documents: DiscoveryDocuments | None = None,
     ) -> None:
-        self._engine = engine
+        self._endpoint = endpoint
         self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
@@ -75,7 +75,7 @@ class LambdaHandler:
             return run_deploy_event(event, self._documents, LambdaInvocation(context, self._run))
         read, write = format_of(event)
         try:
-            request = read(event)
+            request = read(event, context)
         except HttpRefusal as refusal:
             body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
             return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
@@ -83,4 +83,4 @@ class LambdaHandler:
             response = self._documents.answer(request)
             if response is not None:
                 return write(event, response)
-        return write(event, self._engine.handle(request, LambdaInvocation(context, self._run)))
+        return write(event, self._endpoint.handle(request, LambdaInvocation(context, self._run)))

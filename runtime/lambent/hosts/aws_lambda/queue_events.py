@@ -9,6 +9,7 @@ from typing import Any
 from lambent.errors import ConfigurationError
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
+from lambent.wire.http import Request
 
 _SOURCE = "aws:sqs"
 _log = logging.getLogger("lambent.tasks")
@@ -44,14 +45,15 @@ def run_messages(
     except ImportError as error:
         raise ConfigurationError("Workers need Powertools: pip install 'lambent[aws]'") from error
 
+    request = Request(event=event, context=context)
     queue, first = queue_url.rpartition("/")[2], event["Records"][0].get("messageId")
 
     def handle(record: SQSRecord) -> None:
         try:
             if record.event_source_arn.rpartition(":")[2] == queue:
-                worker.run(record.body, invocation, may_wait=record.message_id != first)
+                worker.run(record.body, invocation, request, may_wait=record.message_id != first)
             else:
-                worker.bury(record.body)
+                worker.fail_undelivered(record.body)
         except Exception:
             # The processor only counts it, and the invocation as a whole succeeds: nobody else would tell.
             _log.exception("Message %s failed: the queue delivers it again", record.message_id)

@@ -17,9 +17,10 @@ from typing import Any
 
 from lambent.errors import ConfigurationError
 from lambent.execution.call import Services
-from lambent.execution.endpoint import Engine
-from lambent.execution.invocation import Invocation
+from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
+from lambent.execution.execute import Executor
+from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.sealing import Binding, Sealer, State
 from lambent.hosts.settings import Settings
 from lambent.stores.keys import ProcessKeys
@@ -60,13 +61,13 @@ def prime(services: Services, settings: Settings) -> None:
         settings: of the deployment.
     """
     # Without middleware: it is the author's, and may count, write or ask somebody.
-    engine, run = Engine(services, settings.http_policy), CallerLoop()
+    endpoint, run = Endpoint(Executor(services), settings.http_policy), CallerLoop()
     for method in _METHODS:
-        engine.handle(_request(method), Invocation(run))
+        endpoint.handle(_request(method), Invocation(run))
     name = "none"
     while name in services.catalog.tools:
         name += "-"
-    engine.handle(_request("tools/call", name, arguments={}), Invocation(run))
+    endpoint.handle(_request("tools/call", name, arguments={}), Invocation(run))
 
     if _is_async(services):
         import asyncio  # noqa: F401

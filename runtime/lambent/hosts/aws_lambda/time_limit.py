@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar
@@ -13,7 +14,13 @@ from lambent.errors import DeadlineReached
 T = TypeVar("T")
 
 
-def call_with_time_limit(function: Callable[..., T], kwargs: dict[str, Any], seconds: float) -> T:
+def call_with_time_limit(
+    function: Callable[..., T],
+    kwargs: dict[str, Any],
+    seconds: float,
+    is_busy: Callable[[], bool] = lambda: False,
+    latest: float | None = None,
+) -> T:
     """Call a function, and interrupt it when the time limit is reached.
 
     The limit is a timer that sends ``SIGALRM``. Python handles signals in the main thread, between two
@@ -24,6 +31,8 @@ def call_with_time_limit(function: Callable[..., T], kwargs: dict[str, Any], sec
         function: to call.
         kwargs: its arguments.
         seconds: the limit.
+        is_busy: whether the function is in the middle of something that must not be interrupted.
+        latest: the limit in seconds where it is busy all the time; default: the same limit.
 
     Raises:
         DeadlineReached: the function was interrupted.
@@ -31,9 +40,13 @@ def call_with_time_limit(function: Callable[..., T], kwargs: dict[str, Any], sec
     if threading.current_thread() is not threading.main_thread():
         return function(**kwargs)
     may_interrupt = False
+    last = time.monotonic() + max(seconds, latest or 0.0)
 
     def on_alarm(number: int, frame: FrameType | None) -> None:
-        if may_interrupt:
+        left = last - time.monotonic()
+        if is_busy() and left > 0:
+            signal.setitimer(signal.ITIMER_REAL, left)
+        elif may_interrupt:
             raise DeadlineReached
 
     handler_before = signal.getsignal(signal.SIGALRM)

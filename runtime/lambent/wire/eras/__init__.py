@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambent.errors import MethodNotFoundError
-from lambent.wire.eras.era import Era, Reply, RpcRequest, meta_of
 from lambent.wire.eras import modern
+from lambent.wire.eras.era import Era, Reply, RpcRequest, meta_of
 from lambent.wire.jsonrpc import RpcMessage
 
 __all__ = [

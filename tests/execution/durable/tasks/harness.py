@@ -11,7 +11,8 @@ from tests.support import EVERYTHING, SETTINGS, Client, Reply, make_server
 
 from lambent.auth.principal import Principal
 from lambent.execution.call import Call, Services
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
+from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
 from lambent.execution.durable.tasks.record import TaskRecord
@@ -206,7 +207,7 @@ class Environment:
             return world.clock() + skew
 
         blobs = world.blobs if world.has_bucket else None
-        tasks = Tasks(world.store, world.queue, blobs, clock, world.changes)
+        tasks = Tasks(world.store, world.queue, blobs, clock, world.changes, world.server.name)
         self.services = Services(
             catalog=world.server.freeze(),
             sealer=Sealer(SETTINGS.keys, clock, 900, world.server.name),
@@ -217,9 +218,9 @@ class Environment:
             tasks=tasks,
         )
         self.tasks = tasks
-        self.worker = Worker(self.services, tasks)
-        engine = Engine(self.services, HttpPolicy(), world.server._middleware)
-        self.handler = LambdaHandler(engine, self.worker, QUEUE_URL)
+        executor = Executor(self.services, world.server._middleware)
+        self.worker = Worker(executor, tasks)
+        self.handler = LambdaHandler(Endpoint(executor, HttpPolicy()), self.worker, QUEUE_URL)
         self.client = self.client_of(None)
 
     def client_of(self, user: str | None) -> TaskClient:
@@ -292,14 +293,15 @@ class World:
 
     def record(self, task_id: str) -> TaskRecord:
         """A task as it is kept."""
-        item = self.store.kept.read(f"TASK#{task_id}")
-        assert item is not None
-        return _decode(item.body)
+        return _decode(self.item(task_id).body)
+
+    def item(self, task_id: str) -> Item:
+        """The item that a task is kept in."""
+        (item,) = (item for item in self.store.kept._items.values() if item.key.endswith(f"#{task_id}"))
+        return item
 
     def version(self, task_id: str) -> int:
-        item = self.store.kept.read(f"TASK#{task_id}")
-        assert item is not None
-        return item.version
+        return self.item(task_id).version
 
 
 class Watch:
@@ -401,7 +403,7 @@ def by_header(call: Call, following: Callable[[Call], Any]) -> Any:
     """Middleware that believes whatever a header says of the caller."""
     user = call.headers.get("x-user")
     if user is not None:
-        call = msgspec.structs.replace(call, principal=Principal(user))
+        call = call.as_principal(Principal(user))
     return following(call)
 
 

@@ -103,14 +103,13 @@ class TaskInvocation(Invocation):
         if self._attempt.record.cancel:
             raise Cancelled
         self._host.check()
+        super().check()
 
     def has_sent(self, signal: Signal) -> bool:
         """See ``Invocation.has_sent``."""
-        if isinstance(signal, Cancelled) and self._attempt.record.cancel:
-            return True
-        return (
-            super().has_sent(signal) if self.expired or self._host.cancelled else self._host.has_sent(signal)
-        )
+        if isinstance(signal, Cancelled):
+            return self._attempt.record.cancel or self._host.has_sent(signal)
+        return super().has_sent(signal) or self._host.has_sent(signal)
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         """See ``Invocation.progressed``."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, MissingCapabilityError, ToolError
+from lambent.errors import (
+    DeadlineReached,
+    InternalError,
+    ItemTooLargeError,
+    MissingCapabilityError,
+    ToolError,
+)
 from lambent.execution.call import Call
 from lambent.execution.durable.tasks.service import Tasks, missing_tasks
 from lambent.execution.invocation import MARGIN_SECONDS

@@ -283,9 +283,7 @@ def _answered(record: TaskRecord, taken: dict[str, Raw], now: float) -> TaskReco
     state = msgspec.structs.replace(record.state, answers=answers, asked={})
     if questions:
         return changed(record, state=state, questions=questions, updated=now)
-    return changed(
-        record, state=state, questions={}, updated=now, status="working", due=now + PICKUP_SECONDS
-    )
+    return changed(record, state=state, questions={}, updated=now, status="working", due=now + PICKUP_SECONDS)
 
 
 def _bare(params: Raw) -> bytes:
@@ -298,7 +296,7 @@ def _bare(params: Raw) -> bytes:
 
 def ended(record: TaskRecord, status: Status, now: float, **changes: Any) -> TaskRecord:
     """A task that is over, from one that is not."""
-    over = {"status": status, "updated": now, "lease": None, "questions": {}, "message": None}
+    over: dict[str, Any] = {"status": status, "updated": now, "lease": None, "questions": {}, "message": None}
     return changed(record, **(over | changes))
 
 

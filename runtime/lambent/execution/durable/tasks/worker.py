@@ -7,23 +7,22 @@ import os
 import random
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Raw
 
 from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, ProtocolError, StoreError
 from lambent.execution.call import Call
 from lambent.execution.durable.records import LeaseLost, changed, lease_of
 from lambent.execution.durable.tasks.attempt import Attempt, TaskInvocation
-from lambent.execution.durable.tasks.record import OpenQuestion, TaskRecord
+from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord
 from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks, ended
-from lambent.execution.execute import AttemptFailed, Executor, failure
+from lambent.execution.execute import AttemptFailed, Executor, failure, too_large
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import TaskPolicy
 from lambent.wire import jsonrpc
 from lambent.wire.eras import RpcRequest
-from lambent.wire.http import Request
+from lambent.wire.http import Request, response_size
 from lambent.wire.methods import METHODS
 from lambent.wire.outcome import Outcome
 from lambent.wire.results import InputRequiredResult
@@ -141,7 +140,10 @@ class Worker:
         call = self._call(attempt, journal, host, request)
         try:
             outcome = self._executor.execute(call)
-            encoded = b"" if outcome.result is None else jsonrpc.encode(outcome.result)
+            encoded = jsonrpc.encode(outcome.result if outcome.error is None else outcome.error.data)
+            if (size := response_size(encoded)) > call.services.response_limit:
+                outcome = too_large(call, size)
+                encoded = jsonrpc.encode(outcome.result)
         except DeadlineReached:
             self._interrupted(attempt, journal)
         except AttemptFailed as failed:
@@ -149,7 +151,7 @@ class Worker:
                 raise failed.error from None
             self._failed_attempt(attempt, failed.error)
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
-            self._end(attempt, journal, failure(call, error), b"")
+            self._end(attempt, journal, failure(call, error), b"null")
         else:
             self._end(attempt, journal, outcome, encoded)
 
@@ -183,7 +185,7 @@ class Worker:
             if outcome.status == 499:
                 attempt.end("cancelled")
             elif outcome.error is not None:
-                attempt.end("failed", **_error(outcome.error))
+                attempt.end("failed", **_error(outcome.error, Raw(encoded)))
             elif isinstance(outcome.result, InputRequiredResult):
                 self._ask(attempt, journal)
             else:
@@ -233,7 +235,7 @@ class Worker:
         self._wait(attempt)
 
     def _try_later(self, attempt: Attempt, error: StoreError, journal: Journal) -> None:
-        """The store failed: write down once more what this attempt has done, and have it tried again later."""
+        """The store failed: write down what this attempt has done, and have it tried again later."""
         record = attempt.record
         _log.warning("Task %s: the store failed, so it is tried again: %s", record.id, error)
         try:
@@ -282,8 +284,8 @@ def _name(record: TaskRecord, journal: Journal) -> tuple[dict[str, OpenQuestion]
     return questions, used
 
 
-def _error(error: ProtocolError) -> dict[str, Any]:
+def _error(error: ProtocolError, data: Raw = NULL) -> dict[str, Any]:
     encoded: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.data is not None:
-        encoded["data"] = Raw(msgspec.json.encode(error.data))
+        encoded["data"] = data
     return {"error": encoded, "message": error.message}
