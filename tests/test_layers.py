@@ -217,7 +217,7 @@ def test_what_is_dear_is_imported_on_first_use() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "found"),
     [
-        ("lambent.wire.x", "from lambent.execution.endpoint import Engine", ["lambent.execution.endpoint"]),
+        ("lambent.wire.x", "from lambent.execution.endpoint import Endpoint", ["lambent.execution.endpoint"]),
         ("lambent.wire.x", "import lambent.hosts", ["lambent.hosts"]),
         (
             "lambent.wire.x",

@@ -513,9 +513,7 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
         if {"GET", "HEAD", "OPTIONS"} != set(one["AllowedMethods"]):
             yield f"{pattern} allows other methods than the bucket has"
     headers = app.template.properties("CardsForEverybody")["ResponseHeadersPolicyConfig"]
-    catalog = DiscoveryDocuments(full_server().freeze(), Settings()).answer(
-        Request("HEAD", API_CATALOG, {})
-    )
+    catalog = DiscoveryDocuments(full_server().freeze(), Settings()).answer(Request("HEAD", API_CATALOG, {}))
     custom = {
         one["Header"].lower(): one["Value"] for one in headers.get("CustomHeadersConfig", {}).get("Items", ())
     }

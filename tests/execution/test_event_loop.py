@@ -10,7 +10,7 @@ import pytest
 from tests.support import Client, make_server
 
 from lambent.errors import Suspend
-from lambent.execution.event_loop import LoopThread, CallerLoop
+from lambent.execution.event_loop import CallerLoop, LoopThread
 
 Serve = Callable[..., Client]
 Runner = CallerLoop | LoopThread

@@ -19,7 +19,7 @@ from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
 from lambent.wire.headers import decode_value
 from lambent.wire.http import HttpPolicy, Request, check_origin, check_post, preflight
-from lambent.wire.eras.modern import judge
+from lambent.wire.eras.modern import ModernEra
 
 
 @hostile
@@ -44,13 +44,13 @@ def test_bodies(body: bytes | str) -> None:
 def test_requests(message: Any, headers: dict[str, str] | None) -> None:
     """On stdio there are no headers, and so nothing that would keep a spoilt message out."""
     try:
-        judge(jsonrpc.decode(json.dumps(message)), headers)
+        ModernEra().decode(jsonrpc.decode(json.dumps(message)), headers)
     except jsonrpc.MalformedMessage:
         return
     except ProtocolError as error:
         jsonrpc.failure(1, error.code, error.message, error.data)
     except AssertionError:
-        assert "id" not in message  # a notification, which is never judged
+        assert "id" not in message  # a notification, which is never decoded
 
 
 @hostile

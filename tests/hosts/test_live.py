@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lambent.errors import Cancelled
-from lambent.execution.event_loop import LoopThread, LoopTask
+from lambent.execution.event_loop import LoopTask, LoopThread
 from lambent.hosts.live import LiveInvocation
 
 

@@ -24,7 +24,7 @@ from tests.hosts.asgi.driving import SECONDS, make, progress, settings, subscrip
 from lambent import Call, Context, Handler, MCPServer
 from lambent.execution.handlers import subscriptions
 from lambent.hosts import stdio
-from lambent.hosts.assembly import live_engine
+from lambent.hosts.assembly import live_endpoint
 from lambent.hosts.stdio import StdioServer
 
 SUBSCRIPTION_ID = f"{support.PREFIX}subscriptionId"
@@ -45,7 +45,9 @@ class Wire:
         self._from = os.fdopen(our_input, "rb")
         self._its_input, self._its_output = os.fdopen(its_input, "rb"), os.fdopen(its_output, "wb")
         self.server = StdioServer(
-            live_engine(mcp.freeze(), mcp._middleware, settings(**options)), self._its_input, self._its_output
+            live_endpoint(mcp.freeze(), mcp._middleware, settings(**options)),
+            self._its_input,
+            self._its_output,
         )
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._serving = threading.Thread(target=self._serve)

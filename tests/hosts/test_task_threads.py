@@ -14,7 +14,7 @@ from tests.support import SETTINGS, accept, make_server
 
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
 from lambent.execution.durable.tasks.worker import Worker
-from lambent.hosts.assembly import live_engine
+from lambent.hosts.assembly import live_endpoint
 from lambent.hosts.live import LiveInvocation
 from lambent.hosts.task_threads import ThreadQueue
 from lambent.wire.http import Request
@@ -40,11 +40,11 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 def client_of(server: MCPServer, loop: asyncio.AbstractEventLoop) -> TaskClient:
     """A client of what hosts that stay make of a server."""
-    engine = live_engine(server.freeze(), server._middleware, SETTINGS)
+    endpoint = live_endpoint(server.freeze(), server._middleware, SETTINGS)
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = Request("POST", "/", event["headers"], event["body"].encode())
-        response = engine.handle(request, LiveInvocation(loop))
+        response = endpoint.handle(request, LiveInvocation(loop))
         return {"statusCode": response.status, "headers": response.headers, "body": response.body.decode()}
 
     return TaskClient(handle)

@@ -26,9 +26,10 @@ from tests.support import (
 )
 
 from lambent import Context, InvalidParamsError, TaskPolicy, ToolError
-from lambent.execution.endpoint import Engine
-from lambent.execution.invocation import Invocation
+from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
+from lambent.execution.execute import Executor
+from lambent.execution.invocation import Invocation
 from lambent.stores.memory import MemoryChanges
 from lambent.wire.http import HttpPolicy, Request
 
@@ -303,7 +304,7 @@ def test_tools_do_not_say_that_they_are_tasks(world: Worlds) -> None:
 def listen(here: World, task_ids: list[str], *, seconds: float = 0.0, **more: Any) -> Reply:
     """Subscribe, for as long as the host may wait."""
     services = msgspec.structs.replace(here.here.services, listen_seconds=seconds)
-    here.here.handler._engine = Engine(services, HttpPolicy(), here.server._middleware)
+    here.here.handler._endpoint = Endpoint(Executor(services, here.server._middleware), HttpPolicy())
     return here.client.request("subscriptions/listen", {"notifications": {"taskIds": task_ids}}, **more)
 
 
@@ -436,9 +437,9 @@ def test_a_live_subscriber_is_told_of_each_change_once(world: Worlds) -> None:
 
     invocation = Live(heard_of)
     services = msgspec.structs.replace(here.here.services, listen_seconds=600.0)
-    engine = Engine(services, HttpPolicy(), here.server._middleware)
+    endpoint = Endpoint(Executor(services, here.server._middleware), HttpPolicy())
     params = {"notifications": {"taskIds": [task_id]}}
-    thread = threading.Thread(target=engine.handle, args=(_request(params), invocation))
+    thread = threading.Thread(target=endpoint.handle, args=(_request(params), invocation))
     thread.start()
     try:
         wait_for(2)

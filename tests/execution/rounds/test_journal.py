@@ -321,7 +321,9 @@ def test_a_handler_of_another_environment_goes_on(serve: Serve) -> None:
 
 
 @both
-def test_asking_is_not_waiting(serve: Serve, tool: str) -> None:
+def test_a_question_that_nobody_waits_for_is_asked_all_the_same(
+    serve: Serve, tool: str, caplog: pytest.LogCaptureFixture
+) -> None:
     mcp = make_server()
 
     @mcp.tool("plain")
@@ -334,7 +336,11 @@ def test_asking_is_not_waiting(serve: Serve, tool: str) -> None:
         ctx.elicit("Never looked at?", Confirm)
         return "done"
 
-    assert ask(serve(mcp), tool).text == "done"
+    client = serve(mcp)
+    state = ask(client, tool).state
+    assert f"{tool} went on without the answers that it has asked for (elicitation-1)" in caplog.text
+    retry = {"inputResponses": {"elicitation-1": YES}, "requestState": state}
+    assert ask(client, tool, **retry).text == "done"
 
 
 def test_an_answer_may_be_looked_at_more_than_once(serve: Serve) -> None:

@@ -28,9 +28,9 @@ from tests.support import (
 
 from lambent import ConfigurationError, Context, InvalidParamsError, MCPServer, Settings
 from lambent.auth.principal import Principal
-from lambent.execution import sealing
-from lambent.execution.invocation import Invocation
 from lambent.execution.event_loop import CallerLoop
+from lambent.execution.invocation import Invocation
+from lambent.execution.rounds import sealing
 from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State, digest
 from lambent.stores.keys import StaticKeys
 from lambent.wire import jsonrpc
@@ -396,7 +396,7 @@ def test_arguments_are_the_same_in_any_order(
 
 
 def test_a_token_belongs_to_whoever_it_was_made_for() -> None:
-    engine = make_handler(server())._engine
+    endpoint = make_handler(server())._endpoint
 
     def send(principal: Principal | None, **also: Any) -> dict[str, Any]:
         body = message("tools/call", {"name": "refund", **also}, capabilities=EVERYTHING)

@@ -23,7 +23,7 @@ from tests.hosts.aws_lambda.events import (
 
 from lambent.errors import HttpRefusal
 from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
-from lambent.wire.http import Request, HttpResponse
+from lambent.wire.http import HttpResponse, Request
 
 Kind = Callable[[Sent], dict[str, Any]]
 EVENTS = Path(__file__).parents[3] / "events"

@@ -90,13 +90,13 @@ def test_priming_calls_nothing_of_the_author(hooks: dict[str, list[Any]]) -> Non
 def test_priming_meets_no_error(hooks: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Or it would prime the way that errors take."""
     answers = []
-    real = snapstart.Engine.handle
+    real = snapstart.Endpoint.handle
 
     def handle(engine: Any, request: Any, invocation: Any) -> Any:
         answers.append(json.loads(real(engine, request, invocation).body))
         return real(engine, request, invocation)
 
-    monkeypatch.setattr(snapstart.Engine, "handle", handle)
+    monkeypatch.setattr(snapstart.Endpoint, "handle", handle)
     full_server().lambda_handler(SNAP)
     run(hooks["before"])
     *lists, unknown = answers

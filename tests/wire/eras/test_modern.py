@@ -22,7 +22,7 @@ from tests.support import (
 
 from lambent.errors import HeaderMismatchError, InvalidParamsError, ProtocolError, UnsupportedVersionError
 from lambent.wire import jsonrpc
-from lambent.wire.eras.modern import judge
+from lambent.wire.eras.modern import ModernEra
 
 SUPPORTED = {"supported": [VERSION]}
 NAMED = ["tools/call", "resources/read", "prompts/get"]
@@ -505,11 +505,11 @@ def test_the_first_broken_rule_answers(
     assert client.request("no/such", {"_meta": meta_of}, headers=headers).error["code"] == code
 
 
-def judged(body: dict[str, Any], headers: dict[str, str] | None) -> Any:
-    return judge(jsonrpc.decode(dumps(body)), headers)
+def decoded(body: dict[str, Any], headers: dict[str, str] | None) -> Any:
+    return ModernEra().decode(jsonrpc.decode(dumps(body)), headers)
 
 
-def test_a_judged_request_is_typed() -> None:
+def test_a_decoded_request_is_typed() -> None:
     body = message(
         "tools/call",
         {"name": "add", "arguments": {"a": 1}},
@@ -518,7 +518,7 @@ def test_a_judged_request_is_typed() -> None:
         logLevel="notice",
         progressToken=5,
     )
-    request = judged(body, headers_of(body))
+    request = decoded(body, headers_of(body))
     assert (request.id, request.method) == ("r", "tools/call")
     assert (request.params.name, bytes(request.params.arguments)) == ("add", b'{"a":1}')
     assert (request.meta.log_level, request.meta.progress_token) == ("notice", 5)
@@ -530,8 +530,8 @@ def test_a_judged_request_is_typed() -> None:
     assert request.headers == headers_of(body)
 
 
-def test_without_headers_only_the_body_is_judged() -> None:
-    request = judged(message("tools/call", {"name": "add"}), None)
+def test_without_headers_only_the_body_is_decoded() -> None:
+    request = decoded(message("tools/call", {"name": "add"}), None)
     assert request.headers is None
     assert bytes(request.params.arguments) == b"{}"
 
@@ -548,17 +548,17 @@ def test_without_headers_the_body_still_has_to_keep_the_rules(
     params: dict[str, Any], error: type[ProtocolError]
 ) -> None:
     with pytest.raises(error):
-        judged({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}, None)
+        decoded({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}, None)
 
 
 def test_initialize_on_a_transport_without_headers_names_the_versions() -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": LEGACY}
     with pytest.raises(ProtocolError) as caught:
-        judged(body, None)
+        decoded(body, None)
     assert caught.value.data["supported"] == [VERSION]
 
 
 def test_a_mismatch_is_found_without_a_host() -> None:
     body = message("tools/list")
     with pytest.raises(HeaderMismatchError, match="Mcp-Method header does not match the body"):
-        judged(body, {**headers_of(body), "mcp-method": "tools/call"})
+        decoded(body, {**headers_of(body), "mcp-method": "tools/call"})

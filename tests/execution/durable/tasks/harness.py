@@ -11,13 +11,13 @@ from tests.support import EVERYTHING, SETTINGS, Client, Reply, make_server
 
 from lambent.auth.principal import Principal
 from lambent.execution.call import Call, Services
+from lambent.execution.durable.tasks.record import TaskRecord
+from lambent.execution.durable.tasks.service import Tasks
+from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
-from lambent.execution.durable.tasks.record import TaskRecord
-from lambent.execution.durable.tasks.service import Tasks
-from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.server import MCPServer
 from lambent.stores.memory import MemoryBlobs, MemoryStore

@@ -14,8 +14,8 @@ from tests.execution.durable.tasks.harness import EXTENSION, TASKS, Environment,
 from tests.support import EVERYTHING, Client, accept, make_handler, make_server
 
 from lambent import Context, Elicit, Resolve, Sample, TaskPolicy, ToolError
-from lambent.execution.invocation import Invocation
 from lambent.execution.event_loop import CallerLoop
+from lambent.execution.invocation import Invocation
 from lambent.wire.http import Request
 
 world = pytest.fixture(worlds)
@@ -349,7 +349,7 @@ def test_where_nothing_rings_a_call_is_handed_over_where_it_looks(world: Worlds,
     here = world(of(slow, support="auto", inline=SOON))
     loop = CallerLoop()
     body, headers = _tool_call("slow")
-    response = here.here.handler._engine.handle(Request("POST", "/", headers, body), Invocation(loop))
+    response = here.here.handler._endpoint.handle(Request("POST", "/", headers, body), Invocation(loop))
     loop.close()
     assert b'"resultType":"task"' in response.body
     here.run_all()

@@ -5,8 +5,8 @@ import pytest
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
-from lambent.execution.rounds.sealing import State
 from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, Lease, OpenQuestion, TaskRecord
+from lambent.execution.rounds.sealing import State
 
 STATUSES = ("working", "input_required", "completed", "failed", "cancelled")
 
