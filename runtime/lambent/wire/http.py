@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ _PREFLIGHT_SECONDS = "7200"
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """One HTTP request, whichever host brought it.
+    """One HTTP request, the same for every host.
 
     Attributes:
         method: in upper case.
@@ -47,9 +48,13 @@ class HttpRequest(msgspec.Struct, frozen=True):
         headers: names in lower case; values of repeated headers joined with ``", "``.
         body: bytes, or text where the host already has it as text.
         query: the raw query string, without ``?``.
-        domain: the host name under which the platform routed the request, where it vouches for one.
-            Never the client's own ``Host`` header: DNS rebinding would choose that.
+        domain: the host name by which the platform routed the request, where the platform says so. Never the
+            client's ``Host`` header, which an attacker chooses in DNS rebinding.
         root: what public paths have in front of ``path``, such as the name of a stage.
+        client_address: the IP address that the platform received the request from; a proxy's or a CDN's where
+            one is in front. Never a header that the client alone has written. None where the platform does
+            not say.
+        authorizer: what the platform's authorizer found out about the caller, in the platform's own form.
     """
 
     method: str
@@ -59,6 +64,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
     query: str = ""
     domain: str | None = None
     root: str = ""
+    client_address: str | None = None
+    authorizer: Mapping[str, Any] | None = None
 
 
 class HttpResponse(msgspec.Struct):

@@ -4,19 +4,29 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 from mangum import Mangum
-from tests.hosts.aws_lambda.events import KINDS, Sent, alb, alb_multi_value, http_api, rest_api
+from tests.hosts.aws_lambda.events import (
+    KINDS,
+    Sent,
+    alb,
+    alb_multi_value,
+    function_url,
+    http_api,
+    http_api_v1,
+    rest_api,
+)
 
 from lambent.errors import HttpRefusal
 from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
 from lambent.wire.http import HttpRequest, HttpResponse
 
 Kind = Callable[[Sent], dict[str, Any]]
-V1 = ["REST API", "HTTP API 1.0", "ALB", "ALB, multi-value"]
+EVENTS = Path(__file__).parents[3] / "events"
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
@@ -61,6 +71,79 @@ def test_a_plain_request(kind: Kind) -> None:
 )
 def test_the_domain_is_the_platforms_word_or_nobodys(name: str, domain: str | None) -> None:
     assert read(KINDS[name](Sent(headers=(("Host", "evil.example"),)))).domain == domain
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("HTTP API", "203.0.113.7"),
+        ("Function URL", "203.0.113.7"),
+        ("REST API", "203.0.113.7"),
+        ("HTTP API 1.0", "203.0.113.7"),
+        ("ALB", "198.51.100.9"),
+        ("ALB, multi-value", "198.51.100.9"),
+    ],
+)
+def test_the_client_address_is_what_the_platform_says(name: str, address: str) -> None:
+    """A load balancer appends it to what the client has sent; API Gateway does not need the header."""
+    sent = Sent(headers=(("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.2, 198.51.100.9")))
+    assert read(KINDS[name](sent)).client_address == address
+
+
+@pytest.mark.parametrize("kind", [alb, alb_multi_value])
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("192.0.2.1,203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7, ", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_client_address_of_a_load_balancer(kind: Kind, header: str | None, address: str | None) -> None:
+    sent = Sent(headers=() if header is None else (("X-Forwarded-For", header),))
+    assert read(kind(sent)).client_address == address
+
+
+@pytest.mark.parametrize("name", ["HTTP API", "Function URL", "REST API", "HTTP API 1.0"])
+def test_without_a_source_address_there_is_none(name: str) -> None:
+    event = KINDS[name](Sent(headers=(("X-Forwarded-For", "192.0.2.1"),)))
+    event["requestContext"].get("http", {}).pop("sourceIp", None)
+    event["requestContext"].pop("identity", None)
+    assert read(event).client_address is None
+
+
+AUTHORIZERS = {
+    "HTTP API, JWT": (http_api, {"jwt": {"claims": {"sub": "a"}, "scopes": ["orders"]}}),
+    "HTTP API, Lambda": (http_api, {"lambda": {"user": "a"}}),
+    "Function URL, IAM": (function_url, {"iam": {"userArn": "arn:aws:iam::123456789012:user/a"}}),
+    "REST API, Cognito": (rest_api, {"claims": {"sub": "a"}}),
+    "REST API, Lambda": (rest_api, {"principalId": "a", "integrationLatency": 12}),
+    "HTTP API 1.0, JWT": (http_api_v1, {"claims": {"sub": "a"}, "scopes": None}),
+}
+
+
+@pytest.mark.parametrize(("kind", "authorizer"), AUTHORIZERS.values(), ids=AUTHORIZERS.keys())
+def test_what_an_authorizer_says_is_handed_on(kind: Kind, authorizer: dict[str, Any]) -> None:
+    event = kind(Sent())
+    event["requestContext"]["authorizer"] = authorizer
+    assert read(event).authorizer == authorizer
+
+
+@each_kind
+def test_without_an_authorizer_there_is_none(kind: Kind) -> None:
+    event = kind(Sent(headers=(("authorizer", "x"), ("Authorization", "Bearer x"))))
+    assert read(event).authorizer is None
+    event["requestContext"]["authorizer"] = None
+    assert read(event).authorizer is None
+
+
+@pytest.mark.parametrize("file", sorted(EVENTS.glob("*-tools-call.json")), ids=lambda file: file.stem)
+def test_the_events_of_the_repository_name_their_client(file: Path) -> None:
+    request = read(json.loads(file.read_text()))
+    assert (request.client_address, request.authorizer) == ("203.0.113.7", None)
 
 
 @each_kind

@@ -78,6 +78,8 @@ def read_v2(event: Event) -> HttpRequest:
         query=event.get("rawQueryString") or "",
         domain=context.get("domainName"),
         root=root,
+        client_address=http.get("sourceIp"),
+        authorizer=context.get("authorizer"),
     )
 
 
@@ -106,6 +108,8 @@ def read_v1(event: Event) -> HttpRequest:
         query=_query(event),
         domain=context.get("domainName"),
         root=public.removesuffix(path) if public.endswith(path) else "",
+        client_address=_client_address(context, headers),
+        authorizer=context.get("authorizer"),
     )
 
 
@@ -121,6 +125,15 @@ def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
     else:
         written["headers"] = response.headers
     return written
+
+
+def _client_address(context: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    if "elb" not in context:
+        identity: Mapping[str, Any] = context.get("identity") or {}
+        return identity.get("sourceIp")
+    # A load balancer appends the client's address to what the client has sent, unless it is set to preserve
+    # the header (``routing.http.xff_header_processing.mode``).
+    return headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or None
 
 
 def _headers(event: Event) -> dict[str, str]:
