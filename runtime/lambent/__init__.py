@@ -44,7 +44,7 @@ from lambent.wire.values import (
     EmbeddedResource,
     Icon,
     ImageContent,
-    Message,
+    PromptMessage,
     PromptReference,
     Repository,
     ResourceLink,
@@ -58,6 +58,9 @@ from lambent.wire.values import (
     ToolResult,
     UserMessage,
 )
+
+Message = PromptMessage
+"""The official SDK's name for it."""
 
 __all__ = [
     "AcceptedElicitation",
@@ -95,6 +98,7 @@ __all__ = [
     "Middleware",
     "MissingCapabilityError",
     "Pending",
+    "PromptMessage",
     "PromptReference",
     "ProtocolError",
     "Repository",

@@ -26,8 +26,8 @@ from lambent import (
     Image,
     McpHeader,
     MCPServer,
-    Message,
     Pending,
+    PromptMessage,
     PromptReference,
     ProtocolError,
     Resolve,
@@ -479,7 +479,7 @@ def test_prompt_with_arguments(arg1: str, arg2: str) -> str:
 
 
 @mcp.prompt()
-def test_prompt_with_embedded_resource(resourceUri: str) -> list[Message]:  # noqa: N803 - the suite's name
+def test_prompt_with_embedded_resource(resourceUri: str) -> list[PromptMessage]:  # noqa: N803 - the suite's name
     """A resource, and what to do with it."""
     resource = TextResourceContents(
         uri=resourceUri, mime_type="text/plain", text="Embedded resource content for testing."

@@ -6,22 +6,22 @@ from typing import Annotated, Any
 import pydantic
 import pytest
 
-from lambent.features.shapes import Field, Shape
-from lambent.features.shapes._msgspec import MsgspecRecord, MsgspecShape
-from lambent.features.shapes._pydantic import PydanticRecord, PydanticShape
+from lambent.features.codecs import Codec, Field
+from lambent.features.codecs._msgspec import MsgspecArguments, MsgspecCodec
+from lambent.features.codecs._pydantic import PydanticArguments, PydanticCodec
 
 ADAPTERS = ["msgspec", "pydantic"]
 each_adapter = pytest.mark.parametrize("adapter", ADAPTERS)
 
 
-def shape(adapter: str, hint: Any) -> Shape:
-    """The shape of a hint."""
-    return MsgspecShape(hint) if adapter == "msgspec" else PydanticShape(hint)
+def codec(adapter: str, hint: Any) -> Codec:
+    """The codec of a hint."""
+    return MsgspecCodec(hint) if adapter == "msgspec" else PydanticCodec(hint)
 
 
-def record(adapter: str, *fields: Field) -> Shape:
-    """The shape of a function's parameters."""
-    return (MsgspecRecord if adapter == "msgspec" else PydanticRecord)("Arguments", list(fields))
+def record(adapter: str, *fields: Field) -> Codec:
+    """The codec of a function's arguments."""
+    return (MsgspecArguments if adapter == "msgspec" else PydanticArguments)("Arguments", list(fields))
 
 
 def mention(adapter: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from typing_extensions import TypedDict
 
+from lambent.features.codecs import ValidationError
 from lambent.features.forms import form_of
-from lambent.features.shapes import ShapeError
 
 
 class Color(enum.Enum):
@@ -79,7 +79,7 @@ def test_what_is_filled_in_becomes_the_record(record: type, expected: Any) -> No
     [{}, {"age": 20}, {"name": 5}, {"name": "a", "age": "x"}, {"name": "a", "age": 5}, {"name": None}],
 )
 def test_what_does_not_fit_is_refused(record: type, content: dict[str, Any]) -> None:
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         form_of(record).read(content)
 
 
@@ -261,13 +261,13 @@ def test_what_fits_a_schema_stays_a_dict(content: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("content", "reason"), BAD)
 def test_what_does_not_fit_a_schema_is_refused(content: dict[str, Any], reason: str) -> None:
-    with pytest.raises(ShapeError) as caught:
+    with pytest.raises(ValidationError) as caught:
         form_of(SCHEMA).read({"flag": True, **content})
     assert str(caught.value) == reason
 
 
 def test_what_a_schema_requires_is_required() -> None:
-    with pytest.raises(ShapeError, match="Object missing required field `flag`"):
+    with pytest.raises(ValidationError, match="Object missing required field `flag`"):
         form_of(SCHEMA).read({})
 
 

@@ -17,7 +17,7 @@ from lambent import (
     Icon,
     Image,
     InvalidParamsError,
-    Message,
+    PromptMessage,
     ResourceLink,
     TextContent,
     TextResourceContents,
@@ -44,7 +44,10 @@ MESSAGES: list[tuple[Any, str]] = [
     ([], ""),
     (UserMessage("a"), user(text("a"))),
     (AssistantMessage("a"), user(text("a")).replace("user", "assistant")),
-    (Message(role="assistant", content=TextContent(text="a")), user(text("a")).replace("user", "assistant")),
+    (
+        PromptMessage(role="assistant", content=TextContent(text="a")),
+        user(text("a")).replace("user", "assistant"),
+    ),
     (
         [UserMessage("q"), AssistantMessage("a")],
         f"{user(text('q'))},{user(text('a')).replace('user', 'assistant')}",

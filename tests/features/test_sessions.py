@@ -48,7 +48,7 @@ def test_the_parameter(kind: Any) -> None:
     param = session_param("cart", Session[kind])
     assert param is not None
     assert (param.name, param.kind) == ("cart", kind_of(kind))
-    assert param.shape.decode(b'{"items":["a"]}') == kind(items=["a"])
+    assert param.codec.decode(b'{"items":["a"]}') == kind(items=["a"])
 
 
 @pytest.mark.parametrize("hint", [str, DataCart, Annotated[str, "text"], list[DataCart], None, Context])

@@ -121,7 +121,7 @@ CASES: list[tuple[str, Any, Callable[[dict[str, Any]], Any]]] = [
     ("capability error", UNKNOWN, error(code=-32021)),
     ("version error", UNKNOWN, error(code=-32022, data={"supported": []})),
     ("leak", UNKNOWN, error(message="Traceback (most recent call last)")),
-    ("leak", UNKNOWN, error(message="ShapeError: no")),
+    ("leak", UNKNOWN, error(message="ValidationError: no")),
     ("leak", UNKNOWN, error(message="no", data={"x": "lambent.execution.run"})),
     ("leak", UNKNOWN, error(message="in /app/server.py, line 1")),
     ("leak", UNKNOWN, error(message="<object object at 0x7f>")),

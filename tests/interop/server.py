@@ -15,7 +15,7 @@ from lambent import (
     Context,
     McpHeader,
     MCPServer,
-    Message,
+    PromptMessage,
     PromptReference,
     ResourceTemplateReference,
     ToolError,
@@ -194,7 +194,7 @@ def person(city: str, number: int, ctx: Context) -> dict[str, str | int]:
 
 
 @mcp.prompt()
-def letter(name: str, tone: str = "warm") -> list[Message]:
+def letter(name: str, tone: str = "warm") -> list[PromptMessage]:
     """Have a letter written."""
     return [UserMessage(f"Write a {tone} letter to {name}."), UserMessage("Keep it short.")]
 

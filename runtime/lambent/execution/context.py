@@ -27,8 +27,8 @@ from lambent.execution.questions import (
     url_question,
 )
 from lambent.execution.replay import Replay, as_plain
+from lambent.features.codecs import codec_of, to_json
 from lambent.features.forms import form_of
-from lambent.features.shapes import shape_of, to_json
 from lambent.features.signature import Injected
 from lambent.wire import jsonrpc
 from lambent.wire.judge import meta_of
@@ -360,7 +360,7 @@ class Context:
             kwargs: passed on.
 
         Raises:
-            ShapeError: the result has no JSON form.
+            ValidationError: the result has no JSON form.
             ValueError: the handler has used the name already.
         """
         self._call.invocation.check()
@@ -409,7 +409,7 @@ def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:
         hint = typing.get_type_hints(function, include_extras=True).get("return", Any)
     except (NameError, TypeError, AttributeError):
         hint = Any
-    return as_plain if hint is Any else shape_of(hint).decode
+    return as_plain if hint is Any else codec_of(hint).decode
 
 
 INJECTED = Injected(

@@ -33,7 +33,7 @@ from lambent.wire.http import (
     cors_headers,
     preflight,
 )
-from lambent.wire.jsonrpc import MalformedMessage, Message
+from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
 from lambent.wire.judge import judge, method_not_found
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
@@ -114,7 +114,7 @@ class Engine:
 
     def answer(
         self,
-        message: Message,
+        message: RpcMessage,
         headers: dict[str, str] | None,
         invocation: Invocation,
         principal: Principal | None = None,
@@ -144,7 +144,7 @@ class Engine:
         except BaseException as error:
             return _failed(message, error)
 
-    def _anticipated(self, message: Message, error: ToolError) -> Reply:
+    def _anticipated(self, message: RpcMessage, error: ToolError) -> Reply:
         """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
         if message.method != "tools/call":
             return _failure(message, InternalError(str(error)))
@@ -163,13 +163,13 @@ def _json(status: int, body: bytes) -> HttpResponse:
     return HttpResponse(status, {"content-type": JSON_TYPE}, body)
 
 
-def _failure(message: Message, error: ProtocolError) -> Reply:
+def _failure(message: RpcMessage, error: ProtocolError) -> Reply:
     try:
         return Reply(error.status, jsonrpc.failure(message.id, error.code, error.message, error.data))
     except (TypeError, ValueError, RecursionError) as unwritable:
         return _failed(message, unwritable)
 
 
-def _failed(message: Message, error: BaseException) -> Reply:
+def _failed(message: RpcMessage, error: BaseException) -> Reply:
     text = f"Internal error (reference {report(error, message)})"
     return Reply(InternalError.status, jsonrpc.failure(message.id, InternalError.code, text))

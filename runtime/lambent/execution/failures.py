@@ -6,13 +6,13 @@ import logging
 import os
 import traceback
 
-from lambent.wire.jsonrpc import Message
+from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.judge import Request
 
 _log = logging.getLogger("lambent")
 
 
-def report(error: BaseException, request: Request | Message | None = None) -> str:
+def report(error: BaseException, request: Request | RpcMessage | None = None) -> str:
     """Log an exception with its traceback.
 
     Args:

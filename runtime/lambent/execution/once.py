@@ -23,8 +23,8 @@ from lambent.execution.failures import report
 from lambent.execution.ports import Item, Store
 from lambent.execution.sealing import digest
 from lambent.execution.single_use import store_of
+from lambent.features.codecs import to_json
 from lambent.features.idempotency import Idempotency
-from lambent.features.shapes import to_json
 from lambent.features.tools import Tool
 from lambent.wire.judge import meta_of
 from lambent.wire.results import TASK, CallToolResult, Result, TaskResult

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Raw
 
 from lambent.errors import InvalidParamsError, MissingCapabilityError
+from lambent.features.codecs import ValidationError
 from lambent.features.forms import Form
-from lambent.features.shapes import ShapeError
 from lambent.wire.lazy import LazyDecoder
 from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult, TextContent
 
@@ -45,7 +45,7 @@ class Question(msgspec.Struct, Generic[T], frozen=True):
     Attributes:
         method: the method of the input request.
         params: its parameters.
-        parse: reads the answer; raises ``ShapeError`` where it is wrong.
+        parse: reads the answer; raises ``ValidationError`` where it is wrong.
         requires: the part of ``ClientCapabilities`` without which it must not be asked.
     """
 
@@ -155,5 +155,5 @@ def read_answer(key: str, question: Question[T], raw: Raw) -> T:
     """
     try:
         return question.parse(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ShapeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValidationError) as error:
         raise InvalidParamsError(f"Invalid input response for {key!r}: {error}") from None

@@ -15,8 +15,8 @@ from lambent.errors import ConfigurationError, ItemTooLargeError, ToolError
 from lambent.execution.call import Call, Services
 from lambent.execution.ports import Clock, Item, Store
 from lambent.execution.replay import Replay
+from lambent.features.codecs import Codec, codec_of
 from lambent.features.sessions import SessionParam, kind_of
-from lambent.features.shapes import Shape, shape_of
 
 _KEY = "SESSION#"
 DEFAULT_TTL = timedelta(hours=24)
@@ -45,14 +45,14 @@ class Held(msgspec.Struct, frozen=True):
         key: where it is kept.
         version: the version that was read.
         kept: what was read.
-        shape: writes the object.
+        codec: writes the object.
         value: the object, which the call may change.
     """
 
     key: str
     version: int
     kept: _Kept
-    shape: Shape
+    codec: Codec
     value: Any
 
 
@@ -83,7 +83,7 @@ class Sessions:
             value = value()
         seconds = ttl.total_seconds()
         expires = self._clock() + seconds
-        data = Raw(shape_of(type(value)).encode(value))
+        data = Raw(codec_of(type(value)).encode(value))
         kept = _Kept(kind_of(type(value)), _owner(principal), expires, seconds, data)
         handle = base64.urlsafe_b64encode(os.urandom(24)).decode()
         self._store.insert(_item(_KEY + handle, 1, kept))
@@ -108,7 +108,7 @@ class Sessions:
                 f"There is no session under the handle given as {param.name!r}, or it has expired: "
                 "create a new one and pass its handle."
             )
-        return Held(item.key, item.version, kept, param.shape, param.shape.decode(kept.data))
+        return Held(item.key, item.version, kept, param.codec, param.codec.decode(kept.data))
 
     def save(self, held: Held) -> bool:
         """Keep what a call changed; a session that is used but not changed is kept for longer now and then.
@@ -116,7 +116,7 @@ class Sessions:
         Returns:
             False where another call has changed the session meanwhile.
         """
-        data = held.shape.encode(held.value)
+        data = held.codec.encode(held.value)
         now = self._clock()
         if data == bytes(held.kept.data) and held.kept.expires - now > held.kept.ttl / 2:
             return True

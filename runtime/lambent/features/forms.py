@@ -6,7 +6,7 @@ import functools
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar, cast
 
-from lambent.features.shapes import Shape, ShapeError, shape_of
+from lambent.features.codecs import Codec, ValidationError, codec_of
 
 T = TypeVar("T")
 
@@ -28,21 +28,21 @@ class Form(Generic[T]):
 
     Args:
         schema: what the client shows.
-        shape: the type that filled-in forms become; None leaves them dicts.
+        codec: the type that filled-in forms become; None leaves them dicts.
     """
 
-    def __init__(self, schema: dict[str, Any], shape: Shape | None) -> None:
+    def __init__(self, schema: dict[str, Any], codec: Codec | None) -> None:
         self.schema = schema
-        self._shape = shape
+        self._codec = codec
 
     def read(self, content: dict[str, Any]) -> T:
         """Check what the user filled in, and convert it.
 
         Raises:
-            ShapeError: it does not fit the form.
+            ValidationError: it does not fit the form.
         """
-        if self._shape is not None:
-            filled: T = self._shape.convert(content)
+        if self._codec is not None:
+            filled: T = self._codec.convert(content)
             return filled
         _check(self.schema, content)
         return content  # type: ignore[return-value]
@@ -71,8 +71,8 @@ def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
 
 @functools.cache
 def _typed_form(record: Hashable) -> Form[Any]:
-    shape = shape_of(record)
-    full = shape.schema()
+    codec = codec_of(record)
+    full = codec.schema()
     definitions = full.get("$defs", {})
     root = _resolve(full, definitions)
     if root.get("type") != "object" or "properties" not in root:
@@ -81,7 +81,7 @@ def _typed_form(record: Hashable) -> Form[Any]:
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if root.get("required"):
         schema["required"] = root["required"]
-    return Form(schema, shape)
+    return Form(schema, codec)
 
 
 def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _check(schema: dict[str, Any], content: dict[str, Any]) -> None:
     properties = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in content:
-            raise ShapeError(f"Object missing required field `{name}`")
+            raise ValidationError(f"Object missing required field `{name}`")
     for name, value in content.items():
         if name in properties:
             _check_value(name, properties[name], value)
@@ -154,14 +154,14 @@ def _check_value(name: str, prop: dict[str, Any], value: Any) -> None:
     if kind == "integer" and isinstance(value, float) and value.is_integer():
         fits = True
     if not fits:
-        raise ShapeError(f"Expected `{kind}` - at `$.{name}`")
+        raise ValidationError(f"Expected `{kind}` - at `$.{name}`")
     choices = _choices(prop)
     if choices is not None and value not in choices:
-        raise ShapeError(f"Expected one of {choices} - at `$.{name}`")
+        raise ValidationError(f"Expected one of {choices} - at `$.{name}`")
     size = len(value) if isinstance(value, str | list) else value
     low, high = _LIMITS[kind]
     if prop.get(low, size) > size or prop.get(high, size) < size:
-        raise ShapeError(f"Out of bounds - at `$.{name}`")
+        raise ValidationError(f"Out of bounds - at `$.{name}`")
     if kind == "array":
         for item in value:
             _check_value(f"{name}[]", {"type": "string", **prop.get("items", {})}, item)

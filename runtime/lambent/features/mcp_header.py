@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.members import members_of, records_in
+from lambent.features.records import fields_of, records_in
 from lambent.wire.headers import HeaderParam
 
 KEYWORD = "x-mcp-header"
@@ -124,7 +124,7 @@ def mentions_header(hint: Any) -> bool:
         DeclarationError: the mark is inside of a record, where clients do not look for it.
     """
     for record in records_in([hint]):
-        for name, member in members_of(record).items():
+        for name, member in fields_of(record).items():
             if _is_marked(member):
                 raise DeclarationError(
                     f"{KEYWORD} on {record.__name__}.{name} is not reachable through properties alone: "

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.codecs import Codec, arguments_codec
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
-from lambent.features.shapes import Shape, record_of
 from lambent.features.signature import Injected, read_signature
 from lambent.features.signature import describe as describe_hint
-from lambent.wire.values import Content, Icon, Message, UserMessage, Value
+from lambent.wire.values import Content, Icon, PromptMessage, UserMessage, Value
 
 
 class PromptArgument(Value, frozen=True):
@@ -53,7 +53,7 @@ class Prompt(msgspec.Struct, frozen=True):
 
     name: str
     function: Callable[..., Any]
-    arguments: Shape
+    arguments: Codec
     context: str | None
     plan: Plan | None
     session: SessionParam | None
@@ -91,7 +91,7 @@ def make_prompt(
     return Prompt(
         name=name,
         function=function,
-        arguments=record_of(f"{name}Arguments", signature.fields),
+        arguments=arguments_codec(f"{name}Arguments", signature.fields),
         context=signature.context,
         plan=signature.plan,
         session=signature.session,
@@ -107,7 +107,7 @@ def make_prompt(
     )
 
 
-def render(value: Any) -> list[Message]:
+def render(value: Any) -> list[PromptMessage]:
     """Turn what a prompt's function returned into messages; what is no message is said by the user.
 
     Raises:
@@ -117,8 +117,8 @@ def render(value: Any) -> list[Message]:
     return [_message(item) for item in items]
 
 
-def _message(item: Any) -> Message:
-    if isinstance(item, Message):
+def _message(item: Any) -> PromptMessage:
+    if isinstance(item, PromptMessage):
         return item
     if isinstance(item, Image | Audio):
         return UserMessage(item.to_content())

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.iris import as_iri
+from lambent.features.codecs import Codec, arguments_codec, to_json
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
-from lambent.features.shapes import Shape, record_of, to_json
 from lambent.features.signature import Injected, read_signature
 from lambent.features.uri_templates import UriTemplate
+from lambent.features.uris import normalize_uri
 from lambent.wire.values import (
     Annotations,
     BlobResourceContents,
@@ -74,7 +74,7 @@ class Resource(msgspec.Struct, frozen=True):
     uri: str
     template: UriTemplate | None
     function: Callable[..., Any]
-    arguments: Shape
+    arguments: Codec
     context: str | None
     plan: Plan | None
     session: SessionParam | None
@@ -105,7 +105,7 @@ def make_resource(
         DeclarationError: the URI is malformed, or its variables are not the function's parameters.
     """
     signature = read_signature(function, injected)
-    uri = as_iri(uri)
+    uri = normalize_uri(uri)
     template = UriTemplate(uri) if "{" in uri or "}" in uri else None
     if ":" not in uri.partition("{")[0]:
         raise DeclarationError(f"{uri}: a resource's URI starts with a scheme")
@@ -133,7 +133,7 @@ def make_resource(
         uri=uri,
         template=template,
         function=function,
-        arguments=record_of(f"{signature.name}Variables", signature.fields),
+        arguments=arguments_codec(f"{signature.name}Variables", signature.fields),
         context=signature.context,
         plan=signature.plan,
         session=signature.session,
@@ -150,7 +150,7 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     Text and bytes keep the declared media type; contents objects speak for themselves; anything else is JSON.
 
     Raises:
-        ShapeError: the value cannot be written as JSON.
+        ValidationError: the value cannot be written as JSON.
     """
     if isinstance(value, list | tuple) and value and all(isinstance(item, Contents) for item in value):
         return list(value)

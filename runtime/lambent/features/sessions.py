@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from lambent.features.shapes import Field, Shape, shape_of
+from lambent.features.codecs import Codec, Field, codec_of
 
 T = TypeVar("T")
 
@@ -31,12 +31,12 @@ class SessionParam(msgspec.Struct, frozen=True):
     Attributes:
         name: the parameter.
         kind: the name of the object's type, so that no handle is taken for another's.
-        shape: reads and writes the object.
+        codec: reads and writes the object.
     """
 
     name: str
     kind: str
-    shape: Shape
+    codec: Codec
 
 
 def session_param(name: str, hint: Any) -> SessionParam | None:
@@ -48,7 +48,7 @@ def session_param(name: str, hint: Any) -> SessionParam | None:
     if not _is_marked(hint):
         return None
     kept = hint.__origin__
-    return SessionParam(name, kind_of(kept), shape_of(kept))
+    return SessionParam(name, kind_of(kept), codec_of(kept))
 
 
 def hides_session(hint: Any) -> bool:

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.codecs import Field
 from lambent.features.resolvers import Plan, hides_resolve, make_plan, resolve_of
 from lambent.features.sessions import SessionParam, handle_field, hides_session, session_param
-from lambent.features.shapes import Field
 
 
 class Signature(msgspec.Struct, frozen=True):

@@ -12,12 +12,12 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from lambent.errors import DeclarationError
+from lambent.features.codecs import Codec, ValidationError, arguments_codec, codec_of, to_json
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Plan
 from lambent.features.sessions import SessionParam
-from lambent.features.shapes import Shape, ShapeError, record_of, shape_of, to_json
 from lambent.features.signature import Injected, Signature, read_signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
@@ -59,8 +59,8 @@ class Tool(msgspec.Struct, frozen=True):
 
     name: str
     function: Callable[..., Any]
-    arguments: Shape | None
-    output: Shape | None
+    arguments: Codec | None
+    output: Codec | None
     headers: tuple[HeaderParam, ...]
     context: str | None
     plan: Plan | None
@@ -98,7 +98,7 @@ def make_tool(
     if task is not None and signature.session is not None:
         # A worker may die between the write of the session and that of the result, and would change it twice.
         raise DeclarationError(f"{name}: a task cannot change a session: let a plain tool read and write it")
-    arguments = None if signature.catches_all else record_of(f"{name}Arguments", signature.fields)
+    arguments = None if signature.catches_all else arguments_codec(f"{name}Arguments", signature.fields)
     output = _output(signature, structured_output)
 
     def make_input_schema() -> dict[str, Any]:
@@ -140,8 +140,8 @@ def make_tool(
     )
 
 
-def _output(signature: Signature, structured: bool | None) -> Shape | None:
-    """The shape of structured results.
+def _output(signature: Signature, structured: bool | None) -> Codec | None:
+    """The codec of structured results.
 
     Text, media and ready-made results are for the model to read as they are; every other hint has a schema.
     """
@@ -151,7 +151,7 @@ def _output(signature: Signature, structured: bool | None) -> Shape | None:
         return None
     if structured is None and (bare in (None, type(None), str, Any) or _is_content(bare)):
         return None
-    return shape_of(type(None) if hint is None else hint)
+    return codec_of(type(None) if hint is None else hint)
 
 
 def _is_content(hint: Any) -> bool:
@@ -164,7 +164,7 @@ def render(tool: Tool, value: Any) -> CallToolResult:
     """Turn what a tool returned into its result.
 
     Raises:
-        ShapeError: the value does not fit the tool's output schema.
+        ValidationError: the value does not fit the tool's output schema.
     """
     if isinstance(value, ToolResult):
         return _render_ready(tool, value)
@@ -177,7 +177,7 @@ def render(tool: Tool, value: Any) -> CallToolResult:
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
     structured = value.structured_content
     if structured is UNSET and tool.output is not None and not value.is_error:
-        raise ShapeError("structured_content is missing: the tool has an output schema")
+        raise ValidationError("structured_content is missing: the tool has an output schema")
     if structured is not UNSET:
         fits = tool.output is not None and not value.is_error
         structured = Raw(tool.output.encode(structured) if fits and tool.output else to_json(structured))

@@ -18,7 +18,7 @@ from lambent.execution.engine import Engine
 from lambent.execution.loop import LoopThread
 from lambent.hosts.live import LiveInvocation
 from lambent.wire import jsonrpc
-from lambent.wire.jsonrpc import MalformedMessage, Message, RequestId
+from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
 
 _MAX_IN_FLIGHT = 256
 
@@ -78,14 +78,14 @@ class StdioServer:
         self._running[message.id] = invocation
         threads.submit(self._answer, message, message.id, invocation)
 
-    def _answer(self, message: Message, request_id: RequestId, invocation: StdioInvocation) -> None:
+    def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
         reply = self._engine.answer(message, None, invocation)
         if self._running.get(request_id) is invocation:
             del self._running[request_id]
         if not invocation.cancelled:
             self.write(reply.body)
 
-    def _notified(self, message: Message) -> None:
+    def _notified(self, message: RpcMessage) -> None:
         if message.method != "notifications/cancelled":
             return
         with suppress(msgspec.DecodeError, UnicodeError):

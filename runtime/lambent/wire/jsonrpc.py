@@ -14,7 +14,7 @@ RequestId = str | int
 _NOTHING = Raw(b"{}")
 
 
-class Message(msgspec.Struct, frozen=True):
+class RpcMessage(msgspec.Struct, frozen=True):
     """A request, or a notification where ``id`` is unset; ``params`` is still undecoded JSON."""
 
     jsonrpc: Literal["2.0"]
@@ -63,13 +63,13 @@ down the stack can read and write parts of the body without reaching Python's re
 _OPENING, _CLOSING = "[" * _SPARE_LEVELS, "]" * _SPARE_LEVELS
 
 _skip = msgspec.json.Decoder(Raw)
-_decoder = msgspec.json.Decoder(Message)
+_decoder = msgspec.json.Decoder(RpcMessage)
 _encoder = msgspec.json.Encoder()
 
 encode = _encoder.encode
 
 
-def decode(body: bytes | str) -> Message:
+def decode(body: bytes | str) -> RpcMessage:
     """Read one message.
 
     Raises:

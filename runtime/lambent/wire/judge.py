@@ -19,7 +19,7 @@ from lambent.errors import (
 )
 from lambent.wire.eras import ERAS, LATEST_VERSION, SUPPORTED_VERSIONS
 from lambent.wire.headers import require_match
-from lambent.wire.jsonrpc import Message, RequestId
+from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.lazy import LazyDecoder
 from lambent.wire.methods import ANY_METHOD, METHODS, Params
 from lambent.wire.values import ClientCapabilities, RequestMeta
@@ -50,7 +50,7 @@ class Request(msgspec.Struct, frozen=True):
     raw: Raw
 
 
-def judge(message: Message, headers: dict[str, str] | None) -> Request:
+def judge(message: RpcMessage, headers: dict[str, str] | None) -> Request:
     """Judge a request message.
 
     Whatever is wrong with an ``initialize``, its error names the versions that are spoken: it may be all that
@@ -79,7 +79,7 @@ def method_not_found(method: str) -> MethodNotFoundError:
     return MethodNotFoundError("Method not found", data)
 
 
-def _judge(message: Message, headers: dict[str, str] | None) -> Request:
+def _judge(message: RpcMessage, headers: dict[str, str] | None) -> Request:
     name = message.method
     method = METHODS.get(name, ANY_METHOD)
     params, problem = _read(method.decoder, message.params)
@@ -140,7 +140,7 @@ def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, str | None]:
         return Params(), problem
 
 
-def _check_version_header(headers: dict[str, str], message: Message, version: str | UnsetType) -> None:
+def _check_version_header(headers: dict[str, str], message: RpcMessage, version: str | UnsetType) -> None:
     header = headers.get("mcp-protocol-version")
     if header is not None and header == version:
         return
@@ -152,7 +152,7 @@ def _check_version_header(headers: dict[str, str], message: Message, version: st
         require_match(headers, _VERSION_HEADER, version, encoded=False)
 
 
-def _refuse_legacy(header: str | None, message: Message) -> None:
+def _refuse_legacy(header: str | None, message: RpcMessage) -> None:
     """Tell a client of an era before ``_meta`` which versions it would need (basic/versioning)."""
     if header is not None and header.strip() != LATEST_VERSION:
         raise UnsupportedVersionError(header.strip(), SUPPORTED_VERSIONS)

@@ -12,7 +12,7 @@ from lambent.wire.values import (
     BlobResourceContents,
     Completion,
     Content,
-    Message,
+    PromptMessage,
     TextResourceContents,
 )
 
@@ -48,7 +48,7 @@ class GetPromptResult(Result, kw_only=True):
     """The result of ``prompts/get``."""
 
     description: str | UnsetType = UNSET
-    messages: Sequence[Message]
+    messages: Sequence[PromptMessage]
 
 
 class CompleteResult(Result, kw_only=True):

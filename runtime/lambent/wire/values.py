@@ -207,7 +207,7 @@ class EmbeddedResource(Content, frozen=True, tag="resource"):
     meta: dict[str, Any] | None = field(default=None, name="_meta")
 
 
-class Message(Value, frozen=True):
+class PromptMessage(Value, frozen=True):
     """One message of a prompt; a string becomes a text block."""
 
     role: Role
@@ -219,14 +219,14 @@ class Message(Value, frozen=True):
             force_setattr(self, "content", TextContent(text=self.content))
 
 
-def UserMessage(content: Content | str) -> Message:  # noqa: N802 - reads as the type it makes
+def UserMessage(content: Content | str) -> PromptMessage:  # noqa: N802 - reads as the type it makes
     """A prompt message that the user says."""
-    return Message(role="user", content=content)
+    return PromptMessage(role="user", content=content)
 
 
-def AssistantMessage(content: Content | str) -> Message:  # noqa: N802 - reads as the type it makes
+def AssistantMessage(content: Content | str) -> PromptMessage:  # noqa: N802 - reads as the type it makes
     """A prompt message that the assistant says."""
-    return Message(role="assistant", content=content)
+    return PromptMessage(role="assistant", content=content)
 
 
 class ToolResult(Value, frozen=True):

@@ -7,8 +7,8 @@ from msgspec import UNSET
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.run import Target, run
+from lambent.features.codecs import ValidationError
 from lambent.features.prompts import render
-from lambent.features.shapes import ShapeError
 from lambent.wire.results import GetPromptResult, InputRequiredResult
 
 
@@ -24,7 +24,7 @@ def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
         raise InvalidParamsError(f"Unknown prompt: {params.name}")
     try:
         kwargs = prompt.arguments.convert(params.arguments)
-    except ShapeError as error:
+    except ValidationError as error:
         raise InvalidParamsError(f"Invalid arguments for prompt {prompt.name!r}: {error}") from None
     value = run(prompt, Target(prompt.name, params.arguments), kwargs, call)
     if isinstance(value, InputRequiredResult):

@@ -10,9 +10,9 @@ from lambent.errors import ResourceNotFoundError
 from lambent.execution.call import Call
 from lambent.execution.run import Target, run
 from lambent.features.catalog import Catalog
-from lambent.features.iris import as_iri
+from lambent.features.codecs import ValidationError
 from lambent.features.resources import Resource, render
-from lambent.features.shapes import ShapeError
+from lambent.features.uris import normalize_uri
 from lambent.wire.results import InputRequiredResult, ReadResourceResult
 from lambent.wire.values import CacheHint
 
@@ -40,15 +40,15 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
 
 
 def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
-    resource = catalog.resources.get(uri) or catalog.resources.get(as_iri(uri))
+    resource = catalog.resources.get(uri) or catalog.resources.get(normalize_uri(uri))
     if resource is not None:
         return resource, resource.arguments.convert({})
     for candidate in catalog.templates:
-        values = candidate.template.match(as_iri(uri)) if candidate.template is not None else None
+        values = candidate.template.match(normalize_uri(uri)) if candidate.template is not None else None
         if values is not None:
             try:
                 return candidate, candidate.arguments.convert(values)
-            except ShapeError:
+            except ValidationError:
                 continue
     raise ResourceNotFoundError(uri)
 

@@ -11,7 +11,7 @@ from lambent.errors import SIGNALS, ConfigurationError, InvalidParamsError, Prot
 from lambent.execution.call import Call
 from lambent.execution.failures import report
 from lambent.execution.run import Target, run
-from lambent.features.shapes import ShapeError
+from lambent.features.codecs import ValidationError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
 from lambent.wire.results import CallToolResult, InputRequiredResult, TaskResult
@@ -40,7 +40,7 @@ def call_tool(call: Call) -> ToolOutcome:
         check_params(call.request.headers, _decode(raw), tool.headers)
     try:
         kwargs = tool.arguments.decode(raw) if tool.arguments is not None else _decode(raw)
-    except ShapeError as error:
+    except ValidationError as error:
         return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
     return _run(tool, kwargs, call)
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lambent.execution.engine import Engine
 from lambent.hosts.asgi.invocation import AsgiInvocation
-from lambent.hosts.asgi.types import Message, Receive, Scope, Send
+from lambent.hosts.asgi.types import AsgiMessage, Receive, Scope, Send
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.wire.http import HttpRequest, HttpResponse, cors_headers
 from lambent.wire.sse import SSE_HEADERS
@@ -146,7 +146,7 @@ def _is_subscription(request: HttpRequest) -> bool:
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
-        message: Message = await receive()
+        message: AsgiMessage = await receive()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -15,13 +15,13 @@ import msgspec
 import pydantic
 import pytest
 from jsonschema import Draft202012Validator
-from tests.features.adapters import each_adapter, record, shape
+from tests.features.adapters import codec, each_adapter, record
 from typing_extensions import Doc, TypedDict
 
 from lambent.errors import DeclarationError
-from lambent.features.shapes import Field, ShapeError, record_of, shape_of, to_json
-from lambent.features.shapes._msgspec import MsgspecRecord, MsgspecShape
-from lambent.features.shapes._pydantic import PydanticRecord, PydanticShape
+from lambent.features.codecs import Field, ValidationError, arguments_codec, codec_of, to_json
+from lambent.features.codecs._msgspec import MsgspecArguments, MsgspecCodec
+from lambent.features.codecs._pydantic import PydanticArguments, PydanticCodec
 
 REQUIRED = msgspec.NODEFAULT
 T = TypeVar("T")
@@ -168,7 +168,7 @@ READ: list[tuple[Any, str, Any]] = [
 @pytest.mark.parametrize(("hint", "sent", "value"), READ)
 def test_values_are_read_as_their_types(adapter: str, hint: Any, sent: str, value: Any) -> None:
     for given in (sent, f" {sent}\n"):
-        read = shape(adapter, hint).decode(given.encode())
+        read = codec(adapter, hint).decode(given.encode())
         assert read == value
         assert type(read) is type(value)
     assert record(adapter, Field("v", hint, REQUIRED)).decode(f'{{"v":{sent}}}'.encode()) == {"v": value}
@@ -177,13 +177,13 @@ def test_values_are_read_as_their_types(adapter: str, hint: Any, sent: str, valu
 @each_adapter
 @pytest.mark.parametrize(("hint", "sent", "value"), READ)
 def test_decoded_values_are_converted_alike(adapter: str, hint: Any, sent: str, value: Any) -> None:
-    assert shape(adapter, hint).convert(json.loads(sent)) == value
+    assert codec(adapter, hint).convert(json.loads(sent)) == value
 
 
 @each_adapter
 def test_named_tuples_are_read(adapter: str) -> None:
     """As arrays, whoever describes them."""
-    assert shape(adapter, Point).decode(b"[1,2]") == Point(1, 2)
+    assert codec(adapter, Point).decode(b"[1,2]") == Point(1, 2)
 
 
 REFUSED: list[tuple[Any, str]] = [
@@ -244,27 +244,27 @@ REFUSED: list[tuple[Any, str]] = [
 @each_adapter
 @pytest.mark.parametrize(("hint", "sent"), REFUSED)
 def test_values_that_do_not_fit_are_refused(adapter: str, hint: Any, sent: str) -> None:
-    with pytest.raises(ShapeError):
-        shape(adapter, hint).decode(sent.encode())
-    with pytest.raises(ShapeError):
-        shape(adapter, hint).convert(json.loads(sent))
-    with pytest.raises(ShapeError, match=r"- at `\$\.value"):
+    with pytest.raises(ValidationError):
+        codec(adapter, hint).decode(sent.encode())
+    with pytest.raises(ValidationError):
+        codec(adapter, hint).convert(json.loads(sent))
+    with pytest.raises(ValidationError, match=r"- at `\$\.value"):
         record(adapter, Field("value", hint, REQUIRED)).decode(f'{{"value":{sent}}}'.encode())
 
 
 @each_adapter
 @pytest.mark.parametrize("sent", ["", "{", "[", '"', "nonsense", "{}x", "[1,]", "\xff"])
 def test_what_is_no_json_is_refused(adapter: str, sent: str) -> None:
-    with pytest.raises(ShapeError):
-        shape(adapter, Any).decode(sent.encode("latin-1"))
+    with pytest.raises(ValidationError):
+        codec(adapter, Any).decode(sent.encode("latin-1"))
 
 
 @each_adapter
 @pytest.mark.parametrize("hint", [Any, list, dict, Node, list[Any]])
 def test_deep_values_are_refused_not_fatal(adapter: str, hint: Any) -> None:
     for deep in ("[" * 50_000 + "]" * 50_000, '{"value":1,"next":' * 50_000 + "null" + "}" * 50_000):
-        with pytest.raises(ShapeError):
-            shape(adapter, hint).decode(deep.encode())
+        with pytest.raises(ValidationError):
+            codec(adapter, hint).decode(deep.encode())
 
 
 # Records
@@ -273,20 +273,20 @@ def test_deep_values_are_refused_not_fatal(adapter: str, hint: Any) -> None:
 @each_adapter
 def test_missing_fields_are_named(adapter: str) -> None:
     arguments = record(adapter, Field("first", int, REQUIRED), Field("second", str, REQUIRED))
-    with pytest.raises(ShapeError, match="second"):
+    with pytest.raises(ValidationError, match="second"):
         arguments.decode(b'{"first":1}')
 
 
 @each_adapter
 def test_unknown_fields_are_named(adapter: str) -> None:
-    with pytest.raises(ShapeError, match="surplus"):
+    with pytest.raises(ValidationError, match="surplus"):
         record(adapter, Field("first", int, 1)).decode(b'{"surplus":1}')
 
 
 @each_adapter
 @pytest.mark.parametrize("sent", ["[]", '"x"', "1", "null", "true"])
 def test_a_record_is_an_object(adapter: str, sent: str) -> None:
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         record(adapter, Field("first", int, 1)).decode(sent.encode())
 
 
@@ -295,7 +295,7 @@ def test_a_record_without_fields(adapter: str) -> None:
     arguments = record(adapter)
     assert arguments.decode(b"{}") == {}
     assert arguments.schema() == {"type": "object", "properties": {}, "additionalProperties": False}
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         arguments.decode(b'{"a":1}')
 
 
@@ -365,7 +365,7 @@ def test_parameters_may_be_called_anything(adapter: str, name: str) -> None:
     arguments = record(adapter, Field(name, int, REQUIRED), Field("other", int, 1))
     assert arguments.decode(json.dumps({name: 5}).encode()) == {name: 5, "other": 1}
     assert arguments.schema()["properties"][name] == {"type": "integer"}
-    with pytest.raises(ShapeError, match=name):
+    with pytest.raises(ValidationError, match=name):
         arguments.decode(b"{}")
 
 
@@ -409,7 +409,7 @@ SCHEMAS: list[tuple[Any, dict[str, Any]]] = [
 @each_adapter
 @pytest.mark.parametrize(("hint", "expected"), SCHEMAS)
 def test_schemas_say_what_hints_say(adapter: str, hint: Any, expected: dict[str, Any]) -> None:
-    assert shape(adapter, hint).schema() == expected
+    assert codec(adapter, hint).schema() == expected
     assert record(adapter, Field("v", hint, REQUIRED)).schema() == {
         "type": "object",
         "properties": {"v": expected},
@@ -425,7 +425,7 @@ class Described:
 
 @each_adapter
 def test_descriptions_within_records_are_shown(adapter: str) -> None:
-    assert shape(adapter, Described).schema()["properties"]["reason"] == {
+    assert codec(adapter, Described).schema()["properties"]["reason"] == {
         "type": "string",
         "description": "Why",
     }
@@ -440,10 +440,10 @@ def refused_by_schema(schema: dict[str, Any], sent: str) -> bool:
 def test_what_the_schema_allows_is_read(adapter: str, hint: Any, sent: str, value: Any) -> None:
     schema = record(adapter, Field("v", hint, REQUIRED)).schema()
     Draft202012Validator.check_schema(schema)
-    lenient = shape(adapter, hint).decode(sent.encode())
-    strict = shape(adapter, hint).encode(value)
-    assert Draft202012Validator(shape(adapter, hint).schema()).is_valid(json.loads(strict))
-    assert shape(adapter, hint).decode(strict) == lenient
+    lenient = codec(adapter, hint).decode(sent.encode())
+    strict = codec(adapter, hint).encode(value)
+    assert Draft202012Validator(codec(adapter, hint).schema()).is_valid(json.loads(strict))
+    assert codec(adapter, hint).decode(strict) == lenient
 
 
 STRUCTURAL = [row for row in REFUSED if row[0] not in (dt.date, dt.datetime, uuid.UUID, Decimal)]
@@ -466,14 +466,14 @@ def test_enums_of_strings_have_their_values_in_the_schema() -> None:
 @each_adapter
 def test_the_root_of_a_schema_is_spelled_out(adapter: str) -> None:
     """Clients look for ``type`` there; a definition whose name only begins alike is another one."""
-    schema = shape(adapter, Cart).schema()
+    schema = codec(adapter, Cart).schema()
     assert schema["type"] == "object"
     assert set(schema["$defs"]) == {"CartLine"}
 
 
 @each_adapter
 def test_recursive_types_are_described(adapter: str) -> None:
-    schema = shape(adapter, Node).schema()
+    schema = codec(adapter, Node).schema()
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
     assert validator.is_valid({"value": 1, "next": {"value": 2, "next": None}})
@@ -501,8 +501,8 @@ def test_types_that_a_function_makes_anew_cannot_be_told_apart() -> None:
     """msgspec names definitions after their classes: better no tool than no list of tools."""
     fields = [Field("a", other_line(), REQUIRED), Field("b", other_line(), REQUIRED)]
     with pytest.raises(DeclarationError, match="Arguments"):
-        record_of("Arguments", fields)
-    schema = PydanticRecord("Arguments", fields).schema()
+        arguments_codec("Arguments", fields)
+    schema = PydanticArguments("Arguments", fields).schema()
     assert Draft202012Validator(schema).is_valid({"a": {"other": 1}, "b": {"other": 1}})
 
 
@@ -512,7 +512,7 @@ def test_types_that_a_function_makes_anew_cannot_be_told_apart() -> None:
 @each_adapter
 @pytest.mark.parametrize(("hint", "_sent", "value"), READ)
 def test_values_are_written_and_read_back(adapter: str, hint: Any, _sent: str, value: Any) -> None:
-    assert shape(adapter, hint).decode(shape(adapter, hint).encode(value)) == value
+    assert codec(adapter, hint).decode(codec(adapter, hint).encode(value)) == value
 
 
 WRITTEN: list[tuple[Any, Any, str]] = [
@@ -538,7 +538,7 @@ WRITTEN: list[tuple[Any, Any, str]] = [
 @each_adapter
 @pytest.mark.parametrize(("hint", "value", "expected"), WRITTEN)
 def test_values_are_written_as_json(adapter: str, hint: Any, value: Any, expected: str) -> None:
-    assert shape(adapter, hint).encode(value) == expected.encode()
+    assert codec(adapter, hint).encode(value) == expected.encode()
 
 
 HINTS = [int, float, str, bool, None, int | None, list[int], dict[str, int], tuple[int, str], set[int]]
@@ -553,12 +553,12 @@ ODD += [Order("a", [Line("s", "2")]), Order("a", [1]), Node(1, 2), Color.RED, "r
 @pytest.mark.parametrize("hint", HINTS, ids=str)
 def test_whatever_is_written_fits_the_schema(adapter: str, hint: Any) -> None:
     """Servers must send structured results that conform (server/tools, "Output Schema")."""
-    described = shape(adapter, hint)
+    described = codec(adapter, hint)
     validator = Draft202012Validator(described.schema())
     for value in ODD:
         try:
             raw = described.encode(value)
-        except ShapeError:
+        except ValidationError:
             continue
         assert validator.is_valid(json.loads(raw)), f"{value!r} was written as {raw!r}"
 
@@ -572,7 +572,7 @@ def test_models_are_written_as_their_aliases_say() -> None:
         def upper(self) -> str:
             return self.order_id.upper()
 
-    described = shape_of(Aliased)
+    described = codec_of(Aliased)
     raw = described.encode(Aliased(orderId="a"))
     assert raw == b'{"orderId":"a","upper":"A"}'
     Draft202012Validator(described.schema()).validate(json.loads(raw))
@@ -584,22 +584,22 @@ def test_models_are_written_as_their_aliases_say() -> None:
 @pytest.mark.parametrize(
     ("hint", "expected"),
     [
-        (int, MsgspecShape),
-        (Order, MsgspecShape),
-        (Struct, MsgspecShape),
-        (Node, MsgspecShape),
-        (Model, PydanticShape),
-        (list[Model], PydanticShape),
-        (dict[str, Model | None], PydanticShape),
-        (Annotated[int, pydantic.Field(ge=1)], PydanticShape),
-        (pydantic.EmailStr, PydanticShape),
-        (pydantic.HttpUrl, PydanticShape),
+        (int, MsgspecCodec),
+        (Order, MsgspecCodec),
+        (Struct, MsgspecCodec),
+        (Node, MsgspecCodec),
+        (Model, PydanticCodec),
+        (list[Model], PydanticCodec),
+        (dict[str, Model | None], PydanticCodec),
+        (Annotated[int, pydantic.Field(ge=1)], PydanticCodec),
+        (pydantic.EmailStr, PydanticCodec),
+        (pydantic.HttpUrl, PydanticCodec),
     ],
 )
 def test_pydantic_serves_only_who_mentions_it(hint: Any, expected: type) -> None:
     if hint is pydantic.EmailStr:
         pytest.importorskip("email_validator")
-    assert type(shape_of(hint)) is expected
+    assert type(codec_of(hint)) is expected
 
 
 def test_pydantic_is_found_within_records() -> None:
@@ -614,12 +614,14 @@ def test_pydantic_is_found_within_records() -> None:
         model: Model
 
     for hint in (Holder, Dictionary, Tuple, list[Holder]):
-        assert type(shape_of(hint)) is PydanticShape
+        assert type(codec_of(hint)) is PydanticCodec
 
 
 def test_a_default_may_mention_pydantic_too() -> None:
-    arguments = record_of("Arguments", [Field("n", int, pydantic.Field(5, ge=1, description="How many"))])
-    assert type(arguments) is PydanticRecord
+    arguments = arguments_codec(
+        "Arguments", [Field("n", int, pydantic.Field(5, ge=1, description="How many"))]
+    )
+    assert type(arguments) is PydanticArguments
     assert arguments.decode(b"{}") == {"n": 5}
     assert arguments.schema()["properties"]["n"] == {
         "type": "integer",
@@ -627,9 +629,9 @@ def test_a_default_may_mention_pydantic_too() -> None:
         "description": "How many",
         "default": 5,
     }
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         arguments.decode(b'{"n":0}')
-    assert type(record_of("Arguments", [Field("n", int, 5)])) is MsgspecRecord
+    assert type(arguments_codec("Arguments", [Field("n", int, 5)])) is MsgspecArguments
 
 
 class Plain:
@@ -645,13 +647,13 @@ def test_types_that_nobody_can_describe_are_refused_at_once(adapter: str, hint: 
     """Not once somebody lists the tools, nor when the tool is called."""
     also = [Field("m", Model, None)] if adapter == "pydantic" else []
     with pytest.raises(DeclarationError, match="Arguments"):
-        record_of("Arguments", [Field("v", hint, REQUIRED), *also])
+        arguments_codec("Arguments", [Field("v", hint, REQUIRED), *also])
 
 
 @pytest.mark.parametrize("hint", [Plain, list[Plain], range], ids=str)
 def test_results_that_nobody_can_describe_are_refused_at_once(hint: Any) -> None:
     with pytest.raises(DeclarationError, match="Cannot describe"):
-        shape_of(hint)
+        codec_of(hint)
 
 
 # Any value as JSON
@@ -676,12 +678,12 @@ def test_anything_becomes_json(value: Any, expected: str) -> None:
 
 @pytest.mark.parametrize("value", [object(), Plain(), {"a": Plain()}, 1j, "\ud800", {object(): 1}, lambda: 1])
 def test_what_has_no_json_form_is_refused(value: Any) -> None:
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         to_json(value)
 
 
 def test_a_circle_is_refused() -> None:
     circle: list[Any] = []
     circle.append(circle)
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         to_json(circle)

@@ -1,4 +1,4 @@
-"""Shapes by msgspec: dataclasses, Structs, TypedDicts, enums, literals, unions, and the plain types."""
+"""Codecs by msgspec: dataclasses, Structs, TypedDicts, enums, literals, unions, and the plain types."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from lambent.features.codecs import Field, ValidationError, describe_members, is_immutable, is_plain, rewrite
 from lambent.features.mcp_header import McpHeader
-from lambent.features.shapes import Field, ShapeError, describe_members, is_immutable, is_plain, rewrite
 from lambent.wire.lazy import LazyDecoder
 
 _encoder = msgspec.json.Encoder()
@@ -20,8 +20,8 @@ _BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt", "MultipleOf": "multip
 _LENGTHS = {"MinLen": "min_length", "MaxLen": "max_length"}
 
 
-class MsgspecShape:
-    """The shape of any type that msgspec supports."""
+class MsgspecCodec:
+    """The codec of any type that msgspec supports."""
 
     def __init__(self, hint: Any) -> None:
         self.is_plain = is_plain(hint)
@@ -30,34 +30,34 @@ class MsgspecShape:
         self._checker: LazyDecoder[Any] = LazyDecoder(self._type)
 
     def schema(self) -> dict[str, Any]:
-        """See ``Shape.schema``."""
+        """See ``Codec.schema``."""
         return describe_members(_schema(self._type), [self._type])
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """See ``Shape.decode``."""
+        """See ``Codec.decode``."""
         try:
             return self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise ShapeError(_explain(error)) from None
+            raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> Any:
-        """See ``Shape.convert``."""
+        """See ``Codec.convert``."""
         try:
             return msgspec.convert(value, self._type, strict=False)
         except (msgspec.ValidationError, RecursionError) as error:
-            raise ShapeError(_explain(error)) from None
+            raise ValidationError(_explain(error)) from None
 
     def encode(self, value: Any) -> bytes:
-        """See ``Shape.encode``."""
+        """See ``Codec.encode``."""
         try:
             # Through the type, without leniency: what is sent fits the schema to the letter.
             return _encoder.encode(self._checker.decode(_encoder.encode(value)))
         except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
-            raise ShapeError(_explain(error)) from None
+            raise ValidationError(_explain(error)) from None
 
 
-class MsgspecRecord(MsgspecShape):
-    """The shape of a function's parameters."""
+class MsgspecArguments(MsgspecCodec):
+    """The codec of a function's arguments."""
 
     def __init__(self, name: str, fields: list[Field]) -> None:
         members = [(field.name, rewrite(field.hint, _translate), _default(field.default)) for field in fields]
@@ -66,7 +66,7 @@ class MsgspecRecord(MsgspecShape):
         self._hints = [field.hint for field in fields]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Shape.schema``: the object itself, without a title."""
+        """See ``Codec.schema``: the object itself, without a title."""
         schema = describe_members(_schema(self._type), self._hints)
         schema.pop("title", None)
         if not schema["required"]:
@@ -74,14 +74,14 @@ class MsgspecRecord(MsgspecShape):
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        """See ``Shape.decode``."""
+        """See ``Codec.decode``."""
         try:
             return msgspec.structs.asdict(self._decoder.decode(raw))
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise ShapeError(_explain(error)) from None
+            raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """See ``Shape.convert``."""
+        """See ``Codec.convert``."""
         return msgspec.structs.asdict(super().convert(value))
 
 

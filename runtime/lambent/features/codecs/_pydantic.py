@@ -1,4 +1,4 @@
-"""Shapes by pydantic, for signatures that mention it."""
+"""Codecs by pydantic, for signatures that mention it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import copy
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+import pydantic
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from pydantic import Field as PydanticField
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from lambent.features.shapes import Field, ShapeError, describe_members, is_immutable, is_plain, rewrite
+from lambent.features.codecs import Field, ValidationError, describe_members, is_immutable, is_plain, rewrite
 
 _MAX_PROBLEMS = 10
 """What a model reads, and what no request can multiply."""
@@ -33,8 +34,8 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-class PydanticShape:
-    """The shape of any type that pydantic supports."""
+class PydanticCodec:
+    """The codec of any type that pydantic supports."""
 
     def __init__(self, hint: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(rewrite(hint, _translate))
@@ -42,7 +43,7 @@ class PydanticShape:
         self._hints = [hint]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Shape.schema``."""
+        """See ``Codec.schema``."""
         schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
         return describe_members(schema, self._hints)
 
@@ -50,35 +51,35 @@ class PydanticShape:
     _mode: Any = "serialization"
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """See ``Shape.decode``."""
+        """See ``Codec.decode``."""
         try:
             return self._adapter.validate_json(bytes(raw))
-        except ValidationError as error:
-            raise ShapeError(_explain(error)) from None
+        except pydantic.ValidationError as error:
+            raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> Any:
-        """See ``Shape.convert``."""
+        """See ``Codec.convert``."""
         try:
             return self._adapter.validate_python(value)
-        except ValidationError as error:
-            raise ShapeError(_explain(error)) from None
+        except pydantic.ValidationError as error:
+            raise ValidationError(_explain(error)) from None
 
     def encode(self, value: Any) -> bytes:
-        """See ``Shape.encode``."""
+        """See ``Codec.encode``."""
         try:
             known = self._adapter.validate_python(value)
             raw = self._adapter.dump_json(known, by_alias=True, warnings="error")
             # Instances are taken as they are, and NaN is written as null: only what is read back surely fits.
             self._adapter.validate_json(raw)
-        except ValidationError as error:
-            raise ShapeError(_explain(error)) from None
+        except pydantic.ValidationError as error:
+            raise ValidationError(_explain(error)) from None
         except (PydanticSerializationError, PydanticUserError) as error:
-            raise ShapeError(str(error)) from None
+            raise ValidationError(str(error)) from None
         return raw
 
 
-class PydanticRecord(PydanticShape):
-    """The shape of a function's parameters."""
+class PydanticArguments(PydanticCodec):
+    """The codec of a function's arguments."""
 
     _mode = "validation"
 
@@ -93,21 +94,21 @@ class PydanticRecord(PydanticShape):
         self._hints = [field.hint for field in fields]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Shape.schema``: the object itself, without a title."""
+        """See ``Codec.schema``: the object itself, without a title."""
         schema = super().schema()
         schema.pop("title", None)
         schema.setdefault("properties", {})
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        """See ``Shape.decode``."""
+        """See ``Codec.decode``."""
         text = bytes(raw)
         if text.count(b",") > _MAX_VALUES:
-            raise ShapeError(f"it holds more than {_MAX_VALUES} values")
+            raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         return self._as_dict(super().decode(text))
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """See ``Shape.convert``."""
+        """See ``Codec.convert``."""
         return self._as_dict(super().convert(value))
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def _translate(item: Any) -> Any:
     return item
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: pydantic.ValidationError) -> str:
     """The first problems, as ``message - at `$.path```, the way that msgspec says it."""
     count = error.error_count()
     if count > _MAX_COUNTED:

@@ -18,15 +18,15 @@ from typing import Annotated, Any, Protocol
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.members import members_of, records_in
+from lambent.features.records import fields_of, records_in
 
 
-class ShapeError(ValueError):
-    """A value that does not fit; the message says where and why, for a model to read."""
+class ValidationError(ValueError):
+    """A value does not fit its type; the message says where and why, for a model to read."""
 
 
-class Shape(Protocol):
-    """What a type hint asks of a value."""
+class Codec(Protocol):
+    """Describes, reads and writes the values of a type hint."""
 
     @property
     def is_plain(self) -> bool:
@@ -36,13 +36,13 @@ class Shape(Protocol):
         """The JSON Schema (2020-12) of the values that fit."""
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """Read JSON; ``"5"`` passes for an integer. Raises ``ShapeError``."""
+        """Read JSON; ``"5"`` passes for an integer. Raises ``ValidationError``."""
 
     def convert(self, value: Any) -> Any:
-        """The same from decoded JSON. Raises ``ShapeError``."""
+        """The same from decoded JSON. Raises ``ValidationError``."""
 
     def encode(self, value: Any) -> bytes:
-        """Check a Python value and write it as JSON. Raises ``ShapeError``."""
+        """Check a Python value and write it as JSON. Raises ``ValidationError``."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -59,46 +59,46 @@ class Field(msgspec.Struct, frozen=True):
     default: Any
 
 
-def shape_of(hint: Any) -> Shape:
-    """The shape of a single type hint.
+def codec_of(hint: Any) -> Codec:
+    """The codec of a single type hint.
 
     Raises:
         DeclarationError: neither adapter can handle the type.
     """
     if _mentions_pydantic([hint]):
-        from lambent.features.shapes._pydantic import PydanticShape
+        from lambent.features.codecs._pydantic import PydanticCodec
 
-        return _declared(lambda: PydanticShape(hint), hint)
-    from lambent.features.shapes._msgspec import MsgspecShape
+        return _declared(lambda: PydanticCodec(hint), hint)
+    from lambent.features.codecs._msgspec import MsgspecCodec
 
-    return _declared(lambda: MsgspecShape(hint), hint)
+    return _declared(lambda: MsgspecCodec(hint), hint)
 
 
-def record_of(name: str, fields: list[Field]) -> Shape:
-    """The shape of an object with these fields and no others; its values are dicts by field name.
+def arguments_codec(name: str, fields: list[Field]) -> Codec:
+    """The codec of an object with these fields and no others; its values are dicts by field name.
 
     Raises:
         DeclarationError: neither adapter can handle the types.
     """
     if _mentions_pydantic([field.hint for field in fields] + [field.default for field in fields]):
-        from lambent.features.shapes._pydantic import PydanticRecord
+        from lambent.features.codecs._pydantic import PydanticArguments
 
-        return _declared(lambda: PydanticRecord(name, fields), name)
-    from lambent.features.shapes._msgspec import MsgspecRecord
+        return _declared(lambda: PydanticArguments(name, fields), name)
+    from lambent.features.codecs._msgspec import MsgspecArguments
 
-    return _declared(lambda: MsgspecRecord(name, fields), name)
+    return _declared(lambda: MsgspecArguments(name, fields), name)
 
 
 def to_json(value: Any) -> bytes:
     """Write any value as JSON, models of pydantic included.
 
     Raises:
-        ShapeError: it has no JSON form.
+        ValidationError: it has no JSON form.
     """
     try:
         return _encoder.encode(value)
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
-        raise ShapeError(str(error)) from None
+        raise ValidationError(str(error)) from None
 
 
 def _foreign(value: Any) -> Any:
@@ -154,7 +154,7 @@ def describe_members(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]
     definitions = schema.get("$defs", {})
     for cls in records_in(hints):
         node = definitions.get(cls.__name__, schema if schema.get("title") == cls.__name__ else {})
-        for name, hint in members_of(cls).items():
+        for name, hint in fields_of(cls).items():
             text, prop = description_of(hint), node.get("properties", {}).get(name)
             if text is not None and prop is not None:
                 prop.setdefault("description", text)
@@ -185,12 +185,12 @@ def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
     return origin[rewritten]
 
 
-def _declared(make: Callable[[], Shape], what: Any) -> Shape:
+def _declared(make: Callable[[], Codec], what: Any) -> Codec:
     try:
-        shape = make()
-        if not shape.is_plain:
-            shape.schema()  # what cannot be described must not wait for somebody to list it
-        return shape
+        codec = make()
+        if not codec.is_plain:
+            codec.schema()  # what cannot be described must not wait for somebody to list it
+        return codec
     except DeclarationError:
         raise
     except Exception as error:
@@ -217,5 +217,5 @@ def _mentions_pydantic(hints: list[Any]) -> bool:
         todo.extend(typing.get_args(hint))
         todo.extend(getattr(hint, "__metadata__", ()))
         if isinstance(hint, type) and not issubclass(hint, msgspec.Struct):
-            todo.extend(members_of(hint).values())
+            todo.extend(fields_of(hint).values())
     return False

@@ -9,7 +9,7 @@ from typing import Any
 _MARKS = ("__dataclass_fields__", "__struct_fields__", "__total__", "_fields", "model_fields")
 
 
-def members_of(cls: type) -> Mapping[str, Any]:
+def fields_of(cls: type) -> Mapping[str, Any]:
     """The hints of a record's fields, ``Annotated`` included; none where it is no record."""
     if not any(hasattr(cls, mark) for mark in _MARKS):
         return {}
@@ -30,7 +30,7 @@ def records_in(hints: Iterable[Any]) -> list[type]:
             continue
         seen.add(id(hint))
         todo.extend(typing.get_args(hint))
-        if isinstance(hint, type) and (members := members_of(hint)):
+        if isinstance(hint, type) and (members := fields_of(hint)):
             found.append(hint)
             todo.extend(members.values())
     return found
