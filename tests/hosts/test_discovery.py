@@ -101,7 +101,7 @@ def test_no_header_of_the_client_ends_up_in_a_document(path: str) -> None:
     assert reply.body == get(client(), path).body
 
 
-def test_a_balancer_vouches_for_no_host() -> None:
+def test_a_load_balancer_gives_no_domain() -> None:
     event = {
         "httpMethod": "GET",
         "path": "/mcp/server-card",

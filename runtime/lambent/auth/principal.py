@@ -12,7 +12,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     Attributes:
         subject: identifies the caller for as long as the issuer does not reuse it.
-        issuer: who vouches for the subject.
+        issuer: who issued the subject, such as the ``iss`` claim of a token.
         scopes: what the caller was granted.
         claims: everything else that the token said.
     """

@@ -1,4 +1,4 @@
-"""The documents by which servers are found: served, and handed to whoever publishes them."""
+"""Serving the discovery documents of a deployment, and making them for publication."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 _DEFAULT_PATH = "/mcp"
 _KEPT = 8
-"""Sets of documents that are kept: one for each address under which a server is reached."""
+"""Sets of documents that are cached: one for each public URL."""
 
 
 class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
-    Nothing is made before the first request for any of it: most environments never see one.
+    They are made at the first request for one of them: most execution environments never get such a request.
 
     Args:
         catalog: the server's declarations.
-        settings: where it is reached, and which other servers are documented with it.
+        settings: the public URL, and the file that describes the other servers.
     """
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
@@ -35,11 +35,11 @@ class DiscoveryDocuments:
         self._made = functools.lru_cache(_KEPT)(self._make)
 
     def answer(self, request: Request) -> HttpResponse | None:
-        """Answer a request for a document; None where it is for the endpoint.
+        """Answer a request for a document; None if the path is not one of a document.
 
         Args:
-            request: anything but a POST. Its client chooses neither host nor scheme of what it is answered:
-                these are settings, or what the platform vouches for.
+            request: any but a POST. Host and scheme in the documents come from the settings or from the
+                platform, never from the request's headers, which the client chooses.
         """
         from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
 
@@ -49,10 +49,10 @@ class DiscoveryDocuments:
             return None
         from lambent.wire.discovery_documents import answer
 
-        base_url = self._settings.public_url or _vouched(request)
+        base_url = self._settings.public_url or _platform_url(request)
         document = self._made(None, base_url).get(path)
         if document is None and is_own:
-            # The platform routes by path: what arrives here under another one is this server's all the same.
+            # The platform has routed the request to this server, so this is another path of its endpoint.
             endpoint, _, name = path.rpartition("/")
             endpoint = self._settings.mcp_path or endpoint
             document = self._made(endpoint, base_url).get(f"{endpoint}/{name}")
@@ -72,7 +72,7 @@ class DiscoveryDocuments:
         return self._made(None, base_url or self._settings.public_url)
 
     def problems(self, base_url: str | None) -> list[str]:
-        """What keeps the documents from being published, as sentences; see ``card_rules.problems``.
+        """The problems that prevent publication, a sentence each; see ``card_rules.problems``.
 
         Args:
             base_url: the public URL of the servers; default: as the settings say.
@@ -92,7 +92,7 @@ class DiscoveryDocuments:
         return make_documents(self._summaries(endpoint), base_url)
 
     def _summaries(self, endpoint: str | None) -> list[ServerSummary]:
-        """The servers of the deployment; only this one where its endpoint is named."""
+        """The servers of the deployment, or with an endpoint only this server."""
         if endpoint is None and self._settings.cards is not None:
             return read_bundle(self._settings.cards)
         from lambent.features.summary import summarize
@@ -109,7 +109,7 @@ def read_bundle(file: str) -> list[ServerSummary]:
         file: its path.
 
     Raises:
-        ConfigurationError: it cannot be read, or something else is in it.
+        ConfigurationError: it cannot be read, or is not such a file.
     """
     import msgspec
 
@@ -124,7 +124,7 @@ def read_bundle(file: str) -> list[ServerSummary]:
         ) from error
 
 
-def _vouched(request: Request) -> str | None:
+def _platform_url(request: Request) -> str | None:
     if request.domain is None:
         return None
     from lambent.wire.server_card import host_of

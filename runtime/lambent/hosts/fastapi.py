@@ -16,13 +16,13 @@ _RESPONSES: dict[int | str, dict[str, object]] = {
             "text/event-stream": {"schema": {"type": "string"}},
         },
     },
-    202: {"description": "A notification was taken."},
+    202: {"description": "A notification was accepted."},
     400: {"description": "A JSON-RPC error: the request is malformed."},
 }
 
 
 class _Delegated(Response):
-    """Lets the ASGI application answer in FastAPI's place.
+    """A response that the ASGI application writes.
 
     Args:
         app: the application.
@@ -41,7 +41,7 @@ class _Delegated(Response):
 
 
 def _reread(request: Request) -> Receive:
-    """The request's messages from the start, also where its body was read before."""
+    """A ``receive`` that gives the whole body, also if it was read before."""
     chunks, is_over = request.stream(), False
 
     async def receive() -> Message:
@@ -52,7 +52,7 @@ def _reread(request: Request) -> Receive:
             return {"type": "http.request", "body": await anext(chunks), "more_body": True}
         except ClientDisconnect:
             return {"type": "http.disconnect"}
-        except (StopAsyncIteration, RuntimeError):  # RuntimeError: it was streamed away, so it is empty
+        except (StopAsyncIteration, RuntimeError):  # RuntimeError: the body was read as a stream before
             is_over = True
             return {"type": "http.request", "body": b"", "more_body": False}
 

@@ -1,4 +1,4 @@
-"""Settings of a deployment."""
+"""The settings of a deployment."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment may set.
+    """The settings of a deployment.
 
     Attributes:
-        state_keys: the ring of secrets that seal request state. ``LAMBENT_STATE_KEYS``, comma-separated.
-        state_secret: name or ARN of a secret of Secrets Manager whose current and previous version are that
-            ring. ``LAMBENT_STATE_SECRET``.
+        state_keys: the secrets that seal request state; the first one seals, all of them open.
+            ``LAMBENT_STATE_KEYS``, comma-separated.
+        state_secret: name or ARN of a secret of Secrets Manager, whose current and previous version are used
+            instead. ``LAMBENT_STATE_SECRET``.
         state_ttl: seconds for which a user can answer a question. ``LAMBENT_STATE_TTL``.
-        audience: names this server among servers that share keys; default: the server's name.
+        audience: distinguishes this server from others with the same keys; default: the server's name.
             ``LAMBENT_AUDIENCE``.
         allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
             ``LAMBENT_ALLOWED_ORIGINS``, comma-separated.
@@ -30,15 +31,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         listen_seconds: how long a subscription is held open; default: 0.25 on buffered hosts, 600 on live
             ones. ``LAMBENT_LISTEN_SECONDS``.
         table: the DynamoDB table of tasks, sessions and idempotent calls. ``LAMBENT_TABLE``.
-        task_queue_url: the SQS queue that brings tasks to workers. ``LAMBENT_TASK_QUEUE_URL``.
-        bucket: the S3 bucket for arguments and results that no item can hold. ``LAMBENT_BUCKET``.
-        public_url: where the API is reached from outside, without the endpoint's path; default: the host that
-            the platform vouches for. ``LAMBENT_PUBLIC_URL``.
+        task_queue_url: the SQS queue of the tasks that workers run. ``LAMBENT_TASK_QUEUE_URL``.
+        bucket: the S3 bucket for arguments and results that are too large for an item. ``LAMBENT_BUCKET``.
+        public_url: the public URL, without the endpoint's path; default: the host name by which the platform
+            routed the request. ``LAMBENT_PUBLIC_URL``.
         mcp_path: the path of the endpoint below that. ``LAMBENT_MCP_PATH``.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
             ``LAMBENT_CARDS``.
         in_lambda: this process is one of many execution environments.
-        snap_start: this process will be copied: Lambda takes a snapshot of it once it is initialized.
+        snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
     """
 
     state_keys: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     snap_start: bool = False
 
     def __repr__(self) -> str:
-        """Everything but the secrets."""
+        """All settings except the secrets."""
         shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "state_keys"]
         return f"Settings({', '.join(shown)})"
 
@@ -93,10 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def keys(self) -> Keys:
-        """The key ring that these settings describe.
+        """The secrets that these settings name.
 
         Raises:
-            ConfigurationError: they describe none, or two.
+            ConfigurationError: both ``state_keys`` and ``state_secret`` are set.
         """
         if self.state_keys and self.state_secret is not None:
             raise ConfigurationError(
@@ -112,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def http_policy(self) -> HttpPolicy:
-        """What HTTP requests are allowed."""
+        """The limits and origins for HTTP requests."""
         return HttpPolicy(body_limit=self.body_limit, allowed_origins=self.allowed_origins)
 
 

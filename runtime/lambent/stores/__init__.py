@@ -1,1 +1,1 @@
-"""Adapters of the ports. Each imports what it adapts on first use."""
+"""Adapters of the ports. Each imports its client library at first use."""

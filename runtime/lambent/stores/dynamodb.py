@@ -4,8 +4,8 @@
 attribute   type    holds
 ==========  ======  =====================================================
 ``pk``      S       the key, such as ``TASK#…``
-``version``  N      rises with every write
-``body``    B       JSON, deflated where that pays
+``version``  N      incremented by every write
+``body``    B       JSON, compressed if that makes it smaller
 ``purge_at``  N     the table's TTL attribute, seconds since the epoch
 ``by``        B     random bytes of the write
 ==========  ======  =====================================================
@@ -23,7 +23,7 @@ from lambent.stores.memory import check_size
 
 _DEFLATE_FROM = 1024
 _MAX_KEY_BYTES = 2048
-"""What DynamoDB takes as a key."""
+"""DynamoDB's limit."""
 
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
 

@@ -1,4 +1,4 @@
-"""Where the secrets come from that seal request state."""
+"""The secrets that seal request state, from settings or made for the process."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from lambent.errors import ConfigurationError
 
 MIN_SECRET_LENGTH = 32
-"""Characters. 32 hexadecimal ones already are 128 bits."""
+"""Characters: 32 hexadecimal digits are 128 bits."""
 
 
 class StaticKeys:
     """Secrets from settings.
 
     Args:
-        secrets: the ring; the first one seals, every one opens.
+        secrets: the first one seals, every one opens.
 
     Raises:
-        ConfigurationError: the ring is empty, or a secret is too short to be one.
+        ConfigurationError: there is none, or one is too short.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -34,7 +34,7 @@ class StaticKeys:
         return self._ring
 
     def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``: settings stay what they are."""
+        """See ``Keys.renewed``: settings do not change."""
         return self._ring
 
     def forget(self) -> None:
@@ -42,7 +42,7 @@ class StaticKeys:
 
 
 class ProcessKeys:
-    """A secret that dies with the process: for hosts that are one process."""
+    """A random secret for as long as the process runs: for hosts that are one process."""
 
     def __init__(self) -> None:
         self._ring = (os.urandom(32),)
@@ -52,16 +52,16 @@ class ProcessKeys:
         return self._ring
 
     def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``: there is never another one."""
+        """See ``Keys.renewed``: there is no other source."""
         return self._ring
 
     def forget(self) -> None:
-        """See ``Keys.forget``: what another process sealed is not opened here."""
+        """See ``Keys.forget``: this process gets a secret of its own."""
         self._ring = (os.urandom(32),)
 
 
 class MissingKeys:
-    """No secret at all: for Lambda, where the next round meets another environment."""
+    """No secret: for Lambda, where another execution environment may handle the next round."""
 
     def ring(self) -> Sequence[bytes]:
         """See ``Keys.ring``."""
@@ -76,4 +76,4 @@ class MissingKeys:
         return self.ring()
 
     def forget(self) -> None:
-        """See ``Keys.forget``: there is nothing."""
+        """See ``Keys.forget``: there is nothing to forget."""

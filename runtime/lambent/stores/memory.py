@@ -1,4 +1,4 @@
-"""The ports in memory: the reference of what they do, and all that a single process needs."""
+"""The ports in memory: the reference implementation, and the stores of hosts that are one process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from lambent.errors import ItemTooLargeError
 from lambent.execution.ports import Clock, Item
 
 MAX_ITEM_BYTES = 400 * 1024
-"""What an item may hold, in DynamoDB and so everywhere."""
+"""DynamoDB's limit for an item, which applies to every store."""
 
 _PURGE_EVERY = 1000
-"""Inserts. Looking at all items costs as much as a few hundred of them."""
+"""Inserts: a scan of all items takes as long as a few hundred inserts."""
 
 _KEPT = 10_000
 
@@ -20,7 +20,7 @@ class MemoryStore:
     """Keeps items in a dictionary; any number of threads may use it.
 
     Args:
-        clock: the time, by which items are forgotten as DynamoDB does by itself; None forgets none.
+        clock: the time, for removing expired items as DynamoDB does by itself; None removes none.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -65,7 +65,7 @@ class MemoryStore:
             return True
 
     def purge(self, now: float) -> None:
-        """Forget what may be forgotten.
+        """Remove expired items.
 
         Args:
             now: seconds since the epoch.
@@ -78,7 +78,7 @@ class MemoryStore:
 
 
 def check_size(item: Item) -> None:
-    """Refuse what no item can hold.
+    """Refuse an item that is too large.
 
     Raises:
         ItemTooLargeError: key and body are larger than 400 KB.
@@ -106,7 +106,7 @@ class MemoryBlobs:
 
 
 class MemoryQueue:
-    """Keeps messages until somebody takes them: for tests, which decide themselves who does and when.
+    """Keeps messages in a list: for tests, which deliver them themselves.
 
     Attributes:
         messages: task ids and their delays, in the order in which they were sent.

@@ -1,4 +1,4 @@
-"""The secrets that seal request state, kept and rotated by Secrets Manager."""
+"""The secrets that seal request state, from Secrets Manager, which also rotates them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lambent.stores.aws import Resource
 from lambent.stores.keys import MIN_SECRET_LENGTH
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
-"""What Secrets Manager calls the versions of a secret."""
+"""The labels by which Secrets Manager names the versions of a secret."""
 
 RENEWAL_SECONDS = 10.0
-"""A ring is not read again sooner: who sends states that nothing opens decides how often it is asked for."""
+"""The shortest time between two reads: anybody can send states that no secret opens, and so cause a read."""
 
 _NOT_FOUND = "ResourceNotFoundException"
 
@@ -28,16 +28,16 @@ _UNUSABLE = {
     "ValidationException": "this is no name and no ARN of a secret",
     "InvalidParameterException": "this is no name and no ARN of a secret",
 }
-"""Answers that stay the same until somebody changes the deployment. Others, such as throttling, pass."""
+"""Errors that last until somebody changes the deployment. Others, such as throttling, may pass."""
 
 
 class SecretKeys:
-    """A ring of the current and the previous version of a secret, read at first need.
+    """The current and the previous version of a secret, read at first use.
 
     Args:
         secret: its name or ARN. Its values are plain strings of at least 32 characters.
         secrets_manager: a boto3 client; default: one from the environment, made at first use.
-        clock: seconds that only ever rise.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SecretKeys:
             return self._ring if self._ring is not None else self._read()
 
     def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``; the secret is read again unless it was in the last ten seconds.
+        """See ``Keys.renewed``; the secret is read again if the last time was ten seconds ago or more.
 
         Raises:
             ConfigurationError: as ``ring``.
@@ -71,14 +71,14 @@ class SecretKeys:
             return self._ring if self._ring is not None and is_fresh else self._read()
 
     def forget(self) -> None:
-        """See ``Keys.forget``: the secret is read anew at next need."""
+        """See ``Keys.forget``: the secret is read again at the next use."""
         with self._reading:
             self._ring = None
 
     def _read(self) -> tuple[bytes, ...]:
         self._read_at = self._clock()
-        # In this order: a rotation in between gives the same one twice. The other way round it would take
-        # away the one that has just become the previous one.
+        # In this order: if a rotation finishes in between, both reads give the same version. In the other
+        # order the version that has just become the previous one would be missing.
         current, previous = self._version(CURRENT), self._version(PREVIOUS)
         if current is None:
             raise self._unusable(_UNUSABLE[_NOT_FOUND])
@@ -87,14 +87,14 @@ class SecretKeys:
                 f"its value must be a plain string of at least {MIN_SECRET_LENGTH} characters; make one with "
                 "`openssl rand -hex 32`"
             )
-        # A previous one that is too short has never sealed anything either.
+        # A previous version that is too short was never used for sealing.
         usable = previous is not None and len(previous) >= MIN_SECRET_LENGTH
         ring = [current, previous] if usable and previous != current else [current]
         self._ring = tuple(str(secret).encode() for secret in ring)
         return self._ring
 
     def _version(self, stage: str) -> str | None:
-        """A version's value; None where there is no such version, empty where it is binary."""
+        """A version's value; None if there is no such version, empty if it is binary."""
         with self._secret.calling("GetSecretValue") as manager:
             try:
                 found = manager.get_secret_value(SecretId=self._secret.name, VersionStage=stage)

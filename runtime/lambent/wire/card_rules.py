@@ -1,4 +1,4 @@
-"""What keeps a server card from being published: names that no client accepts, secrets, internal hosts."""
+"""The checks before a server card is published: for invalid names, secrets and internal hosts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _INTERNAL_SUFFIXES = (
     *(".home", ".home.arpa", ".lan", ".corp"),
 )
 _FILLED_IN = re.compile(r"\{[^}]*\}|\b(Bearer|Basic|Token)\b", re.IGNORECASE)
-"""What a secret header's value may consist of: placeholders, and the name of the scheme before them."""
+"""A secret header's value may consist of placeholders, and of an authentication scheme before them."""
 
 
 def problems(summary: ServerSummary, base_url: str | None) -> list[str]:
-    """What is wrong with a server's card, as sentences; none where it can be published.
+    """The problems of a server's card, a sentence each; none if it can be published.
 
     Args:
         summary: the server.
@@ -36,12 +36,12 @@ def problems(summary: ServerSummary, base_url: str | None) -> list[str]:
 
 
 def is_internal(host: str) -> bool:
-    """Whether a host means something on its own network only."""
+    """Whether a host is known in its own network only."""
     try:
         return not ip_address(host).is_global
     except ValueError:
-        # Names without a dot, such as `localhost`, are looked up in the network's own domain. Addresses that
-        # are written in other ways, such as 127.1, are nobody's public name.
+        # A name without a dot, such as ``localhost``, is looked up in the network's own domain. A name that
+        # ends with a number is an address in another notation, such as 127.1.
         name = host.strip(".")
         return "." not in name or name.endswith(_INTERNAL_SUFFIXES) or name.rpartition(".")[2].isdigit()
 
@@ -87,4 +87,4 @@ def _has_credentials(url: str) -> bool:
     try:
         return urlsplit(url).username is not None
     except ValueError:
-        return False  # it has no host either, and is refused for that
+        return False  # such a URL has no host and is refused for that

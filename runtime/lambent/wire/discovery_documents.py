@@ -1,15 +1,15 @@
-"""The documents by which servers are found: cards, catalogs, skills; which paths they have, what is in them.
+"""The discovery documents of servers: cards, catalogs and skills.
 
 ==========================================  =========================================================
 path                                        document
 ==========================================  =========================================================
 ``<endpoint>/server-card``                  the server's card
-``<endpoint>/server.json``                  the server as registries describe it
+``<endpoint>/server.json``                  the server's entry for MCP registries
 ``/.well-known/ai-catalog.json``            an AI catalog that refers to the cards
 ``/.well-known/api-catalog``                a linkset that refers to endpoints and cards (RFC 9727)
 ``/.well-known/mcp/server-card.json``,      the card as earlier proposals had it
 ``/.well-known/mcp.json``
-``/.well-known/agent-skills/index.json``    how models use the servers, a skill each
+``/.well-known/agent-skills/index.json``    one skill for each server: how a model uses it
 ==========================================  =========================================================
 """
 
@@ -50,14 +50,14 @@ _SKILLS_SCHEMA = "https://schemas.agentskills.io/discovery/0.2.0/schema.json"
 _SKILL_DESCRIPTION_LIMIT = 1024
 
 CACHE_CONTROL = "public, max-age=300"
-"""A deploy is seen within five minutes; until then a card read again costs nobody anything."""
+"""Clients see a new deployment after at most five minutes, and make no requests before that."""
 
 _METHODS = "GET, HEAD, OPTIONS"
 _CORS = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "ETag",
 }
-"""For every origin: what is in a card is public (discovery, "CORS Requirements")."""
+"""Every origin may read cards, which are public (discovery, "CORS Requirements")."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ class Document(msgspec.Struct, frozen=True):
 
     @property
     def etag(self) -> str:
-        """The strong entity tag of the bytes: the one that S3 gives an object of one part."""
+        """The strong entity tag: the MD5 of the body, as S3 computes it for objects of one part."""
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
@@ -93,10 +93,10 @@ def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> 
         found[summary.path + CARD_SUFFIX] = _json(server_card(summary, base_url), CARD_TYPE)
         found[summary.path + REGISTRY_SUFFIX] = _json(registry_entry(summary, base_url))
     found |= {f"{SKILLS}/{name}/SKILL.md": skill for name, skill in skills.items()}
-    # What refers to others comes after them: whoever publishes in this order never publishes a dead link.
+    # Documents come before those that link to them: published in this order, no link is ever broken.
     found[SKILLS_INDEX] = _json(_skills_index(summaries, skills))
     found[AI_CATALOG] = _json(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
-    # RFC 9727, section 2: so a HEAD tells what it is.
+    # RFC 9727, section 2, wants this link in the response to HEAD.
     link = f'<{base_url or ""}{API_CATALOG}>; rel="api-catalog"'
     found[API_CATALOG] = _json(_api_catalog(summaries, base_url), _LINKSET_TYPE, link)
     return found | dict.fromkeys(OLDER_CARDS, _json(_older(summaries, base_url)))
@@ -106,7 +106,7 @@ def answer(document: Document, request: Request) -> HttpResponse:
     """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2).
 
     Args:
-        document: what is there.
+        document: the document of the request's path.
         request: a GET, HEAD or OPTIONS; anything else is not allowed.
     """
     if request.method == "OPTIONS":
@@ -129,7 +129,7 @@ def answer(document: Document, request: Request) -> HttpResponse:
 
 
 def skill_name(summary: ServerSummary) -> str:
-    """The name of a server's skill: at most 64 of a to z, 0 to 9 and -, as the format has it."""
+    """The name of a server's skill: at most 64 characters of a to z, 0 to 9 and -."""
     name = re.sub(r"[^a-z0-9]+", "-", summary.info.name.rpartition("/")[2].lower()).strip("-")
     return name[:64].rstrip("-") or "server"
 
@@ -199,10 +199,10 @@ def _skills_index(summaries: Sequence[ServerSummary], skills: Mapping[str, Docum
 
 
 def _skill(summary: ServerSummary, base_url: str | None) -> Document:
-    """A skill that tells a model where the server is and how it is meant to be used."""
+    """A skill, in Markdown: where the server is and how to use it."""
     info = summary.info
     head = {"name": skill_name(summary), "description": _skill_description(summary)}
-    # JSON strings are YAML strings: nothing in a description can end the front matter.
+    # JSON strings are YAML strings, so no description can end the front matter.
     lines = [
         "---",
         *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()),

@@ -1,4 +1,4 @@
-"""HTTP as the MCP endpoint sees it: one request, one response, and the rules before any JSON is read.
+"""HTTP requests and responses of the MCP endpoint, and the rules that apply before any JSON is read.
 
 Streamable HTTP, "Security & Endpoint" and "Sending Messages".
 """
@@ -26,7 +26,7 @@ _ENVELOPE = 1024
 """Bytes: the status, the headers and the rest of what Lambda's response has around the body."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-"""This machine itself."""
+"""Host names of the local machine."""
 
 _ALLOWED_HEADERS = frozenset(
     {
@@ -85,7 +85,7 @@ class HttpResponse(msgspec.Struct):
     Attributes:
         status: HTTP status code.
         headers: names in lower case.
-        body: the whole body, or what is left of it where earlier parts were streamed.
+        body: the whole body; where earlier parts were streamed, the rest of it.
     """
 
     status: int
@@ -112,7 +112,7 @@ class HttpPolicy(msgspec.Struct, frozen=True):
 
 
 class Accepts(msgspec.Struct, frozen=True):
-    """Which kinds of response the client can read."""
+    """The media types that the client accepts."""
 
     json: bool
     sse: bool
@@ -164,28 +164,28 @@ def _accepts(accept: str) -> Accepts:
 
 
 def _wanted(qualities: dict[str, bool], media: str) -> bool:
-    """What the most specific range that covers a media type says of it (RFC 9110, section 12.5.1)."""
+    """Whether a media type is accepted: the most specific range decides (RFC 9110, section 12.5.1)."""
     kind = media.partition("/")[0]
     return next((qualities[name] for name in (media, f"{kind}/*", "*/*") if name in qualities), False)
 
 
 def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
-    """Refuse browser requests from pages that have no business here (DNS rebinding).
+    """Refuse requests of browsers from origins that are not allowed (protection against DNS rebinding).
 
     Args:
         origin: the ``Origin`` header.
-        domain: the host name that the platform vouches for.
+        domain: the host name by which the platform routed the request; see ``Request``.
         policy: the allow-list.
 
     Raises:
         HttpRefusal: 403.
     """
-    # Beyond printable ASCII it is no origin that a browser sends, and it would be reflected into a header.
+    # Browsers send printable ASCII only; anything else must not be copied into a response header.
     if not (origin.isascii() and origin.isprintable()):
         raise HttpRefusal(403, "Origin is not allowed")
     if "*" in policy.allowed_origins or origin in policy.allowed_origins:
         return
-    from urllib.parse import urlsplit  # 3 ms, and only browsers send an origin
+    from urllib.parse import urlsplit  # takes 3 ms to import, and only browsers send an origin
 
     try:
         parts = urlsplit(origin)

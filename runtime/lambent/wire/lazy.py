@@ -1,4 +1,4 @@
-"""Decoders that are made when they are first used: most requests need two of a dozen."""
+"""Decoders that are made at first use: a request needs only two of about a dozen."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class LazyDecoder(Generic[T]):
     def decode(self, raw: bytes | str | msgspec.Raw) -> T:
         """Read JSON; see ``msgspec.json.Decoder.decode``."""
         decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(self._target)
-        self.decode = decoder.decode  # type: ignore[method-assign,assignment]  # from here on nothing is between
+        self.decode = decoder.decode  # type: ignore[method-assign,assignment]  # the next call goes to msgspec directly
         return decoder.decode(raw)

@@ -17,7 +17,7 @@ _NO_ARGUMENTS = Raw(b"{}")
 
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What every request carries; a missing ``_meta`` is found when the request is judged."""
+    """What every request carries; a missing ``_meta`` is reported when the request is checked."""
 
     meta: RequestMeta | UnsetType = field(default=UNSET, name="_meta")
 
@@ -127,4 +127,4 @@ METHODS: dict[str, Method] = _table(
 )
 
 ANY_METHOD = Method("", LazyDecoder(Params))
-"""Stands in for a method that is not in the table: enough to judge the request before it is refused."""
+"""Used for a method that is not in the table: the other rules are checked before it is refused."""

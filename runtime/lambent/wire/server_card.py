@@ -1,7 +1,7 @@
-"""Server cards: what a client can know of a server before it connects (Server Card extension, schema v1).
+"""Server cards: a description of a server for clients that do not know it (Server Card extension, schema v1).
 
-A card is made from a ``ServerSummary``, which the declarations alone determine, and from the address under
-which the server is reached. Two places that know both write the same bytes.
+A card is made from a ``ServerSummary``, which depends only on the declarations, and from the server's public
+URL. The same two give the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ OLDER_SCHEMA = "https://static.modelcontextprotocol.io/schemas/mcp-server-card/v
 
 TRANSPORT = "streamable-http"
 FEATURES_KEY = "lambent/features"
-"""The key of ``_meta`` under which a card names tools and more, which the schema itself leaves out."""
+"""The key of ``_meta`` with tools, resources and prompts, for which the card's schema has no place."""
 
 NAME = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9._-]+")
 _VARIABLE = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)\}")
 _DESCRIPTION_LIMIT = 100
-"""Characters, of descriptions and titles alike."""
+"""Characters, of descriptions and of titles."""
 
 
 class ServerSummary(Value, frozen=True):
-    """What can be said of a server wherever it is deployed.
+    """The part of a server's description that does not depend on where it is deployed.
 
     Attributes:
         path: of its endpoint, such as ``/orders/mcp``.
-        info: who it says it is.
-        card: what its author wants on the card besides.
-        versions: the protocol versions that it speaks, newest first.
+        info: its name, version and more.
+        card: what else its author wants on the card.
+        versions: the protocol versions that it supports, newest first.
         instructions: how a model should use it.
-        capabilities: what it offers.
+        capabilities: the server's capabilities.
         tools: definitions, as ``tools/list`` has them.
         resources: definitions, as ``resources/list`` has them.
         resource_templates: definitions, as ``resources/templates/list`` has them.
@@ -60,7 +60,7 @@ class ServerSummary(Value, frozen=True):
 
     @property
     def description(self) -> str:
-        """One sentence of at most a hundred characters: cards must have one."""
+        """One sentence of at most 100 characters, which a card must have."""
         info = self.info
         said = (info.description, info.title, f"The MCP server {info.name}")
         return next(filter(None, (_shortened(text or "") for text in said)))
@@ -82,13 +82,13 @@ def server_card(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:
 
 
 def registry_entry(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:
-    """A server's ``server.json`` for MCP registries, by which it is published as a remote server."""
+    """A server's ``server.json``, which publishes it in an MCP registry as a remote server."""
     entry: dict[str, Any] = {"$schema": REGISTRY_SCHEMA, **_identity(summary, base_url)}
     return entry if base_url is None else {**entry, "remotes": [_remote(summary, base_url)]}
 
 
 def older_card(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:
-    """A server's card as earlier proposals had it: one document that also names what the server offers."""
+    """A server's card in the format of earlier proposals, with tools, resources and prompts in it."""
     info = summary.info
     card = {
         "$schema": OLDER_SCHEMA,
@@ -113,7 +113,7 @@ def card_name(summary: ServerSummary, base_url: str | None) -> str:
 
 
 def publisher(summary: ServerSummary, base_url: str | None) -> str:
-    """The domain of who publishes a server, such as ``example.com``."""
+    """The domain of the server's publisher, such as ``example.com``."""
     return _reversed(_namespace(summary, base_url))
 
 
@@ -126,7 +126,7 @@ def host_of(url: str) -> str:
 
 
 def _namespace(summary: ServerSummary, base_url: str | None) -> str:
-    """What a server's name begins with, as it is declared or else as the host says."""
+    """The part of a server's name before the slash: as declared, else the host in reverse DNS format."""
     if NAME.fullmatch(summary.info.name):
         return summary.info.name.partition("/")[0]
     if summary.card.namespace is not None:

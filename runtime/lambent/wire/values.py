@@ -1,6 +1,7 @@
-"""The values that features, contexts and results are made of, as the schema defines them.
+"""The values of the MCP schema that declarations, contexts and results use.
 
-Names are snake_case in Python and camelCase on the wire; what is left at its default is left out.
+Names are snake_case in Python and camelCase on the wire; fields with their default value are not sent. One
+module for all of them: each further module adds about 0.2 ms to every cold start.
 """
 
 from typing import Any, Literal
@@ -18,7 +19,7 @@ LOG_LEVELS: dict[str, int] = {
         ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
     )
 }
-"""Severity by name, rising (server/utilities/logging)."""
+"""Severity by name; a higher number is more severe (server/utilities/logging)."""
 
 
 class Value(Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True):
@@ -42,7 +43,7 @@ class Icon(Value, frozen=True):
 
 
 class Implementation(Value, frozen=True):
-    """Who a server or client says it is. Self-reported: for display and logs only."""
+    """Name and version of a server or client, as it says itself: for display and logs only."""
 
     name: str
     version: str
@@ -53,10 +54,10 @@ class Implementation(Value, frozen=True):
 
 
 class Repository(Value, frozen=True):
-    """Where a server's source code is, for its server card.
+    """The repository of a server's source code, for its server card.
 
     Attributes:
-        url: to browse and to clone.
+        url: for browsing and cloning.
         source: the hosting service, such as ``"github"``.
         subfolder: the server's folder in it.
         id: the service's own id of the repository.
@@ -69,18 +70,18 @@ class Repository(Value, frozen=True):
 
 
 class CardHeader(Value, frozen=True):
-    """An HTTP header that a client has to send, or may, for a server card (``KeyValueInput`` there).
+    """An HTTP header that a client must or may send, for a server card (``KeyValueInput`` of its schema).
 
     Attributes:
         name: the header's name.
-        description: what to put there, for people.
+        description: for users: what the value should be.
         is_required: requests without it fail.
-        is_secret: clients keep the value like a password. A secret has neither ``default`` nor ``value``:
-            cards are public.
-        default: what is sent unless the user says otherwise.
+        is_secret: clients keep the value like a password. A secret has neither ``default`` nor ``value``,
+            because cards are public.
+        default: the value, unless the user gives another one.
         placeholder: an example of a value.
-        value: what is sent always; ``{name}`` in it stands for what the client asks its user.
-        choices: the values that there are.
+        value: a fixed value, in which the client replaces ``{name}`` by what its user enters.
+        choices: the allowed values.
     """
 
     name: str
@@ -94,15 +95,15 @@ class CardHeader(Value, frozen=True):
 
 
 class CardDetails(Value, frozen=True):
-    """What a server card says besides what the server declares anyway.
+    """What a server card contains in addition to the server's declarations.
 
     Attributes:
-        namespace: reverse DNS of who publishes the server, such as ``"com.example"``; default: of the host
-            that it is reached at.
-        repository: where the source code is.
+        namespace: the publisher's domain in reverse DNS format, such as ``"com.example"``; default: the
+            host of the server's public URL.
+        repository: of the source code.
         headers: HTTP headers that clients have to send.
-        scopes: OAuth scopes that the server's tools ask for.
-        lists_features: whether tools, resources and prompts are named, for everyone to read.
+        scopes: OAuth scopes that the server's tools need.
+        lists_features: whether the card, which everybody can read, contains tools, resources and prompts.
     """
 
     namespace: str | None = None
@@ -116,7 +117,7 @@ class Annotations(Value, frozen=True):
     """Hints on how a client may use content (server/resources, "Annotations").
 
     Attributes:
-        audience: whom it is for.
+        audience: the intended readers.
         priority: importance, 0.0 to 1.0.
         last_modified: an ISO 8601 time.
     """
@@ -127,7 +128,7 @@ class Annotations(Value, frozen=True):
 
 
 class ToolAnnotations(Value, frozen=True):
-    """Hints on what a tool does. Clients must not trust them from servers that they do not trust."""
+    """Hints on what a tool does. Clients must not rely on those of servers that they do not trust."""
 
     title: str | None = None
     read_only_hint: bool | None = None
@@ -199,7 +200,7 @@ class ResourceLink(Content, frozen=True, tag="resource_link"):
 
 
 class EmbeddedResource(Content, frozen=True, tag="resource"):
-    """A resource's content, carried along."""
+    """The content of a resource, embedded in a message or result."""
 
     resource: TextResourceContents | BlobResourceContents
     annotations: Annotations | None = None
@@ -213,7 +214,7 @@ class PromptMessage(Value, frozen=True):
     content: Content | str
 
     def __post_init__(self) -> None:
-        """Turn plain text into the block that the wire wants."""
+        """Turn plain text into a text block."""
         if isinstance(self.content, str):
             force_setattr(self, "content", TextContent(text=self.content))
 
@@ -229,12 +230,12 @@ def AssistantMessage(content: Content | str) -> PromptMessage:  # noqa: N802 - r
 
 
 class ToolResult(Value, frozen=True):
-    """A tool's result, spelled out by the tool itself.
+    """A tool's complete result, for tools that do not leave this to their return type.
 
     Attributes:
         content: the blocks that the model reads.
-        structured_content: any JSON value; it must fit the tool's output schema, where it has one.
-        is_error: the call failed and ``content`` says why.
+        structured_content: any JSON value; must match the tool's output schema, if there is one.
+        is_error: the call failed, and ``content`` says why.
         meta: the result's ``_meta``.
     """
 
@@ -245,11 +246,11 @@ class ToolResult(Value, frozen=True):
 
 
 class CacheHint(Value, frozen=True):
-    """How long, and for whom, a client may keep a result (server/utilities/caching).
+    """How long a client may cache a result, and for whom (server/utilities/caching).
 
     Attributes:
-        ttl_ms: freshness in milliseconds, 0 or more.
-        scope: ``"public"`` only where the result is the same for every caller.
+        ttl_ms: milliseconds, 0 or more.
+        scope: ``"public"`` only if the result is the same for every caller.
     """
 
     ttl_ms: int = 0
@@ -264,38 +265,38 @@ class CacheHint(Value, frozen=True):
 
 
 class PromptReference(Value, frozen=True, tag_field="type", tag="ref/prompt"):
-    """A prompt, by name, of which an argument is being completed."""
+    """The prompt of which an argument is being completed."""
 
     name: str
     title: str | None = None
 
 
 class ResourceTemplateReference(Value, frozen=True, tag_field="type", tag="ref/resource"):
-    """A resource template, by its URI template, of which a variable is being completed."""
+    """The resource template, named by its URI template, of which a variable is being completed."""
 
     uri: str
 
 
 class CompletionArgument(Value, frozen=True):
-    """The argument being completed and what has been typed so far."""
+    """The argument that is being completed, and the text that the user has entered so far."""
 
     name: str
     value: str
 
 
 class CompletionContext(Value, frozen=True):
-    """Arguments of the same prompt or template that are already settled."""
+    """The other arguments of the same prompt or template that already have a value."""
 
     arguments: dict[str, str] = field(default_factory=dict)
 
 
 class Completion(Value, frozen=True):
-    """Suggestions, best first; the wire carries at most 100 of them.
+    """Suggestions, the best one first; at most 100 of them are sent.
 
     Attributes:
         values: the suggestions.
-        total: how many there are in all, where that is known.
-        has_more: there are more than ``values``.
+        total: the number of all suggestions, if known.
+        has_more: there are more suggestions than ``values``.
     """
 
     values: list[str]
@@ -304,7 +305,7 @@ class Completion(Value, frozen=True):
 
 
 class Root(Value, frozen=True):
-    """A folder or file that the client lets the server work on (client/roots)."""
+    """A folder or file that the client allows the server to work on (client/roots)."""
 
     uri: str
     name: str | None = None
@@ -321,7 +322,7 @@ class ToolUseContent(Content, frozen=True, tag="tool_use"):
 
 
 class ToolResultContent(Content, frozen=True, tag="tool_result"):
-    """The result of a tool call, handed back to a sampled model (client/sampling)."""
+    """The result of a tool call that is given to a sampled model (client/sampling)."""
 
     tool_use_id: str
     content: list[TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource]
@@ -343,7 +344,7 @@ class SamplingMessage(Value, frozen=True):
 
 
 class SamplingResult(Value, frozen=True):
-    """What the client's model said (client/sampling)."""
+    """The answer of the client's model (client/sampling)."""
 
     role: Role
     content: SampledContent | list[SampledContent]
@@ -359,25 +360,25 @@ class SamplingResult(Value, frozen=True):
 
 
 class ElicitationCapability(Value, frozen=True):
-    """Which kinds of elicitation the client can show; neither named means form (client/elicitation)."""
+    """The kinds of elicitation that the client supports; if none is given, forms (client/elicitation)."""
 
     form: dict[str, Any] | None = None
     url: dict[str, Any] | None = None
 
 
 class SamplingCapability(Value, frozen=True):
-    """How the client lets servers use its model (client/sampling)."""
+    """What servers may use of the client's model (client/sampling)."""
 
     context: dict[str, Any] | None = None
     tools: dict[str, Any] | None = None
 
 
 class RootsCapability(Value, frozen=True):
-    """The client has roots to offer (client/roots)."""
+    """The client offers roots (client/roots)."""
 
 
 class ClientCapabilities(Value, frozen=True):
-    """What the client declared for this very request; what is None it did not."""
+    """The capabilities that the client declares with this request; None is not declared."""
 
     elicitation: ElicitationCapability | None = None
     sampling: SamplingCapability | None = None

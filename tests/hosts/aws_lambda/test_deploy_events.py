@@ -209,7 +209,7 @@ def test_cloudformation_is_told_before_the_time_is_up(world: World, monkeypatch:
     waiting = threading.Event()
     monkeypatch.setattr(deploy_events.CardBucket, "publish", lambda *_: waiting.wait(60))
     told = world.send("Create", Deadline(3.05))
-    assert (told["Status"], told["Reason"]) == ("FAILED", "the time was up")
+    assert (told["Status"], told["Reason"]) == ("FAILED", "the time limit was reached")
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "名", "🂡"])

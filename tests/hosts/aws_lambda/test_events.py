@@ -69,7 +69,7 @@ def test_a_plain_request(kind: Kind) -> None:
         ("ALB, multi-value", None),
     ],
 )
-def test_the_domain_is_the_platforms_word_or_nobodys(name: str, domain: str | None) -> None:
+def test_the_domain_comes_from_the_platform_only(name: str, domain: str | None) -> None:
     assert read(KINDS[name](Sent(headers=(("Host", "evil.example"),)))).domain == domain
 
 

@@ -97,11 +97,11 @@ class GatewayApp:
             return self._kind.failed, "(gateway stopped)"
         invocation = self._pool.invoke(environment, event, arrival)
         # The function goes on when the front end has given up, until its own timeout.
-        await asyncio.wait([invocation], timeout=self._kind.patience)
+        await asyncio.wait([invocation], timeout=self._kind.timeout)
         if invocation.done():
             response, note = self._translate(invocation.result(), request)
         else:
-            response, note = self._kind.gave_up, f"(gave up after {self._kind.patience:g} s)"
+            response, note = self._kind.gave_up, f"(gave up after {self._kind.timeout:g} s)"
         return response, f"environment {environment.number} {note}"
 
     def _translate(self, outcome: Outcome, request: HttpRequest) -> tuple[HttpResponse, str]:

@@ -28,8 +28,8 @@ class Kind:
         response: Makes the response of a result; raises `responses.MalformedResponseError`.
         ids: The headers with which it names a request in the response.
         failed: The answer when the function fails: error, crash, timeout, or a result that does not fit.
-        gave_up: The answer when the front end's own limit passes before the function is done.
-        patience: That limit in seconds; None if it waits for as long as the function may run.
+        gave_up: The answer when the front end's timeout passes before the function is done.
+        timeout: That timeout in seconds; None if it waits for as long as the function may run.
         too_large: The answer to a request that is too large.
         body_limit: The largest request body, in bytes.
         payload_limit: The largest result, in bytes.
@@ -42,7 +42,7 @@ class Kind:
     ids: Callable[[Arrival], Headers]
     failed: HttpResponse
     gave_up: HttpResponse
-    patience: float | None
+    timeout: float | None
     too_large: HttpResponse
     body_limit: int
     payload_limit: int = PAYLOAD_LIMIT
@@ -71,7 +71,7 @@ _HTTP_API: Final = Kind(
     ids=lambda arrival: (("apigw-requestid", events.extended_id(arrival)),),
     failed=_json(500, '{"message":"Internal Server Error"}'),
     gave_up=_json(503, '{"message":"Service Unavailable"}'),
-    patience=30.0,
+    timeout=30.0,
     too_large=_json(413, '{"message":"Request Entity Too Large"}'),
     body_limit=10 * _MIB,
 )
@@ -89,7 +89,7 @@ _REST: Final = Kind(
     ),
     failed=_json(502, '{"message": "Internal server error"}', _ERROR_TYPE),
     gave_up=_json(504, '{"message": "Endpoint request timed out"}', _ERROR_TYPE),
-    patience=29.0,
+    timeout=29.0,
     too_large=_json(413, '{"message":"Request Too Long"}'),
     body_limit=10 * _MIB,
 )
@@ -106,7 +106,7 @@ _FUNCTION_URL: Final = Kind(
     # Plain text under a JSON content type: so function URLs answer, with 502 and not with 500.
     failed=_json(502, "Internal Server Error", _ERROR_TYPE),
     gave_up=_json(502, "Internal Server Error", _ERROR_TYPE),
-    patience=None,
+    timeout=None,
     too_large=_json(
         413, '{"Message":"Request must be smaller than 6291456 bytes for the InvokeFunction operation"}'
     ),
@@ -121,7 +121,7 @@ _ALB: Final = Kind(
     ids=lambda arrival: (("server", "awselb/2.0"),),
     failed=_html(502, "Bad Gateway"),
     gave_up=_html(502, "Bad Gateway"),
-    patience=None,
+    timeout=None,
     too_large=_html(413, "Request Entity Too Large"),
     body_limit=_MIB,
     payload_limit=_MIB,

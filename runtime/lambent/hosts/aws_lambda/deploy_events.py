@@ -1,15 +1,15 @@
-"""CloudFormation's events for the custom resource ``Custom::ServerCards``: a deploy publishes the cards.
+"""Events of the CloudFormation custom resource ``Custom::ServerCards``: each deployment publishes the cards.
 
 ===========  ==========================================================================
-event        what is done
+event        action
 ===========  ==========================================================================
-``Create``   put every document into the bucket
-``Update``   the same, and remove documents that there are not any more
+``Create``   put all documents into the bucket
+``Update``   the same, and remove documents of earlier deployments
 ``Delete``   remove all documents; with ``EmptyOnDelete`` all objects of the bucket
 ===========  ==========================================================================
 
-Its properties: ``Bucket``; ``Url``, the public URL of the servers; ``EmptyOnDelete``; and anything that
-changes when the cards do, because CloudFormation calls only where a property has changed.
+Its properties: ``Bucket``; ``Url``, the public URL of the servers; ``EmptyOnDelete``; and any
+property that changes together with the cards: CloudFormation sends ``Update`` only if a property has changed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from lambent.stores.cards import CardBucket
 RESOURCE_TYPE = "Custom::ServerCards"
 
 _SPARE_SECONDS = 3.0
-"""Kept for the answer: without one CloudFormation waits an hour."""
+"""Reserved for the response: without one CloudFormation waits for an hour."""
 
 _REASON_LIMIT = 700
-"""Characters, of four bytes at most. CloudFormation takes answers of 4,096 bytes."""
+"""Characters, of at most four bytes each: CloudFormation accepts responses of 4,096 bytes."""
 
 _log = logging.getLogger("lambent.deploy")
 
@@ -39,26 +39,26 @@ _log = logging.getLogger("lambent.deploy")
 def run_deploy_event(
     event: Mapping[str, Any], documents: DiscoveryDocuments, invocation: LambdaInvocation
 ) -> dict[str, Any]:
-    """Do what CloudFormation asks for, and tell it how that went.
+    """Handle an event of CloudFormation, and send it the response.
 
     Args:
         event: CloudFormation's event.
-        documents: what is published.
-        invocation: the invocation that it came in.
+        documents: the documents to publish.
+        invocation: the invocation of the event.
 
     Returns:
-        What CloudFormation was told.
+        The response.
 
     Raises:
-        OSError: CloudFormation could not be told; Lambda then invokes again.
+        OSError: the response could not be sent; Lambda then invokes the function again.
     """
     properties = event.get("ResourceProperties") or {}
     bucket = str(properties.get("Bucket") or "")
     remaining = invocation.remaining_ms()
     seconds = 60.0 if remaining is None else remaining / 1000 - _SPARE_SECONDS
-    told = {
+    response = {
         "Status": "SUCCESS",
-        # The bucket's name: when it changes, the old one is cleared.
+        # With another bucket the id is another one, and CloudFormation then sends ``Delete`` for the old id.
         "PhysicalResourceId": f"{bucket}/cards" if bucket else event.get("PhysicalResourceId") or "cards",
         **{name: event.get(name) for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
@@ -69,11 +69,13 @@ def run_deploy_event(
     except (Exception, DeadlineReached) as error:
         _log.exception("%s of %s failed", event.get("RequestType"), event.get("LogicalResourceId"))
         reason = (
-            "the time was up" if isinstance(error, DeadlineReached) else f"{type(error).__name__}: {error}"
+            "the time limit was reached"
+            if isinstance(error, DeadlineReached)
+            else f"{type(error).__name__}: {error}"
         )
-        told |= {"Status": "FAILED", "Reason": reason[:_REASON_LIMIT]}
-    _tell(str(event["ResponseURL"]), told)
-    return told
+        response |= {"Status": "FAILED", "Reason": reason[:_REASON_LIMIT]}
+    _respond(str(event["ResponseURL"]), response)
+    return response
 
 
 def _do(
@@ -81,7 +83,7 @@ def _do(
 ) -> None:
     is_ours = event.get("ResourceType") == RESOURCE_TYPE
     if event.get("RequestType") == "Delete":
-        # A create that failed for want of a bucket, or of this type, is rolled back with the same properties.
+        # After a failed ``Create`` CloudFormation sends ``Delete`` with the same invalid properties.
         if bucket and is_ours:
             CardBucket(bucket).clear(everything=str(properties.get("EmptyOnDelete")).lower() == "true")
         return
@@ -95,11 +97,11 @@ def _do(
     CardBucket(bucket).publish(documents.by_path(url))
 
 
-def _tell(url: str, told: Mapping[str, Any]) -> None:
+def _respond(url: str, response: Mapping[str, Any]) -> None:
     from urllib.request import Request, urlopen
 
-    body = json.dumps(told, ensure_ascii=False).encode()
-    # The URL is signed for an empty content type.
+    body = json.dumps(response, ensure_ascii=False).encode()
+    # CloudFormation has signed the URL for an empty content type.
     request = Request(url, body, {"Content-Type": ""}, method="PUT")  # noqa: S310
     for attempt in range(3):
         try:

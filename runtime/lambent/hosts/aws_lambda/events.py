@@ -33,7 +33,7 @@ Reader = Callable[[Event, Any], Request]
 
 
 def format_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
-    """How to read an event, and how to write its response.
+    """The functions that read an event of this format and write its response.
 
     Raises:
         UnknownEventError: it is not an HTTP event.
@@ -69,7 +69,7 @@ def read_v2(event: Event, lambda_context: Any = None) -> Request:
     context = event["requestContext"]
     http = context["http"]
     headers = _headers(event)
-    # A stage with a name is the first part of the path, and no part of any route.
+    # The name of a stage is the first part of the path, but not part of the route.
     root = "" if (stage := context.get("stage") or _DEFAULT_STAGE) == _DEFAULT_STAGE else f"/{stage}"
     path = event.get("rawPath") or "/"
     if cookies := event.get("cookies"):
@@ -126,7 +126,7 @@ def read_v1(event: Event, lambda_context: Any = None) -> Request:
 
 
 def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
-    """Write a response for REST 1.0 or a load balancer, in the kind of headers that the event came with."""
+    """Write a response for REST 1.0 or a load balancer, with multi-value headers if the event has them."""
     written: dict[str, Any] = {"statusCode": response.status, **_encode(response.body)}
     if "elb" in (event.get("requestContext") or {}):
         from http import HTTPStatus
@@ -154,7 +154,7 @@ def _headers(event: Event) -> dict[str, str]:
 
 
 def _encode(body: bytes) -> dict[str, Any]:
-    # JSON and SSE frames are UTF-8 text: nothing that Lambent writes needs Base64.
+    # All bodies that Lambent writes are UTF-8 text, so none needs Base64.
     return {"body": body.decode(), "isBase64Encoded": False}
 
 
@@ -175,7 +175,7 @@ def _query(event: Event) -> str:
     else:
         pairs = list((event.get("queryStringParameters") or {}).items())
     if "elb" in (event.get("requestContext") or {}):
-        return "&".join(f"{name}={value}" for name, value in pairs)  # load balancers leave them encoded
+        return "&".join(f"{name}={value}" for name, value in pairs)  # a load balancer does not decode them
     from urllib.parse import urlencode
 
     return urlencode(pairs)

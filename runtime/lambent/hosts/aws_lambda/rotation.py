@@ -1,16 +1,16 @@
 """The function that rotates the secret of ``LAMBENT_STATE_SECRET``.
 
-Secrets Manager calls it four times for each rotation:
+Secrets Manager invokes it four times for each rotation:
 
 =================  ================================================================
-``createSecret``   make a new version, labelled ``AWSPENDING``
-``setSecret``      tell whoever else has to know: nobody, every function reads it
-``testSecret``     see that the new version seals and opens
-``finishSecret``   label it ``AWSCURRENT``; the one before becomes ``AWSPREVIOUS``
+``createSecret``   create a new version with the label ``AWSPENDING``
+``setSecret``      nothing: no other service has a copy of the secret
+``testSecret``     seal and open a state with the new version
+``finishSecret``   label it ``AWSCURRENT``; the old one becomes ``AWSPREVIOUS``
 =================  ================================================================
 
-Any of them may be called again. States that were sealed before a rotation stay good after it, as the previous
-version is part of the ring; after two rotations they are not.
+Each step may be repeated. A state that was sealed before a rotation can be opened after it, because the
+previous version is still used for opening; after a second rotation it cannot.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
@@ -34,19 +34,19 @@ _RANDOM_BYTES = 48
 
 
 class RotationError(LambentError):
-    """A rotation cannot go on. Secrets Manager shows it, and tries again later."""
+    """A rotation cannot continue. Secrets Manager shows the error, and tries again later."""
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """Take one step of a rotation.
 
     Args:
-        event: of Secrets Manager, with ``Step``, ``SecretId`` and ``ClientRequestToken``, which is the id of
-            the new version.
+        event: of Secrets Manager, with ``Step``, ``SecretId`` and ``ClientRequestToken``, the new version's
+            id.
         context: Lambda's context object; not used.
 
     Raises:
-        RotationError: the event is none of a rotation that is under way, or the new version cannot seal.
+        RotationError: the event belongs to no current rotation, or the new version cannot be used.
     """
     try:
         step, secret, token = _STEPS[event["Step"]], event["SecretId"], event["ClientRequestToken"]
@@ -58,7 +58,7 @@ def handler(event: Mapping[str, Any], context: Any) -> None:
     versions: dict[str, list[str]] = manager.describe_secret(SecretId=secret)["VersionIdsToStages"]
     stages = versions.get(token, [])
     if CURRENT in stages:
-        return  # a step that comes late: everything is done
+        return  # a repeated step of a rotation that is finished
     if PENDING not in stages:
         raise RotationError(f"Version {token} of {secret} is not about to become the current one")
     step(manager, secret, token, versions)
@@ -75,17 +75,17 @@ def _create(manager: Any, secret: str, token: str, versions: Mapping[str, list[s
             VersionStages=[PENDING],
         )
     except manager.exceptions.ResourceExistsException:
-        return  # the same step, made twice at once: the other one was faster, and its value is as good
+        return  # the same step ran at the same time and has set a value
 
 
 def _set(manager: Any, secret: str, token: str, versions: Mapping[str, list[str]]) -> None:
-    """Nobody has to be told: functions read the secret when they need it."""
+    """Nothing to do: functions read the secret when they need it."""
 
 
 def _test(manager: Any, secret: str, token: str, versions: Mapping[str, list[str]]) -> None:
     value = _pending(manager, secret, token)
     if value is None:
-        # A schedule that does not begin at once is tried with this step alone, before anything is pending.
+        # When a schedule is set up, Secrets Manager tries this step alone, without a pending version.
         value = manager.get_secret_value(SecretId=secret, VersionStage=CURRENT).get("SecretString", "")
     if len(value) < MIN_SECRET_LENGTH:
         raise RotationError(f"A secret must be a plain string of at least {MIN_SECRET_LENGTH} characters")
@@ -96,14 +96,14 @@ def _test(manager: Any, secret: str, token: str, versions: Mapping[str, list[str
 
 def _finish(manager: Any, secret: str, token: str, versions: Mapping[str, list[str]]) -> None:
     current = next(version for version, stages in versions.items() if CURRENT in stages)
-    # Secrets Manager itself labels the one that loses this label as the previous one.
+    # Secrets Manager itself moves the label of the previous version.
     manager.update_secret_version_stage(
         SecretId=secret, VersionStage=CURRENT, MoveToVersionId=token, RemoveFromVersionId=current
     )
 
 
 def _pending(manager: Any, secret: str, token: str) -> str | None:
-    """The new version's value; None where it has none yet."""
+    """The new version's value; None if it has none yet."""
     try:
         found = manager.get_secret_value(SecretId=secret, VersionId=token, VersionStage=PENDING)
     except manager.exceptions.ResourceNotFoundException:

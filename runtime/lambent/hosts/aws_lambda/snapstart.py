@@ -1,9 +1,8 @@
-"""SnapStart: Lambda copies an initialized process, and each copy goes on as if it were the first.
+"""SnapStart: Lambda takes a snapshot of an initialized process, and starts copies of it.
 
-Before the snapshot is taken, what first requests would otherwise do is done once for all copies. After a
-restore, whatever must not be the same in two of them is made anew: random numbers, secrets, connections.
-Ids, nonces and names of owners come from ``os.urandom``, which the system keeps apart by itself; times are
-read when they are needed.
+Before the snapshot, the process does the work that otherwise the first requests would do. After a restore it
+replaces what must not be the same in two copies: random numbers, secrets and connections. Ids, nonces and
+lease owners come from ``os.urandom``, which differs in each copy; the time is read when it is needed.
 
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 """
@@ -29,18 +28,18 @@ from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.http import JSON_TYPE, Request
 
 _METHODS = ("server/discover", "tools/list", "resources/list", "resources/templates/list", "prompts/list")
-"""Whatever they answer, no function of the server's author is called for it."""
+"""Methods that call no function of the server's author."""
 
 
 def register(services: Services, settings: Settings) -> None:
-    """Have Lambda call ``prime`` before it takes a snapshot, and ``renew`` after each restore.
+    """Make Lambda call ``prime`` before the snapshot, and ``renew`` after each restore.
 
     Args:
-        services: what every call of the server shares.
+        services: shared by all calls of the server.
         settings: of the deployment.
 
     Raises:
-        ConfigurationError: the runtime has no hooks, as container images have none.
+        ConfigurationError: the runtime has no hooks, such as in a container image.
     """
     try:
         from snapshot_restore_py import register_after_restore, register_before_snapshot
@@ -54,13 +53,13 @@ def register(services: Services, settings: Settings) -> None:
 
 
 def prime(services: Services, settings: Settings) -> None:
-    """Do once what every copy would do for its first requests. No function of the server is called for it.
+    """Do the work of first requests before the snapshot, without calling a function of the server.
 
     Args:
-        services: what every call of the server shares.
+        services: shared by all calls of the server.
         settings: of the deployment.
     """
-    # Without middleware: it is the author's, and may count, write or ask somebody.
+    # Without middleware, which is the author's code and may have effects.
     endpoint, run = Endpoint(Executor(services), settings.http_policy), CallerLoop()
     for method in _METHODS:
         endpoint.handle(_request(method), Invocation(run))
@@ -72,19 +71,19 @@ def prime(services: Services, settings: Settings) -> None:
     if _is_async(services):
         import asyncio  # noqa: F401
     if services.tasks is not None:
-        with contextlib.suppress(ImportError):  # only workers have it
+        with contextlib.suppress(ImportError):  # installed in workers only
             from aws_lambda_powertools.utilities import batch  # noqa: F401
     if settings.state_keys or settings.state_secret is not None:
-        with contextlib.suppress(ConfigurationError):  # a function that never asks has no cryptography
+        with contextlib.suppress(ConfigurationError):  # cryptography may be missing if no tool asks questions
             _seal_and_open()
     _make_clients(settings)
 
 
 def renew(services: Services) -> None:
-    """Make anew what no two copies may share, or what does not survive.
+    """Replace what two copies must not share, and what does not work after a restore.
 
     Args:
-        services: what every call of the server shares.
+        services: shared by all calls of the server.
     """
     if "random" in sys.modules:
         sys.modules["random"].seed()
@@ -115,14 +114,14 @@ def _is_async(services: Services) -> bool:
 
 
 def _seal_and_open() -> None:
-    """Load what sealing takes, with a key that nobody ever sees."""
+    """Load what sealing needs, with a key that is not used for anything else."""
     sealer = Sealer(ProcessKeys(), time.time, 60, "")
     binding = Binding("", "", "", "", "")
     sealer.open(sealer.seal(binding, State()), binding)
 
 
 def _make_clients(settings: Settings) -> None:
-    """Make the clients that the settings call for. They connect when they are used."""
+    """Make the AWS clients that the settings need. They connect at first use."""
     services = {
         "dynamodb": settings.table,
         "sqs": settings.task_queue_url,

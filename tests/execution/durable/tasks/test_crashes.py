@@ -8,7 +8,7 @@ import pytest
 from tests.execution.durable.tasks.harness import Died, Environment, Watch, World, task_server, worlds
 from tests.support import accept
 
-from lambent import Context, RetryableError, TaskPolicy
+from lambent import Context, RetryableError, StoreError, TaskPolicy
 
 world = pytest.fixture(worlds)
 Worlds = Callable[..., World]
@@ -22,7 +22,7 @@ class Ok:
     ok: bool
 
 
-class Failed(Exception):  # noqa: N818 - beside Died
+class Failed(StoreError):  # noqa: N818 - beside Died
     """What a port raises that does not answer."""
 
 

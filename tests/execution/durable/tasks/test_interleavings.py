@@ -278,7 +278,7 @@ class Tasks(RuleBasedStateMachine):
         return self.start(work, environment)
 
     @rule(number=ANY, sure=st.sampled_from([True, False, False, False]))
-    def bury(self, number: int, sure: bool) -> None:
+    def fail_undelivered(self, number: int, sure: bool) -> None:
         task_id = self.task(number)
         if sure:
             self.start(lambda: self.environments[1].invoke(task_id, arn=DEAD_ARN), self.environments[1])

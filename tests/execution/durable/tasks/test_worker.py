@@ -29,7 +29,8 @@ from lambent import (
     ToolResult,
 )
 from lambent.errors import DeadlineReached, ItemTooLargeError
-from lambent.execution.durable.tasks.attempt import LeaseLost, StoreFailed
+from lambent.execution.durable.records import LeaseLost
+from lambent.execution.execute import AttemptFailed
 
 SKEW = 30.0
 """How far the clocks of two workers may be apart, as the library has it."""
@@ -243,7 +244,7 @@ def test_a_tool_that_is_gone_fails_its_tasks(world: Worlds) -> None:
 def test_a_dead_letter_fails_its_task(world: Worlds) -> None:
     here = world(of(plain))
     task_id = here.client.start("plain")
-    here.here.worker.bury(task_id)
+    here.here.worker.fail_undelivered(task_id)
     result = here.client.get(task_id).result
     assert result["status"] == "failed"
     assert result["error"] == {"code": -32603, "message": "The task could not be run"}
@@ -258,7 +259,7 @@ def test_a_dead_letter_fails_no_task_that_waits_for_its_client(world: Worlds) ->
     here = world(of(ask))
     task_id = here.client.start("ask")
     here.deliver()
-    here.here.worker.bury(task_id)
+    here.here.worker.fail_undelivered(task_id)
     assert here.client.status(task_id) == "input_required"
     here.client.update(task_id, {"elicitation-1": accept(ok=True)})
     here.run_all()
@@ -267,7 +268,7 @@ def test_a_dead_letter_fails_no_task_that_waits_for_its_client(world: Worlds) ->
 
 def test_a_dead_letter_leaves_a_task_to_the_worker_that_has_it(world: Worlds) -> None:
     def slow(ctx: Context) -> str:
-        here.environment().worker.bury(task_id)
+        here.environment().worker.fail_undelivered(task_id)
         return "done"
 
     here = world(of(slow))
@@ -289,9 +290,9 @@ def test_a_dead_letter_of_a_task_that_has_ended_is_nothing(world: Worlds, end: s
         here.client.cancel(task_id)
     here.run_all()
     before = here.record(task_id), here.version(task_id)
-    here.here.worker.bury(task_id)
+    here.here.worker.fail_undelivered(task_id)
     assert (here.record(task_id), here.version(task_id)) == before
-    here.here.worker.bury("unknown")
+    here.here.worker.fail_undelivered("unknown")
 
 
 def test_a_task_that_ends_while_it_is_buried_stays_as_it_ended(world: Worlds) -> None:
@@ -305,7 +306,7 @@ def test_a_task_that_ends_while_it_is_buried_stays_as_it_ended(world: Worlds) ->
             other.client.cancel(task_id)
 
     here.store.before = end_it
-    here.here.worker.bury(task_id)
+    here.here.worker.fail_undelivered(task_id)
     assert here.client.status(task_id) == "cancelled"
 
 
@@ -1214,6 +1215,6 @@ def test_a_store_that_keeps_failing_leaves_it_to_the_queue(world: Worlds) -> Non
     assert here.client.status(task_id) == "completed"
 
 
-@pytest.mark.parametrize("error", [LeaseLost, StoreFailed])
-def test_what_is_none_of_a_tools_business_cannot_be_caught_by_mistake(error: type[BaseException]) -> None:
+@pytest.mark.parametrize("error", [LeaseLost, AttemptFailed])
+def test_a_tool_does_not_catch_signals_by_mistake(error: type[BaseException]) -> None:
     assert not issubclass(error, Exception)
