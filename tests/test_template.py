@@ -21,9 +21,9 @@ from tests.support import full_server
 
 from lambent import Settings
 from lambent.cli.local_aws.template import Template, read_template
-from lambent.hosts.site import Site
+from lambent.hosts.discovery import DiscoveryDocuments
+from lambent.wire.discovery_documents import API_CATALOG
 from lambent.wire.http import HttpRequest
-from lambent.wire.site import API_CATALOG
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
@@ -150,7 +150,7 @@ def every_folder_of_functions_is_deployed_with_its_route(app: App) -> Iterator[s
         ("CardsFunction", "GET", documents),
         ("CardsFunction", "HEAD", documents),
     }:
-        yield "the documents of the site have no routes, or what publishes them takes calls"
+        yield "the discovery documents have no routes, or what publishes them takes calls"
     routes = [(method, path) for _, method, path in app.routes()]
     if len(routes) != len(set(routes)):
         yield "two functions have the same route"
@@ -494,8 +494,8 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
         if "LAMBENT_MCP_PATH" in variables(one)
     ]
     for endpoint in endpoints:
-        site = Site(full_server().freeze(), Settings(mcp_path=endpoint))
-        for path in site.documents("https://tools.example.com"):
+        documents = DiscoveryDocuments(full_server().freeze(), Settings(mcp_path=endpoint))
+        for path in documents.by_path("https://tools.example.com"):
             if not any(fnmatch.fnmatchcase(path, pattern) for pattern in behaviors):
                 yield f"{path} takes an invocation"
     for path in (
@@ -513,7 +513,9 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
         if {"GET", "HEAD", "OPTIONS"} != set(one["AllowedMethods"]):
             yield f"{pattern} allows other methods than the bucket has"
     headers = app.template.properties("CardsForEverybody")["ResponseHeadersPolicyConfig"]
-    catalog = Site(full_server().freeze(), Settings()).answer(HttpRequest("HEAD", API_CATALOG, {}))
+    catalog = DiscoveryDocuments(full_server().freeze(), Settings()).answer(
+        HttpRequest("HEAD", API_CATALOG, {})
+    )
     custom = {
         one["Header"].lower(): one["Value"] for one in headers.get("CustomHeadersConfig", {}).get("Items", ())
     }

@@ -5,6 +5,7 @@
 ``HttpRefusal``      the HTTP request is refused before any JSON-RPC message is read
 ``ToolError``        the tool fails, and the model is shown why (``isError``)
 ``RetryableError``   the tool fails for now; a task runs again, a plain call fails
+``StoreError``       a store cannot be used; a call fails with -32603, a task is tried again
 ``Suspend``          the handler waits for the client's answers and is run again later
 ``Cancelled``        the client is gone or wants no answer any more: the handler stops
 ``DeadlineReached``  the time for this run is up: what is finished is kept, the rest runs elsewhere
@@ -35,6 +36,14 @@ class ConfigurationError(LambentError):
 
 class ItemTooLargeError(LambentError):
     """Something does not fit into an item of the store."""
+
+
+class StoreError(LambentError):
+    """A table, queue, bucket or secret could not be reached, or refused what it was asked for.
+
+    An inline call ends with a JSON-RPC error, code -32603; a task is tried again. ``__cause__`` is the error
+    of the library that the adapter uses. The message is meant for the operator's log.
+    """
 
 
 class ToolError(LambentError):

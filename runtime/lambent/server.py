@@ -117,12 +117,12 @@ class MCPServer(Declarations):
         """
         from lambent.hosts.asgi import AsgiApp
         from lambent.hosts.assembly import live_engine
+        from lambent.hosts.discovery import DiscoveryDocuments
         from lambent.hosts.settings import Settings
-        from lambent.hosts.site import Site
 
         settings, catalog = settings or Settings.from_env(), self.freeze()
         engine = live_engine(catalog, self._middleware, settings)
-        return AsgiApp(engine, Site(catalog, settings), settings.body_limit)
+        return AsgiApp(engine, DiscoveryDocuments(catalog, settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.

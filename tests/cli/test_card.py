@@ -15,7 +15,7 @@ from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
 from lambent.cli import main
-from lambent.stores import cards
+from lambent.stores import aws
 from lambent.wire.server_card import ServerSummary
 
 URL = "https://mcp.example.com"
@@ -66,10 +66,10 @@ def test_the_card_of_an_app(apps: tuple[Path, Path]) -> None:
     assert done.stdout.startswith('{\n  "$schema"')
 
 
-def test_several_apps_are_one_site(apps: tuple[Path, Path], tmp_path: Path) -> None:
+def test_several_apps_are_documented_together(apps: tuple[Path, Path], tmp_path: Path) -> None:
     """Their modules share names, so each is loaded by itself."""
-    site = [f"{apps[0]}=/orders/mcp", f"{apps[1]}:mcp=/reports/mcp"]
-    done = card(*site, "--url", URL, "--document", "/.well-known/ai-catalog.json")
+    apps_at = [f"{apps[0]}=/orders/mcp", f"{apps[1]}:mcp=/reports/mcp"]
+    done = card(*apps_at, "--url", URL, "--document", "/.well-known/ai-catalog.json")
     assert (done.returncode, done.stderr) == (0, "")
     assert [entry["url"] for entry in json.loads(done.stdout)["entries"]] == [
         f"{URL}/orders/mcp/server-card",
@@ -78,9 +78,9 @@ def test_several_apps_are_one_site(apps: tuple[Path, Path], tmp_path: Path) -> N
 
 
 def test_a_bundle_is_the_same_every_time(apps: tuple[Path, Path], tmp_path: Path) -> None:
-    site = [f"{apps[0]}=/orders/mcp", f"{apps[1]}=/reports/mcp"]
+    apps_at = [f"{apps[0]}=/orders/mcp", f"{apps[1]}=/reports/mcp"]
     for name in ("1.json", "2.json"):
-        done = card(*site, "--bundle", tmp_path / name)
+        done = card(*apps_at, "--bundle", tmp_path / name)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
     bundled = msgspec.json.decode((tmp_path / "1.json").read_bytes(), type=list[ServerSummary])
@@ -148,7 +148,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         client = boto3.session.Session(region_name=REGION, **CREDENTIALS).client("s3")
         client.create_bucket(Bucket="here", CreateBucketConfiguration={"LocationConstraint": REGION})
-        monkeypatch.setattr(cards, "client", lambda service: client)
+        monkeypatch.setattr(aws, "client", lambda service: client)
         yield client
         client.close()
 
@@ -182,4 +182,7 @@ def test_what_could_not_be_published_is_not(
 
 def test_a_bucket_that_is_not_there(s3: Any, loaded: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["card", loaded, "--url", URL, "--publish", "gone"]) == 1
-    assert "nothing more was published: An error occurred (NoSuchBucket)" in capsys.readouterr().err
+    assert (
+        "nothing more was published: s3: PutObject of 'gone' failed: An error occurred (NoSuchBucket)"
+        in capsys.readouterr().err
+    )

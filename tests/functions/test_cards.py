@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 from tests.wire.cards import CARD
 
-from lambent.hosts.site import read_bundle
+from lambent.hosts.discovery import read_bundle
 from lambent.wire.card_rules import is_internal, problems
+from lambent.wire.discovery_documents import Document, make_documents
 from lambent.wire.server_card import host_of
-from lambent.wire.site import Document, documents
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 URL = "https://mcp.example.com"
@@ -32,7 +32,7 @@ _URL = re.compile(r"https?://[^\s\"'\\<>)]+")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
     """The documents of all functions, made where secrets and internal names lie about."""
     file = tmp_path_factory.mktemp("cards") / "cards.json"
     apps = sorted(path.parent for path in FUNCTIONS.glob("*/app.py"))
@@ -51,24 +51,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
     assert (done.returncode, done.stderr) == (0, "")
     summaries = read_bundle(str(file))
     assert [problems(summary, URL) for summary in summaries] == [[]] * len(apps)
-    return documents(summaries, URL)
+    return make_documents(summaries, URL)
 
 
-def test_every_card_is_one(site: dict[str, Document]) -> None:
-    cards = [json.loads(one.body) for path, one in site.items() if path.endswith("/server-card")]
+def test_every_card_is_one(documents: dict[str, Document]) -> None:
+    cards = [json.loads(one.body) for path, one in documents.items() if path.endswith("/server-card")]
     assert len(cards) == 4
     for card in cards:
         jsonschema.Draft202012Validator(CARD).validate(card)
 
 
-def test_no_secret_is_in_any_document(site: dict[str, Document]) -> None:
-    for path, document in site.items():
+def test_no_secret_is_in_any_document(documents: dict[str, Document]) -> None:
+    for path, document in documents.items():
         text = document.body.decode().lower()
         assert "planted" not in text, path
         assert str(FUNCTIONS.parent).lower() not in text, path
 
 
-def test_no_internal_host_is_in_any_document(site: dict[str, Document]) -> None:
-    found = {host_of(url) for document in site.values() for url in _URL.findall(document.body.decode())}
+def test_no_internal_host_is_in_any_document(documents: dict[str, Document]) -> None:
+    found = {host_of(url) for document in documents.values() for url in _URL.findall(document.body.decode())}
     assert "mcp.example.com" in found
     assert [host for host in found if is_internal(host)] == []

@@ -15,10 +15,10 @@ from tests.support import encode_value
 
 from lambent.errors import HeaderMismatchError, HttpRefusal, ProtocolError
 from lambent.execution.sealing import digest
-from lambent.hosts.aws_lambda.events import dialect_of
+from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
 from lambent.wire.headers import decode_value
-from lambent.wire.http import HttpPolicy, HttpRequest, admit, check_origin, preflight
+from lambent.wire.http import HttpPolicy, HttpRequest, check_origin, check_post, preflight
 from lambent.wire.judge import judge
 
 
@@ -89,7 +89,7 @@ RULED = st.sampled_from(["origin", "accept", "content-type", "access-control-req
 def test_http(method: str, headers: dict[str, str]) -> None:
     request = HttpRequest(method, "/", headers, b"", "", "api.example.com")
     policy = HttpPolicy(allowed_origins=frozenset({"https://app.example.com"}))
-    for rule in (admit, preflight):
+    for rule in (check_post, preflight):
         assert refusal_of(lambda rule=rule: rule(request, policy)) in (None, 403, 405, 406, 415)
 
 
@@ -123,7 +123,7 @@ def test_the_smallest_events(context: dict[str, Any], headers: dict[str, str] | 
     event: dict[str, Any] = {"requestContext": context, "headers": headers, "body": GOOD_BODY}
     if "http" not in context:
         event["httpMethod"] = "POST"
-    read, _ = dialect_of(event)
+    read, _ = format_of(event)
     request = read(event)
     assert request.method == "POST"
     assert request.body == GOOD_BODY

@@ -236,8 +236,8 @@ def test_a_body_in_base64() -> None:
     assert reply.body == text_result("Grüße")
 
 
-@pytest.mark.parametrize("dialect", ["http", "rest", "alb"])
-def test_the_events_that_mangum_reads(dialect: str) -> None:
+@pytest.mark.parametrize("event_format", ["http", "rest", "alb"])
+def test_the_events_that_mangum_reads(event_format: str) -> None:
     mcp = make()
 
     @mcp.tool()
@@ -246,7 +246,9 @@ def test_the_events_that_mangum_reads(dialect: str) -> None:
 
     message = tool_call("echo", {"text": "hi"})
     headers, body = support.headers_of(message), support.dumps(message)
-    context: dict[str, Any] = {"elb": {"targetGroupArn": "arn"}} if dialect == "alb" else {"stage": "prod"}
+    context: dict[str, Any] = (
+        {"elb": {"targetGroupArn": "arn"}} if event_format == "alb" else {"stage": "prod"}
+    )
     older = {
         "resource": "/mcp",
         "path": "/mcp",
@@ -257,10 +259,10 @@ def test_the_events_that_mangum_reads(dialect: str) -> None:
         "body": base64.b64encode(body.encode()).decode(),
         "isBase64Encoded": True,
     }
-    if dialect == "rest":
+    if event_format == "rest":
         older["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
         older["multiValueQueryStringParameters"] = None
-    reply = handler_of(mcp)(event(message) if dialect == "http" else older, None)
+    reply = handler_of(mcp)(event(message) if event_format == "http" else older, None)
     assert (reply["statusCode"], reply["body"]) == (200, text_result("hi").decode())
 
 

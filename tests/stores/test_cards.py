@@ -8,11 +8,11 @@ import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
-from lambent.errors import DeadlineReached
-from lambent.stores.cards import CardBucket, PublishingError
-from lambent.wire.site import Document
+from lambent.errors import DeadlineReached, StoreError
+from lambent.stores.cards import CardBucket
+from lambent.wire.discovery_documents import Document
 
-SITE = {
+DOCUMENTS = {
     "/shop/mcp/server-card": Document("application/mcp-server-card+json", b'{"name":"shop"}'),
     "/.well-known/mcp.json": Document("application/json", b"{}"),
 }
@@ -32,9 +32,9 @@ def keys(s3: Any) -> list[str]:
 
 
 def test_an_object_is_what_the_function_would_answer(s3: Any) -> None:
-    CardBucket("here", s3).publish(SITE)
+    CardBucket("here", s3).publish(DOCUMENTS)
     assert keys(s3) == ["cards/.well-known/mcp.json", "cards/shop/mcp/server-card"]
-    for path, document in SITE.items():
+    for path, document in DOCUMENTS.items():
         found = s3.get_object(Bucket="here", Key=f"cards{path}")
         assert found["Body"].read() == document.body
         assert found["ETag"] == document.etag
@@ -45,7 +45,7 @@ def test_an_object_is_what_the_function_would_answer(s3: Any) -> None:
 def test_documents_of_an_earlier_deploy_go_and_nothing_else(s3: Any) -> None:
     for key in ("cards/gone/mcp/server-card", "cards-of-others", "results/task"):
         s3.put_object(Bucket="here", Key=key, Body=b"")
-    CardBucket("here", s3).publish(SITE)
+    CardBucket("here", s3).publish(DOCUMENTS)
     assert keys(s3) == [
         "cards-of-others",
         "cards/.well-known/mcp.json",
@@ -57,7 +57,7 @@ def test_documents_of_an_earlier_deploy_go_and_nothing_else(s3: Any) -> None:
 @pytest.mark.parametrize(("everything", "left"), [(False, ["results/task"]), (True, [])])
 def test_a_bucket_is_cleared(s3: Any, everything: bool, left: list[str]) -> None:
     s3.put_object(Bucket="here", Key="results/task", Body=b"")
-    CardBucket("here", s3).publish(SITE)
+    CardBucket("here", s3).publish(DOCUMENTS)
     CardBucket("here", s3).clear(everything=everything)
     CardBucket("here", s3).clear(everything=everything)
     assert keys(s3) == left
@@ -95,5 +95,5 @@ def test_what_cannot_be_removed_is_named(s3: Any, monkeypatch: pytest.MonkeyPatc
     denied = {"Errors": [{"Key": "cards/a", "Code": "AccessDenied", "Message": "Access Denied"}]}
     s3.put_object(Bucket="here", Key="cards/a", Body=b"")
     monkeypatch.setattr(s3, "delete_objects", lambda **_: denied)
-    with pytest.raises(PublishingError, match="1 objects could not be removed: cards/a: Access Denied"):
+    with pytest.raises(StoreError, match="'here' failed for 1 objects: cards/a: Access Denied"):
         CardBucket("here", s3).clear()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.exceptions import ConnectionClosedError
 from tests.chaos.cloud import Cloud, shared_cloud
 
-from lambent.errors import ItemTooLargeError
+from lambent.errors import ItemTooLargeError, StoreError
 from lambent.execution.ports import Item
 from lambent.stores import aws
 from lambent.stores.dynamodb import DynamoStore
@@ -152,7 +152,7 @@ def test_other_errors_are_not_mistaken_for_a_lost_race(cloud: Cloud) -> None:
         lambda: store.replace(item(2)),
         lambda: store.remove("TASK#a", 1),
     ):
-        with pytest.raises(ClientError, match="ResourceNotFound"):
+        with pytest.raises(StoreError, match="ResourceNotFound"):
             work()
 
 
@@ -220,7 +220,7 @@ def test_somebody_elses_write_is_not_taken_for_ones_own(
 ) -> None:
     """Not even where it says the very same, and the answer to one's own was lost."""
     store, connection = lossy
-    other = DynamoStore(store._table, cloud.dynamodb)
+    other = DynamoStore(store._table.name, cloud.dynamodb)
     if version == 2:
         other.insert(item(1))
     write = (lambda one: one.insert(item(1))) if version == 1 else (lambda one: one.replace(item(2)))
@@ -284,7 +284,7 @@ def test_without_a_client_it_makes_one_of_the_environment(
     try:
         store = DynamoStore(cloud.table())
         assert store.insert(item())
-        assert DynamoStore(store._table).read("TASK#a") == item()
+        assert DynamoStore(store._table.name).read("TASK#a") == item()
         assert aws.client("dynamodb") is aws.client("dynamodb")
         config = aws.client("dynamodb").meta.config
         assert config.connect_timeout <= 5

@@ -5,10 +5,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
+from lambent.errors import StoreError
 from lambent.stores import aws
 from lambent.stores.s3 import S3Blobs
 
@@ -30,9 +30,9 @@ def test_the_name_is_the_key(s3: Any) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_an_error_and_not_an_empty_one(s3: Any) -> None:
-    with pytest.raises(ClientError, match="NoSuchBucket"):
+    with pytest.raises(StoreError, match="NoSuchBucket"):
         S3Blobs("nowhere", s3).get("results/a")
-    with pytest.raises(ClientError, match="NoSuchBucket"):
+    with pytest.raises(StoreError, match="NoSuchBucket"):
         S3Blobs("nowhere", s3).put("results/a", b"")
 
 

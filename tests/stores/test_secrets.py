@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from tests.support import EVERYTHING, SECRET, Client, accept, make_server
 
-from lambent import ConfigurationError, Context, InvalidParamsError, Settings
+from lambent import ConfigurationError, Context, InvalidParamsError, Settings, StoreError
 from lambent.execution.sealing import Binding, Sealer, State
 from lambent.stores import aws
 from lambent.stores.secrets import RENEWAL_SECONDS, SecretKeys
@@ -193,7 +193,7 @@ def test_what_passes_is_no_matter_of_configuration(manager: Any, reads: list[str
     refuse(manager, "ThrottlingException")
     keys = SecretKeys(NAME, manager)
     for _ in range(2):  # and it is tried again
-        with pytest.raises(ClientError):
+        with pytest.raises(StoreError):
             keys.ring()
     assert reads == ["AWSCURRENT"] * 2
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
 
+from lambent.errors import StoreError
 from lambent.stores import aws
 from lambent.stores.sqs import MAX_DELAY_SECONDS, SqsQueue
 
@@ -76,7 +76,7 @@ def test_what_waits_does_not_arrive_yet(sqs: Any) -> None:
 
 
 def test_what_cannot_be_sent_is_an_error(sqs: Any) -> None:
-    with pytest.raises(ClientError, match="NonExistentQueue"):
+    with pytest.raises(StoreError, match="NonExistentQueue"):
         SqsQueue(URL, sqs).send("t")
 
 

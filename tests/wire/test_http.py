@@ -23,7 +23,15 @@ from tests.support import (
 
 from lambent import Context, Settings
 from lambent.errors import HttpRefusal
-from lambent.wire.http import Accepts, HttpPolicy, HttpRequest, admit, check_origin, cors_headers, preflight
+from lambent.wire.http import (
+    Accepts,
+    HttpPolicy,
+    HttpRequest,
+    check_origin,
+    check_post,
+    cors_headers,
+    preflight,
+)
 
 HOST = "abc123.execute-api.eu-west-1.amazonaws.com"
 CALL = message("tools/call", REQUESTS["tools/call"])
@@ -163,7 +171,7 @@ def test_what_the_client_can_read(accept: str | None, json: bool, sse: bool) -> 
     headers = {"content-type": "application/json"}
     if accept is not None:
         headers["accept"] = accept
-    assert admit(HttpRequest("POST", "/", headers), HttpPolicy()) == Accepts(json=json, sse=sse)
+    assert check_post(HttpRequest("POST", "/", headers), HttpPolicy()) == Accepts(json=json, sse=sse)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ import msgspec
 
 from lambent.cli.app_server import load_server, parse_server
 from lambent.cli.errors import CommandError, MissingExtraError, UsageError
-from lambent.errors import ConfigurationError
+from lambent.errors import ConfigurationError, StoreError
 from lambent.features.summary import summarize
 from lambent.wire.card_rules import problems
+from lambent.wire.discovery_documents import Document, make_documents, skill_name
+from lambent.wire.discovery_paths import CARD_SUFFIX
 from lambent.wire.server_card import ServerSummary
-from lambent.wire.site import Document, documents, skill_name
-from lambent.wire.site_paths import CARD_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="APP[=PATH]",
         nargs="+",
         help="module:attribute or path/to/file.py:attribute (the attribute: mcp), and the path of its "
-        "endpoint (/mcp); several make one site",
+        "endpoint (/mcp); several are documented together",
     )
-    parser.add_argument("--url", help="where the site is reached, such as https://mcp.example.com")
+    parser.add_argument("--url", help="the public URL of the servers, such as https://mcp.example.com")
     parser.add_argument(
         "--document",
         metavar="PATH",
@@ -80,11 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.bundle:
         _write(Path(arguments.bundle), msgspec.json.encode(summaries))
-    site = documents(summaries, url)
+    documents = make_documents(summaries, url)
     if arguments.publish:
-        _publish(arguments.publish, site)
+        _publish(arguments.publish, documents)
     if arguments.document or not (arguments.bundle or arguments.publish):
-        _print(_chosen(arguments.document, summaries, site))
+        _print(_chosen(arguments.document, summaries, documents))
     return 0
 
 
@@ -154,29 +154,29 @@ def _write(file: Path, data: bytes) -> None:
         raise CommandError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def _publish(bucket: str, site: Mapping[str, Document]) -> None:
+def _publish(bucket: str, documents: Mapping[str, Document]) -> None:
     try:
-        from botocore.exceptions import BotoCoreError, ClientError
+        import boto3  # noqa: F401 - the store imports it
     except ImportError as error:
         raise MissingExtraError("boto3", "publishing") from error
-    from lambent.stores.cards import PREFIX, CardBucket, PublishingError
+    from lambent.stores.cards import PREFIX, CardBucket
 
     try:
-        CardBucket(bucket).publish(site)
-    except (BotoCoreError, ClientError, PublishingError) as error:
+        CardBucket(bucket).publish(documents)
+    except StoreError as error:
         raise CommandError(f"nothing more was published: {error}") from error
-    for path, document in site.items():
+    for path, document in documents.items():
         print(f"s3://{bucket}/{PREFIX}{path}  {document.etag}")
 
 
 def _chosen(
-    path: str | None, summaries: Sequence[ServerSummary], site: Mapping[str, Document]
+    path: str | None, summaries: Sequence[ServerSummary], documents: Mapping[str, Document]
 ) -> list[Document]:
     if path is None:
-        return [site[summary.path + CARD_SUFFIX] for summary in summaries]
-    if path not in site:
-        raise UsageError(f"there is no document {path}; there are: {', '.join(sorted(site))}")
-    return [site[path]]
+        return [documents[summary.path + CARD_SUFFIX] for summary in summaries]
+    if path not in documents:
+        raise UsageError(f"there is no document {path}; there are: {', '.join(sorted(documents))}")
+    return [documents[path]]
 
 
 def _print(chosen: Sequence[Document]) -> None:

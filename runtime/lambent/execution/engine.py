@@ -24,7 +24,15 @@ from lambent.execution.handlers.tools import failed
 from lambent.execution.invocation import Invocation
 from lambent.execution.middleware import Middleware, chain
 from lambent.wire import jsonrpc, sse
-from lambent.wire.http import JSON_TYPE, HttpPolicy, HttpRequest, HttpResponse, admit, cors_headers, preflight
+from lambent.wire.http import (
+    JSON_TYPE,
+    HttpPolicy,
+    HttpRequest,
+    HttpResponse,
+    check_post,
+    cors_headers,
+    preflight,
+)
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
 from lambent.wire.judge import judge, method_not_found
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
@@ -83,7 +91,7 @@ class Engine:
         return response
 
     def _post(self, request: HttpRequest, invocation: Invocation) -> HttpResponse:
-        accepts = admit(request, self._policy)
+        accepts = check_post(request, self._policy)
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:

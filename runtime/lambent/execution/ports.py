@@ -79,7 +79,8 @@ class Item(msgspec.Struct, frozen=True):
 class Store(Protocol):
     """Keeps items. Every write is conditional, and a write that is refused changes nothing.
 
-    Reads see all writes that have returned. Whoever is told False has lost to another writer.
+    Reads see all writes that have returned. Whoever is told False has lost to another writer. Every method
+    raises ``StoreError`` where the store cannot be reached or refuses.
     """
 
     def insert(self, item: Item) -> bool:
@@ -104,7 +105,10 @@ class Store(Protocol):
 
 
 class Queue(Protocol):
-    """Brings task ids to workers: at least once each, in any order."""
+    """Brings task ids to workers: at least once each, in any order.
+
+    ``send`` raises ``StoreError`` where the queue cannot be reached or refuses.
+    """
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """Have a worker look at a task.
@@ -116,7 +120,10 @@ class Queue(Protocol):
 
 
 class Blobs(Protocol):
-    """Keeps what is too large for an item."""
+    """Keeps what is too large for an item.
+
+    Both methods raise ``StoreError`` where the store cannot be reached or refuses.
+    """
 
     def put(self, name: str, data: bytes) -> None:
         """Keep bytes under a name."""

@@ -11,8 +11,8 @@ from lambent.execution.engine import Engine
 from lambent.execution.middleware import Middleware
 from lambent.execution.sealing import Sealer
 from lambent.features.catalog import Catalog
+from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.settings import Settings
-from lambent.hosts.site import Site
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Changes, Store
@@ -32,13 +32,13 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
     services = _aws_services(catalog, settings)
     _watch_snapshots(services, settings)
     engine = Engine(services, settings.http_policy, middleware)
-    site = Site(catalog, settings)
+    documents = DiscoveryDocuments(catalog, settings)
     if services.tasks is None:
-        return LambdaHandler(engine, site=site)
+        return LambdaHandler(engine, documents=documents)
     from lambent.execution.tasks.worker import Worker
 
     worker = Worker(services, services.tasks, middleware)
-    return LambdaHandler(engine, worker, settings.task_queue_url or "", site)
+    return LambdaHandler(engine, worker, settings.task_queue_url or "", documents)
 
 
 def live_engine(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Engine:

@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         public_url: where the API is reached from outside, without the endpoint's path; default: the host that
             the platform vouches for. ``LAMBENT_PUBLIC_URL``.
         mcp_path: the path of the endpoint below that. ``LAMBENT_MCP_PATH``.
-        cards: the file that describes all servers of the site, made by ``lambent card --bundle``.
+        cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
             ``LAMBENT_CARDS``.
         in_lambda: this process is one of many execution environments.
         snap_start: this process will be copied: Lambda takes a snapshot of it once it is initialized.

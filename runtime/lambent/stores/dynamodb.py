@@ -18,7 +18,7 @@ import zlib
 from typing import Any
 
 from lambent.execution.ports import Item
-from lambent.stores.aws import client
+from lambent.stores.aws import Resource
 from lambent.stores.memory import check_size
 
 _DEFLATE_FROM = 1024
@@ -40,12 +40,7 @@ class DynamoStore:
     """
 
     def __init__(self, table: str, dynamodb: Any = None) -> None:
-        self._table = table
-        self._given = dynamodb
-
-    @property
-    def _dynamodb(self) -> Any:
-        return self._given if self._given is not None else client("dynamodb")
+        self._table = Resource("dynamodb", table, dynamodb)
 
     def insert(self, item: Item) -> bool:
         """See ``Store.insert``."""
@@ -54,11 +49,12 @@ class DynamoStore:
     def read(self, key: str) -> Item | None:
         """See ``Store.read``."""
         if len(key.encode()) > _MAX_KEY_BYTES:
-            return None  # keys hold what clients send
-        # Strongly consistent: a task's handle is good as soon as it is returned.
-        found = self._dynamodb.get_item(
-            TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True
-        ).get("Item")
+            return None  # a key contains what a client has sent, such as a task's id
+        # Strongly consistent: a client may ask for a task as soon as it has the task's id.
+        with self._table.calling("GetItem") as dynamodb:
+            found = dynamodb.get_item(
+                TableName=self._table.name, Key={"pk": {"S": key}}, ConsistentRead=True
+            ).get("Item")
         if found is None:
             return None
         return Item(
@@ -78,38 +74,39 @@ class DynamoStore:
 
     def remove(self, key: str, version: int) -> bool:
         """See ``Store.remove``."""
-        try:
-            self._dynamodb.delete_item(
-                TableName=self._table,
-                Key={"pk": {"S": key}},
-                ConditionExpression=_IS_THAT_VERSION,
-                ExpressionAttributeValues={":version": {"N": str(version)}},
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
+        with self._table.calling("DeleteItem") as dynamodb:
+            try:
+                dynamodb.delete_item(
+                    TableName=self._table.name,
+                    Key={"pk": {"S": key}},
+                    ConditionExpression=_IS_THAT_VERSION,
+                    ExpressionAttributeValues={":version": {"N": str(version)}},
+                )
+            except dynamodb.exceptions.ConditionalCheckFailedException:
+                return False
         return True
 
     def _put(self, item: Item, **condition: Any) -> bool:
         packed = Item(item.key, item.version, _pack(item.body), item.purge_at)
         check_size(packed)
-        # boto3 sends a write again whose answer was lost. The second one then finds what the first one wrote.
+        # When a response is lost, boto3 repeats the write, which then finds the item of the first attempt.
         by = os.urandom(12)
-        failed = self._dynamodb.exceptions.ConditionalCheckFailedException
-        try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item={
-                    "pk": {"S": packed.key},
-                    "version": {"N": str(packed.version)},
-                    "body": {"B": packed.body},
-                    "purge_at": {"N": str(packed.purge_at)},
-                    "by": {"B": by},
-                },
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **condition,
-            )
-        except failed as error:
-            return bool(error.response.get("Item", {}).get("by", {}).get("B") == by)
+        with self._table.calling("PutItem") as dynamodb:
+            try:
+                dynamodb.put_item(
+                    TableName=self._table.name,
+                    Item={
+                        "pk": {"S": packed.key},
+                        "version": {"N": str(packed.version)},
+                        "body": {"B": packed.body},
+                        "purge_at": {"N": str(packed.purge_at)},
+                        "by": {"B": by},
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition,
+                )
+            except dynamodb.exceptions.ConditionalCheckFailedException as error:
+                return bool(error.response.get("Item", {}).get("by", {}).get("B") == by)
         return True
 
 

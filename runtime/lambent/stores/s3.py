@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.stores.aws import client
+from lambent.stores.aws import Resource
 
 
 class S3Blobs:
-    """Keeps blobs in a bucket; a lifecycle rule of the bucket forgets them.
+    """Keeps blobs in a bucket; a lifecycle rule of the bucket removes them.
 
     Args:
         bucket: the bucket's name.
@@ -16,21 +16,18 @@ class S3Blobs:
     """
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
-        self._bucket = bucket
-        self._given = s3
-
-    @property
-    def _s3(self) -> Any:
-        return self._given if self._given is not None else client("s3")
+        self._bucket = Resource("s3", bucket, s3)
 
     def put(self, name: str, data: bytes) -> None:
         """See ``Blobs.put``."""
-        self._s3.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType="application/json")
+        with self._bucket.calling("PutObject") as s3:
+            s3.put_object(Bucket=self._bucket.name, Key=name, Body=data, ContentType="application/json")
 
     def get(self, name: str) -> bytes | None:
         """See ``Blobs.get``."""
-        try:
-            data: bytes = self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read()
-        except self._s3.exceptions.NoSuchKey:
-            return None
+        with self._bucket.calling("GetObject") as s3:
+            try:
+                data: bytes = s3.get_object(Bucket=self._bucket.name, Key=name)["Body"].read()
+            except s3.exceptions.NoSuchKey:
+                return None
         return data

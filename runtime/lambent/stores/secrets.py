@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.errors import ConfigurationError
-from lambent.stores.aws import client
+from lambent.stores.aws import Resource
 from lambent.stores.keys import MIN_SECRET_LENGTH
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -43,8 +43,7 @@ class SecretKeys:
     def __init__(
         self, secret: str, secrets_manager: Any = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._secret = secret
-        self._given = secrets_manager
+        self._secret = Resource("secretsmanager", secret, secrets_manager)
         self._clock = clock
         self._reading = threading.Lock()
         self._ring: tuple[bytes, ...] | None = None
@@ -54,7 +53,8 @@ class SecretKeys:
         """See ``Keys.ring``.
 
         Raises:
-            ConfigurationError: the secret cannot be read, or is none that could seal anything.
+            ConfigurationError: the secret cannot be read, or its value cannot be used.
+            StoreError: Secrets Manager cannot be reached, or answers with an error that may pass.
         """
         with self._reading:
             return self._ring if self._ring is not None else self._read()
@@ -64,6 +64,7 @@ class SecretKeys:
 
         Raises:
             ConfigurationError: as ``ring``.
+            StoreError: as ``ring``.
         """
         with self._reading:
             is_fresh = self._clock() - self._read_at < RENEWAL_SECONDS
@@ -94,21 +95,19 @@ class SecretKeys:
 
     def _version(self, stage: str) -> str | None:
         """A version's value; None where there is no such version, empty where it is binary."""
-        from botocore.exceptions import ClientError
-
-        manager = self._given if self._given is not None else client("secretsmanager")
-        try:
-            found = manager.get_secret_value(SecretId=self._secret, VersionStage=stage)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == _NOT_FOUND:
-                return None
-            if code in _UNUSABLE:
-                raise self._unusable(_UNUSABLE[code]) from error
-            raise
+        with self._secret.calling("GetSecretValue") as manager:
+            try:
+                found = manager.get_secret_value(SecretId=self._secret.name, VersionStage=stage)
+            except manager.exceptions.ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == _NOT_FOUND:
+                    return None
+                if code in _UNUSABLE:
+                    raise self._unusable(_UNUSABLE[code]) from error
+                raise
         return str(found.get("SecretString", ""))
 
     def _unusable(self, why: str) -> ConfigurationError:
         return ConfigurationError(
-            f"The secret of LAMBENT_STATE_SECRET, {self._secret!r}, cannot be used: {why}"
+            f"The secret of LAMBENT_STATE_SECRET, {self._secret.name!r}, cannot be used: {why}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lambent.stores.aws import client
+from lambent.stores.aws import Resource
 
 MAX_DELAY_SECONDS = 900
 
@@ -19,11 +19,10 @@ class SqsQueue:
     """
 
     def __init__(self, url: str, sqs: Any = None) -> None:
-        self._url = url
-        self._given = sqs
+        self._queue = Resource("sqs", url, sqs)
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``; the delay is rounded up to whole seconds."""
-        sqs = self._given if self._given is not None else client("sqs")
         seconds = min(math.ceil(max(0.0, delay)), MAX_DELAY_SECONDS)
-        sqs.send_message(QueueUrl=self._url, MessageBody=task_id, DelaySeconds=seconds)
+        with self._queue.calling("SendMessage") as sqs:
+            sqs.send_message(QueueUrl=self._queue.name, MessageBody=task_id, DelaySeconds=seconds)

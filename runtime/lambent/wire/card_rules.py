@@ -26,7 +26,7 @@ def problems(summary: ServerSummary, base_url: str | None) -> list[str]:
 
     Args:
         summary: the server.
-        base_url: where its site is reached.
+        base_url: its public URL without the path.
     """
     return [
         *_of_identity(summary, base_url),

@@ -98,7 +98,7 @@ class Accepts(msgspec.Struct, frozen=True):
 _BOTH = Accepts(json=True, sse=True)
 
 
-def admit(request: HttpRequest, policy: HttpPolicy) -> Accepts:
+def check_post(request: HttpRequest, policy: HttpPolicy) -> Accepts:
     """Apply the HTTP rules to a POST.
 
     Raises:

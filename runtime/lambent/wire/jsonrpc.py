@@ -47,8 +47,8 @@ class _Notification(msgspec.Struct):
     params: Any
 
 
-class MalformedMessage(Exception):  # noqa: N818 - carries an error, is not one itself
-    """A body that is no message, with the id that its error response must carry where it has a usable one."""
+class MalformedMessage(Exception):  # noqa: N818 - carries the error to answer
+    """A body that is not a message; with the id for its error response where the body has a valid one."""
 
     def __init__(self, error: ProtocolError, request_id: RequestId | UnsetType) -> None:
         super().__init__(str(error))
@@ -56,11 +56,11 @@ class MalformedMessage(Exception):  # noqa: N818 - carries an error, is not one 
         self.request_id = request_id
 
 
-_HEAD_ROOM = 200
-"""Levels of nesting. A body that can be read within so many arrays leaves that much room to whatever reads or
-writes parts of it later, further down the stack: too deep is found out here or not at all."""
+_SPARE_LEVELS = 200
+"""Levels of nesting. A deeply nested body is first read inside this many arrays: if that works, code further
+down the stack can read and write parts of the body without reaching Python's recursion limit."""
 
-_IN_DEPTH, _OUT_AGAIN = "[" * _HEAD_ROOM, "]" * _HEAD_ROOM
+_OPENING, _CLOSING = "[" * _SPARE_LEVELS, "]" * _SPARE_LEVELS
 
 _skip = msgspec.json.Decoder(Raw)
 _decoder = msgspec.json.Decoder(RpcMessage)
@@ -76,10 +76,10 @@ def decode(body: bytes | str) -> RpcMessage:
         MalformedMessage: with the ``ParseError`` or ``InvalidRequestError`` to answer.
     """
     try:
-        # The decoder looks into no string that it skips, and JSON is UTF-8 throughout.
+        # Decode all of it: msgspec does not check the UTF-8 of strings that it skips.
         text = body if isinstance(body, str) else body.decode()
-        if text.count("[") + text.count("{") > _HEAD_ROOM:
-            _skip.decode(_IN_DEPTH + text + _OUT_AGAIN)
+        if text.count("[") + text.count("{") > _SPARE_LEVELS:
+            _skip.decode(_OPENING + text + _CLOSING)
         return _decoder.decode(text)
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
@@ -88,7 +88,7 @@ def decode(body: bytes | str) -> RpcMessage:
 
 
 def _diagnose(body: bytes | str) -> MalformedMessage:
-    """Find out what is wrong with a body that is no message: worth a second look only now."""
+    """Find out why a body is not a message; only bodies that could not be decoded are read again for this."""
     try:
         message = msgspec.json.decode(body if isinstance(body, str) else body.decode())
     except RecursionError:

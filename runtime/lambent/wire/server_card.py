@@ -71,8 +71,8 @@ def server_card(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:
 
     Args:
         summary: the server.
-        base_url: where its site is reached, without a slash at the end; None where nobody vouches for an
-            address: the card then has no ``remotes``.
+        base_url: its public URL up to the path, without a slash at the end; None where it is not known: the
+            card then has no ``remotes``.
     """
     card: dict[str, Any] = {"$schema": CARD_SCHEMA, **_identity(summary, base_url)}
     if base_url is not None:

@@ -115,8 +115,7 @@ def aws(clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Aw
     def pay(order: str) -> str:
         return f"paid {order}"
 
-    for store in ("dynamodb", "sqs", "s3"):
-        monkeypatch.setattr(f"lambent.stores.{store}.client", clients.__getitem__)
+    monkeypatch.setattr("lambent.stores.aws.client", clients.__getitem__)
     made = Aws(clients, lambda settings: make_handler(mcp, settings))
     for client in clients.values():
         client.meta.events.register("before-call", made.note)

@@ -13,7 +13,7 @@ from tests.chaos.cloud import CREDENTIALS, REGION
 
 from lambent import MCPServer, Settings
 from lambent.hosts.aws_lambda import deploy_events
-from lambent.stores import aws, cards
+from lambent.stores import aws
 
 URL = "https://mcp.example.com"
 
@@ -62,7 +62,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         client = boto3.session.Session(region_name=REGION, **CREDENTIALS).client("s3")
         client.create_bucket(Bucket="here", CreateBucketConfiguration={"LocationConstraint": REGION})
-        monkeypatch.setattr(cards, "client", lambda service: client)
+        monkeypatch.setattr(aws, "client", lambda service: client)
         yield client
         client.close()
 
@@ -171,7 +171,10 @@ def test_what_is_of_another_type_is_left_alone(world: World, s3: Any) -> None:
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        ({"properties": {"Bucket": "gone"}}, "NoSuchBucket: An error occurred (NoSuchBucket)"),
+        (
+            {"properties": {"Bucket": "gone"}},
+            "StoreError: s3: PutObject of 'gone' failed: An error occurred (NoSuchBucket)",
+        ),
         ({"properties": {"Bucket": ""}}, "ConfigurationError: Custom::ServerCards needs the property Bucket"),
         ({"properties": {"Url": ""}}, "ConfigurationError: shop: nobody can reach the server without a URL"),
         (

@@ -12,7 +12,7 @@ from mangum import Mangum
 from tests.hosts.aws_lambda.events import KINDS, Sent, alb, alb_multi_value, http_api, rest_api
 
 from lambent.errors import HttpRefusal
-from lambent.hosts.aws_lambda.events import UnknownEventError, dialect_of
+from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
 from lambent.wire.http import HttpRequest, HttpResponse
 
 Kind = Callable[[Sent], dict[str, Any]]
@@ -22,11 +22,11 @@ each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
 
 def read(event: Any) -> HttpRequest:
-    return dialect_of(event)[0](event)
+    return format_of(event)[0](event)
 
 
 def written(event: Any, response: HttpResponse) -> dict[str, Any]:
-    return dialect_of(event)[1](event, response)
+    return format_of(event)[1](event, response)
 
 
 # Reading
@@ -179,14 +179,14 @@ UNKNOWN: list[Any] = [
 @pytest.mark.parametrize("event", UNKNOWN)
 def test_other_events_are_unknown(event: Any) -> None:
     with pytest.raises(UnknownEventError) as caught:
-        dialect_of(event)
+        format_of(event)
     assert str(caught.value).endswith(f"the event has the keys: {', '.join(sorted(event)) or 'none'}")
 
 
 @pytest.mark.parametrize("event", [None, [], "x", 1, True, [{}]])
 def test_events_that_are_no_objects_are_unknown_too(event: Any) -> None:
     with pytest.raises(UnknownEventError):
-        dialect_of(event)
+        format_of(event)
 
 
 # Writing

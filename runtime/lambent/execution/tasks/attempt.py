@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from lambent.errors import Cancelled, ItemTooLargeError, LambentError
+from lambent.errors import Cancelled, ItemTooLargeError, LambentError, StoreError
 from lambent.execution.invocation import Invocation
 from lambent.execution.replay import Replay
 from lambent.execution.tasks.record import TaskRecord
@@ -63,6 +63,8 @@ class Held:
 
         try:
             found = self._tasks.change(self._found, make)
+        except StoreError as error:
+            raise StoreFailed from error
         except LambentError:
             raise
         except Exception as error:

@@ -18,6 +18,7 @@ from lambent.errors import (
     ItemTooLargeError,
     LambentError,
     ProtocolError,
+    StoreError,
     ToolError,
 )
 from lambent.execution.call import Call, Services
@@ -196,6 +197,8 @@ class Worker:
         record = held.record
         try:
             raw = self._tasks.load(record.params_blob, record.params)
+        except StoreError as error:
+            raise StoreFailed from error
         except LambentError:
             raise
         except Exception as error:

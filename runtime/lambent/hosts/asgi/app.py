@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from lambent.execution.engine import Engine
 from lambent.hosts.asgi.invocation import AsgiInvocation
 from lambent.hosts.asgi.types import AsgiMessage, Receive, Scope, Send
-from lambent.hosts.site import Site
+from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.wire.http import HttpRequest, HttpResponse, cors_headers
 from lambent.wire.sse import SSE_HEADERS
 
@@ -24,13 +24,13 @@ class AsgiApp:
 
     Args:
         engine: answers the requests.
-        site: answers those for documents.
+        documents: answers those for documents.
         body_limit: bytes of a request body that are worth reading.
     """
 
-    def __init__(self, engine: Engine, site: Site, body_limit: int) -> None:
+    def __init__(self, engine: Engine, documents: DiscoveryDocuments, body_limit: int) -> None:
         self._engine = engine
-        self._site = site
+        self._documents = documents
         self._body_limit = body_limit
         self._calls = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="lambent-call")
         self._subscriptions = ThreadPoolExecutor(_MAX_SUBSCRIPTIONS, thread_name_prefix="lambent-listen")
@@ -58,7 +58,7 @@ class AsgiApp:
         )
         loop = asyncio.get_running_loop()
         if request.method != "POST":
-            document = await loop.run_in_executor(self._calls, self._site.answer, request)
+            document = await loop.run_in_executor(self._calls, self._documents.answer, request)
             if document is not None:
                 await _finish(document, send, begun=False)
                 return

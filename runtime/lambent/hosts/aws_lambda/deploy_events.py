@@ -3,13 +3,13 @@
 ===========  ==========================================================================
 event        what is done
 ===========  ==========================================================================
-``Create``   put every document of the site into the bucket
-``Update``   the same, and remove what the site does not have any more
+``Create``   put every document into the bucket
+``Update``   the same, and remove documents that there are not any more
 ``Delete``   remove all documents; with ``EmptyOnDelete`` all objects of the bucket
 ===========  ==========================================================================
 
-Its properties: ``Bucket``; ``Url``, where the site is reached; ``EmptyOnDelete``; and anything that changes
-when the cards do, for CloudFormation calls only where a property has changed.
+Its properties: ``Bucket``; ``Url``, the public URL of the servers; ``EmptyOnDelete``; and anything that
+changes when the cards do, because CloudFormation calls only where a property has changed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import ConfigurationError, DeadlineReached
-from lambent.hosts.aws_lambda.alarm import call_until
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
-from lambent.hosts.site import Site
+from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
+from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.stores.cards import CardBucket
 
 RESOURCE_TYPE = "Custom::ServerCards"
@@ -36,12 +36,14 @@ _REASON_LIMIT = 700
 _log = logging.getLogger("lambent.deploy")
 
 
-def run_deploy_event(event: Mapping[str, Any], site: Site, invocation: LambdaInvocation) -> dict[str, Any]:
+def run_deploy_event(
+    event: Mapping[str, Any], documents: DiscoveryDocuments, invocation: LambdaInvocation
+) -> dict[str, Any]:
     """Do what CloudFormation asks for, and tell it how that went.
 
     Args:
         event: CloudFormation's event.
-        site: the documents.
+        documents: what is published.
         invocation: the invocation that it came in.
 
     Returns:
@@ -61,7 +63,9 @@ def run_deploy_event(event: Mapping[str, Any], site: Site, invocation: LambdaInv
         **{name: event.get(name) for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
-        call_until(_do, {"event": event, "properties": properties, "bucket": bucket, "site": site}, seconds)
+        call_with_time_limit(
+            _do, {"event": event, "properties": properties, "bucket": bucket, "documents": documents}, seconds
+        )
     except (Exception, DeadlineReached) as error:
         _log.exception("%s of %s failed", event.get("RequestType"), event.get("LogicalResourceId"))
         reason = (
@@ -72,7 +76,9 @@ def run_deploy_event(event: Mapping[str, Any], site: Site, invocation: LambdaInv
     return told
 
 
-def _do(event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, site: Site) -> None:
+def _do(
+    event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, documents: DiscoveryDocuments
+) -> None:
     is_ours = event.get("ResourceType") == RESOURCE_TYPE
     if event.get("RequestType") == "Delete":
         # A create that failed for want of a bucket, or of this type, is rolled back with the same properties.
@@ -84,9 +90,9 @@ def _do(event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, si
     if not bucket:
         raise ConfigurationError(f"{RESOURCE_TYPE} needs the property Bucket")
     url = str(properties.get("Url") or "").rstrip("/") or None
-    if found := site.problems(url):
+    if found := documents.problems(url):
         raise ConfigurationError("; ".join(found))
-    CardBucket(bucket).publish(site.documents(url))
+    CardBucket(bucket).publish(documents.by_path(url))
 
 
 def _tell(url: str, told: Mapping[str, Any]) -> None:

@@ -1,12 +1,12 @@
-"""HTTP in Lambda's four dialects, read into one request and written back.
+"""HTTP in Lambda's event formats: events are read into requests, responses are written back.
 
 =============  ==========================================  ========================================
-dialect        told by                                     differs in
+event format   recognised by                               what is particular
 =============  ==========================================  ========================================
-HTTP API 2.0,  ``requestContext.http``                     lower-cased headers, joined by commas;
-Function URL                                               cookies apart, both ways
-ALB            ``requestContext.elb``                      one kind of headers, or the other
-REST 1.0       ``httpMethod``                              both kinds of headers side by side
+HTTP API 2.0,  ``requestContext.http``                     lower-case headers, joined by commas;
+Function URL                                               cookies in a list of their own
+ALB            ``requestContext.elb``                      single-value or multi-value headers
+REST 1.0       ``httpMethod``                              single-value and multi-value headers
 =============  ==========================================  ========================================
 """
 
@@ -24,7 +24,7 @@ Event = Mapping[str, Any]
 
 
 class UnknownEventError(LambentError):
-    """An event that is no HTTP request of a kind that Lambda has."""
+    """An event that is not an HTTP request in one of these formats."""
 
 
 _DEFAULT_STAGE = "$default"
@@ -32,7 +32,7 @@ _DEFAULT_STAGE = "$default"
 Reader = Callable[[Event], HttpRequest]
 
 
-def dialect_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
+def format_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
     """How to read an event, and how to write its response.
 
     Raises:

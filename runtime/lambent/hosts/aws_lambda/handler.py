@@ -9,9 +9,9 @@ from msgspec import UNSET
 from lambent.errors import ConfigurationError, HttpRefusal
 from lambent.execution.engine import Engine
 from lambent.execution.loop import OwnLoop
-from lambent.hosts.aws_lambda.events import Event, dialect_of
+from lambent.hosts.aws_lambda.events import Event, format_of
 from lambent.hosts.aws_lambda.invocation import LambdaInvocation
-from lambent.hosts.site import Site
+from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.wire import jsonrpc
 from lambent.wire.http import JSON_TYPE, HttpResponse
 
@@ -26,7 +26,7 @@ class LambdaHandler:
         engine: answers the requests.
         worker: runs tasks that a queue brings; None where no queue does.
         queue_url: that queue.
-        site: answers requests for documents, and publishes them; None where there are none.
+        documents: answers requests for documents, and publishes them; None where there are none.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class LambdaHandler:
         engine: Engine,
         worker: Worker | None = None,
         queue_url: str = "",
-        site: Site | None = None,
+        documents: DiscoveryDocuments | None = None,
     ) -> None:
         self._engine = engine
-        self._site = site
+        self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
         self._run = OwnLoop()
@@ -69,18 +69,18 @@ class LambdaHandler:
                     )
                 invocation = LambdaInvocation(context, self._run)
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
-        if "ResponseURL" in event and self._site is not None:
+        if "ResponseURL" in event and self._documents is not None:
             from lambent.hosts.aws_lambda.deploy_events import run_deploy_event
 
-            return run_deploy_event(event, self._site, LambdaInvocation(context, self._run))
-        read, write = dialect_of(event)
+            return run_deploy_event(event, self._documents, LambdaInvocation(context, self._run))
+        read, write = format_of(event)
         try:
             request = read(event)
         except HttpRefusal as refusal:
             body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
             return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
-        if request.method != "POST" and self._site is not None:
-            document = self._site.answer(request)
-            if document is not None:
-                return write(event, document)
+        if request.method != "POST" and self._documents is not None:
+            response = self._documents.answer(request)
+            if response is not None:
+                return write(event, response)
         return write(event, self._engine.handle(request, LambdaInvocation(context, self._run)))

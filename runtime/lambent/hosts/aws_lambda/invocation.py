@@ -34,6 +34,6 @@ class LambdaInvocation(Invocation):
         """See ``Invocation.call``; here the limit also interrupts a function that waits."""
         if limit is None:
             return function(**kwargs)
-        from lambent.hosts.aws_lambda.alarm import call_until
+        from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
 
-        return call_until(function, kwargs, limit)
+        return call_with_time_limit(function, kwargs, limit)

@@ -1,4 +1,4 @@
-"""Where the documents of a site are. ``wire.site`` says what is in them, and costs more to import."""
+"""The paths of the discovery documents. ``wire.discovery_documents``, which makes them, imports more."""
 
 CARD_SUFFIX = "/server-card"
 """Appended to the URL of the endpoint: the location that the extension reserves."""

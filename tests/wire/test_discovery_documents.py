@@ -1,4 +1,4 @@
-"""The documents of a site, and how requests for them are answered."""
+"""The discovery documents, and how requests for them are answered."""
 
 import hashlib
 import json
@@ -9,13 +9,13 @@ import pytest
 from tests.support import dumps
 from tests.wire.cards import PLAIN, RICH, URL
 
+from lambent.wire.discovery_documents import Document, answer, make_documents
 from lambent.wire.http import HttpRequest
 from lambent.wire.server_card import older_card, server_card
-from lambent.wire.site import Document, answer, documents
 from lambent.wire.values import Implementation
 
-SITE = documents([RICH, PLAIN], URL)
-ALONE = documents([RICH], URL)
+DOCUMENTS = make_documents([RICH, PLAIN], URL)
+ALONE = make_documents([RICH], URL)
 DOCUMENT = Document("application/json", b'{"a":1}')
 ETAG = '"bb6cb5c68df4652941caf652a366f2d8"'
 
@@ -24,13 +24,13 @@ def request(method: str = "GET", **headers: str) -> HttpRequest:
     return HttpRequest(method, "/x", {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def body(site: dict[str, Document], path: str) -> str:
-    return site[path].body.decode()
+def body(found: dict[str, Document], path: str) -> str:
+    return found[path].body.decode()
 
 
 def test_every_document_has_its_place_and_its_type() -> None:
     linkset = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
-    assert {path: document.media_type for path, document in SITE.items()} == {
+    assert {path: document.media_type for path, document in DOCUMENTS.items()} == {
         "/orders/mcp/server-card": "application/mcp-server-card+json",
         "/orders/mcp/server.json": "application/json",
         "/shop/mcp/server-card": "application/mcp-server-card+json",
@@ -46,14 +46,14 @@ def test_every_document_has_its_place_and_its_type() -> None:
 
 
 def test_cards_come_before_what_refers_to_them() -> None:
-    paths = list(SITE)
+    paths = list(DOCUMENTS)
     cards = [path for path in paths if path.endswith(("/server-card", "SKILL.md"))]
     catalogs = [path for path in paths if path.endswith(("catalog.json", "api-catalog", "index.json"))]
     assert max(map(paths.index, cards)) < min(map(paths.index, catalogs))
 
 
 def test_the_ai_catalog_refers_to_the_cards() -> None:
-    assert body(SITE, "/.well-known/ai-catalog.json") == dumps(
+    assert body(DOCUMENTS, "/.well-known/ai-catalog.json") == dumps(
         {
             "specVersion": "1.0",
             "entries": [
@@ -76,14 +76,14 @@ def test_the_ai_catalog_refers_to_the_cards() -> None:
 
 def test_identifiers_of_the_ai_catalog_end_as_the_names_of_cards_do() -> None:
     server = msgspec.structs.replace(PLAIN, info=Implementation(name="Shop & orders", version="1.0.0"))
-    site = documents([server], URL)
-    (entry,) = json.loads(body(site, "/.well-known/ai-catalog.json"))["entries"]
+    found = make_documents([server], URL)
+    (entry,) = json.loads(body(found, "/.well-known/ai-catalog.json"))["entries"]
     assert entry["identifier"] == "urn:air:mcp.example.com:mcp:Shop-orders"
-    assert json.loads(body(site, "/shop/mcp/server-card"))["name"] == "com.example.mcp/Shop-orders"
+    assert json.loads(body(found, "/shop/mcp/server-card"))["name"] == "com.example.mcp/Shop-orders"
 
 
 def test_without_an_address_the_ai_catalog_carries_the_cards() -> None:
-    (entry,) = json.loads(body(documents([PLAIN], None), "/.well-known/ai-catalog.json"))["entries"]
+    (entry,) = json.loads(body(make_documents([PLAIN], None), "/.well-known/ai-catalog.json"))["entries"]
     assert "url" not in entry
     assert entry["data"] == json.loads(msgspec.json.encode(server_card(PLAIN, None)))
 
@@ -94,7 +94,7 @@ def test_the_api_catalog_is_a_linkset() -> None:
         return {"anchor": URL + path, "service-desc": [card], **more}
 
     items = [{"href": f"{URL}/orders/mcp"}, {"href": f"{URL}/shop/mcp"}]
-    assert body(SITE, "/.well-known/api-catalog") == dumps(
+    assert body(DOCUMENTS, "/.well-known/api-catalog") == dumps(
         {
             "linkset": [
                 {"anchor": f"{URL}/.well-known/api-catalog", "item": items},
@@ -111,7 +111,7 @@ def test_the_older_locations_have_the_older_card() -> None:
 
 
 def test_where_there_is_room_for_one_the_first_server_speaks_and_all_are_listed() -> None:
-    card = json.loads(body(SITE, "/.well-known/mcp.json"))
+    card = json.loads(body(DOCUMENTS, "/.well-known/mcp.json"))
     assert [server["name"] for server in card.pop("servers")] == [
         "com.example/orders",
         "com.example.mcp/shop",
@@ -120,8 +120,8 @@ def test_where_there_is_room_for_one_the_first_server_speaks_and_all_are_listed(
 
 
 def test_skills_can_be_verified() -> None:
-    skill = SITE["/.well-known/agent-skills/orders/SKILL.md"].body
-    index = json.loads(body(SITE, "/.well-known/agent-skills/index.json"))
+    skill = DOCUMENTS["/.well-known/agent-skills/orders/SKILL.md"].body
+    index = json.loads(body(DOCUMENTS, "/.well-known/agent-skills/index.json"))
     assert index["$schema"] == "https://schemas.agentskills.io/discovery/0.2.0/schema.json"
     assert index["skills"][0] == {
         "name": "orders",
@@ -133,7 +133,7 @@ def test_skills_can_be_verified() -> None:
 
 
 def test_a_skill_says_where_the_server_is_and_how_it_is_used() -> None:
-    assert body(SITE, "/.well-known/agent-skills/orders/SKILL.md") == (
+    assert body(DOCUMENTS, "/.well-known/agent-skills/orders/SKILL.md") == (
         '---\nname: "orders"\ndescription: "Look up and refund orders."\n---\n\n# Shop orders\n\n'
         "Look up and refund orders.\n\n"
         f"Connect to the MCP server at {URL}/orders/mcp (Streamable HTTP).\n\n"
@@ -144,7 +144,8 @@ def test_a_skill_says_where_the_server_is_and_how_it_is_used() -> None:
 def test_no_description_ends_the_front_matter() -> None:
     info = msgspec.structs.replace(PLAIN.info, description='x"\n---\nevil: true', title="# a\n# b")
     text = body(
-        documents([msgspec.structs.replace(PLAIN, info=info)], URL), "/.well-known/agent-skills/shop/SKILL.md"
+        make_documents([msgspec.structs.replace(PLAIN, info=info)], URL),
+        "/.well-known/agent-skills/shop/SKILL.md",
     )
     assert text.startswith('---\nname: "shop"\ndescription: "x\\" --- evil: true"\n---\n\n# # a # b\n')
 
@@ -155,7 +156,7 @@ def test_no_description_ends_the_front_matter() -> None:
 )
 def test_names_of_skills_are_plain(name: str, skill: str) -> None:
     info = msgspec.structs.replace(PLAIN.info, name=name)
-    assert f"/.well-known/agent-skills/{skill}/SKILL.md" in documents(
+    assert f"/.well-known/agent-skills/{skill}/SKILL.md" in make_documents(
         [msgspec.structs.replace(PLAIN, info=info)], URL
     )
 
@@ -183,14 +184,14 @@ def test_head_is_the_same_without_a_body() -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_api_catalog_says_that_it_is_one(method: str, url: str | None) -> None:
     """RFC 9727, section 2: a HEAD is how it is looked for."""
-    catalog = documents([PLAIN], url)["/.well-known/api-catalog"]
+    catalog = make_documents([PLAIN], url)["/.well-known/api-catalog"]
     for headers in ({}, {"if_none_match": catalog.etag}):
         link = answer(catalog, request(method, **headers)).headers["link"]
         assert link == f'<{url or ""}/.well-known/api-catalog>; rel="api-catalog"'
 
 
 def test_no_other_document_has_a_link() -> None:
-    linked = [path for path, document in SITE.items() if "link" in answer(document, request()).headers]
+    linked = [path for path, document in DOCUMENTS.items() if "link" in answer(document, request()).headers]
     assert linked == ["/.well-known/api-catalog"]
 
 

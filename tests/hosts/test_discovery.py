@@ -10,7 +10,7 @@ from tests.support import Client, http_api
 from tests.wire.cards import PLAIN, RICH
 
 from lambent import ConfigurationError, MCPServer, Settings
-from lambent.hosts.site import Site, read_bundle
+from lambent.hosts.discovery import DiscoveryDocuments, read_bundle
 from lambent.wire.http import HttpRequest
 
 DOMAIN = "abc123.execute-api.eu-west-1.amazonaws.com"
@@ -163,7 +163,7 @@ def bundle(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_bundle_documents_all_servers_of_a_site(bundle: Path) -> None:
+def test_a_bundle_documents_all_servers(bundle: Path) -> None:
     who = client(cards=str(bundle), public_url="https://mcp.example.com")
     catalog = json.loads(get(who, "/.well-known/ai-catalog.json").body)
     assert [entry["url"] for entry in catalog["entries"]] == [
@@ -195,22 +195,22 @@ def test_a_bundle_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | 
 
 
 def test_problems_name_their_server(bundle: Path) -> None:
-    site = Site(server().freeze(), Settings(cards=str(bundle)))
+    documents = DiscoveryDocuments(server().freeze(), Settings(cards=str(bundle)))
     unreachable = "nobody can reach the server without a URL: set LAMBENT_PUBLIC_URL"
-    assert site.problems(None) == [f"orders: {unreachable}", f"shop: {unreachable}"]
-    assert site.problems("https://mcp.example.com") == []
+    assert documents.problems(None) == [f"orders: {unreachable}", f"shop: {unreachable}"]
+    assert documents.problems("https://mcp.example.com") == []
 
 
 def test_documents_are_made_once_for_each_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    site, made = Site(server().freeze(), Settings()), []
-    real = Site._summaries
+    documents, made = DiscoveryDocuments(server().freeze(), Settings()), []
+    real = DiscoveryDocuments._summaries
     monkeypatch.setattr(
-        Site, "_summaries", lambda self, endpoint: made.append(endpoint) or real(self, endpoint)
+        DiscoveryDocuments, "_summaries", lambda self, endpoint: made.append(endpoint) or real(self, endpoint)
     )
     for domain in ("a.example", "b.example", "a.example"):
         for path in EVERY_PATH:
             request = HttpRequest("GET", path, {}, domain=domain)
-            response = site.answer(request)
+            response = documents.answer(request)
             assert response is not None
             assert response.status == 200
     assert made == [None, None]

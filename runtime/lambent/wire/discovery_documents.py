@@ -23,6 +23,15 @@ from typing import Any
 
 import msgspec
 
+from lambent.wire.discovery_paths import (
+    AI_CATALOG,
+    API_CATALOG,
+    CARD_SUFFIX,
+    OLDER_CARDS,
+    REGISTRY_SUFFIX,
+    SKILLS,
+    SKILLS_INDEX,
+)
 from lambent.wire.http import JSON_TYPE, HttpRequest, HttpResponse
 from lambent.wire.server_card import (
     CARD_TYPE,
@@ -32,15 +41,6 @@ from lambent.wire.server_card import (
     publisher,
     registry_entry,
     server_card,
-)
-from lambent.wire.site_paths import (
-    AI_CATALOG,
-    API_CATALOG,
-    CARD_SUFFIX,
-    OLDER_CARDS,
-    REGISTRY_SUFFIX,
-    SKILLS,
-    SKILLS_INDEX,
 )
 
 _AI_CATALOG_TYPE = "application/ai-catalog+json"
@@ -61,7 +61,7 @@ _CORS = {
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One document of a site.
+    """One document.
 
     Attributes:
         media_type: its ``Content-Type``.
@@ -79,14 +79,13 @@ class Document(msgspec.Struct, frozen=True):
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
-def documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Document]:
-    """All documents of a site, by path.
+def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Document]:
+    """All documents of a deployment, by path.
 
     Args:
-        summaries: the servers of the site, with different names of skills; the first one stands in for all
-            where a location has room for one.
-        base_url: where the site is reached, without a slash at the end; None where nobody vouches for an
-            address.
+        summaries: the servers, whose skills have different names; where a location has room for one
+            server only, it is the first one.
+        base_url: the public URL of the servers, without a slash at the end; None where it is not known.
     """
     skills = {skill_name(summary): _skill(summary, base_url) for summary in summaries}
     found = {}

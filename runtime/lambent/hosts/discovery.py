@@ -11,15 +11,15 @@ from lambent.hosts.settings import Settings
 from lambent.wire.http import LOCAL_HOSTS, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
+    from lambent.wire.discovery_documents import Document
     from lambent.wire.server_card import ServerSummary
-    from lambent.wire.site import Document
 
 _DEFAULT_PATH = "/mcp"
 _KEPT = 8
 """Sets of documents that are kept: one for each address under which a server is reached."""
 
 
-class Site:
+class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
     Nothing is made before the first request for any of it: most environments never see one.
@@ -41,13 +41,13 @@ class Site:
             request: anything but a POST. Its client chooses neither host nor scheme of what it is answered:
                 these are settings, or what the platform vouches for.
         """
-        from lambent.wire.site_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
+        from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
 
         path = request.path
         is_own = path.endswith((CARD_SUFFIX, REGISTRY_SUFFIX))
         if not is_own and not path.startswith(WELL_KNOWN):
             return None
-        from lambent.wire.site import answer
+        from lambent.wire.discovery_documents import answer
 
         base_url = self._settings.public_url or _vouched(request)
         document = self._made(None, base_url).get(path)
@@ -60,11 +60,11 @@ class Site:
             return HttpResponse(404, {"content-type": "text/plain"}, b"There is no such document here.")
         return answer(document, request)
 
-    def documents(self, base_url: str | None) -> dict[str, Document]:
+    def by_path(self, base_url: str | None) -> dict[str, Document]:
         """All documents by path.
 
         Args:
-            base_url: where the site is reached; default: as the settings say.
+            base_url: the public URL of the servers; default: as the settings say.
 
         Raises:
             ConfigurationError: the file of the other servers cannot be read.
@@ -75,7 +75,7 @@ class Site:
         """What keeps the documents from being published, as sentences; see ``card_rules.problems``.
 
         Args:
-            base_url: where the site is reached; default: as the settings say.
+            base_url: the public URL of the servers; default: as the settings say.
         """
         from lambent.wire.card_rules import problems
 
@@ -87,12 +87,12 @@ class Site:
         ]
 
     def _make(self, endpoint: str | None, base_url: str | None) -> dict[str, Document]:
-        from lambent.wire.site import documents
+        from lambent.wire.discovery_documents import make_documents
 
-        return documents(self._summaries(endpoint), base_url)
+        return make_documents(self._summaries(endpoint), base_url)
 
     def _summaries(self, endpoint: str | None) -> list[ServerSummary]:
-        """The servers of the site; only this one where its endpoint is named."""
+        """The servers of the deployment; only this one where its endpoint is named."""
         if endpoint is None and self._settings.cards is not None:
             return read_bundle(self._settings.cards)
         from lambent.features.summary import summarize
@@ -103,7 +103,7 @@ class Site:
 
 
 def read_bundle(file: str) -> list[ServerSummary]:
-    """Read the servers of a site from the file that ``lambent card --bundle`` has written.
+    """Read the servers of a deployment from the file that ``lambent card --bundle`` has written.
 
     Args:
         file: its path.
