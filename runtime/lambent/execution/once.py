@@ -75,7 +75,7 @@ def run_once(
 
     Args:
         tool: the tool.
-        idempotency: how its calls are known again.
+        idempotency: how its repeated calls are recognized.
         kwargs: its arguments, converted: calls that say the same in other words are the same.
         call: the call.
         run: runs it.
