@@ -88,7 +88,7 @@ from lambent.wire.values import (
 )
 
 Message = PromptMessage
-"""The official SDK's name for it."""
+"""The name that the official SDK gives ``PromptMessage``."""
 
 __all__ = [
     "AcceptedElicitation",

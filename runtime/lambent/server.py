@@ -1,4 +1,4 @@
-"""``MCPServer``: where a server's features are declared and its hosts are made."""
+"""``MCPServer``: declares a server's features and makes the entry points of its hosts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Z
 
 
 class MCPServer(Declarations):
-    """An MCP server: declare its features with decorators, then make a host's entry point of it.
+    """An MCP server: declare its features with decorators, then make the entry point of a host.
 
     Args:
         name: identifies the server.
@@ -37,10 +37,10 @@ class MCPServer(Declarations):
         website_url: where to read more.
         icons: images for user interfaces.
         page_size: items on a page of a list.
-        cache_hints: how long clients may keep what a method returns, by method; what is not named here has
-            a sensible default (lists: a minute, public; ``resources/read``: not at all).
+        cache_hints: how long clients may keep what a method returns, by method. Defaults: lists for a minute,
+            public; ``resources/read`` not at all.
         extensions: settings of protocol extensions to advertise, by identifier.
-        card: what the server card says besides what is declared anyway.
+        card: what the server card says in addition to the declarations.
         middleware: ``(call, next) -> outcome`` functions around every call, outermost first.
 
     Raises:

@@ -313,7 +313,7 @@ async def test_streams_are_live() -> None:
 
 @on_loop
 async def test_a_subscription_hears_of_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "_GLANCE_SECONDS", 0.005)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 0.005)
     mcp = make()
 
     @mcp.resource("desk://lamp")

@@ -140,7 +140,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_left(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that has ended leaves no threads, and no tasks that asyncio would complain of."""
-    monkeypatch.setattr(subscriptions, "_GLANCE_SECONDS", 0.005)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 0.005)
     before = set(threading.enumerate())
     with caplog.at_level(logging.WARNING, "asyncio"):
         yield
@@ -517,7 +517,7 @@ def test_a_cancelled_call_that_does_not_look_is_not_answered_either() -> None:
 
 
 def test_a_call_that_is_cancelled_before_its_turn_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stdio, "_MAX_IN_FLIGHT", 1)
+    monkeypatch.setattr(stdio, "_RUNNING", 1)
     mcp = make()
     go = threading.Event()
     ran: list[str] = []

@@ -1,4 +1,4 @@
-"""Everything a server declares, frozen before its first request."""
+"""Everything that a server declares; it does not change after its first request."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lambent.wire.values import CacheHint, CardDetails, Implementation
 
 DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
     {
-        # What is listed changes with a deploy only.
+        # Lists change only when the server is deployed.
         "server/discover": CacheHint(ttl_ms=60_000, scope="public"),
         "tools/list": CacheHint(ttl_ms=60_000, scope="public"),
         "resources/list": CacheHint(ttl_ms=60_000, scope="public"),
         "resources/templates/list": CacheHint(ttl_ms=60_000, scope="public"),
         "prompts/list": CacheHint(ttl_ms=60_000, scope="public"),
-        # What is read may change at any time and be for one caller only, unless its author says otherwise.
+        # A resource may change at any time and be for one caller only, unless its author declares a hint.
         "resources/read": CacheHint(),
     }
 )
@@ -35,8 +35,8 @@ class Catalog(msgspec.Struct, frozen=True):
     """A server's declarations, in the order of their registration.
 
     Attributes:
-        info: who the server says it is.
-        card: what its server card says besides.
+        info: the server's name, version and what it says of itself.
+        card: what its server card says in addition.
         instructions: how a model should use it.
         extensions: settings by extension identifier.
         hints: a caching hint for every method that carries one.

@@ -67,10 +67,10 @@ class Declarations:
             icons: images for user interfaces.
             meta: ``_meta`` of the definition.
             structured_output: False: text only; True: structured even where the return type is text.
-            input_schema: advertised as it is, in place of the derived one. Arguments are still converted as
-                the signature says; what else the schema demands, the function has to check.
+            input_schema: listed in place of the derived schema. Arguments are still converted as the
+                signature says; the function itself has to check whatever else the schema demands.
             task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
-            idempotency: how calls are known again, so that each takes effect once.
+            idempotency: how repeated calls are recognized, so that each takes effect once.
             single_use: a request state may complete a call once; a retry that presents it again is refused.
 
         Raises:
@@ -193,7 +193,7 @@ class Declarations:
     def completion(self) -> Callable[[F], F]:
         """Register the function that completes arguments of prompts and templates.
 
-        It is called with a reference, the argument being typed, and the arguments already settled, and
+        It is called with a reference, the argument being typed, and the arguments that are already set, and
         returns a ``Completion``, a list of strings, or None.
 
         Raises:

@@ -28,7 +28,7 @@ class Form(Generic[T]):
 
     Args:
         schema: what the client shows.
-        codec: the type that filled-in forms become; None leaves them dicts.
+        codec: converts what the user filled in; None: it stays a dict.
     """
 
     def __init__(self, schema: dict[str, Any], codec: Codec | None) -> None:

@@ -45,7 +45,7 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(self.window, timedelta):
             raise DeclarationError(f"window must be a timedelta, not {self.window!r}")
         if self.window <= timedelta(0):
-            raise DeclarationError("window must be longer than nothing")
+            raise DeclarationError("window must be longer than zero")
 
     def check_key(self, tool: str, parameters: Iterable[Parameter]) -> None:
         """Check that the key names an argument.

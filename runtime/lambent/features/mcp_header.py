@@ -40,7 +40,8 @@ class McpHeader(msgspec.Struct, frozen=True):
 def flatten_optionals(schema: dict[str, Any]) -> None:
     """Make annotated optional parameters plain primitives, in place.
 
-    A header cannot say null, the client leaves it out; so ``anyOf`` of one primitive and null says too much.
+    A header cannot carry null: the client leaves it out. So ``anyOf`` of a primitive and null becomes that
+    primitive.
     """
     for _, prop in _properties(schema, ()):
         options = prop.get("anyOf")
@@ -117,7 +118,7 @@ def _param(path: tuple[str, ...], prop: dict[str, Any]) -> HeaderParam:
 
 
 def mentions_header(hint: Any) -> bool:
-    """Whether a parameter's hint has a mark in it.
+    """Whether a parameter's hint is marked with ``McpHeader``.
 
     Raises:
         DeclarationError: the mark is inside of a record, where clients do not look for it.

@@ -1,4 +1,4 @@
-"""Bytes as content blocks, for tools and prompts that make pictures and sounds."""
+"""Images and sounds that tools and prompts return as bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Image(msgspec.Struct, frozen=True):
     format: str = "png"
 
     def to_content(self) -> ImageContent:
-        """The block that the wire carries."""
+        """The content block that contains it."""
         return ImageContent(data=base64.b64encode(self.data).decode(), mime_type=f"image/{self.format}")
 
 
@@ -37,5 +37,5 @@ class Audio(msgspec.Struct, frozen=True):
     format: str = "wav"
 
     def to_content(self) -> AudioContent:
-        """The block that the wire carries."""
+        """The content block that contains it."""
         return AudioContent(data=base64.b64encode(self.data).decode(), mime_type=f"audio/{self.format}")

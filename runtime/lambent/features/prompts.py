@@ -70,7 +70,7 @@ def arguments_of(signature: Signature) -> list[PromptArgument] | None:
 
 
 def render(value: Any) -> list[PromptMessage]:
-    """Turn what a prompt's function returned into messages; what is no message is said by the user.
+    """Turn what a prompt's function returned into messages; text and content become messages of the user.
 
     Raises:
         TypeError: the value is neither text nor content nor a message.

@@ -1,4 +1,4 @@
-"""Dependencies: parameters that the server's own functions fill in, never the client.
+"""Dependencies: parameters that functions of the server fill in, not the client.
 
 ``stock: Annotated[Stock, Resolve(check_stock)]`` runs ``check_stock`` before the tool. A resolver's
 parameters are the tool's arguments by name, the context, or what other resolvers give; it returns a value, or
@@ -69,7 +69,7 @@ class Need(msgspec.Struct, frozen=True):
 
     Attributes:
         resolver: the resolver's position in the plan.
-        outcome: it wants the whole ``ElicitationResult``, declined and cancelled ones included.
+        outcome: it takes the whole ``ElicitationResult``, also when the user declined or cancelled.
     """
 
     resolver: int
@@ -95,7 +95,7 @@ class Resolver(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The resolvers of a feature, each behind those that it needs.
+    """The resolvers of a feature, each after those that it needs.
 
     Attributes:
         resolvers: in the order in which they run.
@@ -196,7 +196,7 @@ class _Compiler:
 
 
 def _identity(function: Callable[..., Any]) -> Any:
-    """What makes two mentions of a resolver the same one: bound methods are made anew at each."""
+    """The same for every mention of a resolver. A bound method is a new object at each access."""
     bound_to = getattr(function, "__self__", None)
     return (id(bound_to), function.__name__) if isinstance(function, MethodType) else id(function)
 

@@ -1,8 +1,8 @@
 """Sessions as parameters: a handle for the model, an object for the function.
 
-``cart: Session[Cart]`` is a string in the tool's schema. The function gets the ``Cart`` that is kept under
-it, and what it changed is kept when it succeeds. State that outlives a call thus has a name that the client
-passes (server/tools, "Stateful Tools").
+``cart: Session[Cart]`` is a string in the tool's schema. The function gets the ``Cart`` that is stored under
+it, and its changes are stored when it succeeds. So the client names the state of earlier calls that a call
+needs (server/tools, "Stateful Tools").
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SessionParam(msgspec.Struct, frozen=True):
 
     Attributes:
         name: the parameter.
-        kind: the name of the object's type, so that no handle is taken for another's.
+        kind: the name of the object's type; a handle of another type is refused.
         codec: reads and writes the object.
     """
 
@@ -44,7 +44,7 @@ def session_param(name: str, hint: Any) -> SessionParam | None:
     """The session that a parameter takes, if its hint is ``Session[…]``.
 
     Raises:
-        DeclarationError: the type cannot be kept as JSON.
+        DeclarationError: the type cannot be written as JSON.
     """
     if mark_of(hint, _SessionMarker) is None:
         return None

@@ -1,4 +1,4 @@
-"""What a server's declarations alone say of it: the source of its card, wherever it is deployed."""
+"""The summary of a server's declarations, of which its card is made."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lambent.wire.server_card import ServerSummary
 def summarize(catalog: Catalog, path: str) -> ServerSummary:
     """Summarize a server.
 
-    Nothing of the environment goes in: a build machine and a function have to come to the same bytes.
+    It does not depend on the environment: a build machine and a function make the same bytes of it.
 
     Args:
         catalog: the server's declarations.
-        path: of its endpoint.
+        path: the path of its endpoint.
     """
     return ServerSummary(
         path=path,

@@ -1,8 +1,9 @@
-"""Matching URIs against RFC 6570 templates: all four levels, read backwards.
+"""Matching URIs against RFC 6570 templates of all four levels.
 
-RFC 6570 says how to expand a template; section 1.4 leaves reading one backwards to the application. Here a
-variable ends where what follows it in the template first occurs, the last one as late as it can, so matching
-takes no longer than the URI is long. A query may come in any order and be incomplete.
+RFC 6570 says how to expand a template and leaves matching to the application (section 1.4). Here a variable
+ends at the first occurrence of the text that follows it in the template, and the last variable at the last
+one. So the time of a match is proportional to the length of the URI. Query parameters may come in any order,
+and some may be missing.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class UriTemplate:
         variables: the names of its variables, in order.
 
     Raises:
-        DeclarationError: it is no RFC 6570 template, or could not be read backwards.
+        DeclarationError: it is not an RFC 6570 template, or URIs cannot be matched against it.
     """
 
     def __init__(self, template: str) -> None:
@@ -71,14 +72,14 @@ class UriTemplate:
         self.variables = tuple(self._variables)
 
     def match(self, uri: str) -> dict[str, str | list[str]] | None:
-        """The values of the variables, percent-decoded; exploded ones as lists. None: no match.
+        """The values of the variables, percent-decoded; exploded ones as lists. None: the URI does not match.
 
-        A value that could leave its folder (a ``..`` segment, an absolute path, a drive, a control
-        character) matches nothing, so no handler ever sees it.
+        A URI does not match either if one of its values could point outside of a folder (a ``..`` segment, an
+        absolute path, a drive, a control character), so no handler ever sees such a value.
         """
         if len(uri) > MAX_URI_LENGTH:
             return None
-        from urllib.parse import unquote  # 2 ms that servers without templates never pay
+        from urllib.parse import unquote  # takes 2 ms; servers without templates do not need it
 
         path, query = self._split_query(uri)
         found = self._pattern.fullmatch(path)
@@ -109,7 +110,7 @@ class UriTemplate:
                 parts.append(literal)
             sign = expression[1]
             if parts and not isinstance(parts[-1], str) and sign in ("", "+"):
-                raise DeclarationError(f"{template}: nothing tells the variables apart at {expression[0]}")
+                raise DeclarationError(f"{template}: put text between the variables at {expression[0]}")
             variables = [self._variable(text, sign) for text in expression[2].split(",")]
             if sign in ("?", "&"):
                 self._queried.update(variable.name for variable in variables)
@@ -150,7 +151,7 @@ class UriTemplate:
             return uri, {}
         path, mark, text = uri.partition("?")
         if "?" in self.template.partition("{?")[0]:
-            # A literal query comes first; {&…} continues it, and the pattern still has to see the literal.
+            # The template has a literal query before {&…}: it stays in the path that the pattern matches.
             literal, _, text = text.partition("&")
             path = f"{path}{mark}{literal}"
         query: dict[str, list[str]] = {}
@@ -171,7 +172,7 @@ class UriTemplate:
 
 
 def _beginning(part: str | tuple[_Operator, list[_Variable]] | None) -> str:
-    """What a part of a template begins with, as far as it is fixed."""
+    """The fixed text with which a part of a template begins."""
     if part is None:
         return ""
     return part if isinstance(part, str) else part[0].first
@@ -182,8 +183,8 @@ def _pattern_of(
 ) -> Iterator[str]:
     """The pattern of an expression.
 
-    Only its very last variable may give characters back, and only to a literal at the end of the template;
-    every other one ends for good where what follows it begins. So nothing is tried twice.
+    Quantifiers are possessive, so that no text is tried twice. Only the last variable of the template may
+    give characters back, to a literal at the end of the template.
     """
     for position, variable in enumerate(variables):
         lead = re.escape(operator.first if position == 0 else operator.separator)
@@ -208,7 +209,7 @@ def _pattern_of(
 
 
 def _is_safe(value: str) -> bool:
-    """Whether a value stays where a path is built from it (server/resources, "Security Considerations")."""
+    """Whether a path made of the value stays in its folder (server/resources, "Security Considerations")."""
     if any(ord(character) < 0x20 or character == "\x7f" for character in value):
         return False
     if ".." in value.replace("\\", "/").split("/"):

@@ -28,7 +28,7 @@ SUBSCRIPTION_ID = f"{support.PREFIX}subscriptionId"
 @pytest.fixture(autouse=True)
 def _glance_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A subscription looks for its client every so often: here, all the time."""
-    monkeypatch.setattr(subscriptions, "_GLANCE_SECONDS", 0.005)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 0.005)
 
 
 def note(method: str, *, request_id: Any = "sub-1", **params: Any) -> dict[str, Any]:
@@ -251,7 +251,7 @@ async def test_an_idle_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_change_wakes_a_subscription_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     # Longer than a test may take: only being woken delivers anything. Then nothing looks for the client
     # either, so the subscription's time must run out by itself.
-    monkeypatch.setattr(subscriptions, "_GLANCE_SECONDS", 3600)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 3600)
     app = desk().asgi(settings(listen_seconds=3600))
     async with Exchange(app, subscription(toolsListChanged=True)) as one:
         await one.next()

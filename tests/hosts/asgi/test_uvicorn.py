@@ -247,7 +247,7 @@ async def test_async_tools_run_on_the_loop_of_uvicorn() -> None:
 
 @on_loop
 async def test_a_server_that_is_stopped_ends_its_subscriptions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "_GLANCE_SECONDS", 0.005)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 0.005)
     over: list[str] = []
 
     def watch(call: Call, following: Handler) -> Any:

@@ -1,7 +1,7 @@
-"""From type hints to JSON Schema and converted values: one port, two adapters.
+"""From type hints to JSON Schema and converted values, by msgspec or by pydantic.
 
-msgspec serves every signature that does not mention pydantic; pydantic serves those that do. Which one it
-is shows nowhere else.
+pydantic describes the signatures that mention it, msgspec all others. No other module depends on which one
+it is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Codec(Protocol):
 
     @property
     def is_plain(self) -> bool:
-        """It consists of nothing but types that every adapter can describe."""
+        """The hint consists of types that both libraries can always describe."""
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema (2020-12) of the values that fit."""
@@ -80,7 +80,7 @@ def to_json(value: Any) -> bytes:
     """Write any value as JSON, models of pydantic included.
 
     Raises:
-        ValidationError: it has no JSON form.
+        ValidationError: it cannot be written as JSON.
     """
     try:
         return _encoder.encode(value)
@@ -123,11 +123,11 @@ def is_plain(hint: Any, *bases: type) -> bool:
 
 
 def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
-    """Add what ``Annotated`` says of the fields of records, which neither library looks at itself.
+    """Add the descriptions that ``Annotated`` gives the fields of records; both libraries ignore them.
 
     Args:
         schema: the schema of the hints; changed in place.
-        hints: where the records are.
+        hints: those that mention the records.
     """
     definitions = schema.get("$defs", {})
     for cls in records_in(hints):
@@ -140,11 +140,11 @@ def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
 
 
 def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
-    """A hint with the metadata of every ``Annotated`` in it said in an adapter's own words.
+    """Replace the metadata of every ``Annotated`` in a hint by what a library understands.
 
     Args:
         hint: any type hint.
-        translate: what an adapter makes of one piece of metadata.
+        translate: gives the replacement of one piece of metadata.
     """
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is None or origin is typing.Literal:
@@ -167,7 +167,7 @@ def _declared(make: Callable[[], Codec], what: Any) -> Codec:
     try:
         codec = make()
         if not codec.is_plain:
-            codec.schema()  # what cannot be described must not wait for somebody to list it
+            codec.schema()  # fails here, and not when somebody lists the tools
         return codec
     except DeclarationError:
         raise
@@ -176,7 +176,7 @@ def _declared(make: Callable[[], Codec], what: Any) -> Codec:
 
 
 def _mentions_pydantic(hints: list[Any]) -> bool:
-    """Whether pydantic must describe these hints. Imports nothing: who mentions it has imported it."""
+    """Whether pydantic must describe these hints. Hints that mention it have imported it already."""
     pydantic = sys.modules.get("pydantic")
     if pydantic is None:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from typing import Any
 
@@ -16,7 +15,7 @@ from lambent.wire.lazy import LazyDecoder
 _encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"
 
-# Names that the annotated-types package and msgspec share; duck-typed, so that it need not be imported.
+# Classes of the annotated-types package, by name so that it need not be imported, and fields of msgspec.Meta.
 _BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt", "MultipleOf": "multiple_of"}
 _LENGTHS = {"MinLen": "min_length", "MaxLen": "max_length"}
 
@@ -51,7 +50,7 @@ class MsgspecCodec:
     def encode(self, value: Any) -> bytes:
         """See ``Codec.encode``."""
         try:
-            # Through the type, without leniency: what is sent fits the schema to the letter.
+            # Read back strictly as the type, so that what is sent fits the schema exactly.
             return _encoder.encode(self._checker.decode(_encoder.encode(value)))
         except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
             raise ValidationError(_explain(error)) from None
@@ -88,9 +87,11 @@ class MsgspecArguments(MsgspecCodec):
 
 def _default(value: Any) -> Any:
     """A default that calls do not share."""
-    is_empty = isinstance(value, list | dict | set) and not value  # msgspec makes these anew itself
+    is_empty = isinstance(value, list | dict | set) and not value  # msgspec itself copies these
     if not is_empty and not is_immutable(value) and value is not msgspec.NODEFAULT:
-        return msgspec.field(default_factory=functools.partial(copy.deepcopy, value))
+        from copy import deepcopy
+
+        return msgspec.field(default_factory=functools.partial(deepcopy, value))
     return value
 
 
@@ -121,7 +122,7 @@ def _translate(item: Any) -> Any:
 def _schema(hint: Any) -> dict[str, Any]:
     (schema,), definitions = msgspec.json.schema_components([hint], ref_template=_REF)
     if set(schema) == {"$ref"}:
-        # The type itself comes first, unless its own fields lead back to it.
+        # The schema of the type itself becomes the root, unless it refers to itself.
         name = schema["$ref"].removeprefix("#/$defs/")
         if f'"{_REF.format(name=name)}"'.encode() not in _encoder.encode(definitions):
             schema = definitions.pop(name)

@@ -18,18 +18,18 @@ from lambent.features.codecs import ValidationError, describe_fields, is_immutab
 from lambent.features.functions import Parameter
 
 _MAX_PROBLEMS = 10
-"""What a model reads, and what no request can multiply."""
-
+"""Problems in one error message, so that it stays short enough for a model to read."""
 
 _MAX_COUNTED = 1000
+"""Problems of which some are shown; of more, only their number is."""
 
 _MAX_VALUES = 200_000
-"""Of one call's arguments. pydantic keeps every problem that it finds, some 300 bytes each: more would kill
-the function's environment."""
+"""Values in one call's arguments. pydantic keeps every problem that it finds, about 300 bytes each: more of
+them could exhaust the function's memory."""
 
 
 class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles that only repeat names."""
+    """Leaves out titles that only repeat names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -48,7 +48,7 @@ class PydanticCodec:
         schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
         return describe_fields(schema, self._hints)
 
-    # What a function returns is described as it is written, what it takes as it is read.
+    # Results are described as they are written, arguments as they are read.
     _mode: Any = "serialization"
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
@@ -70,7 +70,7 @@ class PydanticCodec:
         try:
             known = self._adapter.validate_python(value)
             raw = self._adapter.dump_json(known, by_alias=True, warnings="error")
-            # Instances are taken as they are, and NaN is written as null: only what is read back surely fits.
+            # pydantic does not validate instances again, and writes NaN as null: reading it back finds both.
             self._adapter.validate_json(raw)
         except pydantic.ValidationError as error:
             raise ValidationError(_explain(error)) from None
@@ -85,7 +85,7 @@ class PydanticArguments(PydanticCodec):
     _mode = "validation"
 
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
-        # Parameters may be called anything, fields of a model may not: so they have names of their own.
+        # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         members: dict[str, Any] = {
             own: _member(item) for own, item in zip(self._names, parameters, strict=True)
@@ -141,10 +141,10 @@ def _translate(item: Any) -> Any:
 
 
 def _explain(error: pydantic.ValidationError) -> str:
-    """The first problems, as ``message - at `$.path```, the way that msgspec says it."""
+    """The first problems, each as ``message - at `$.path```, as msgspec writes them."""
     count = error.error_count()
     if count > _MAX_COUNTED:
-        return f"there are {count} problems in it"  # to spell out even a few, pydantic would make them all
+        return f"there are {count} problems in it"  # pydantic would build all of them to show a few
     lines = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False)[
         :_MAX_PROBLEMS
