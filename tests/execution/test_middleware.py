@@ -133,7 +133,7 @@ def test_every_method_passes_it(serve: Serve, method: str, params: dict[str, Any
     seen: list[tuple[str, str | None, Any]] = []
 
     def watch(call: Call, following: Handler) -> Any:
-        seen.append((call.method, call.name, call.request.id))
+        seen.append((call.method, call.name, call.rpc.id))
         return following(call)
 
     reply = serve(full(watch)).request(method, params, request_id="r")
@@ -170,7 +170,7 @@ def test_it_can_answer_methods_that_nobody_knows(serve: Serve) -> None:
 
     def extend(call: Call, following: Handler) -> Any:
         if call.method == "com.example/greet":
-            who = msgspec.json.decode(call.request.raw)["who"]
+            who = msgspec.json.decode(call.rpc.raw)["who"]
             return CallToolResult(content=[TextContent(text=f"hello {who}")])
         return following(call)
 
@@ -198,9 +198,9 @@ def test_it_sees_the_request(serve: Serve) -> None:
 
     def watch(call: Call, following: Handler) -> Any:
         seen["headers"] = call.headers["x-user"]
-        seen["arguments"] = msgspec.json.decode(call.request.params.arguments)
-        seen["client"] = call.request.client.roots is not None
-        seen["version"] = call.request.meta.protocol_version
+        seen["arguments"] = msgspec.json.decode(call.rpc.params.arguments)
+        seen["client"] = call.rpc.client.roots is not None
+        seen["version"] = call.rpc.meta.protocol_version
         seen["server"] = call.services.catalog.info.name
         return following(call)
 
