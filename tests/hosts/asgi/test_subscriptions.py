@@ -299,7 +299,7 @@ async def test_subscriptions_leave_no_threads_waiting() -> None:
     async with Exchange(app, subscription(toolsListChanged=True)) as one:
         await one.next()
         await one.heard()
-        mine = [thread for thread in set(threading.enumerate()) - before if "listen" in thread.name]
+        mine = [thread for thread in set(threading.enumerate()) - before if "lambent-call" in thread.name]
         assert len(mine) == 1
         one.leave()
         await one.task

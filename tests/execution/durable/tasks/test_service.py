@@ -418,7 +418,7 @@ def test_unknown_and_somebody_elses_are_told_alike(world: Worlds, request_: str)
     here = world(of(work))
     mine = here.here.client_of("ada")
     task_id = mine.start("work")
-    item = here.store.kept.read(f"TASK#{task_id}")
+    item = here.item(task_id)
 
     def ask(user: str | None, which: str) -> Any:
         client = here.here.client_of(user)
@@ -427,7 +427,7 @@ def test_unknown_and_somebody_elses_are_told_alike(world: Worlds, request_: str)
 
     others = [ask("eve", task_id), ask(None, task_id), ask("ada", "A" * 32), ask("ada", "x"), ask("eve", "")]
     assert others == [{"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "Task not found"}}] * 5
-    assert here.store.kept.read(f"TASK#{task_id}") == item
+    assert here.item(task_id) == item
     assert "result" in ask("ada", task_id)
 
 
