@@ -16,11 +16,11 @@ from tests.chaos.tools import make_tools
 
 from lambent.cli.local_aws.sqs_events import sqs_event
 from lambent.execution.call import Services
+from lambent.execution.durable.tasks import attempt, service, worker
+from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.execution.endpoint import Engine
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
-from lambent.execution.durable.tasks import attempt, service, worker
-from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.keys import StaticKeys

@@ -15,8 +15,8 @@ from tests.events.functions import BUCKET, TABLE, WITH_TASKS, Cloud, cloud, func
 from tests.events.generate import STALE_STATE, TASK_ID
 from tests.events.test_files import NAMES
 
-from lambent.execution.ports import Item
 from lambent.execution.durable.tasks.record import TaskRecord
+from lambent.execution.ports import Item
 from lambent.hosts.aws_lambda import rotation
 from lambent.stores.dynamodb import DynamoStore
 

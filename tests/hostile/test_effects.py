@@ -314,6 +314,7 @@ class _Dying(Invocation):
     """An invocation that is over at once, whenever the handler looks."""
 
     def check(self) -> None:
+        self.expired = True
         raise DeadlineReached
 
 

@@ -17,9 +17,9 @@ from lambent.errors import HeaderMismatchError, HttpRefusal, ProtocolError
 from lambent.execution.rounds.sealing import digest
 from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
+from lambent.wire.eras.modern import ModernEra
 from lambent.wire.headers import decode_value
 from lambent.wire.http import HttpPolicy, Request, check_origin, check_post, preflight
-from lambent.wire.eras.modern import ModernEra
 
 
 @hostile

@@ -1,6 +1,7 @@
 """Subscriptions on a live server: acknowledged, delivered, filtered, kept open, ended."""
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -304,4 +305,5 @@ async def test_subscriptions_leave_no_threads_waiting() -> None:
         one.leave()
         await one.task
     del app, one
+    gc.collect()
     await until(lambda: not mine[0].is_alive())

@@ -26,7 +26,16 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, InvalidParamsError, ItemTooLargeError, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import RESERVE, Held, Lease, LeaseLost, Records, changed, lease_of
+from lambent.execution.durable.records import (
+    RESERVE,
+    Held,
+    Lease,
+    LeaseLost,
+    Records,
+    StoreFailed,
+    changed,
+    lease_of,
+)
 from lambent.execution.failures import report
 from lambent.execution.ports import Store
 from lambent.execution.rounds.journal import Journal
@@ -292,7 +301,10 @@ class Claim:
 
     def keep(self, state: State, *, final: bool = False) -> None:
         """See ``Keeper.keep``."""
-        self._write(changed(self._record, state=state), reserve=0 if final else RESERVE)
+        try:
+            self._write(changed(self._record, state=state), reserve=0 if final else RESERVE)
+        except StoreError as error:
+            raise StoreFailed(error) from error
 
     def finish(self, result: Any) -> None:
         """Keep the result. The call has taken effect: what goes wrong here must not look like a failure."""
@@ -316,8 +328,8 @@ class Claim:
         """Let the call be run again; what its journal has keeps it from repeating what it did."""
         assert self._held is not None  # noqa: S101 - the call was taken on
         try:
-            if self._record.state.has_effects:
-                self._write(changed(self._record, lease=None))
+            if self._record.state.has_effects or self._journal.advanced:
+                self._write(changed(self._record, lease=None, state=self._journal.state))
             else:
                 self._held.remove()
         except (StoreError, ItemTooLargeError, LeaseLost) as error:

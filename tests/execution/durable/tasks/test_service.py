@@ -12,7 +12,7 @@ import pytest
 from tests.execution.durable.tasks.harness import START, TASKS, Died, World, task_server, worlds
 from tests.support import accept
 
-from lambent import Context, RetryableError, TaskPolicy
+from lambent import Context, RetryableError, StoreError, TaskPolicy
 from lambent.stores.memory import MAX_ITEM_BYTES, MemoryChanges
 
 PICKUP = 60.0
@@ -68,7 +68,7 @@ def test_a_task_can_be_asked_for_when_its_handle_is_out(world: Worlds) -> None:
     seen: list[str] = []
     here.queue.before = lambda: seen.extend(key for key in here.store.kept._items)
     task_id = here.client.start("work")
-    assert seen == [f"TASK#{task_id}"]
+    assert [key.rpartition("#")[2] for key in seen] == [task_id]
     assert here.client.status(task_id) == "working"
 
 
@@ -384,7 +384,7 @@ def test_asking_is_answered_also_where_queueing_again_fails(world: Worlds) -> No
     here.clock.advance(PICKUP + 1)
 
     def fail() -> None:
-        raise ConnectionError("no queue")
+        raise StoreError("no queue")
 
     here.queue.before = fail
     assert here.client.get(task_id).result["status"] == "working"
