@@ -15,6 +15,8 @@ from lambent.cli.local_aws.sqs_events import sqs_event
 from lambent.execution.call import Services
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.durable.tasks.worker import Worker
+from lambent.execution.endpoint import Endpoint
+from lambent.execution.execute import Executor
 from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda import LambdaHandler
 from lambent.hosts.settings import Settings

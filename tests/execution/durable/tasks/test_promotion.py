@@ -513,7 +513,7 @@ def test_steps_of_a_task_group_that_are_under_way_are_not_left_running(world: Wo
         await ctx.step(name, upload, name)
 
     here = world(of(both, support="auto", inline=SOON))
-    task_id = here.client.start("both", context=Deadline(time.monotonic, 1.3))
+    task_id = here.client.start("both", context=Deadline(time.monotonic, 2.5))
     assert set(here.record(task_id).state.steps) == {"quick"}
     assert not asyncio.all_tasks(here.here.handler._run._loop)
     here.deliver()

@@ -1140,10 +1140,11 @@ def test_a_task_whose_end_cannot_be_written_is_run_again(world: Worlds, ending: 
 def test_a_task_that_cannot_be_queued_again_is_delivered_again(world: Worlds, error: BaseException) -> None:
     tries: list[int] = []
 
-    def work() -> str:
+    def work(ctx: Context) -> str:
         tries.append(1)
         if len(tries) == 1:
             here.queue.before = fail_send
+            ctx._call.invocation.expired = True
             raise error
         return "done"
 
