@@ -53,7 +53,7 @@ def main() -> None:
     whole = not options.quick and set(options.only) == set(GROUPS)
     _keep(results, text, RESULTS / ("latest" if whole else "partial"))
     if whole:
-        PICTURE.write_text(plot.draw(results), encoding="utf-8")
+        plot.draw(results, PICTURE)
 
 
 def _options() -> argparse.Namespace:
