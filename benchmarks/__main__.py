@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plot, report
+from benchmarks.bench import FULL, QUICK, Bench
 from benchmarks.budgets import judge
 from benchmarks.environments import HERE, ROOT, Installer, library_digest
-from benchmarks.measure import FULL, GROUPS, QUICK, Bench
+from benchmarks.measure import GROUPS
 from benchmarks.profiles import explain
 
 RESULTS = HERE / "results"
