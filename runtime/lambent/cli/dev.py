@@ -14,6 +14,7 @@ from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.reload import require_watchfiles
 from lambent.cli.gateway.server import (
+    Running,
     Settings,
     find_stack,
     listen,
@@ -118,12 +119,12 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, log)
     require_uvicorn()
     sock = listen(arguments.host, arguments.port)
-    count = _count(settings.environments, "environment")
-    if settings.polls:
-        count += f" and {_count(settings.workers, 'worker')}"
     url = settings.url(arguments.host, sock.getsockname()[1])
 
-    def announce() -> None:
+    def announce(running: Running) -> None:
+        count = _count(settings.environments, "environment")
+        if running.workers is not None:
+            count += f" and {_count(settings.workers, 'worker')}"
         # Scripts wait for this line; connections are queued from here on.
         print(f"Serving {url} as {settings.kind.name} with {count} of {settings.app}", flush=True)
 

@@ -35,8 +35,6 @@ _LIBRARY_FOLDER: Final = Path(__file__).parents[2]
 _KEEP_ALIVE_SECONDS: Final = 75
 _MAX_HEADER_BYTES: Final = 64 * 1024
 
-_WORKER_SECONDS: Final = 60.0
-
 MCP_PATH: Final = "LAMBENT_MCP_PATH"
 
 
@@ -55,7 +53,7 @@ class Settings:
         grace: How long running invocations may go on when the gateway stops, in seconds.
         stack: What a local AWS has for the app; None for no local AWS.
         workers: How many environments take messages of queues, besides those that take requests.
-        worker_timeout: How long their invocations may run, in seconds; None for what the stack says.
+        worker_timeout: How long their invocations may run, in seconds; None for what the template says.
     """
 
     app: AppRef
@@ -75,20 +73,8 @@ class Settings:
             raise UsageError("there has to be at least one environment")
         if self.workers < 1:
             raise UsageError("there has to be at least one worker")
-        if self.timeout <= 0 or self.worker_seconds <= 0:
+        if self.timeout <= 0 or (self.worker_timeout is not None and self.worker_timeout <= 0):
             raise UsageError("the timeout has to be positive")
-
-    @property
-    def worker_seconds(self) -> float:
-        """How long an invocation of a worker may run."""
-        of_stack = self.stack.worker_timeout if self.stack is not None else None
-        given = self.worker_timeout if self.worker_timeout is not None else of_stack
-        return given if given is not None else _WORKER_SECONDS
-
-    @property
-    def polls(self) -> bool:
-        """Whether there are queues to read, and so workers."""
-        return self.stack is not None and bool(self.stack.sources)
 
     def url(self, host: str, port: int) -> str:
         """The URL of the MCP endpoint.
@@ -168,7 +154,7 @@ def find_stack(
     from lambent.cli.local_aws.choice import choose_stack
 
     all_variables = {**os.environ, **variables}
-    return choose_stack(app, asked, template, all_variables, region_of(os.environ), log)
+    return choose_stack(app, asked, template, all_variables, log)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -230,7 +216,7 @@ async def serve(
     log: Log,
     *,
     output: int | None = None,
-    on_ready: Callable[[], None] | None = None,
+    on_ready: Callable[[Running], None] | None = None,
     on_start: Callable[[Running], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until told to stop; no process is left behind then.
@@ -262,10 +248,10 @@ async def serve(
                     return
                 base = aws.variables(base)
                 log.note(str(aws))
+            running = _make(settings, Launch(settings.app, base, settings.variables, output=output), aws, log)
             if on_ready is not None:
-                on_ready()
-            launch = Launch(settings.app, base, settings.variables, output=output)
-            await _serve(settings, _make(settings, launch, aws, log), sock, stop, log, on_start)
+                on_ready(running)
+            await _serve(settings, running, sock, stop, log, on_start)
 
 
 def _path_variable(path: str) -> dict[str, str]:
@@ -276,11 +262,9 @@ def _path_variable(path: str) -> dict[str, str]:
 
 def _make(settings: Settings, launch: Launch, aws: LocalAws | None, log: Log) -> Running:
     workers = None
-    if settings.polls:
-        workers = Pool(
-            lambda number: Environment(number, launch, settings.worker_seconds, log, "worker"),
-            settings.workers,
-        )
+    if aws is not None and (template_seconds := aws.deployment.worker_timeout) is not None:
+        seconds = template_seconds if settings.worker_timeout is None else settings.worker_timeout
+        workers = Pool(lambda number: Environment(number, launch, seconds, log, "worker"), settings.workers)
     environments = Pool(
         lambda number: Environment(number, launch, settings.timeout, log), settings.environments
     )
