@@ -10,18 +10,12 @@ from pathlib import Path
 
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError
-from lambent.cli.gateway.kinds import KINDS
+from lambent.cli.gateway.http_server import listen, require_uvicorn
+from lambent.cli.gateway.kinds import KINDS, make_api
 from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.options import GatewayOptions, find_stack
 from lambent.cli.gateway.reload import require_watchfiles
-from lambent.cli.gateway.server import (
-    Running,
-    Settings,
-    find_stack,
-    listen,
-    make_api,
-    require_uvicorn,
-    serve,
-)
+from lambent.cli.gateway.server import Running, serve
 from lambent.cli.variables import add_env_option, variables_of
 
 _EPILOG = """\
@@ -116,33 +110,33 @@ def run(arguments: argparse.Namespace) -> int:
     if sys.platform == "win32":
         raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")
     log = Log(quiet=arguments.quiet)
-    settings = _settings(arguments, log)
+    options = _options(arguments, log)
     require_uvicorn()
     sock = listen(arguments.host, arguments.port)
-    url = settings.url(arguments.host, sock.getsockname()[1])
+    url = options.url(arguments.host, sock.getsockname()[1])
 
     def announce(running: Running) -> None:
-        count = _count(settings.environments, "environment")
+        count = _count(options.environments, "environment")
         if running.workers is not None:
-            count += f" and {_count(settings.workers, 'worker')}"
+            count += f" and {_count(options.workers, 'worker')}"
         # Scripts wait for this line; connections are queued from here on.
-        print(f"Serving {url} as {settings.kind.name} with {count} of {settings.app}", flush=True)
+        print(f"Serving {url} as {options.kind.name} with {count} of {options.app}", flush=True)
 
     async def until_interrupted() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(settings, sock, stop, log, on_ready=announce)
+        await serve(options, sock, stop, log, on_ready=announce)
 
     asyncio.run(until_interrupted())
     return 0
 
 
-def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
+def _options(arguments: argparse.Namespace, log: Log) -> GatewayOptions:
     kind = KINDS[arguments.kind]
     app = parse_app(arguments.app, Path.cwd())
     variables = variables_of(arguments)
-    return Settings(
+    return GatewayOptions(
         app=app,
         kind=kind,
         api=make_api(

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, NoReturn
 from lambent.cli.app_ref import AppImportError, AppRef, Handler, parse_app
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 from lambent.cli.gateway.launch import Launch
 from lambent.cli.gateway.log import last_line
 from lambent.cli.gateway.media import decode_base64
@@ -140,7 +140,9 @@ def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: 
     watchdog.daemon = True
     watchdog.start()
     try:
-        return call(handler, event, Invocation(arrival.request_id, deadline_ms, arrival.trace_id), formatter)
+        return call(
+            handler, event, InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), formatter
+        )
     except HandlerError as error:
         sys.stderr.write(f"[ERROR] {error.text}")
         raise CommandError(f"{app} raised {error.kind}") from error

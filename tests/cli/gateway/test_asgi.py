@@ -39,10 +39,10 @@ def returned(**result):
 class Exchange:
     """Requests to a gateway of one fake environment, without a server."""
 
-    def __init__(self, outcome=None, *, kind="http-api", api=None, patience=None, released=None):
+    def __init__(self, outcome=None, *, kind="http-api", api=None, timeout=None, released=None):
         self.kind = KINDS[kind]
-        if patience is not None:
-            self.kind = dataclasses.replace(self.kind, patience=patience)
+        if timeout is not None:
+            self.kind = dataclasses.replace(self.kind, timeout=timeout)
         self.stream = io.StringIO()
         self.pool = Pool(lambda number: FakeEnvironment(number, outcome or returned(), released), 1)
         self.app = GatewayApp(self.pool, self.kind, api or Api(stage=self.kind.stage), Log(self.stream))
@@ -156,10 +156,10 @@ def test_a_result_that_does_not_fit_is_a_failure(kind):
 def test_the_front_end_gives_up_and_the_function_goes_on(kind, status, message):
     async def check():
         released = asyncio.Event()
-        got = Exchange(kind=kind, patience=0.01, released=released)
+        got = Exchange(kind=kind, timeout=0.01, released=released)
         await got.run(b"")
         assert (got.status, json.loads(got.body)) == (status, {"message": message})
-        assert "environment 1 (gave up after 0.01 s)" in got.stream.getvalue()
+        assert "environment 1 (front end timed out after 0.01 s)" in got.stream.getvalue()
         # The environment is still busy, and free once the function has returned.
         waiting = asyncio.create_task(got.pool.acquire())
         await asyncio.sleep(0)
@@ -171,10 +171,10 @@ def test_the_front_end_gives_up_and_the_function_goes_on(kind, status, message):
 
 
 @pytest.mark.parametrize(
-    ("kind", "patience"), [("http-api", 30), ("rest", 29), ("function-url", None), ("alb", None)]
+    ("kind", "timeout"), [("http-api", 30), ("rest", 29), ("function-url", None), ("alb", None)]
 )
-def test_how_long_front_ends_wait(kind, patience):
-    assert KINDS[kind].patience == patience
+def test_how_long_front_ends_wait(kind, timeout):
+    assert KINDS[kind].timeout == timeout
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ pytest.importorskip("uvicorn")
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.background import Gateway
+from lambent.cli.gateway.http_server import listen
 from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.log import Log
-from lambent.cli.gateway.server import Settings, listen, serve
+from lambent.cli.gateway.options import GatewayOptions
+from lambent.cli.gateway.server import serve
 from lambent.cli.local_aws.clients import Clients
 from lambent.cli.local_aws.stack import read_stack
 
@@ -233,8 +235,8 @@ def test_it_can_be_stopped_before_it_serves(queue_app, template):
     async def run():
         stop = asyncio.Event()
         stop.set()
-        settings = Settings(app=app, kind=KINDS["http-api"], stack=stack)
-        await serve(settings, sock, stop, Log(io.StringIO()), on_ready=lambda _: pytest.fail("it serves"))
+        options = GatewayOptions(app=app, kind=KINDS["http-api"], stack=stack)
+        await serve(options, sock, stop, Log(io.StringIO()), on_ready=lambda _: pytest.fail("it serves"))
 
     asyncio.run(run())
     assert sock.fileno() == -1

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError
-from lambent.cli.gateway.kinds import KINDS
+from lambent.cli.gateway.http_server import listen, require_uvicorn
+from lambent.cli.gateway.kinds import KINDS, make_api
 from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.options import GatewayOptions, find_stack
 from lambent.cli.gateway.pool import Pool
-from lambent.cli.gateway.server import Running, Settings, find_stack, listen, make_api, require_uvicorn, serve
+from lambent.cli.gateway.server import Running, serve
 
 if TYPE_CHECKING:
     from lambent.cli.local_aws.service import LocalAws
@@ -82,7 +84,7 @@ class Gateway:
         front_end = KINDS[kind]
         reference = parse_app(str(app), Path.cwd())
         variables = dict(env or {})
-        self.settings = Settings(
+        self.options = GatewayOptions(
             app=reference,
             kind=front_end,
             api=make_api(
@@ -119,12 +121,12 @@ class Gateway:
     @property
     def base_url(self) -> str:
         """The URL of the root, without a slash at the end."""
-        return self.url.removesuffix(self.settings.api.path)
+        return self.url.removesuffix(self.options.api.path)
 
     @property
     def url(self) -> str:
         """The URL of the MCP endpoint."""
-        return self.settings.url(self._host, self._port)
+        return self.options.url(self._host, self._port)
 
     @property
     def pids(self) -> list[int | None]:
@@ -205,7 +207,7 @@ class Gateway:
             started.set_result(None)
 
         await serve(
-            self.settings,
+            self.options,
             sock,
             stop,
             Log(stream, quiet=self._quiet),

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lambent.cli.app_ref import Handler
 from lambent.cli.gateway.context import LambdaContext
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 
 # The frames of an error's traceback that say nothing about the app.
 _OWN_FILES: Final = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")
@@ -73,7 +73,7 @@ def install_log_handler() -> LambdaFormatter:
     return formatter
 
 
-def call(handler: Handler, event: Any, invocation: Invocation, formatter: LambdaFormatter) -> bytes:
+def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: LambdaFormatter) -> bytes:
     """Call a handler once.
 
     Args:

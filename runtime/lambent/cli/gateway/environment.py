@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from lambent.cli.gateway.frames import FrameKind, Invocation, encode_invocation
+from lambent.cli.gateway.frames import FrameKind, InvocationFrame, encode_invocation
 from lambent.cli.gateway.launch import Launch
 from lambent.cli.gateway.log import Log, last_line
 from lambent.cli.gateway.messages import Arrival
@@ -144,7 +144,7 @@ class Environment:
         if (error := await _import_error(process)) is not None:
             return self._failed(FailureReason.IMPORT, last_line(error))
         deadline_ms = int((time.time() + self._timeout) * 1000)
-        message = encode_invocation(Invocation(arrival.request_id, deadline_ms, arrival.trace_id), event)
+        message = encode_invocation(InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), event)
         self._invoking = True
         try:
             async with asyncio.timeout(self._timeout):

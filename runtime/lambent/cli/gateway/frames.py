@@ -28,7 +28,7 @@ class FrameKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class InvocationFrame:
     """What an environment is told of an invocation besides its event.
 
     Attributes:
@@ -42,7 +42,7 @@ class Invocation:
     trace_id: str
 
 
-def encode_invocation(invocation: Invocation, event: bytes) -> bytes:
+def encode_invocation(invocation: InvocationFrame, event: bytes) -> bytes:
     """Write the payload of an `INVOKE` message.
 
     Args:
@@ -55,7 +55,7 @@ def encode_invocation(invocation: Invocation, event: bytes) -> bytes:
     return json.dumps(asdict(invocation)).encode() + b"\n" + event
 
 
-def decode_invocation(payload: bytes) -> tuple[Invocation, bytes]:
+def decode_invocation(payload: bytes) -> tuple[InvocationFrame, bytes]:
     """Read the payload of an `INVOKE` message.
 
     Args:
@@ -65,7 +65,7 @@ def decode_invocation(payload: bytes) -> tuple[Invocation, bytes]:
         The invocation, and the event as JSON.
     """
     head, _, event = payload.partition(b"\n")
-    return Invocation(**json.loads(head)), event
+    return InvocationFrame(**json.loads(head)), event
 
 
 def encode(kind: FrameKind, payload: bytes = b"") -> bytes:

@@ -15,7 +15,7 @@ DEFAULT_STAGE: Final = "$default"
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
+class FrontEndRequest:
     """A request as the client sent it.
 
     Attributes:
@@ -50,7 +50,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpResponse:
+class FrontEndResponse:
     """A response as the client gets it.
 
     Attributes:

@@ -66,15 +66,26 @@ class LocalAws:
             **self.deployment.variables,
         }
 
-    def pollers(self, workers: Pool, log: Log) -> list[Poller]:
-        """What brings the messages of the stack's queues to workers.
+    async def deliver(self, workers: Pool | None, stop: asyncio.Event, log: Log) -> None:
+        """Give the messages of the stack's queues to workers, until `stop` is set or the emulator ends.
 
         Args:
-            workers: The workers.
+            workers: The workers; None where there are no queues.
+            stop: Ends it.
             log: Where invocations and failures are noted.
         """
-        feeds = self.deployment.feeds
-        return [Poller(feed, self.sqs, self.threads, workers, log) for feed in feeds]
+        polling = []
+        if workers is not None:
+            pollers = [Poller(feed, self.sqs, self.threads, workers, log) for feed in self.deployment.feeds]
+            polling = [asyncio.create_task(poller.run()) for poller in pollers]
+        ended = asyncio.create_task(self.emulator.ended())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            log.note(f"the local AWS has ended ({ended.result()}): what needs it fails until you start again")
+        for task in (ended, stopped, *polling):
+            task.cancel()
+        await asyncio.wait([ended, stopped, *polling])
 
     def __str__(self) -> str:
         names = ", ".join(self.deployment.names)
