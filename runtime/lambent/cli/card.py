@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="fail where the cards could not be published")
     parser.add_argument("--bundle", metavar="FILE", help="write the file that LAMBENT_CARDS names")
     parser.add_argument("--publish", metavar="BUCKET", help="put all documents into an S3 bucket")
-    # How this command calls itself.
+    # For the processes that this command starts.
     parser.add_argument("--summary", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -97,7 +97,7 @@ def _app_and_path(text: str) -> tuple[str, str]:
 
 
 def _summarize(text: str, path: str) -> ServerSummary:
-    # What it prints while it is imported is no part of a document.
+    # Output of the import must not get into a document.
     with contextlib.redirect_stdout(sys.stderr):
         server = load_server(parse_server(text))
     return summarize(server.freeze(), path)

@@ -20,16 +20,18 @@ from lambent.cli.variables import add_env_option, variables_of
 
 _EPILOG = """\
 Every request becomes one invocation of the handler, in the form that the chosen AWS front end gives it. With
-several environments no two requests in a row meet the same one, so state that only lives in a process shows.
+several environments two requests in a row are served by different ones, so state that is kept only in a
+process is noticed.
 The first line on standard output is "Serving URL ..."; the app's own output and one line for each request
 follow on standard output and error.
 
 Tasks and sessions need a table, a queue, a bucket. Where the nearest template.yaml beside or above APP gives
-the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCKET, MiniStack is started with
-what the template describes, unless the shell or --env sets one of them or AWS_ENDPOINT_URL. The functions of
-an app are those whose CodeUri and Handler lead to its file; --aws also serves an app that the template does
-not have, with what the template's functions get. Messages of the task queue and of its dead-letter queue go
-to further environments, the workers, in batches as the template has them. All of it is gone when this ends.
+the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCKET, MiniStack is started, and
+its CloudFormation creates the resources that the function's variables refer to, unless the shell or --env
+sets one of the three or AWS_ENDPOINT_URL. The functions of an app are those whose CodeUri and Handler lead to
+its file; --aws also serves an app that the template does not have, with the resources of the template's
+functions. Messages of the task queue and of its dead-letter queue go to further environments, the workers, in
+batches as the template has them. All of it is removed at the end.
 """
 
 
@@ -104,8 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        CommandError: The arguments make no sense, the port is taken, a library is missing, or the local AWS
-            cannot be had.
+        CommandError: The arguments are not valid, the port is taken, a library is missing, or the local AWS
+            cannot be set up.
     """
     if sys.platform == "win32":
         raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")

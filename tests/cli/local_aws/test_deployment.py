@@ -14,7 +14,7 @@ from lambent.cli.errors import CommandError
 from lambent.cli.local_aws.clients import Clients
 from lambent.cli.local_aws.deployment import deploy
 from lambent.cli.local_aws.emulator import Emulator
-from lambent.cli.local_aws.poller import Feed
+from lambent.cli.local_aws.poller import EventSource
 from lambent.cli.local_aws.stack import Stack, read_stack
 
 ACCOUNT = "123456789012"
@@ -84,8 +84,8 @@ def test_what_was_created(create, emulator):
         "LAMBENT_TASK_QUEUE_URL": f"{emulator.endpoint}/{ACCOUNT}/dev-Tasks",
         "LAMBENT_BUCKET": "dev-bucket",
     }
-    assert created.feeds == tuple(
-        Feed(
+    assert created.sources == tuple(
+        EventSource(
             name=name,
             url=f"{emulator.endpoint}/{ACCOUNT}/{name}",
             arn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
@@ -176,23 +176,23 @@ def test_what_has_not_its_condition_is_not_created(create, call):
 
 def test_a_function_that_has_not_its_condition_has_no_part(create):
     created = create(("  Function:\n", "  Function:\n    Condition: IsTest\n"))
-    assert (created.variables, created.feeds, created.worker_timeout) == ({}, (), None)
+    assert (created.variables, created.sources, created.worker_timeout) == ({}, (), None)
 
 
 @pytest.mark.parametrize("off", ["false", '"false"', "!Ref Switch"])
 def test_a_source_may_be_off(create, off):
     created = create(("BatchSize: 2", f"Enabled: {off}"))
-    assert [feed.name for feed in created.feeds] == ["dev-DeadTasks"]
+    assert [source.name for source in created.sources] == ["dev-DeadTasks"]
 
 
 def test_numbers_may_be_parameters(create):
     created = create(("BatchSize: 2", "BatchSize: !Ref Size"), ("Timeout: 7", "Timeout: !Ref Seconds"))
-    assert (created.feeds[0].batch_size, created.worker_timeout) == (4, 9)
+    assert (created.sources[0].batch_size, created.worker_timeout) == (4, 9)
 
 
 def test_what_lambda_does_where_nothing_is_said(create):
     created = create(("FunctionResponseTypes", "Types"), ("Timeout: 7", "MemorySize: 128"))
-    assert (created.feeds[1].batch_size, created.feeds[1].reports_failures) == (10, False)
+    assert (created.sources[1].batch_size, created.sources[1].reports_failures) == (10, False)
     assert created.worker_timeout == 3
 
 

@@ -129,6 +129,10 @@ def test_a_resource_whose_condition_nobody_knows_is_left_out(stack):
     assert found.variables == ("LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
 
 
+def test_a_function_whose_condition_nobody_knows_is_left_out(stack):
+    assert stack(("  Function:\n", "  Function:\n    Condition: Nothing\n")) is None
+
+
 def test_names_of_the_template_are_kept(stack):
     found = stack(
         ("VisibilityTimeout: 1", "QueueName: !Sub '${AWS::StackName}-mine'"),

@@ -27,20 +27,20 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Where the server leaves the header lines with the case of the client, which ASGI itself does not keep.
+# The header lines with the case of the client, which ASGI itself does not keep.
 RAW_HEADERS: Final = "lambent.raw_headers"
 
-# Of a body that is too large this much more is read, so that the client gets to read the answer.
+# Of a body that is too large so much more is read: a client that is still sending does not read the answer.
 _DRAIN_LIMIT: Final = 64 * 1024 * 1024
 
 
-# AWS routes by host name, so no request reaches a function under a name that is not its own. Here a page that
-# rebinds its DNS name to the loopback address would; addresses and localhost cannot be rebound.
+# AWS routes by host name, so a function gets only requests with its own. Here a page could send requests that
+# rebinds its DNS name to the loopback address; addresses and localhost cannot be rebound.
 _FORBIDDEN: Final = FrontEndResponse(403, (("content-type", "application/json"),), b'{"message":"Forbidden"}')
 
 
 class ClientGoneError(Exception):
-    """The client went away before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class BodyTooLargeError(Exception):
@@ -52,8 +52,8 @@ class GatewayApp:
 
     Args:
         pool: The environments.
-        kind: The front end to be.
-        api: How it is set up.
+        kind: The front end.
+        api: Its configuration.
         log: Where each request is noted.
     """
 
@@ -103,7 +103,7 @@ class GatewayApp:
         except PoolClosedError:
             return self._kind.failed, "(gateway stopped)"
         invocation = self._pool.invoke(environment, event, arrival)
-        # The function goes on when the front end has given up, until its own timeout.
+        # The invocation continues after the front end's timeout, until its own.
         await asyncio.wait([invocation], timeout=self._kind.timeout)
         if invocation.done():
             response, note = self._translate(invocation.result(), request)

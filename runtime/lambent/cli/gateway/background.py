@@ -33,7 +33,7 @@ class Gateway:
 
     Args:
         app: The APP reference, relative to the working folder.
-        kind: The front end to be: `http-api`, `rest`, `function-url` or `alb`.
+        kind: The front end: `http-api`, `rest`, `function-url` or `alb`.
         environments: How many environments there are.
         timeout: How long an invocation may run, in seconds.
         path: The path of the MCP endpoint.
@@ -46,15 +46,15 @@ class Gateway:
         port: The port to listen on, 0 for a free one.
         log: The file for what the app prints and the gateway notes; None for this process's own output.
         quiet: Whether to leave out the line for each request.
-        grace: How long running invocations may go on at the end, in seconds.
+        grace: How long to wait for running invocations at the end, in seconds.
         wait: Whether to wait until the app is imported, and to raise if it cannot be.
-        aws: Whether there is a local AWS; None leaves it to the template.
-        template: The template that says what is in it; None looks for one beside and above the app.
+        aws: Whether there is a local AWS; None where the template decides.
+        template: The template with its resources; None for the nearest one beside or above the app.
         workers: How many environments take messages of queues.
-        worker_timeout: How long their invocations may run, in seconds; None for what the template says.
+        worker_timeout: How long their invocations may run, in seconds; None for the template's value.
 
     Raises:
-        CommandError: On entering: the arguments make no sense, the port is taken, or the import failed.
+        CommandError: On entering: the arguments are not valid, the port is taken, or the import failed.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ from lambent.cli.gateway.messages import DEFAULT_STAGE, Api, Arrival, FrontEndRe
 
 Event = dict[str, Any]
 
-# These belong to one connection and end at the front end.
+# Headers of one connection: the front end removes them.
 _HOP_BY_HOP: Final = {
     "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "transfer-encoding", "upgrade",

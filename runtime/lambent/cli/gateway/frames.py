@@ -14,7 +14,7 @@ _HEADER: Final = struct.Struct(">cI")
 
 
 class FrameKind(enum.Enum):
-    """What a message says.
+    """The kind of a message.
 
     An environment sends one of the first two when its import is done, and one of the next two for every
     invocation that the gateway sends.
@@ -29,7 +29,7 @@ class FrameKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class InvocationFrame:
-    """What an environment is told of an invocation besides its event.
+    """What an environment gets for an invocation besides its event.
 
     Attributes:
         request_id: The UUID of the invocation.
@@ -72,7 +72,7 @@ def encode(kind: FrameKind, payload: bytes = b"") -> bytes:
     """Write a message.
 
     Args:
-        kind: What it says.
+        kind: Its kind.
         payload: Its bytes.
 
     Returns:
@@ -88,7 +88,7 @@ def read(pipe: socket.socket) -> tuple[FrameKind, bytes]:
         pipe: A blocking socket.
 
     Returns:
-        What it says, and its bytes.
+        Its kind, and its bytes.
 
     Raises:
         EOFError: The other end is closed.
@@ -104,7 +104,7 @@ async def receive(pipe: socket.socket) -> tuple[FrameKind, bytes]:
         pipe: A non-blocking socket.
 
     Returns:
-        What it says, and its bytes.
+        Its kind, and its bytes.
 
     Raises:
         EOFError: The other end is closed.

@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
         The listening socket.
 
     Raises:
-        CommandError: The port cannot be had.
+        CommandError: The port is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns Nagle's algorithm off: answers would wait 40 ms for an ACK.

@@ -1,4 +1,4 @@
-"""The AWS front ends side by side: what each does with a request, a result, a failure and its limits."""
+"""The AWS front ends in one table: events, responses, failures and limits of each."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Kind:
         stage: The stage that it has when none is named.
         event: Makes the event of a request.
         response: Makes the response of a result; raises `responses.MalformedResponseError`.
-        ids: The headers with which it names a request in the response.
-        failed: The answer when the function fails: error, crash, timeout, or a result that does not fit.
-        timed_out: The answer when the front end's own timeout passes before the function returns.
+        ids: The headers with the ids of the request in the response.
+        failed: The response when the function fails: error, crash, timeout, or a malformed result.
+        timed_out: The response when the front end's own timeout passes before the function returns.
         timeout: That timeout in seconds; None where it is the function's.
-        too_large: The answer to a request that is too large.
+        too_large: The response to a request that is too large.
         body_limit: The largest request body, in bytes.
         payload_limit: The largest result, in bytes.
     """
@@ -111,7 +111,7 @@ _FUNCTION_URL: Final = Kind(
         ("x-amzn-requestid", arrival.request_id),
         ("x-amzn-trace-id", arrival.trace_id),
     ),
-    # Plain text under a JSON content type: so function URLs answer, with 502 and not with 500.
+    # Function URLs answer plain text with a JSON content type, and 502 instead of 500.
     failed=_json(502, "Internal Server Error", _ERROR_TYPE),
     timed_out=_json(502, "Internal Server Error", _ERROR_TYPE),
     timeout=None,
@@ -148,7 +148,7 @@ def make_api(
     binary_media_types: tuple[str, ...] = (),
     multi_value_headers: bool = False,
 ) -> Api:
-    """Put the set-up of a front end together.
+    """Make the configuration of a front end.
 
     Args:
         kind: The front end.
@@ -158,7 +158,7 @@ def make_api(
         multi_value_headers: Whether the ALB target group has multi-value headers enabled.
 
     Returns:
-        The set-up.
+        The configuration.
 
     Raises:
         UsageError: The path does not start with a slash, or the kind has no such stage or setting.

@@ -25,15 +25,15 @@ class GatewayOptions:
     Attributes:
         app: The handler.
         kind: The front end.
-        api: How the front end is set up.
+        api: The configuration of the front end.
         environments: How many environments there are.
         timeout: How long an invocation may run, in seconds.
         variables: Environment variables of the function, besides those of this process.
         reload: Whether changed files replace the environments.
-        grace: How long running invocations may go on when the gateway stops, in seconds.
-        stack: What a local AWS has for the app; None for no local AWS.
+        grace: How long to wait for running invocations when the gateway stops, in seconds.
+        stack: The resources of a local AWS; None for no local AWS.
         workers: How many environments take messages of queues, besides those that take requests.
-        worker_timeout: How long their invocations may run, in seconds; None for what the template says.
+        worker_timeout: How long their invocations may run, in seconds; None for the template's value.
     """
 
     app: AppRef
@@ -73,17 +73,17 @@ class GatewayOptions:
 def find_stack(
     app: AppRef, asked: bool | None, template: Path | None, variables: Mapping[str, str], log: Log
 ) -> Stack | None:
-    """Decide what a local AWS has for an app.
+    """Decide whether there is a local AWS, and which resources it has.
 
     Args:
         app: The app.
-        asked: Whether there is to be one; None leaves it to the template.
+        asked: Whether there is to be one; None where the template decides.
         template: The template; None looks for one beside and above the app.
         variables: Environment variables of the function, besides those of this process.
         log: Where it is noted that there is no local AWS although the template needs one.
 
     Returns:
-        What it has; None for no local AWS.
+        The resources; None for no local AWS.
 
     Raises:
         CommandError: It was asked for and is not available.

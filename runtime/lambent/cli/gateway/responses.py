@@ -12,7 +12,7 @@ from typing import Any, Final, TypeGuard
 from lambent.cli.gateway.media import decode_base64, matches
 from lambent.cli.gateway.messages import Api, FrontEndRequest, FrontEndResponse, Headers
 
-# The front end writes these itself.
+# Headers that the front end sets itself.
 _OWN: Final = {
     "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "te", "trailer",
     "transfer-encoding", "upgrade",

@@ -1,4 +1,4 @@
-"""Whether an app runs with a local AWS, and with what in it."""
+"""Whether an app runs with a local AWS, and with which resources."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def choose_stack(
     variables: Mapping[str, str],
     log: Log,
 ) -> Stack | None:
-    """Decide what of a template an app needs on this machine.
+    """Decide which resources of a template an app needs on this machine.
 
     Args:
         app: The app.
-        asked: Whether the developer wants a local AWS; None leaves it to the template: it is wanted when a
-            function of the app is told there of a table, a queue or a bucket.
+        asked: Whether the developer asks for a local AWS; None where the template decides, by giving a table,
+            a queue or a bucket to a function of the app.
         template: The template; None looks for one beside and above the app.
         variables: The environment variables of the function.
-        log: Where it is noted that what the template wants cannot be had.
+        log: Where it is noted that there is no local AWS although the template needs one.
 
     Returns:
-        What to create; None for no local AWS.
+        The resources; None for no local AWS.
 
     Raises:
-        CommandError: It was asked for and cannot be had.
+        CommandError: It was asked for and is not available.
     """
     if asked is False:
         return None

@@ -16,11 +16,11 @@ CREDENTIALS: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Makes clients of a local endpoint, whatever the developer's shell says of AWS.
+    """Makes clients of a local endpoint, independent of the AWS settings of the developer's shell.
 
     Attributes:
         endpoint: The URL of the endpoint.
-        region: The region that it stands in for.
+        region: The region that it emulates.
     """
 
     endpoint: str

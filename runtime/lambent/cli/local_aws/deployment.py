@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from lambent.cli.errors import CommandError
 from lambent.cli.local_aws.clients import Clients
-from lambent.cli.local_aws.poller import Feed
+from lambent.cli.local_aws.poller import EventSource
 from lambent.cli.local_aws.stack import OUTPUT, STACK_NAME, Stack
 
 _POLL_SECONDS: Final = 0.02
-# What Lambda does where a template says nothing.
+# Lambda's own values where a template has none.
 _BATCH_SIZE: Final = 10
 _TIMEOUT_SECONDS: Final = 3
 
@@ -27,14 +27,14 @@ class Deployment:
     Attributes:
         names: The physical names of its resources.
         variables: Environment variables of the app's functions.
-        feeds: The queues whose messages go to workers.
+        sources: The queues whose messages go to workers.
         worker_timeout: How long the template lets the functions of these queues run, in seconds; None where
             there are no queues.
     """
 
     names: tuple[str, ...]
     variables: Mapping[str, str]
-    feeds: tuple[Feed, ...]
+    sources: tuple[EventSource, ...]
     worker_timeout: float | None
 
 
@@ -79,7 +79,7 @@ def deploy(stack: Stack, clients: Clients) -> Deployment:
     return Deployment(
         names=tuple(_name(ids[name]) for name in stack.document["Resources"] if name in ids),
         variables={name: _text(value) for name, value in result["variables"].items()},
-        feeds=tuple(_feed(source, urls) for source in sources),
+        sources=tuple(_event_source(source, urls) for source in sources),
         worker_timeout=max(timeouts, default=None),
     )
 
@@ -103,10 +103,10 @@ def _name(physical_id: str) -> str:
     return physical_id.rpartition("/")[2]
 
 
-def _feed(source: Mapping[str, Any], urls: Mapping[str, str]) -> Feed:
+def _event_source(source: Mapping[str, Any], urls: Mapping[str, str]) -> EventSource:
     arn = source["Queue"]
     region, _, name = arn.split(":")[3:]
-    return Feed(
+    return EventSource(
         name=name,
         url=urls[name],
         arn=arn,

@@ -31,7 +31,7 @@ class LocalAws:
 
     Attributes:
         emulator: Its process.
-        region: The region that it stands in for.
+        region: The region that it emulates.
         stack: What was deployed.
         deployment: What was created.
         sqs: A boto3 client.
@@ -76,7 +76,9 @@ class LocalAws:
         """
         polling = []
         if workers is not None:
-            pollers = [Poller(feed, self.sqs, self.threads, workers, log) for feed in self.deployment.feeds]
+            pollers = [
+                Poller(source, self.sqs, self.threads, workers, log) for source in self.deployment.sources
+            ]
             polling = [asyncio.create_task(poller.run()) for poller in pollers]
         ended = asyncio.create_task(self.emulator.ended())
         stopped = asyncio.create_task(stop.wait())
@@ -96,16 +98,16 @@ class LocalAws:
 async def local_aws(
     stack: Stack, region: str, base: Mapping[str, str], output: int | None = None
 ) -> AsyncIterator[LocalAws]:
-    """Run AWS with the resources of a stack.
+    """Run a local AWS with the resources of a stack.
 
     Args:
         stack: The resources.
-        region: The region that is stood in for.
+        region: The region that it emulates.
         base: The environment variables of this process.
         output: The descriptor for what it prints; None for this process's own standard error.
 
     Yields:
-        It, ready for use.
+        The local AWS, ready for use.
 
     Raises:
         CommandError: It does not start, or a resource cannot be created.
@@ -129,7 +131,7 @@ async def local_aws(
             raise CommandError(f"local AWS cannot be set up: {error}") from error
         yield LocalAws(emulator, region, stack, deployment, sqs, threads)
     finally:
-        # Calls that are under way end with it.
+        # Calls in progress end with it.
         await asyncio.to_thread(emulator.close)
         await asyncio.to_thread(threads.shutdown)
         if sqs is not None:

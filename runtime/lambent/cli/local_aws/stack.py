@@ -117,13 +117,11 @@ class _Reduction:
             if "Default" in parameter and not str(parameter.get("Type")).startswith("AWS::SSM::")
         }
         self._creatable: set[str] = set()
-        for name in template.of_type(*_NAME_PROPERTIES):
-            if self._is_known({"Condition": template.resources[name].get("Condition")}):
-                self._creatable.add(name)
+        self._creatable |= set(self._of_type(*_NAME_PROPERTIES))
         self._created: dict[str, dict[str, Any]] = {}
 
     def stack(self, app: AppRef, any_function: bool, excluded: Collection[str]) -> Stack | None:
-        functions = self._template.of_type(*_FUNCTIONS)
+        functions = self._of_type(*_FUNCTIONS)
         chosen = [name for name in functions if self._file(name) == _file(app)]
         if not chosen and any_function:
             chosen = functions
@@ -145,6 +143,13 @@ class _Reduction:
             "Outputs": {OUTPUT: {"Value": {"Fn::ToJsonString": result}}},
         }
         return Stack(self._template.path, document, tuple(variables))
+
+    def _of_type(self, *types: str) -> list[str]:
+        """The resources of some types, except for those whose condition cannot be evaluated."""
+        conditions = {
+            name: self._template.resources[name].get("Condition") for name in self._template.of_type(*types)
+        }
+        return [name for name, condition in conditions.items() if self._is_known({"Condition": condition})]
 
     def _is_known(self, expression: Any) -> bool:
         return all(map(self._has, references(expression)))
@@ -217,7 +222,7 @@ class _Reduction:
             for event in (self._template.properties(name).get("Events") or {}).values():
                 if event.get("Type") == "SQS":
                     yield from self._source(name, name, event["Properties"], "Queue")
-        for name in self._template.of_type(_MAPPING):
+        for name in self._of_type(_MAPPING):
             properties = self._template.properties(name)
             for function in set(references(properties["FunctionName"])).intersection(functions):
                 yield from self._source(name, function, properties, "EventSourceArn")
