@@ -74,7 +74,7 @@ def test_a_template_that_is_named_has_to_be_there(choose, tmp_path):
 @pytest.mark.parametrize(
     "variable", ["LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", "AWS_ENDPOINT_URL"]
 )
-def test_who_has_an_aws_already_keeps_it(choose, variable):
+def test_an_aws_that_is_configured_is_used(choose, variable):
     assert choose(**{variable: "mine"}) is None
     assert choose(**{variable: ""}) is not None
     assert choose(True, **{variable: "mine"}) is not None

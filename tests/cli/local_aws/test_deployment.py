@@ -164,7 +164,7 @@ def test_values_of_variables(create, expression, value):
     assert created.variables.get("LAMBENT_BUCKET") == value
 
 
-def test_what_has_not_its_condition_is_not_created(create, call):
+def test_a_resource_whose_condition_is_false_is_not_created(create, call):
     created = create(
         ("  Table:\n", "  Table:\n    Condition: IsTest\n"),
         ("LAMBENT_TABLE: !Ref Table", "LAMBENT_TABLE: !If [IsTest, !Ref Table, !Ref AWS::NoValue]"),
@@ -174,7 +174,7 @@ def test_what_has_not_its_condition_is_not_created(create, call):
     assert call("dynamodb", "list_tables")["TableNames"] == []
 
 
-def test_a_function_that_has_not_its_condition_has_no_part(create):
+def test_a_function_whose_condition_is_false_counts_for_nothing(create):
     created = create(("  Function:\n", "  Function:\n    Condition: IsTest\n"))
     assert (created.variables, created.sources, created.worker_timeout) == ({}, (), None)
 

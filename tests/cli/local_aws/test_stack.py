@@ -87,7 +87,7 @@ Resources:
     document = stack(("Resources:\n", head)).document
     assert document["Parameters"] == {"Stage": {"Type": "String", "Default": "prod"}}
     assert document["Mappings"] == {"Sizes": {"small": {"memory": 128}}}
-    # Without the value of a parameter nobody knows whether a condition holds.
+    # A condition cannot be evaluated without the value of a parameter.
     assert list(document["Conditions"]) == ["IsProd", "IsTest"]
     assert set(document) == {
         "Transform", "Parameters", "Mappings", "Conditions", "Resources", "Outputs",
@@ -124,12 +124,12 @@ def test_what_is_not_on_this_machine_is_left_out(stack, value):
     assert "VisibilityTimeout" not in resources(found)["Tasks"]
 
 
-def test_a_resource_whose_condition_nobody_knows_is_left_out(stack):
+def test_a_resource_whose_condition_cannot_be_evaluated_is_left_out(stack):
     found = stack(("  Table:\n", "  Table:\n    Condition: Nothing\n"))
     assert found.variables == ("LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
 
 
-def test_a_function_whose_condition_nobody_knows_is_left_out(stack):
+def test_a_function_whose_condition_cannot_be_evaluated_is_left_out(stack):
     assert stack(("  Function:\n", "  Function:\n    Condition: Nothing\n")) is None
 
 

@@ -1,6 +1,6 @@
 """The part of a SAM template that a local AWS creates for an app.
 
-It is a template again: the resources that the app's functions are told of, with the parameters, mappings and
+It is a template again: the resources that the app's functions refer to, with the parameters, mappings and
 conditions of the whole one. The emulator's own CloudFormation evaluates all of it. One output has everything
 that this process needs to know, as JSON.
 """
@@ -103,8 +103,8 @@ def read_stack(
 class _Reduction:
     """Takes a stack out of a template.
 
-    An expression that needs what is not there (a resource of another type, a parameter without a default, a
-    value of another stack) is left out, a property as well as a variable.
+    A property or a variable is left out if it cannot be evaluated on this machine: it refers to a resource of
+    another type, to a parameter without a default or to a value of another stack.
     """
 
     def __init__(self, template: Template) -> None:
@@ -173,7 +173,7 @@ class _Reduction:
         return _module_file(folder.resolve(), handler.rpartition(".")[0])
 
     def _variables(self, functions: list[str], excluded: Collection[str]) -> dict[str, Any]:
-        """The variables that name resources; the others are as they are on this machine."""
+        """The variables that refer to resources. No other variable is set: the developer sets those."""
         found: dict[str, Any] = {}
         for name in functions:
             environment = self._template.properties(name).get("Environment") or {}
@@ -186,7 +186,7 @@ class _Reduction:
     # Resources
 
     def _create(self, expression: Any) -> None:
-        """Create what an expression refers to, what others need first."""
+        """Create the resources that an expression refers to, in the order of their dependencies."""
         for name in references(expression):
             if name in self._creatable and name not in self._created:
                 resource = self._resource(name)
@@ -200,7 +200,7 @@ class _Reduction:
         if kind == _SIMPLE_TABLE:
             kind, properties = _TABLE, _table_properties(properties)
         if not properties.get("FifoQueue"):
-            # CloudFormation's own names have another end in every run.
+            # A name that is the same in every run: those of CloudFormation have a random suffix.
             own = f"{STACK_NAME}-{name}"
             properties.setdefault(_NAME_PROPERTIES[kind], own.lower() if kind == _BUCKET else own)
         condition = {"Condition": resource["Condition"]} if "Condition" in resource else {}
