@@ -39,7 +39,7 @@ class Deployment(NamedTuple):
 
 def deployment(path: Path = TEMPLATE) -> Deployment:
     """Read the template, its parameters as they are by default."""
-    template = read_template(path, "us-east-1")
+    template = read_template(path)
     by_type: dict[str, list[str]] = {}
     for name, resource in template.resources.items():
         by_type.setdefault(resource["Type"], []).append(name)
@@ -51,8 +51,8 @@ def deployment(path: Path = TEMPLATE) -> Deployment:
         if event["Type"] == "SQS"
     ]
     return Deployment(
-        memory={name: template.value(template.properties(name)["MemorySize"]) for name in functions},
-        architecture=template.value(template.properties(functions[0])["Architectures"])[0],
+        memory={name: _default(template, template.properties(name)["MemorySize"]) for name in functions},
+        architecture=_default(template, template.properties(functions[0])["Architectures"][0]),
         access_log_bytes=sum(_log_line(template, api) for api in by_type.get("AWS::Serverless::HttpApi", ())),
         secrets=len(by_type.get("AWS::SecretsManager::Secret", ())),
         alarm_metrics=sum(_metrics(template, alarm) for alarm in by_type.get("AWS::CloudWatch::Alarm", ())),
@@ -74,3 +74,8 @@ def _metrics(template: Template, alarm: str) -> int:
 def read_prices(path: Path = PRICES) -> dict[str, float]:
     """Dollars, by what they are paid for."""
     return {name: price["dollars"] for name, price in json.loads(path.read_text())["prices"].items()}
+
+
+def _default(template: Template, value: Any) -> Any:
+    """A value, or the default of the parameter that it refers to."""
+    return template.section("Parameters")[value["Ref"]]["Default"] if isinstance(value, dict) else value
