@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.environments import HERE, ROOT
 from lambent.cli.local_aws.template import Template, read_template

@@ -275,13 +275,12 @@ class Claim:
         return self._task(record.task_id) if self._tool.task is not None else None
 
     def _contradicts(self, state: State) -> bool:
+        """Whether an answer that came now differs from the one that the call was run with."""
         mine = self._journal.answers()
         return any(
-            key in mine and mine[key][0] == mark and digest(msgspec.json.decode(mine[key][1])) != digest(
-                msgspec.json.decode(answer)
-            )
+            key in mine and mine[key][0] == mark and not _is_same(mine[key][1], answer)
             for key, (mark, answer) in state.answers.items()
-        )  # fmt: skip
+        )
 
     def _taken(self, found: CallRecord | None) -> CallRecord:
         """The record under our lease, with the answers that came: a later run has to have the same."""
@@ -372,6 +371,16 @@ class Claim:
             return None
         shown.result_type, shown.result = TASK, UNSET
         return shown
+
+
+def _is_same(one: Raw, other: Raw) -> bool:
+    """Whether two answers say the same, whatever the order of their members."""
+    if bytes(one) == bytes(other):
+        return True
+    try:
+        return digest(msgspec.json.decode(one)) == digest(msgspec.json.decode(other))
+    except (msgspec.DecodeError, ValueError, RecursionError):  # such as a number out of range
+        return False
 
 
 def _task_id(tool: Tool) -> str:
