@@ -8,9 +8,33 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.support import Client, Reply, dumps, failure, make_server, success, tool_error
+from tests.support import (
+    Client,
+    Reply,
+    dumps,
+    failure,
+    headers_of,
+    http_api,
+    make_handler,
+    make_server,
+    message,
+    success,
+    tool_error,
+)
 
-from lambent import Context, InvalidParamsError, ProtocolError, ToolError
+from lambent import (
+    Call,
+    Context,
+    Handler,
+    HttpRefusal,
+    InvalidParamsError,
+    Principal,
+    ProtocolError,
+    Request,
+    ToolError,
+)
+from lambent.execution.endpoint import Endpoint
+from lambent.wire.http import HttpPolicy
 
 Serve = Callable[..., Client]
 REFERENCE = re.compile(r"[0-9a-f]{12}")
@@ -227,3 +251,104 @@ def test_a_result_of_a_megabyte(serve: Serve) -> None:
     reply = serve(mcp).call("t")
     assert reply.text == large
     assert json.loads(reply.body) == json.loads(dumps(reply.response))
+
+
+# Who is calling, and what the platform says.
+
+
+class Users:
+    """An authenticator that knows users by a header."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+
+    def authenticate(self, request: Request) -> Principal | None:
+        self.asked.append(request)
+        user = request.headers.get("x-user")
+        if user is None:
+            raise HttpRefusal(401, "Sign in first", {"WWW-Authenticate": "Bearer"})
+        return Principal(user)
+
+
+def guarded(users: Users) -> Client:
+    mcp = make_server()
+
+    @mcp.tool()
+    def who(ctx: Context) -> str:
+        return ctx.principal.subject if ctx.principal is not None else "nobody"
+
+    handler = make_handler(mcp)
+    handler._endpoint = Endpoint(handler._endpoint.executor, HttpPolicy(), users)
+    return Client(handler)
+
+
+def test_an_authenticator_says_who_is_calling() -> None:
+    assert guarded(Users()).call("who", headers={"x-user": "ada"}).text == "ada"
+
+
+def test_nobody_is_identified_by_default(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def who(ctx: Context) -> str:
+        return repr(ctx.principal)
+
+    assert serve(mcp).call("who").text == "None"
+
+
+@pytest.mark.parametrize("body", ["{", b"\xff", '{"jsonrpc":"2.0","method":"notifications/x"}', '{"id":1}'])
+def test_who_is_not_known_is_refused_before_the_body_is_decoded(body: str | bytes) -> None:
+    reply = guarded(Users()).post(body)
+    assert reply.status == 401
+    assert reply.headers == {"content-type": "application/json", "www-authenticate": "Bearer"}
+    assert reply.body == failure(-32600, "Sign in first", request_id=...)
+
+
+def test_the_rules_of_http_come_before_the_authenticator() -> None:
+    users = Users()
+    client = guarded(users)
+    assert client.post("{}", {"content-type": "text/plain"}).status == 415
+    assert client.post("{}", {"origin": "https://evil.example"}).status == 403
+    assert client.event(http_api(None, method="GET")).status == 405
+    assert users.asked == []
+
+
+def test_handlers_and_middleware_see_what_the_platform_says() -> None:
+    seen: list[Request] = []
+
+    def watch(call: Call, following: Handler) -> Any:
+        seen.append(call.request)
+        return following(call)
+
+    mcp = make_server(middleware=[watch])
+
+    @mcp.tool()
+    def look(ctx: Context) -> str:
+        seen.append(ctx.request)
+        return ctx.headers["x-user"]
+
+    context = object()
+    body = message("tools/call", {"name": "look", "arguments": {}})
+    event = http_api(dumps(body), {**headers_of(body), "x-user": "ada"}, path="/shop/mcp", query="a=1&b=2")
+    event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "ada"}}}
+    assert Client(make_handler(mcp)).event(event, context).text == "ada"
+    for request in seen:
+        assert (request.method, request.path, request.query) == ("POST", "/shop/mcp", "a=1&b=2")
+        assert request.client_address == "203.0.113.7"
+        assert request.authorizer == {"jwt": {"claims": {"sub": "ada"}}}
+        assert request.event == event
+        assert request.context is context
+    assert len(seen) == 2
+
+
+def test_a_call_is_handed_on_for_another_principal() -> None:
+    def by_header(call: Call, following: Handler) -> Any:
+        return following(call.as_principal(Principal(call.headers["x-user"])))
+
+    mcp = make_server(middleware=[by_header])
+
+    @mcp.tool()
+    def who(ctx: Context) -> str:
+        return ctx.principal.subject if ctx.principal is not None else "nobody"
+
+    assert Client(make_handler(mcp)).call("who", headers={"x-user": "ada"}).text == "ada"

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from lambent.errors import Cancelled
 from lambent.execution.event_loop import LoopTask, LoopThread
-from lambent.hosts.live import LiveInvocation
+from lambent.hosts.live import CallThreads, LiveInvocation
 
 
 def settle(loop: asyncio.AbstractEventLoop) -> set[asyncio.Task[Any]]:
@@ -306,3 +307,70 @@ def test_a_coroutine_that_goes_on_when_cancelled_ends_in_its_own_time(
     caller.over()
     assert isinstance(caller.error, Cancelled)
     assert over.wait(20)
+
+
+# Threads.
+
+
+def test_so_many_calls_run_at_a_time_and_the_others_wait_for_their_turn() -> None:
+    threads, running, most = CallThreads(2, 10, "test"), [0], [0]
+    lock = threading.Lock()
+
+    def work() -> int:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.01)
+        with lock:
+            running[0] -= 1
+        return 1
+
+    assert sum(future.result(20) for future in [threads.submit(work) for _ in range(10)]) == 10
+    assert most == [2]
+    threads.close()
+
+
+def test_who_waits_makes_room_and_gets_its_turn_back() -> None:
+    threads, gone_on = CallThreads(1, 10, "test"), threading.Event()
+
+    def wait() -> str:
+        with threads.idle():
+            assert gone_on.wait(20)
+        return "waited"
+
+    waiting = [threads.submit(wait) for _ in range(3)]
+    assert threads.submit(lambda: "worked").result(20) == "worked"
+    gone_on.set()
+    assert [future.result(20) for future in waiting] == ["waited"] * 3
+    assert threads.submit(lambda: "worked").result(20) == "worked"
+    threads.close()
+
+
+def test_beyond_the_limit_who_waits_counts_as_running() -> None:
+    threads, gone_on = CallThreads(1, 1, "test"), threading.Event()
+
+    def wait() -> str:
+        with threads.idle():
+            assert gone_on.wait(20)
+        return "waited"
+
+    waiting = [threads.submit(wait) for _ in range(2)]
+    third = threads.submit(lambda: "worked")
+    time.sleep(0.02)
+    assert not third.done()
+    gone_on.set()
+    assert third.result(20) == "worked"
+    assert [future.result(20) for future in waiting] == ["waited"] * 2
+    threads.close()
+
+
+def test_what_a_call_raises_reaches_whoever_submitted_it() -> None:
+    threads = CallThreads(1, 1, "test")
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.submit(fail).result(20)
+    assert threads.submit(lambda: 1).result(20) == 1
+    threads.close()

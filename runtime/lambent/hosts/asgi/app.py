@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lambent.execution.endpoint import Endpoint
 from lambent.hosts.asgi.invocation import AsgiInvocation
@@ -49,13 +50,16 @@ class AsgiApp:
         body = await _read(receive, self._body_limit)
         if body is None:
             return
+        platform = _request_context(scope)
         request = Request(
             method=scope["method"],
             path=scope["path"],
             headers=_headers(scope["headers"]),
             body=body,
             query=scope.get("query_string", b"").decode("latin-1"),
-            domain=_domain(scope),
+            domain=platform.get("domainName"),
+            client_address=client[0] if (client := scope.get("client")) else None,
+            authorizer=platform.get("authorizer"),
             event=scope.get("aws.event"),
             context=scope.get("aws.context"),
         )
@@ -129,11 +133,11 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _domain(scope: Scope) -> str | None:
-    """The host that API Gateway vouches for, where Mangum has brought its event along."""
+def _request_context(scope: Scope) -> Mapping[str, Any]:
+    """What API Gateway says of the request, where Mangum has put its event into the scope."""
     event = scope.get("aws.event")
     context = event.get("requestContext") if isinstance(event, Mapping) else None
-    return context.get("domainName") if isinstance(context, Mapping) else None
+    return context if isinstance(context, Mapping) else {}
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
