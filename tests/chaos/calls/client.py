@@ -114,7 +114,8 @@ class Client:
             time.sleep(0.1)
             return None
         if response is None or "result" not in response:
-            said = f"HTTP {status}" if response is None else f"{status} {response['error']['message'][:14]}"
+            error = (response or {}).get("error")
+            said = f"HTTP {status}" if error is None else f"error: {error['message'].partition(' (')[0]}"
             made.counts[said] += 1
             time.sleep(self._dice.uniform(0, 0.3))
             return None

@@ -17,6 +17,7 @@ class Plan(msgspec.Struct, frozen=True):
         table: the table.
         ledger: the path of the ledger.
         kill_every: seconds that a process lives, on average.
+        killed_in_step: how often a process is killed before or after the effect of a step, of 1.
         odds: how often what goes wrong.
         allowance: seconds that two clocks may be apart, as the library is told.
         unbounded: seconds that a lease lasts on a host that stays; no call should take as long.
@@ -29,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
     table: str
     ledger: str
     kill_every: float
+    killed_in_step: float = 0.004
     odds: Odds = Odds(throttled=0.04, lost=0.01, outage=0.002, killed=0.0015)
     allowance: float = 1.0
     unbounded: float = 7.0

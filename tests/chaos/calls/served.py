@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.chaos.calls.plan import Plan, read_plan
+from tests.chaos.calls.plan import read_plan
 from tests.chaos.calls.records import Journals
 from tests.chaos.calls.tools import Tools
 from tests.chaos.faults import kill_this_process, make_faulty
@@ -35,11 +35,15 @@ def make() -> MCPServer:
     )
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at a time than connections to keep
     mcp = MCPServer("chaos")
-    Tools(ledger, Path(plan.ledger), Journals(plan.endpoint, plan.table), dice).add_to(mcp)
-    threading.Thread(target=_die, args=(plan, dice, ledger), daemon=True).start()
+
+    def die() -> None:
+        if dice.random() < plan.killed_in_step:
+            kill_this_process(told)
+
+    def die_later() -> None:
+        time.sleep(dice.expovariate(1 / plan.kill_every))
+        kill_this_process(told)
+
+    Tools(ledger, Path(plan.ledger), Journals(plan.endpoint, plan.table), dice, die).add_to(mcp)
+    threading.Thread(target=die_later, daemon=True).start()
     return mcp
-
-
-def _die(plan: Plan, dice: random.Random, ledger: Ledger) -> None:
-    time.sleep(dice.expovariate(1 / plan.kill_every))
-    kill_this_process(lambda what: ledger.write("fault", name=what))

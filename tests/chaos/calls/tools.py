@@ -42,17 +42,17 @@ class Act:
     def plain(self, name: str) -> str:
         """Take effect."""
         value = self._begin(name)
-        time.sleep(self._tools.dice.uniform(0, self._pace))
+        time.sleep(self._pause())
         self._tools.ledger.write("effect", task=self._call, name=name, value=value)
-        time.sleep(self._tools.dice.uniform(0, self._pace))
+        time.sleep(self._pause())
         return self._end(name, value)
 
     async def coroutine(self, name: str) -> str:
         """The same, as a coroutine."""
         value = self._begin(name)
-        await asyncio.sleep(self._tools.dice.uniform(0, self._pace))
+        await asyncio.sleep(self._pause())
         self._tools.ledger.write("effect", task=self._call, name=name, value=value)
-        await asyncio.sleep(self._tools.dice.uniform(0, self._pace))
+        await asyncio.sleep(self._pause())
         return self._end(name, value)
 
     def once(self, name: str) -> str:
@@ -93,6 +93,11 @@ class Act:
         )
         return value
 
+    def _pause(self) -> float:
+        """Seconds to wait; now and then the process ends here."""
+        self._tools.die()
+        return self._tools.dice.uniform(0, self._pace)
+
     def _end(self, name: str, value: str) -> str:
         self._tools.ledger.write("ended", task=self._call, name=name, value=value)
         return value
@@ -112,13 +117,22 @@ class Tools:
         path: its path.
         journals: reads what is kept.
         dice: decides how long steps take.
+        die: is called in the middle of steps; may kill the process.
     """
 
-    def __init__(self, ledger: Ledger, path: Path, journals: Journals, dice: random.Random) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        path: Path,
+        journals: Journals,
+        dice: random.Random,
+        die: Callable[[], None],
+    ) -> None:
         self.ledger = ledger
         self.path = path
         self.journals = journals
         self.dice = dice
+        self.die = die
 
     def add_to(self, mcp: MCPServer) -> None:
         """Declare them all."""
