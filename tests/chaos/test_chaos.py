@@ -37,6 +37,7 @@ def test_calls_take_effect_once_whatever_happens_to_their_host(
     with capsys.disabled():
         sys.stdout.write(f"\n{report}\n")
     assert report.wrong == []
+    assert report.kept > 0.8 * report.calls  # some are given and cannot be kept: the store fails now and then
     assert report.steps >= 3 * report.calls
     assert report.faults["killed"] > 0
     assert report.faults["throttled"] > 0

@@ -6,6 +6,7 @@ import msgspec
 from tests.chaos.cloud import client_of
 
 from lambent.execution.durable.calls import CallRecord, Claim
+from lambent.execution.durable.records import Lease
 from lambent.stores.dynamodb import DynamoStore
 
 decode = msgspec.json.Decoder(CallRecord).decode
@@ -16,8 +17,10 @@ def is_done(record: CallRecord) -> bool:
     return not isinstance(record.result, msgspec.UnsetType)
 
 
-def has_step(record: CallRecord, name: str) -> bool:
+def has_step(record: CallRecord | None, name: str) -> bool:
     """A result of a step is kept, or of the whole call; a step's further tries are called ``name.number``."""
+    if record is None:
+        return False
     return is_done(record) or any(name in (step, step.partition(".")[0]) for step in record.state.steps)
 
 
@@ -32,11 +35,11 @@ class Journals:
     def __init__(self, endpoint: str, table: str) -> None:
         self._store = DynamoStore(table, client_of(endpoint, "dynamodb"))
 
-    def look(self, ctx: Any, name: str) -> tuple[str, float, bool]:
-        """Who runs a call and until when nobody else may, and whether the table has a step's result."""
+    def look(self, ctx: Any) -> tuple[Lease, CallRecord | None]:
+        """Who runs a call and until when nobody else may; and what the table has of it."""
         claim = ctx._journal.keeper
         assert isinstance(claim, Claim), "a step of a call that nothing is kept of"
         lease = claim._record.lease
         assert lease is not None
         item = self._store.read(claim._key)
-        return lease.owner, lease.until, item is not None and has_step(decode(item.body), name)
+        return lease, decode(item.body) if item is not None else None

@@ -31,6 +31,7 @@ class Report(msgspec.Struct):
         faults: what went wrong on purpose, by kind; ``killed``: processes.
         steps: how often steps began.
         repeated: how often a step began that had begun before.
+        kept: how many results are in the table.
         interrupted: how often a call was told that a step had begun before.
         wrong: what must never happen.
     """
@@ -44,6 +45,7 @@ class Report(msgspec.Struct):
     steps: int
     repeated: int
     interrupted: int
+    kept: int
     wrong: list[str]
 
     def __str__(self) -> str:
@@ -53,6 +55,7 @@ class Report(msgspec.Struct):
                 f"clients: {_listed(self.requests)}",
                 f"faults: {_listed(self.faults)}",
                 f"steps: {self.steps} run, {self.repeated} repeated in flight, {self.interrupted} cut off",
+                f"{self.kept} results kept in the table",
                 f"violations: {len(self.wrong)}",
                 *(f"  {each}" for each in self.wrong[:20]),
             ]
@@ -129,6 +132,7 @@ def _judge(cloud: Cloud, made: list[Made], lines: list[Line], **about: Any) -> R
         steps=begun.total(),
         repeated=begun.total() - len(begun),
         interrupted=sum(line.what == "interrupted" for line in lines),
+        kept=sum(verdict.is_kept(versions) for versions in history.values()),
         wrong=[
             *verdict.wrong_in_history(history),
             *verdict.wrong_steps(lines),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import ledger as ledgers
-from tests.chaos.calls.records import Journals
+from tests.chaos.calls.records import Journals, has_step
 from tests.chaos.ledger import Ledger
 
 from lambent import Context, Idempotency, MCPServer, StepInterrupted
@@ -38,6 +38,12 @@ class Act:
         self._ctx = ctx
         self._pace = pace
         self._tools = tools
+        self._passed: list[str] = []
+
+    def passed(self, name: str, value: str) -> str:
+        """Note that the tool goes on behind a step."""
+        self._passed.append(name)
+        return value
 
     def plain(self, name: str) -> str:
         """Take effect."""
@@ -60,7 +66,7 @@ class Act:
         for number in range(1000):
             try:
                 step = self._ctx.step(f"{name}.{number}", self.plain, name, at_most_once=True)
-                return step.result()
+                return self.passed(name, step.result())
             except StepInterrupted:
                 done = self._look(name)
                 if done is not None:
@@ -71,7 +77,8 @@ class Act:
         """The same, as a coroutine."""
         for number in range(1000):
             try:
-                return await self._ctx.step(f"{name}.{number}", self.coroutine, name, at_most_once=True)
+                step = self._ctx.step(f"{name}.{number}", self.coroutine, name, at_most_once=True)
+                return self.passed(name, await step)
             except StepInterrupted:
                 done = self._look(name)
                 if done is not None:
@@ -79,17 +86,18 @@ class Act:
         raise AssertionError("interrupted a thousand times")
 
     def _begin(self, name: str) -> str:
-        owner, until, recorded = self._tools.journals.look(self._ctx, name)
+        lease, record = self._tools.journals.look(self._ctx)
         value = uuid.uuid4().hex
-        left = until - time.time()
+        left = lease.until - time.time()
         self._tools.ledger.write(
             "begun",
             task=self._call,
             name=name,
-            owner=owner,
+            owner=lease.owner,
             value=value,
             until=time.monotonic_ns() + int(left * 1e9),
-            recorded=recorded,
+            recorded=has_step(record, name),
+            steps=tuple(each for each in self._passed if not has_step(record, each)),
         )
         return value
 
@@ -154,9 +162,9 @@ class Tools:
                 if at_most_once:
                     done.append(act.once(name))
                 elif number == 1:
-                    done.append(ctx.step(name, act.coroutine, name).result())
+                    done.append(act.passed(name, ctx.step(name, act.coroutine, name).result()))
                 else:
-                    done.append(ctx.step(name, act.plain, name).result())
+                    done.append(act.passed(name, ctx.step(name, act.plain, name).result()))
                 ctx.report_progress(number, len(STEPS))
             return done
 
@@ -171,7 +179,7 @@ class Tools:
             if at_most_once:
                 first = await act.async_once("s0")
             else:
-                first = ctx.step("s0", act.plain, "s0").result()
+                first = act.passed("s0", ctx.step("s0", act.plain, "s0").result())
             await ctx.report_progress(1, 3)
             if 2 in asks:
                 await ctx.elicit("2?", FORM, key="q2")

@@ -54,6 +54,12 @@ def history_of(streams: Any) -> dict[str, list[Version]]:
     return history
 
 
+def is_kept(versions: list[Version]) -> bool:
+    """A result was kept in the end."""
+    record = versions[-1].record
+    return record is not None and is_done(record)
+
+
 def wrong_in_history(history: dict[str, list[Version]]) -> list[str]:
     """Versions out of order, results that change, steps that are forgotten, claims given back too easily."""
     wrong: list[str] = []
@@ -80,7 +86,7 @@ def _wrong_change(old: CallRecord, new: CallRecord | None) -> str | None:
 
 
 def wrong_steps(lines: list[Line]) -> list[str]:
-    """Steps that ran although the table had their results, or while nobody else was allowed to run them."""
+    """Steps that ran although the table had their results, before earlier ones were kept, or two at once."""
     wrong: list[str] = []
     ended = {line.value: line.at for line in lines if line.what == "ended"}
     begun: dict[str, list[Line]] = defaultdict(list)
@@ -89,6 +95,8 @@ def wrong_steps(lines: list[Line]) -> list[str]:
             begun[line.task].append(line)
             if line.recorded:
                 wrong.append(f"{line.task}: {line.name} ran although the table had its result")
+            if line.steps:
+                wrong.append(f"{line.task}: {line.name} began before {line.steps} were in the table")
     for call, runs in begun.items():
         for at, first in enumerate(runs):
             over = min(first.until, ended.get(first.value, first.until))
