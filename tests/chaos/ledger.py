@@ -21,7 +21,7 @@ class Line(msgspec.Struct, omit_defaults=True):
         task: which task or call.
         name: the step, the fault, the status, or the process that was killed.
         owner: of the lease, where one was written or is held.
-        steps: what the record holds; of ``begun``: the steps before it that the table does not have.
+        steps: what the record holds; of ``begun``: what the table should hold and does not.
         value: what the step gives, different each time that it runs.
         until: when the lease is over, as ``at``.
         recorded: the table had a result of the step already.

@@ -45,17 +45,17 @@ class Act:
         self._passed.append(name)
         return value
 
-    def plain(self, name: str) -> str:
-        """Take effect."""
-        value = self._begin(name)
+    def plain(self, name: str, intent: str = "") -> str:
+        """Take effect; a step that may run at most once has written down its intent before."""
+        value = self._begin(name, intent)
         time.sleep(self._pause())
         self._tools.ledger.write("effect", task=self._call, name=name, value=value)
         time.sleep(self._pause())
         return self._end(name, value)
 
-    async def coroutine(self, name: str) -> str:
+    async def coroutine(self, name: str, intent: str = "") -> str:
         """The same, as a coroutine."""
-        value = self._begin(name)
+        value = self._begin(name, intent)
         await asyncio.sleep(self._pause())
         self._tools.ledger.write("effect", task=self._call, name=name, value=value)
         await asyncio.sleep(self._pause())
@@ -64,8 +64,9 @@ class Act:
     def once(self, name: str) -> str:
         """A step that may run at most once; where it was interrupted, look whether it took effect."""
         for number in range(1000):
+            this = f"{name}.{number}"
             try:
-                step = self._ctx.step(f"{name}.{number}", self.plain, name, at_most_once=True)
+                step = self._ctx.step(this, self.plain, name, this, at_most_once=True)
                 return self.passed(name, step.result())
             except StepInterrupted:
                 done = self._look(name)
@@ -76,8 +77,9 @@ class Act:
     async def async_once(self, name: str) -> str:
         """The same, as a coroutine."""
         for number in range(1000):
+            this = f"{name}.{number}"
             try:
-                step = self._ctx.step(f"{name}.{number}", self.coroutine, name, at_most_once=True)
+                step = self._ctx.step(this, self.coroutine, name, this, at_most_once=True)
                 return self.passed(name, await step)
             except StepInterrupted:
                 done = self._look(name)
@@ -85,8 +87,11 @@ class Act:
                     return done
         raise AssertionError("interrupted a thousand times")
 
-    def _begin(self, name: str) -> str:
+    def _begin(self, name: str, intent: str) -> str:
         lease, record = self._tools.journals.look(self._ctx)
+        missing = [each for each in self._passed if not has_step(record, each)]
+        if intent and (record is None or intent not in record.state.intents):
+            missing.append(f"the intent of {intent}")
         value = uuid.uuid4().hex
         left = lease.until - time.time()
         self._tools.ledger.write(
@@ -97,7 +102,7 @@ class Act:
             value=value,
             until=time.monotonic_ns() + int(left * 1e9),
             recorded=has_step(record, name),
-            steps=tuple(each for each in self._passed if not has_step(record, each)),
+            steps=tuple(missing),
         )
         return value
 

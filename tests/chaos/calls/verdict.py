@@ -96,7 +96,7 @@ def wrong_steps(lines: list[Line]) -> list[str]:
             if line.recorded:
                 wrong.append(f"{line.task}: {line.name} ran although the table had its result")
             if line.steps:
-                wrong.append(f"{line.task}: {line.name} began before {line.steps} were in the table")
+                wrong.append(f"{line.task}: {line.name} began before {line.steps} was in the table")
     for call, runs in begun.items():
         for at, first in enumerate(runs):
             over = min(first.until, ended.get(first.value, first.until))
