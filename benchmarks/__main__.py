@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plot, report
+from benchmarks.bench import FULL, QUICK, Bench
 from benchmarks.budgets import judge
 from benchmarks.environments import HERE, ROOT, Installer, library_digest
-from benchmarks.measure import FULL, GROUPS, QUICK, Bench
+from benchmarks.measure import GROUPS
 from benchmarks.profiles import explain
 
 RESULTS = HERE / "results"
@@ -53,7 +54,7 @@ def main() -> None:
     whole = not options.quick and set(options.only) == set(GROUPS)
     _keep(results, text, RESULTS / ("latest" if whole else "partial"))
     if whole:
-        PICTURE.write_text(plot.draw(results), encoding="utf-8")
+        plot.draw(results, PICTURE)
 
 
 def _options() -> argparse.Namespace:

@@ -84,20 +84,23 @@ _PLAIN = ("import and build, plain types", "import", "lambent", _start)
 _MODELS = ("import and build, pydantic models", "import", "lambent_models", _start)
 _WARM = ("warm tools/call, p50", "warm", "lambent", _call)
 
+_CONTEXT = ("warm tools/call of a tool with ctx, no question, p50", "warm", "lambent_ctx", _call)
+
 _RULES: dict[str, list[Callable[[Results], Verdict]]] = {
     "import": [
         _absolute(*_PLAIN, 40, "ms"),
-        _relative(*_PLAIN, 0.25, "awslabs", "awslabs"),
-        _relative(*_PLAIN, 0.07, "sdk", "SDK"),
+        _relative(*_PLAIN, 0.18, "awslabs", "awslabs"),
+        _relative(*_PLAIN, 0.045, "sdk", "SDK behind Mangum"),
         _relative(*_MODELS, 0.7, "awslabs", "awslabs (its plain tools: it has no models)"),
         _relative(*_MODELS, 0.2, "sdk_models", "SDK"),
     ],
     "warm": [
-        _relative(*_WARM, 3, "bare", "bare"),
+        _relative(*_WARM, 1.6, "bare", "bare"),
+        _relative(*_CONTEXT, 1.5, "lambent", "the call without ctx"),
         _relative(*_WARM, 1, "awslabs", "awslabs"),
         _relative(*_WARM, 0.02, "sdk", "SDK, def tools (as the budget was set)"),
         _relative(*_WARM, 0.02, "sdk_async", "SDK, async def tools (its best case)"),
     ],
-    "memory": [_absolute("resident after 2,000 calls", "memory", "lambent", _resident, 20, "MB")],
-    "size": [_absolute("artifact of a plain tool function, zipped", "size", "lambent", _zipped, 1, "MB")],
+    "memory": [_absolute("resident after 2,000 calls", "memory", "lambent", _resident, 16, "MB")],
+    "size": [_absolute("artifact of a plain tool function, zipped", "size", "lambent", _zipped, 0.8, "MB")],
 }

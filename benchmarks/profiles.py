@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import roster
-from benchmarks.measure import Bench
+from benchmarks.bench import Bench
 
 _BEGIN, _READY = "benchmark: here the peer begins", "benchmark: here it is ready"
 

@@ -2,14 +2,14 @@
 
 # ruff: noqa: RUF001 - what people read has the multiplication sign and the en dash
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import roster
 from benchmarks.budgets import Verdict
+from benchmarks.tables import Row, compared, megabytes, number, points, quartiles, table
 
 Results = dict[str, Any]
-Row = Sequence[str]
 
 
 def write(results: Results, verdicts: Sequence[Verdict]) -> str:
@@ -56,7 +56,7 @@ def _busy(results: Results) -> str:
 
 
 def _budgets(verdicts: Sequence[Verdict]) -> str:
-    return _table(("what", "at most", "measured", "met"), map(_verdict, verdicts), numbers=False)
+    return table(("what", "at most", "measured", "met"), map(_verdict, verdicts), numbers=False)
 
 
 def _verdict(verdict: Verdict) -> Row:
@@ -69,13 +69,13 @@ def _start(found: Results) -> list[str]:
         f"## Import and build of three tools, ms ({client})",
         *(
             f"### {title}\n\n"
-            + _compared(
+            + compared(
                 peers,
                 {key: found[key]["processor_ms"]["median"] for key in found},
                 lambda key: (
-                    _quartiles(found[key]["processor_ms"]),
-                    _number(found[key]["start_ms"]["median"]),
-                    _quartiles(found[key]["start_ms"]),
+                    quartiles(found[key]["processor_ms"]),
+                    number(found[key]["start_ms"]["median"]),
+                    quartiles(found[key]["start_ms"]),
                     str(found[key]["modules"]),
                 ),
                 ("p25–p75", "elapsed", "p25–p75", "modules"),
@@ -88,10 +88,10 @@ def _start(found: Results) -> list[str]:
             )
         ),
         "## First call, µs",
-        _compared(
+        compared(
             (*roster.STARTING, *roster.MODELS),
             {key: found[key]["first_us"]["median"] for key in found},
-            lambda key: (_quartiles(found[key]["first_us"]), _number(_cold(found[key]))),
+            lambda key: (quartiles(found[key]["first_us"]), number(_cold(found[key]))),
             ("p25–p75", "with import and build, ms"),
             "median",
             _PLAIN_REFERENCES,
@@ -100,42 +100,42 @@ def _start(found: Results) -> list[str]:
 
 
 def _warm(found: Results) -> list[str]:
-    def spread(table: Results) -> Callable[[str], Row]:
-        return lambda key: (_quartiles(table[key]), _number(table[key]["p99"]))
+    def spread(calls: Results) -> Callable[[str], Row]:
+        return lambda key: (quartiles(calls[key]), number(calls[key]["p99"]))
 
-    def between(table: Results) -> Callable[[str], Row]:
+    def between(calls: Results) -> Callable[[str], Row]:
         return lambda key: (
-            *spread(table)(key),
-            f"{_number(table[key]['least_p50'])}–{_number(table[key]['most_p50'])}",
+            *spread(calls)(key),
+            f"{number(calls[key]['least_p50'])}–{number(calls[key]['most_p50'])}",
         )
 
-    def middles(table: Results) -> dict[str, float]:
-        return {key: table[key]["p50"] for key in table}
+    def middles(calls: Results) -> dict[str, float]:
+        return {key: calls[key]["p50"] for key in calls}
 
     calls, lists, asking = found["call"], found["list"], found["asking"]
     columns = ("p25–p75", "p99", "p50 by process")
     return [
         "## Warm tools/call, µs",
-        _compared(roster.PLAIN, middles(calls), between(calls), columns, "p50", _PLAIN_REFERENCES),
+        compared(roster.WARM, middles(calls), between(calls), columns, "p50", _PLAIN_REFERENCES),
         "### With pydantic models",
-        _compared(roster.MODELS, middles(calls), between(calls), columns, "p50", _MODEL_REFERENCES),
+        compared(roster.MODELS, middles(calls), between(calls), columns, "p50", _MODEL_REFERENCES),
         "## Warm tools/list of 100 tools, µs",
-        _compared(
+        compared(
             roster.LISTING,
             middles(lists),
-            lambda key: (*spread(lists)(key), _number(lists[key]["first_us"])),
+            lambda key: (*spread(lists)(key), number(lists[key]["first_us"])),
             ("p25–p75", "p99", "the first list"),
             "p50",
             _PLAIN_REFERENCES,
         ),
         "## Elicitation in two rounds, state sealed, µs for both",
-        _compared(
+        compared(
             roster.ASKING,
             middles(asking),
             lambda key: (
                 *spread(asking)(key),
-                _number(asking[key]["first_round_us"]),
-                _number(asking[key]["last_round_us"]),
+                number(asking[key]["first_round_us"]),
+                number(asking[key]["last_round_us"]),
             ),
             ("p25–p75", "p99", "round 1", "round 2"),
             "p50",
@@ -146,15 +146,15 @@ def _warm(found: Results) -> list[str]:
 
 def _memory(found: Results) -> list[str]:
     def stages(key: str) -> Row:
-        return tuple(_megabytes(found[key][stage]) for stage in ("interpreter", "built"))
+        return tuple(megabytes(found[key][stage]) for stage in ("interpreter", "built"))
 
     note = ""
     if "runtime client" in found["bare"]:
-        client = _megabytes(found["bare"]["runtime client"])
+        client = megabytes(found["bare"]["runtime client"])
         note = f" Lambda's runtime client, not loaded here, adds {client} MB."
     return [
         "## Resident memory, MB",
-        _compared(
+        compared(
             roster.STARTING,
             {peer.key: found[peer.key]["called"] / 1e6 for peer in roster.STARTING},
             stages,
@@ -168,17 +168,17 @@ def _memory(found: Results) -> list[str]:
 
 def _size(found: Results) -> list[str]:
     peers = [peer for peer in (*roster.STARTING, *roster.MODELS) if peer.key in found]
-    sealing = _megabytes(found["lambent"]["with_sealing"])
+    sealing = megabytes(found["lambent"]["with_sealing"])
     note = (
         "Without bytecode and without what Lambda's runtime brings (boto3). Lambent with `cryptography`, "
         f"which a function that asks questions needs: {sealing} MB."
     )
     return [
         "## Zipped artifact, MB",
-        _table(
+        table(
             ("", "MB", "files"),
             (
-                (peer.title, _megabytes(found[peer.key]["bytes"]), str(found[peer.key]["files"]))
+                (peer.title, megabytes(found[peer.key]["bytes"]), str(found[peer.key]["files"]))
                 for peer in peers
             ),
         ),
@@ -191,11 +191,11 @@ def _growth(found: Results) -> list[str]:
     return [
         "## As work grows",
         "### Tools: build, ms / call, µs",
-        _points(tools, lambda cell: f"{_number(cell['build_ms'])} / {_number(cell['p50'])}", "{:,} tools"),
+        points(tools, lambda cell: f"{number(cell['build_ms'])} / {number(cell['p50'])}", "{:,} tools"),
         "### Size of the arguments, bytes: call, µs",
-        _points(arguments, _cell, "{:,} B"),
+        points(arguments, _cell, "{:,} B"),
         "### Questions: the whole conversation, µs (its last round, µs)",
-        _points(rounds, lambda cell: f"{_number(cell['p50'])} ({_number(cell['last_round_us'])})", "{:,}"),
+        points(rounds, lambda cell: f"{number(cell['p50'])} ({number(cell['last_round_us'])})", "{:,}"),
     ]
 
 
@@ -220,7 +220,7 @@ def _who(results: Results) -> str:
         used = [f"{name} {installed[name]}" for name in of_interest if name in installed]
         return peer.title, peer.protocol, ", ".join(used) or "nothing", peer.note
 
-    return _table(("", "protocol", "with", "note"), map(row, (*roster.PLAIN, *roster.MODELS)), numbers=False)
+    return table(("", "protocol", "with", "note"), map(row, roster.ALL.values()), numbers=False)
 
 
 _QUIET = 1.1
@@ -229,71 +229,10 @@ _PLAIN_REFERENCES = {"bare": "× bare", "awslabs": "× awslabs", "sdk": "× SDK"
 _MODEL_REFERENCES = {"bare_models": "× bare", "sdk_models": "× SDK"}
 
 
-def _compared(
-    peers: Iterable[roster.Peer],
-    values: dict[str, float],
-    extra: Callable[[str], Row],
-    columns: Row,
-    middle: str,
-    references: dict[str, str],
-) -> str:
-    def row(peer: roster.Peer) -> Row:
-        value = values[peer.key]
-        ratios = (_ratio(value / values[key]) for key in references)
-        return (peer.title, _number(value), *extra(peer.key), *ratios)
-
-    return _table(("", middle, *columns, *references.values()), map(row, peers))
-
-
-def _points(found: Results, cell: Callable[[Results], str], heading: str) -> str:
-    points = list(next(iter(found.values())))
-    headings = ("", *(heading.format(int(point)) for point in points))
-    return _table(
-        headings,
-        ((roster.ALL[key].title, *(cell(cells[point]) for point in points)) for key, cells in found.items()),
-    )
-
-
 def _cell(cell: Results) -> str:
-    return f"refused ({cell['refused']})" if "refused" in cell else _number(cell["p50"])
+    return f"refused ({cell['refused']})" if "refused" in cell else number(cell["p50"])
 
 
 def _cold(started: Results) -> float:
     """Milliseconds from the first import to the first answer: work can be put off, but not hidden."""
     return float(started["processor_ms"]["median"]) + float(started["first_us"]["median"]) / 1000
-
-
-def _quartiles(summary: Results) -> str:
-    return f"{_number(summary['p25'])}–{_number(summary['p75'])}"
-
-
-def _number(value: float) -> str:
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _ratio(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
-
-
-def _megabytes(count: float) -> str:
-    return f"{count / 1e6:.2f}" if count < 1e7 else f"{count / 1e6:.1f}"
-
-
-def _table(headings: Row, rows: Iterable[Row], *, numbers: bool = True) -> str:
-    cells = [tuple(headings), *map(tuple, rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    to_the_right = [numbers and column > 0 for column in range(len(headings))]
-
-    def line(row: Row) -> str:
-        padded = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, to_the_right, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rules = (
-        f"-{'-' * width}{':' if right else '-'}" for width, right in zip(widths, to_the_right, strict=True)
-    )
-    return "\n".join([line(cells[0]), f"|{'|'.join(rules)}|", *map(line, cells[1:])])

@@ -43,6 +43,11 @@ PLAIN = (
     Peer("fastmcp_async", "FastMCP + Mangum, async", MODERN, "fastmcp", "the same with async def tools"),
 )
 
+CONTEXT = Peer(
+    "lambent_ctx", "Lambent, tool with ctx", MODERN, "lambent", "the tool takes ctx and asks nothing"
+)
+WARM = (*PLAIN[:2], CONTEXT, *PLAIN[2:])
+
 MODELS = (
     Peer("bare_models", "bare handler + pydantic", MODERN, "bare-models", "pydantic.validate_call by hand"),
     Peer("lambent_models", "Lambent + pydantic", MODERN, "lambent-models", "every check on"),
@@ -51,7 +56,7 @@ MODELS = (
     Peer("fastmcp_models", "FastMCP + Mangum", MODERN, "fastmcp", "def tools"),
 )
 
-ALL = {peer.key: peer for peer in (*PLAIN, *MODELS)}
+ALL = {peer.key: peer for peer in (*WARM, *MODELS)}
 
 # An async tool changes nothing before the first call.
 STARTING = tuple(peer for peer in PLAIN if not peer.key.endswith("_async"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -46,16 +48,17 @@ def main() -> None:
     arguments = parser.parse_args()
     port = arguments.port if arguments.port is not None else 8080 if arguments.serve else 0
     options = ["--port", str(port), "--environments", "3", "--quiet"]
+    # Both end the gateway too, from whatever shell this was started.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     started = time.perf_counter()
     with gateway(*options, "--reload" if arguments.serve else "--no-reload") as (url, process):
         print(f"gateway  {url}, three environments that share nothing")
         asyncio.run(run_session(url))
         print(f"done     {time.perf_counter() - started:.1f} s in all")
         if arguments.serve:
-            print(f"\nServing {url} until Ctrl-C; edit functions/orders and call again.", flush=True)
-            try:
-                process.wait()
-            except KeyboardInterrupt:
+            with contextlib.suppress(KeyboardInterrupt):
+                print(f"\nServing {url} until Ctrl-C; edit functions/orders and call again.", flush=True)
                 process.wait()
 
 

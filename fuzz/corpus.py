@@ -1,20 +1,20 @@
-"""Valid requests of every method, and how a well-behaved client goes on from questions."""
+"""Valid requests of every method, and what a correct client sends next."""
 
 import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from fuzz.sent import MIRRORED, PREFIX, VERSION
-from fuzz.states import Issued
+from fuzz.request_model import MIRRORED, PREFIX, VERSION
+from fuzz.states import IssuedState
 
-EVERYTHING: dict[str, Any] = {
+ALL_CAPABILITIES: dict[str, Any] = {
     "elicitation": {"form": {}, "url": {}},
     "sampling": {"tools": {}},
     "roots": {},
     "extensions": {"io.modelcontextprotocol/tasks": {}},
 }
-"""Client capabilities: all there are."""
+"""All client capabilities."""
 
 Seed = tuple[str, dict[str, Any]]
 
@@ -105,7 +105,7 @@ _STORED: list[tuple[str, dict[str, Any]]] = [
 
 
 def seeds(store: bool = False) -> list[Seed]:
-    """One valid request of every sort: the method, and parameters without ``_meta``.
+    """One valid request of every kind: the method, and parameters without ``_meta``.
 
     Args:
         store: also those that need a store.
@@ -133,19 +133,19 @@ def _cursor(method: str) -> str:
 
 
 def message(method: str, params: Mapping[str, Any], request_id: Any = 1, **meta: Any) -> dict[str, Any]:
-    """A request that keeps all the rules; ``meta`` adds to ``_meta``."""
-    full = {f"{PREFIX}protocolVersion": VERSION, f"{PREFIX}clientCapabilities": EVERYTHING, **meta}
+    """A valid request; ``meta`` adds to ``_meta``."""
+    full = {f"{PREFIX}protocolVersion": VERSION, f"{PREFIX}clientCapabilities": ALL_CAPABILITIES, **meta}
     return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": {"_meta": full, **params}}
 
 
-def retry(issued: Issued, token: str, answers: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The parameters of a retry that answers what was asked."""
+def retry(issued: IssuedState, token: str, answers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The parameters of a retry that answers the questions."""
     given = answer_all(issued.asked) if answers is None else answers
     return {**issued.params, "requestState": token, "inputResponses": given}
 
 
 def task_requests(task: str) -> list[Seed]:
-    """What can be done with a task."""
+    """Requests about a task."""
     answers = {"consent": {"action": "accept", "content": {"agree": True}}}
     return [
         ("tasks/get", {"taskId": task}),
@@ -156,12 +156,12 @@ def task_requests(task: str) -> list[Seed]:
 
 
 def answer_all(questions: Mapping[str, Any]) -> dict[str, Any]:
-    """Good answers to questions."""
+    """Valid answers to questions."""
     return {key: answer(question) for key, question in questions.items()}
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """A good answer to a question."""
+    """A valid answer to a question."""
     if question["method"] == "roots/list":
         return {"roots": [{"uri": "file:///work", "name": "work"}]}
     if question["method"] == "sampling/createMessage":
@@ -173,7 +173,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def headers_of(body: Any) -> list[tuple[str, str]]:
-    """The headers that a well-behaved client sends along with a message."""
+    """The headers that a correct client sends with a message."""
     headers = [
         ("Content-Type", "application/json"),
         ("Accept", "application/json, text/event-stream"),

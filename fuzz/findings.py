@@ -1,22 +1,32 @@
-"""Findings: inputs that break a rule, made small, written down, and played again."""
+"""Findings: events that break a rule. They are made small by Hypothesis, written to files, and replayed."""
 
+import dataclasses
 import hashlib
+import itertools
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from fuzz.invariants import Violation, check
-from fuzz.mutations import Draft, clone
-from fuzz.sent import read_event
-from fuzz.states import Issued, States
+import hypothesis
+from hypothesis import HealthCheck
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from fuzz.invariants import check
+from fuzz.mutations import MutationContext, name_of
+from fuzz.request_model import parse_event
+from fuzz.requests import RequestPlan, build
+from fuzz.states import IssuedState, IssuedStates
 from fuzz.target import Target
+from fuzz.violations import Violation
 
 FOLDER = Path(__file__).parent / "findings"
-_SECONDS = 20.0
-"""Of making one finding smaller."""
+
+_SETTINGS = hypothesis.settings(
+    max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @dataclass
@@ -27,25 +37,18 @@ class Finding:
         kind: which rule, and how.
         detail: what was found.
         event: the event.
-        applied: the mutations that led to it.
-        issued: what the state in it holds, if it is a real one: the keys of ``fuzz.target`` open it for ever.
+        mutations: the names of the mutations in it.
+        issued: what the state in it holds, if a server issued it.
     """
 
     kind: str
     detail: str
     event: dict[str, Any]
-    applied: list[str] = field(default_factory=list)
+    mutations: list[str] = field(default_factory=list)
     issued: dict[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, draft: Draft, violation: Violation, states: States) -> "Finding":
-        """What a draft has found."""
-        token = read_event(draft.event).state
-        issued = {token: asdict(states[token])} if token is not None and token in states else {}
-        return cls(violation.kind, str(violation), draft.event, draft.applied, issued)
-
     def write(self, folder: Path = FOLDER) -> Path:
-        """Write a file that ``replay`` reads."""
+        """Write a file that ``read`` reads."""
         folder.mkdir(exist_ok=True)
         text = json.dumps(asdict(self), indent=1, default=sorted)
         name = "".join(character if character.isalnum() else "-" for character in self.kind)[:60]
@@ -58,101 +61,59 @@ class Finding:
         """Read a file that ``write`` wrote."""
         return cls(**json.loads(path.read_text()))
 
-    def replay(self, target: Target) -> Violation | None:
-        """What breaks today, if anything still does."""
-        return violation_of(target, self.event, self.issued)
+    def replay(self) -> Violation | None:
+        """Send the event to a new server; returns the rule that it breaks, if it does."""
+        states = IssuedStates()
+        for token, of in self.issued.items():
+            state = {**of, "target": tuple(of["target"]), "steps": frozenset(of["steps"])}
+            states.add(token, IssuedState(**state))
+        with Target(store=True) as target:
+            exchange = target.send(self.event)
+            try:
+                states.check(exchange, check(exchange))
+            except Violation as violation:
+                return violation
+        return None
 
-    def minimize(self, target: Target, seconds: float = _SECONDS) -> "Finding":
-        """The smallest event found in some seconds that breaks the same rule in the same way."""
 
-        def breaks(event: dict[str, Any]) -> bool:
-            found = violation_of(target, event, self.issued)
-            return found is not None and found.kind == self.kind
+def minimal_finding(plan: RequestPlan, context: MutationContext, violation: Violation) -> Finding:
+    """The simplest form of a request that breaks the same rule on a new server.
 
-        event = _shrink(clone(self.event), breaks, time.monotonic() + seconds)
-        found = violation_of(target, event, self.issued)
-        return Finding(self.kind, str(found or self.detail), event, self.applied, self.issued)
-
-
-def violation_of(target: Target, event: Mapping[str, Any], issued: Mapping[str, Any]) -> Violation | None:
-    """Send an event, and say which rule that breaks.
+    Hypothesis draws for each mutation whether it stays, and shrinks towards a request without mutations. A
+    request that breaks the rule only after other requests is returned unchanged.
 
     Args:
-        target: the server.
-        event: the event.
-        issued: what the states in it hold.
+        plan: the request.
+        context: what its mutations draw from.
+        violation: the rule that it broke.
     """
-    states = States()
-    for token, of in issued.items():
-        states.add(token, Issued(**{**of, "target": tuple(of["target"]), "steps": frozenset(of["steps"])}))
-    exchange = target.send(event)
+
+    def is_reproduced(candidate: RequestPlan) -> bool:
+        found = _finding(candidate, context, violation).replay()
+        return found is not None and found.kind == violation.kind
+
     try:
-        states.check(exchange, check(exchange))
-    except Violation as violation:
-        return violation
-    return None
+        smallest = hypothesis.find(_simpler(plan), is_reproduced, settings=_SETTINGS, random=Random(0))  # noqa: S311
+    except NoSuchExample:
+        return _finding(plan, context, violation)
+    found = _finding(smallest, context, violation)
+    return _finding(smallest, context, found.replay() or violation)
 
 
-def _shrink(
-    event: dict[str, Any], breaks: Callable[[dict[str, Any]], bool], deadline: float
-) -> dict[str, Any]:
-    """Take away and shorten whatever can be, until nothing can or the time is up."""
-    smaller = True
-    while smaller and time.monotonic() < deadline:
-        smaller = False
-        for candidate in _candidates(event):
-            if time.monotonic() > deadline:
-                break
-            if breaks(candidate):
-                event, smaller = candidate, True
-                break
-    return event
+def _finding(plan: RequestPlan, context: MutationContext, violation: Violation) -> Finding:
+    event = build(plan, context)
+    token = parse_event(event).state
+    issued = {token: asdict(context.states[token])} if token is not None and token in context.states else {}
+    names = [name_of(mutation.function) for mutation in plan.mutations]
+    return Finding(violation.kind, str(violation), event, names, issued)
 
 
-def _candidates(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Smaller events, most daring first."""
-    body = event.get("body")
-    if isinstance(body, str) and not event.get("isBase64Encoded"):
-        try:
-            message = json.loads(body)
-        except (ValueError, RecursionError):
-            for shorter in _shorter(body):
-                yield {**event, "body": shorter}
-        else:
-            for smaller in _smaller(message):
-                yield {**event, "body": json.dumps(smaller)}
-    elif isinstance(body, str):
-        for shorter in _shorter(body, 4):
-            yield {**event, "body": shorter}
-    for smaller in _smaller({key: value for key, value in event.items() if key != "body"}):
-        yield {**smaller, "body": body} if "body" in event else smaller
-
-
-def _smaller(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for key in value:
-            yield {other: item for other, item in value.items() if other != key}
-        for key, item in value.items():
-            for smaller in _smaller(item):
-                yield {**value, key: smaller}
-    elif isinstance(value, list):
-        yield from _shorter(value)
-        for at, item in enumerate(value[:20]):
-            for smaller in _smaller(item):
-                yield [*value[:at], smaller, *value[at + 1 :]]
-    elif isinstance(value, str):
-        yield from _shorter(value)
-
-
-def _shorter(text: Any, unit: int = 1) -> Iterator[Any]:
-    """Without its second half, its first, then without ever smaller pieces."""
-    size = len(text)
-    piece = size // 2 // unit * unit
-    while piece >= unit:
-        for start in range(0, size, piece):
-            yield text[:start] + text[start + piece :]
-            if start > 40 * piece:
-                break
-        piece = piece // 2 // unit * unit
-    if size == unit:
-        yield text[:0]
+@st.composite
+def _simpler(draw: st.DrawFn, plan: RequestPlan) -> RequestPlan:
+    return dataclasses.replace(
+        plan,
+        kind=draw(st.sampled_from(["http api", plan.kind])),
+        mutations=tuple(itertools.compress(plan.mutations, [draw(st.booleans()) for _ in plan.mutations])),
+        stale_headers=plan.stale_headers and draw(st.booleans()),
+        binary_body=plan.binary_body and draw(st.booleans()),
+    )

@@ -1,180 +1,215 @@
-"""The fuzzer: makes one spoilt request after the other, sends it, and checks what comes back."""
+"""The bulk phase: plans requests from a seed, sends them, and checks every response.
+
+Requests are drawn with ``random.Random`` and not by Hypothesis, which needs more time to draw a request than
+the server needs to answer it. Only a request that breaks a rule is run again under Hypothesis, to shrink it.
+"""
 
 import gc
-import itertools
-import random as chance
+import multiprocessing
+import resource
+import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from fuzz import corpus, events, mutations
-from fuzz.findings import Finding
-from fuzz.invariants import Violation, check
-from fuzz.mutations import Draft, Source
-from fuzz.sent import ASKING
-from fuzz.states import TASK_ID, Issued, States, check_book
-from fuzz.stats import Stats
+from fuzz.findings import Finding, minimal_finding
+from fuzz.invariants import CheckedResponse, check
+from fuzz.mutations import MutationContext, name_of
+from fuzz.request_model import ASKING, PREFIX
+from fuzz.requests import PlannedMutation, RequestPlan, build
+from fuzz.states import TASK_ID, IssuedState, IssuedStates, check_repeated_effects
 from fuzz.target import Exchange, Target
+from fuzz.violations import Violation
 
 POOL = 400
-"""States that are kept at hand: most are used several times, legitimately or not."""
+"""The number of recent request states, and of session handles, from which requests are drawn."""
 
-MOST_FINDINGS = 20
+MAX_FINDINGS = 20
 
-_COUNTS = (0, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 5)
+_MUTATION_COUNTS = (0, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 5)
 _STAGES = ("message",) * 8 + ("header",) * 4 + ("body",) * 2 + ("event",) * 2
-_ASKING_STAGES = (*_STAGES, *("state",) * 6)
-_ORDER = ("message", "state", "header", "body", "event")
-_RETRIES = 0.4
-_HONEST = 0.85
-_WORK = 0.3
-_COLLECT = 10_000
+_STAGES_WITH_STATE = (*_STAGES, *("state",) * 6)
+_RETRY_SHARE = 0.4
+_STALE_HEADERS_SHARE = 0.15
+_WORK_SHARE = 0.3
+_COLLECT_EVERY = 10_000
+_KINDS = tuple(events.KINDS)
+
+
+@dataclass
+class Results:
+    """What a run found.
+
+    Attributes:
+        counts: how many requests had an outcome, a method, a kind of event, a mutation; by category and name.
+        findings: by kind.
+        seconds: duration.
+        peak_kib: the largest resident memory of the process.
+    """
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    seconds: float = 0.0
+    peak_kib: int = 0
 
 
 class Fuzzer:
     """One stream of requests; the same seed makes the same requests, but for the states in them.
 
     Args:
-        target: the server under attack.
-        seed: of all chance.
+        target: the server.
+        seed: of the generators.
+
+    Attributes:
+        results: what was found so far.
+        context: what mutations draw from.
     """
 
     def __init__(self, target: Target, seed: str) -> None:
-        self.stats = Stats()
-        self.findings: dict[str, Finding] = {}
+        self.results = Results()
         self._target = target
-        # Chance for tests, not for secrets.
-        self._random = chance.Random(seed)  # noqa: S311
-        self._states = States(capacity=50_000)
+        self._random = Random(seed)  # noqa: S311 - no secrets are drawn from it
+        self._states = IssuedStates(capacity=50_000)
         self._tokens: list[str] = []
         self._handles: list[str] = []
-        self._source = Source(self._random, self._tokens, self._states, self._handles)
+        self.context = MutationContext(Random(seed), self._tokens, self._states, self._handles)  # noqa: S311
         self._seeds = corpus.seeds(target.with_store)
-        self._kinds = list(events.KINDS.items())
-        self._stages = {stage: list(found.items()) for stage, found in mutations.STAGES.items()}
+        self._known_methods = {method for method, _ in self._seeds}
 
     def run(self, requests: int) -> None:
-        """Send so many requests, or fewer where too many of them have found something."""
+        """Send requests, until there were enough or ``MAX_FINDINGS`` findings."""
         self._warm_up()
         began = time.perf_counter()
-        gc.disable()  # what is kept here is not to be looked through in the middle of a request
+        gc.disable()  # a collection in the middle of a request would count as its time
         try:
-            self._run(requests)
+            for number in range(requests):
+                if number % _COLLECT_EVERY == 0:
+                    gc.collect()
+                    gc.freeze()
+                self._send(self.plan(number))
+                if len(self.results.findings) >= MAX_FINDINGS:
+                    break
         finally:
             gc.enable()
             gc.unfreeze()
-        self.stats.seconds = time.perf_counter() - began
-        self.stats.measure_memory()
+        self.results.seconds = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.results.peak_kib = peak // 1024 if sys.platform == "darwin" else peak
 
-    def _run(self, requests: int) -> None:
-        for number in range(requests):
-            if number % _COLLECT == 0:
-                gc.collect()
-                gc.freeze()
-            draft = self.draft(number)
-            exchange = self._target.send(draft.event)
-            try:
-                answer = check(exchange)
-                token = self._states.check(exchange, answer)
-                check_book(self._target.book)
-            except Violation as violation:
-                self._found(draft, violation)
-                if len(self.findings) >= MOST_FINDINGS:
-                    break
-                continue
-            self.stats.count(draft, exchange, answer)
-            if token is not None:
-                self._keep(self._tokens, token)
-            elif answer.sent.target[1] == "cart_open" and answer.outcome == "complete":
-                self._keep(self._handles, (answer.result or {})["content"][0]["text"])
-            if self._target.queue.messages and self._random.random() < _WORK:
-                self._work(draft)
+    def plan(self, number: int) -> RequestPlan:
+        """Draw a request."""
+        random = self._random
+        message, principal = self._message(number)
+        is_stateful = message["method"] in ASKING or message["method"].startswith("tasks/")
+        stages = _STAGES_WITH_STATE if is_stateful else _STAGES
+        return RequestPlan(
+            kind=random.choice(_KINDS),
+            message=message,
+            principal=principal,
+            mutations=tuple(
+                self._mutation(random.choice(stages)) for _ in range(random.choice(_MUTATION_COUNTS))
+            ),
+            stale_headers=random.random() < _STALE_HEADERS_SHARE,
+            binary_body=random.random() < 0.5,
+        )
 
     def _warm_up(self) -> None:
-        """Have everything imported and compiled that the first request of its kind pays for."""
+        """Send every valid request once: what is imported and compiled on first use is not to be timed."""
         for method, params in self._seeds:
-            draft = Draft("http api", corpus.message(method, params))
-            headers = corpus.headers_of(draft.message)
-            self._target.send(events.http_api(events.Http(headers=headers, body=mutations.write(draft))))
+            self._target.send(build(RequestPlan("http api", corpus.message(method, params)), self.context))
 
-    def draft(self, number: int) -> Draft:
-        """Make one request."""
-        random = self._random
-        kind, build = random.choice(self._kinds)
-        message, owner = self._message(number)
-        draft = Draft(kind, message, [("X-User", owner)] if owner else [])
-        asking = message["method"] in ASKING or message["method"].startswith("tasks/")
-        chosen = self._choose(_ASKING_STAGES if asking else _STAGES)
-        told = corpus.headers_of(draft.message) if random.random() > _HONEST else None
-        for stage in _ORDER[:2]:
-            self._apply(draft, chosen[stage])
-        draft.headers = [*(told or corpus.headers_of(draft.message)), *draft.headers]
-        self._apply(draft, chosen["header"])
-        draft.body = mutations.write(draft)
-        self._apply(draft, chosen["body"])
-        if random.random() < 0.5 and isinstance(draft.body, bytes):
-            draft.body = draft.body.decode(errors="replace")
-        draft.event = build(
-            events.Http(draft.http_method, draft.headers, draft.body, draft.path, draft.query, draft.stage)
-        )
-        self._apply(draft, chosen["event"])
-        return draft
+    def _mutation(self, stage: str) -> PlannedMutation:
+        index = self._random.randrange(len(mutations.STAGES[stage]))
+        return PlannedMutation(stage, index, self._random.getrandbits(32))
 
     def _message(self, number: int) -> tuple[dict[str, Any], str]:
-        """A good request, and who may send it."""
+        """A valid message, and its principal."""
         random = self._random
-        if self._tokens and random.random() < _RETRIES:
+        if self._tokens and random.random() < _RETRY_SHARE:
             token = random.choice(self._tokens)
-            return self._go_on(self._states[token], token, number), self._states[token].target[3]
+            issued = self._states[token]
+            return self._next_message(issued, token, number), issued.target[3]
         method, params = random.choice(self._seeds)
-        meta = {"progressToken": f"p{number}", f"{corpus.PREFIX}logLevel": "info"} if number % 2 else {}
-        return mutations.clone(corpus.message(method, params, number, **meta)), ""
+        meta = {"progressToken": f"p{number}", f"{PREFIX}logLevel": "info"} if number % 2 else {}
+        return corpus.message(method, params, number, **meta), ""
 
-    def _go_on(self, issued: Issued, token: str, number: int) -> dict[str, Any]:
-        """Answer the questions that a state goes with, or do something with a task."""
+    def _next_message(self, issued: IssuedState, token: str, number: int) -> dict[str, Any]:
+        """The answers to the questions of a state, or a request about a task."""
         method, params = issued.target[0], corpus.retry(issued, token)
         if len(token) == TASK_ID:
             method, params = self._random.choice(corpus.task_requests(token))
             params["_meta"] = issued.params["_meta"]
-        return {"jsonrpc": "2.0", "id": number, "method": method, "params": mutations.clone(params)}
+        return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
-    def _choose(self, stages: tuple[str, ...]) -> dict[str, list[str]]:
-        random = self._random
-        chosen: dict[str, list[str]] = {stage: [] for stage in _ORDER}
-        for _ in range(random.choice(_COUNTS)):
-            stage = random.choice(stages)
-            chosen[stage].append(random.choice(self._stages[stage])[0])
-        return chosen
+    def _send(self, plan: RequestPlan) -> None:
+        exchange = self._target.send(build(plan, self.context))
+        try:
+            response = check(exchange)
+            token = self._states.check(exchange, response)
+            check_repeated_effects(self._target.recorder)
+        except Violation as violation:
+            self._found(plan, violation)
+            return
+        self._count(plan, exchange, response)
+        if token is not None:
+            self._add_to_pool(self._tokens, token)
+        elif response.request.target[1] == "cart_open" and response.outcome == "complete":
+            self._add_to_pool(self._handles, (response.result or {})["content"][0]["text"])
+        if self._target.queue.messages and self._random.random() < _WORK_SHARE:
+            self._work(plan)
 
-    def _apply(self, draft: Draft, names: list[str]) -> None:
-        for name in names:
-            draft.applied.append(name)
-            _MUTATIONS[name](draft, self._source)
-
-    def _work(self, draft: Draft) -> None:
-        """Have the tasks that are queued worked on, each delivered twice."""
+    def _work(self, plan: RequestPlan) -> None:
+        """Run the queued tasks, each delivered twice."""
         self._target.queue.messages *= 2
         failures = self._target.work().failures
         if failures:
-            self._found(draft, Violation("failure", "; ".join(failures)))
+            self._found(plan, Violation("failure", "; ".join(failures)))
 
-    def _keep(self, pool: list[str], token: str) -> None:
+    def _add_to_pool(self, pool: list[str], value: str) -> None:
         if len(pool) < POOL:
-            pool.append(token)
+            pool.append(value)
         else:
-            pool[self._random.randrange(POOL)] = token
+            pool[self._random.randrange(POOL)] = value
 
-    def _found(self, draft: Draft, violation: Violation) -> None:
-        if violation.kind not in self.findings:
-            self.findings[violation.kind] = Finding.of(draft, violation, self._states)
+    def _found(self, plan: RequestPlan, violation: Violation) -> None:
+        if violation.kind not in self.results.findings:
+            self.results.findings[violation.kind] = minimal_finding(plan, self.context, violation)
+
+    def _count(self, plan: RequestPlan, exchange: Exchange, response: CheckedResponse) -> None:
+        counts, method = self.results.counts, response.request.rpc_method
+        counts["outcome", f"{response.status} {response.outcome}"] += 1
+        counts["method", method if method in self._known_methods and method else "(unknown)"] += 1
+        counts["event", plan.kind] += 1
+        counts["total", "steps"] += len(exchange.record.effects)
+        counts["total", "notifications"] += len(response.notifications)
+        for mutation in plan.mutations:
+            counts["mutation", name_of(mutation.function)] += 1
 
 
-_MUTATIONS = dict(itertools.chain.from_iterable(found.items() for found in mutations.STAGES.values()))
+def run(requests: int, seed: str) -> Results:
+    """Send requests from this process."""
+    with Target(store=True) as target:
+        fuzzer = Fuzzer(target, seed)
+        fuzzer.run(requests)
+        return fuzzer.results
 
 
-def exchanges(target: Target, seed: str, requests: int) -> Iterator[tuple[Draft, Exchange]]:
-    """Requests and what came back, unchecked: for those who want to look for themselves."""
-    fuzzer = Fuzzer(target, seed)
-    for number in range(requests):
-        draft = fuzzer.draft(number)
-        yield draft, target.send(draft.event)
+def run_all(requests: int, seed: int, processes: int) -> Results:
+    """Send requests from several processes; seed and number of processes decide which requests."""
+    shares = [requests // processes + (index < requests % processes) for index in range(processes)]
+    seeds = [f"{seed}/{index}" for index in range(processes)]
+    if processes == 1:
+        return run(shares[0], seeds[0])
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        parts = list(pool.map(run, shares, seeds))
+    total = Results(
+        seconds=max(part.seconds for part in parts), peak_kib=max(part.peak_kib for part in parts)
+    )
+    for part in parts:
+        total.counts.update(part.counts)
+        total.findings.update(part.findings)
+    return total

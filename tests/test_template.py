@@ -579,7 +579,7 @@ def parameters_are_documented(app: App) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    return App(read_template(TEMPLATE, "eu-west-1"))
+    return App(read_template(TEMPLATE))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -862,7 +862,7 @@ def test_mistakes_are_found(app: App, name: str, where: str, value: Any) -> None
         del place[key]
     else:
         place[key] = value
-    wrong = App(Template(app.template.path, app.template.region, document))
+    wrong = App(Template(app.template.path, document))
     try:
         found = list(RULES[name](wrong))
     except KeyError as missing:

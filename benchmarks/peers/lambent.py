@@ -6,11 +6,11 @@ from lambent import Context, MCPServer
 
 
 def build():
-    return _serve(PLAIN)
+    return serve(PLAIN)
 
 
 def build_many(count):
-    return _serve(many(count))
+    return serve(many(count))
 
 
 def build_asking(questions):
@@ -27,10 +27,10 @@ def build_asking(questions):
             confirmed += ctx.elicit(f"Question {number}?", Confirm).result().data.ok
         return f"{subject}: {confirmed}"
 
-    return _serve([ask])
+    return serve([ask])
 
 
-def _serve(tools):
+def serve(tools):
     mcp = MCPServer("benchmark", version="1.0.0")
     for tool in tools:
         mcp.tool()(tool)

@@ -1,1 +1,1 @@
-"""The features of the server under attack: one of every kind."""
+"""The features of the server that is fuzzed: one of every kind."""

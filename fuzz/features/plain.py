@@ -1,14 +1,14 @@
-"""Plain tools: anything in, anything out, failures of every sort."""
+"""Plain tools: any value in, any value out, and every kind of failure."""
 
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from fuzz.ledger import PURPOSE, Book
+from fuzz.recorder import INTENDED_FAILURE, EffectRecorder
 from lambent import Context, MCPServer, TextContent, ToolError, ToolResult
 
 
-def add(mcp: MCPServer, book: Book) -> None:
+def add(mcp: MCPServer, recorder: EffectRecorder) -> None:
     """Declare them."""
 
     @mcp.tool(structured_output=True)
@@ -39,9 +39,9 @@ def add(mcp: MCPServer, book: Book) -> None:
 
     @mcp.tool()
     def broken() -> str:
-        book.fail()
+        recorder.fail()
 
     @mcp.tool()
     async def leaving() -> str:
-        book.now.on_purpose = True
-        raise SystemExit(PURPOSE)
+        recorder.current.is_intended_failure = True
+        raise SystemExit(INTENDED_FAILURE)

@@ -1,23 +1,28 @@
-"""Ways to spoil a request: its message, its headers, the bytes of its body, its event, and its state.
+"""Mutations of a request, each a small function on a ``RequestDraft``, sorted by stage.
 
-Each mutation is a small function on a ``Draft``, registered under a name for one stage. Stages follow each
-other, so that a message can be spoilt while its headers still tell the truth, and the other way round.
+The stages follow each other, so that the message can change while its headers still describe the original,
+and the other way round.
 """
 
 from fuzz.mutations.bodies import BODY, write
-from fuzz.mutations.draft import Draft, Mutation, Source, clone
 from fuzz.mutations.events import EVENT
 from fuzz.mutations.headers import HEADER
 from fuzz.mutations.messages import MESSAGE
+from fuzz.mutations.request_draft import Mutation, MutationContext, RequestDraft, clone
 from fuzz.mutations.states import STATE
 
-__all__ = ["STAGES", "Draft", "Mutation", "Source", "clone", "write"]
+__all__ = ["STAGES", "Mutation", "MutationContext", "RequestDraft", "clone", "name_of", "write"]
 
-STAGES: dict[str, dict[str, Mutation]] = {
+STAGES: dict[str, tuple[Mutation, ...]] = {
     "message": MESSAGE,
     "state": STATE,
     "header": HEADER,
     "body": BODY,
     "event": EVENT,
 }
-"""All mutations by stage and name."""
+"""All mutations, by stage, in the order in which the stages are applied."""
+
+
+def name_of(mutation: Mutation) -> str:
+    """The name of a mutation, for people."""
+    return mutation.__name__.strip("_").replace("_", " ")

@@ -1,100 +1,108 @@
-"""Ways to spoil headers, and what stands beside them."""
+"""Mutations of the headers, the HTTP method and the path."""
 
 import base64
 from collections.abc import Callable
 
-from fuzz import oddities
-from fuzz.mutations.draft import Draft, Mutation, Source, into
-
-HEADER: dict[str, Mutation] = {}
+from fuzz import values
+from fuzz.mutations.request_draft import Mutation, MutationContext, RequestDraft
 
 
-def _change(draft: Draft, source: Source, change: Callable[[str, str], list[tuple[str, str]]]) -> None:
+def _change(
+    draft: RequestDraft, context: MutationContext, change: Callable[[str, str], list[tuple[str, str]]]
+) -> None:
     if draft.headers:
-        at = source.random.randrange(len(draft.headers))
+        at = context.random.randrange(len(draft.headers))
         draft.headers[at : at + 1] = change(*draft.headers[at])
 
 
-@into(HEADER, "header missing")
-def _missing(draft: Draft, source: Source) -> None:
-    _change(draft, source, lambda name, value: [])
+def _remove_header(draft: RequestDraft, context: MutationContext) -> None:
+    _change(draft, context, lambda name, value: [])
 
 
-@into(HEADER, "header repeated")
-def _repeated(draft: Draft, source: Source) -> None:
-    other = source.random.choice(oddities.VALUES)
-    twice = source.random.random() < 0.5
-    _change(draft, source, lambda name, value: [(name, value), (name, value if twice else other)])
+def _repeat_header(draft: RequestDraft, context: MutationContext) -> None:
+    other = context.random.choice(values.HEADER_VALUES)
+    twice = context.random.random() < 0.5
+    _change(draft, context, lambda name, value: [(name, value), (name, value if twice else other)])
 
 
-@into(HEADER, "header value")
-def _value(draft: Draft, source: Source) -> None:
-    other = source.random.choice(oddities.VALUES)
-    _change(draft, source, lambda name, value: [(name, other)])
+def _replace_header(draft: RequestDraft, context: MutationContext) -> None:
+    other = context.random.choice(values.HEADER_VALUES)
+    _change(draft, context, lambda name, value: [(name, other)])
 
 
-@into(HEADER, "header added")
-def _added(draft: Draft, source: Source) -> None:
-    draft.headers.append((source.random.choice(oddities.HEADERS), source.random.choice(oddities.VALUES)))
+def _add_header(draft: RequestDraft, context: MutationContext) -> None:
+    draft.headers.append(
+        (context.random.choice(values.HEADER_NAMES), context.random.choice(values.HEADER_VALUES))
+    )
 
 
-@into(HEADER, "header padded")
-def _padded(draft: Draft, source: Source) -> None:
-    left, right = source.random.choice(
+def _pad_header(draft: RequestDraft, context: MutationContext) -> None:
+    left, right = context.random.choice(
         ((" ", ""), ("", "\t"), ("\t ", " "), ("\xa0", ""), ("", "\x0b"), ("'", "'"))
     )
-    _change(draft, source, lambda name, value: [(name, f"{left}{value}{right}")])
+    _change(draft, context, lambda name, value: [(name, f"{left}{value}{right}")])
 
 
-@into(HEADER, "header case")
-def _case(draft: Draft, source: Source) -> None:
-    style = source.random.choice((str.upper, str.lower, str.title, str.swapcase))
-    _change(draft, source, lambda name, value: [(style(name), value)])
+def _header_case(draft: RequestDraft, context: MutationContext) -> None:
+    style = context.random.choice((str.upper, str.lower, str.title, str.swapcase))
+    _change(draft, context, lambda name, value: [(style(name), value)])
 
 
-@into(HEADER, "header sentinel")
-def _sentinel(draft: Draft, source: Source) -> None:
-    style = source.random.choice(
+def _header_sentinel(draft: RequestDraft, context: MutationContext) -> None:
+    style = context.random.choice(
         ("=?base64?{}?=", "=?base64?{}", "{}?=", "=?Base64?{}?=", "=?base64?{}=?=", "{}")
     )
     _change(
         draft,
-        source,
+        context,
         lambda name, value: [(name, style.format(base64.b64encode(value.encode(errors="replace")).decode()))],
     )
 
 
-@into(HEADER, "header bytes")
-def _header_bytes(draft: Draft, source: Source) -> None:
-    junk = source.random.randbytes(source.random.choice((1, 3, 30))).decode("latin-1")
-    _change(draft, source, lambda name, value: [(name, value + junk)])
+def _header_bytes(draft: RequestDraft, context: MutationContext) -> None:
+    inserted = context.random.randbytes(context.random.choice((1, 3, 30))).decode("latin-1")
+    _change(draft, context, lambda name, value: [(name, value + inserted)])
 
 
-@into(HEADER, "headers swapped")
-def _swapped(draft: Draft, source: Source) -> None:
-    other = source.random.choice(draft.headers)[1] if draft.headers else ""
-    _change(draft, source, lambda name, value: [(name, other)])
+def _swap_headers(draft: RequestDraft, context: MutationContext) -> None:
+    other = context.random.choice(draft.headers)[1] if draft.headers else ""
+    _change(draft, context, lambda name, value: [(name, other)])
 
 
-@into(HEADER, "no headers")
-def _no_headers(draft: Draft, source: Source) -> None:
+def _remove_all_headers(draft: RequestDraft, context: MutationContext) -> None:
     draft.headers.clear()
 
 
-@into(HEADER, "many headers")
-def _many(draft: Draft, source: Source) -> None:
-    draft.headers.extend((f"x-{number}", source.random.choice(oddities.VALUES)) for number in range(100))
+def _many_headers(draft: RequestDraft, context: MutationContext) -> None:
+    draft.headers.extend(
+        (f"x-{number}", context.random.choice(values.HEADER_VALUES)) for number in range(100)
+    )
 
 
-@into(HEADER, "http method")
-def _http_method(draft: Draft, source: Source) -> None:
-    draft.http_method = source.random.choice(oddities.HTTP_METHODS)
+def _http_method(draft: RequestDraft, context: MutationContext) -> None:
+    draft.http_method = context.random.choice(values.HTTP_METHODS)
     if draft.http_method == "OPTIONS":
-        draft.headers.append(("Origin", source.random.choice(oddities.VALUES)))
-        draft.headers.append(("Access-Control-Request-Headers", source.random.choice(oddities.VALUES)))
+        draft.headers.append(("Origin", context.random.choice(values.HEADER_VALUES)))
+        draft.headers.append(("Access-Control-Request-Headers", context.random.choice(values.HEADER_VALUES)))
 
 
-@into(HEADER, "path")
-def _path(draft: Draft, source: Source) -> None:
-    draft.path, draft.stage = source.random.choice(oddities.PATHS), source.random.choice(oddities.STAGES)
-    draft.query = source.random.choice(("", "a=b", "%", "é", "a&a&=&&", "x" * 2000))
+def _path(draft: RequestDraft, context: MutationContext) -> None:
+    draft.path, draft.stage = context.random.choice(values.PATHS), context.random.choice(values.STAGES)
+    draft.query = context.random.choice(("", "a=b", "%", "é", "a&a&=&&", "x" * 2000))
+
+
+HEADER: tuple[Mutation, ...] = (
+    _remove_header,
+    _repeat_header,
+    _replace_header,
+    _add_header,
+    _pad_header,
+    _header_case,
+    _header_sentinel,
+    _header_bytes,
+    _swap_headers,
+    _remove_all_headers,
+    _many_headers,
+    _http_method,
+    _path,
+)

@@ -1,22 +1,27 @@
-"""Ways to spoil a message."""
+"""Mutations of the JSON-RPC message."""
 
 import base64
 from random import Random
 from typing import Any
 
-from fuzz import oddities
-from fuzz.corpus import EVERYTHING
-from fuzz.ledger import META_KEY
-from fuzz.mutations.draft import Draft, Mutation, Source, clone, into, odd_value, params_of
-from fuzz.sent import PREFIX
+from fuzz import values
+from fuzz.corpus import ALL_CAPABILITIES
+from fuzz.mutations.request_draft import (
+    Mutation,
+    MutationContext,
+    RequestDraft,
+    clone,
+    hostile_value,
+    params_of,
+)
+from fuzz.recorder import IDEMPOTENCY_META_KEY
+from fuzz.request_model import PREFIX
 
 LONG = 20_000
 """Characters of a long string: enough to show what is not linear, little enough for a million requests."""
 
-MESSAGE: dict[str, Mutation] = {}
 
-
-def _spot(draft: Draft, random: Random) -> tuple[Any, Any]:
+def _spot(draft: RequestDraft, random: Random) -> tuple[Any, Any]:
     """A container of the message and a key or position in it, found by a walk from the top."""
     container, key = None, None
     current = draft.message
@@ -30,59 +35,52 @@ def _spot(draft: Draft, random: Random) -> tuple[Any, Any]:
     return container, key
 
 
-@into(MESSAGE, "delete")
-def _delete(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _delete_member(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if container is not None:
         del container[key]
 
 
-@into(MESSAGE, "replace")
-def _replace(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _replace_member(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if container is not None:
-        container[key] = odd_value(source.random)
+        container[key] = hostile_value(context.random)
 
 
-@into(MESSAGE, "insert")
-def _insert(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _insert_member(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if isinstance(container, dict):
-        container[source.random.choice(oddities.KEYS)] = odd_value(source.random)
+        container[context.random.choice(values.MEMBER_NAMES)] = hostile_value(context.random)
     elif isinstance(container, list):
-        container.insert(key, odd_value(source.random))
+        container.insert(key, hostile_value(context.random))
 
 
-@into(MESSAGE, "rename")
-def _rename(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _rename_member(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if isinstance(container, dict):
-        renamed = source.random.choice((key.upper(), key + " ", f"{PREFIX}{key}", *oddities.KEYS))
+        renamed = context.random.choice((key.upper(), key + " ", f"{PREFIX}{key}", *values.MEMBER_NAMES))
         container[renamed] = container.pop(key)
 
 
-@into(MESSAGE, "wrap")
-def _wrap(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _wrap_value(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if container is not None:
         value = container[key]
-        container[key] = source.random.choice(([value], [value, clone(value)], {"a": value}, [[value]]))
+        container[key] = context.random.choice(([value], [value, clone(value)], {"a": value}, [[value]]))
 
 
-@into(MESSAGE, "move")
-def _move(draft: Draft, source: Source) -> None:
-    (one, here), (other, there) = _spot(draft, source.random), _spot(draft, source.random)
+def _move_value(draft: RequestDraft, context: MutationContext) -> None:
+    (one, here), (other, there) = _spot(draft, context.random), _spot(draft, context.random)
     if one is not None and other is not None:
         # Copied by value only where that cannot make a circle.
         value = one[here]
         other[there] = value if not isinstance(value, dict | list) else type(value)()
 
 
-@into(MESSAGE, "tweak")
-def _tweak(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _change_value(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     value = container[key] if container is not None else None
-    random = source.random
+    random = context.random
     if isinstance(value, str) and value:
         at = random.randrange(len(value))
         container[key] = random.choice(
@@ -99,56 +97,49 @@ def _tweak(draft: Draft, source: Source) -> None:
         container[key] = random.choice((-value, value + 1, str(value), [value], value // 3, bool(value)))
 
 
-@into(MESSAGE, "grow")
-def _grow(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _grow_value(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if container is not None:
-        count = source.random.choice((10, 100, 1000))
+        count = context.random.choice((10, 100, 1000))
         shapes: tuple[Any, ...] = ("x" * count * 5, list(range(count)), {f"k{i}": "" for i in range(count)})
-        container[key] = source.random.choice(shapes)
+        container[key] = context.random.choice(shapes)
 
 
-@into(MESSAGE, "huge")
-def _huge(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
-    if container is not None and source.random.random() < 0.1:
-        character = source.random.choice(("x", '"', "-", ",", "/", "é", "=", "%"))
+def _long_string(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
+    if container is not None and context.random.random() < 0.1:
+        character = context.random.choice(("x", '"', "-", ",", "/", "é", "=", "%"))
         container[key] = character * LONG
 
 
-@into(MESSAGE, "duplicate key")
-def _duplicate(draft: Draft, source: Source) -> None:
-    container, key = _spot(draft, source.random)
+def _duplicate_member(draft: RequestDraft, context: MutationContext) -> None:
+    container, key = _spot(draft, context.random)
     if isinstance(container, dict) and isinstance(key, str) and key.isprintable() and '"' not in key:
-        marked = f'@raw:0,"{key}":{source.random.choice(("1", "null", "{}", "[]"))}@'
+        marked = f'@raw:0,"{key}":{context.random.choice(("1", "null", "{}", "[]"))}@'
         container[f"{key}\x01"] = marked
 
 
-@into(MESSAGE, "method")
-def _method(draft: Draft, source: Source) -> None:
+def _rpc_method(draft: RequestDraft, context: MutationContext) -> None:
     if isinstance(draft.message, dict):
-        draft.message["method"] = source.random.choice(oddities.METHODS)
+        draft.message["method"] = context.random.choice(values.METHODS)
 
 
-@into(MESSAGE, "name")
-def _name(draft: Draft, source: Source) -> None:
+def _target_name(draft: RequestDraft, context: MutationContext) -> None:
     params = params_of(draft)
     if "name" in params:
-        params["name"] = source.random.choice(oddities.NAMES)
+        params["name"] = context.random.choice(values.NAMES)
 
 
-@into(MESSAGE, "uri")
-def _uri(draft: Draft, source: Source) -> None:
+def _target_uri(draft: RequestDraft, context: MutationContext) -> None:
     params = params_of(draft)
     if "uri" in params:
-        params["uri"] = source.random.choice(oddities.URIS)
+        params["uri"] = context.random.choice(values.URIS)
     elif isinstance(params.get("ref"), dict):
-        params["ref"] = {"type": "ref/resource", "uri": source.random.choice(oddities.URIS)}
+        params["ref"] = {"type": "ref/resource", "uri": context.random.choice(values.URIS)}
 
 
-@into(MESSAGE, "cursor")
-def _cursor(draft: Draft, source: Source) -> None:
-    random = source.random
+def _cursor(draft: RequestDraft, context: MutationContext) -> None:
+    random = context.random
     inner = random.choice(
         ("tools/list add", "tools/list", "prompts/list greet", "resources/list x", " ", "\x00")
     )
@@ -167,38 +158,35 @@ def _cursor(draft: Draft, source: Source) -> None:
     params_of(draft)["cursor"] = random.choice(choices)
 
 
-@into(MESSAGE, "notification")
-def _notification(draft: Draft, source: Source) -> None:
+def _remove_id(draft: RequestDraft, context: MutationContext) -> None:
     if isinstance(draft.message, dict):
         draft.message.pop("id", None)
 
 
-@into(MESSAGE, "id")
-def _id(draft: Draft, source: Source) -> None:
+def _replace_id(draft: RequestDraft, context: MutationContext) -> None:
     if isinstance(draft.message, dict):
-        draft.message["id"] = odd_value(source.random)
+        draft.message["id"] = hostile_value(context.random)
 
 
-@into(MESSAGE, "batch")
-def _batch(draft: Draft, source: Source) -> None:
-    draft.message = source.random.choice(
+def _batch(draft: RequestDraft, context: MutationContext) -> None:
+    draft.message = context.random.choice(
         ([draft.message], [draft.message, clone(draft.message)], [], {"a": draft.message})
     )
 
 
-@into(MESSAGE, "response")
-def _response(draft: Draft, source: Source) -> None:
+def _make_response(draft: RequestDraft, context: MutationContext) -> None:
     if isinstance(draft.message, dict):
         draft.message.pop("method", None)
-        draft.message[source.random.choice(("result", "error"))] = {}
+        draft.message[context.random.choice(("result", "error"))] = {}
 
 
-@into(MESSAGE, "capabilities")
-def _capabilities(draft: Draft, source: Source) -> None:
+def _capabilities(draft: RequestDraft, context: MutationContext) -> None:
     meta = params_of(draft).get("_meta")
     if isinstance(meta, dict):
-        kept = {name: value for name, value in clone(EVERYTHING).items() if source.random.random() < 0.5}
-        odd = (
+        kept = {
+            name: value for name, value in clone(ALL_CAPABILITIES).items() if context.random.random() < 0.5
+        }
+        choices: tuple[Any, ...] = (
             {"elicitation": {}},
             {"elicitation": {"url": {}}},
             {"sampling": None},
@@ -206,41 +194,64 @@ def _capabilities(draft: Draft, source: Source) -> None:
             kept,
             kept,
         )
-        meta[f"{PREFIX}clientCapabilities"] = source.random.choice(odd)
+        meta[f"{PREFIX}clientCapabilities"] = context.random.choice(choices)
 
 
-@into(MESSAGE, "meta")
-def _meta(draft: Draft, source: Source) -> None:
+def _request_meta(draft: RequestDraft, context: MutationContext) -> None:
     meta = params_of(draft).get("_meta")
     if isinstance(meta, dict):
-        random = source.random
+        random = context.random
         meta.update(
             random.choice(
                 (
-                    {"progressToken": odd_value(random)},
+                    {"progressToken": hostile_value(random)},
                     {f"{PREFIX}logLevel": random.choice(("debug", "emergency", "loud", None, 3))},
-                    {f"{PREFIX}clientInfo": odd_value(random)},
-                    {"traceparent": odd_value(random), "baggage": odd_value(random)},
+                    {f"{PREFIX}clientInfo": hostile_value(random)},
+                    {"traceparent": hostile_value(random), "baggage": hostile_value(random)},
                     {f"{PREFIX}protocolVersion": random.choice(("2025-11-25", "2027-01-01", "", 1, None))},
-                    {f"{PREFIX}subscriptionId": odd_value(random), f"{PREFIX}serverInfo": {}},
+                    {f"{PREFIX}subscriptionId": hostile_value(random), f"{PREFIX}serverInfo": {}},
                 )
             )
         )
 
 
-@into(MESSAGE, "session")
-def _session(draft: Draft, source: Source) -> None:
+def _session_handle(draft: RequestDraft, context: MutationContext) -> None:
     arguments = params_of(draft).get("arguments")
-    if isinstance(arguments, dict) and "cart" in arguments and source.handles:
-        arguments["cart"] = source.random.choice(source.handles)
+    if isinstance(arguments, dict) and "cart" in arguments and context.handles:
+        arguments["cart"] = context.random.choice(context.handles)
 
 
-@into(MESSAGE, "idempotency key")
-def _idempotency_key(draft: Draft, source: Source) -> None:
-    params, random = params_of(draft), source.random
+def _idempotency_key(draft: RequestDraft, context: MutationContext) -> None:
+    params, random = params_of(draft), context.random
     arguments, meta = params.get("arguments"), params.get("_meta")
     if isinstance(arguments, dict) and "order" in arguments and isinstance(meta, dict):
         if random.random() < 0.5:
-            arguments["order"] = {"id": random.choice(("o1", "o2", odd_value(random)))}
+            arguments["order"] = {"id": random.choice(("o1", "o2", hostile_value(random)))}
         else:
-            meta[META_KEY] = random.choice(("k1", "k2", odd_value(random)))
+            meta[IDEMPOTENCY_META_KEY] = random.choice(("k1", "k2", hostile_value(random)))
+
+
+MESSAGE: tuple[Mutation, ...] = (
+    _delete_member,
+    _replace_member,
+    _insert_member,
+    _rename_member,
+    _wrap_value,
+    _move_value,
+    _change_value,
+    _grow_value,
+    _long_string,
+    _duplicate_member,
+    _rpc_method,
+    _target_name,
+    _target_uri,
+    _cursor,
+    _remove_id,
+    _replace_id,
+    _batch,
+    _make_response,
+    _capabilities,
+    _request_meta,
+    _session_handle,
+    _idempotency_key,
+)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
-from benchmarks import cost
-from benchmarks.cost import Deployment, Part, Row
+from benchmarks.cost import tables
+from benchmarks.cost.formula import PLATFORM_LOG, ROWS, Part, Row, billed, dollars, mean_billed
+from benchmarks.cost.measurement import read_measured
+from benchmarks.cost.prices import Deployment, deployment, read_prices
 
 PRICES = {
     "lambda_gb_second_x86_64": 0.00002,
@@ -39,35 +41,33 @@ DEPLOYED = Deployment({"F": 512}, "x86_64", access_log_bytes=400, secrets=1, ala
 
 def test_the_page_says_what_the_formula_says() -> None:
     """If this fails, run ``python -m benchmarks.cost``: the template, a price or the formula has changed."""
-    page = cost.PAGE.read_text()
-    assert page == cost.written(
-        page, cost.tables(cost.read_measured(), cost.read_prices(), cost.deployment())
-    )
+    page = tables.PAGE.read_text()
+    assert page == tables.written(page, tables.tables(read_measured(), read_prices(), deployment()))
 
 
 def test_every_row_of_the_page_was_measured() -> None:
-    measured = cost.read_measured()["invocations"]
-    wanted = {part.invocation for row in cost.ROWS for part in row.parts}
+    measured = read_measured()["invocations"]
+    wanted = {part.invocation for row in ROWS for part in row.parts}
     assert wanted <= set(measured)
-    memory = cost.deployment().memory
+    memory = deployment().memory
     assert {one["function"] for one in measured.values()} <= set(memory)
 
 
 def test_less_than_a_processor_takes_longer_and_waiting_does_not() -> None:
-    assert cost.billed(ONE, 1769, "warm") == 5  # 1.2 + 3.3, rounded up
-    assert cost.billed(ONE, 3008, "warm") == 5  # one thread has one processor, whatever there is
-    assert cost.billed(ONE, 512, "warm") == 8  # 1.2 * 3.455 + 3.3
-    assert cost.billed(ONE, 512, "cold") == 397  # 100 * 3.455 + 50.5
+    assert billed(ONE, 1769, "warm") == 5  # 1.2 + 3.3, rounded up
+    assert billed(ONE, 3008, "warm") == 5  # one thread has one processor, whatever there is
+    assert billed(ONE, 512, "warm") == 8  # 1.2 * 3.455 + 3.3
+    assert billed(ONE, 512, "cold") == 397  # 100 * 3.455 + 50.5
 
 
 def test_some_invocations_are_cold() -> None:
-    assert cost.mean_billed(ONE, 512) == pytest.approx(0.99 * 8 + 0.01 * 397)
+    assert mean_billed(ONE, 512) == pytest.approx(0.99 * 8 + 0.01 * 397)
 
 
 def test_an_invocation_through_the_api() -> None:
-    found = cost.dollars(Row("x", (Part("one"),)), MEASURED, PRICES, DEPLOYED)
+    found = dollars(Row("x", (Part("one"),)), MEASURED, PRICES, DEPLOYED)
     gb_seconds = (0.99 * 8 + 0.01 * 397) / 1000 * 0.5
-    log_bytes = 400 + len(cost.PLATFORM_LOG) + 3 * 26
+    log_bytes = 400 + len(PLATFORM_LOG) + 3 * 26
     assert found == pytest.approx(
         {
             "Lambda": 0.0000002 + gb_seconds * 0.00002,
@@ -82,14 +82,14 @@ def test_an_invocation_through_the_api() -> None:
 
 
 def test_an_invocation_from_a_queue_is_polled_for_and_goes_through_no_api() -> None:
-    found = cost.dollars(Row("x", (Part("one", times=2, queued=True),)), MEASURED, PRICES, DEPLOYED)
+    found = dollars(Row("x", (Part("one", times=2, queued=True),)), MEASURED, PRICES, DEPLOYED)
     assert found["SQS"] == pytest.approx(2 * 3 * 0.0000004)
     assert found["API Gateway"] == found["transfer"] == 0
-    assert found["logs"] == pytest.approx(2 * (len(cost.PLATFORM_LOG) + 3 * 26) / 1e9 * 0.5)
+    assert found["logs"] == pytest.approx(2 * (len(PLATFORM_LOG) + 3 * 26) / 1e9 * 0.5)
 
 
 def test_what_a_cache_answers_invokes_nothing() -> None:
-    found = cost.dollars(Row("x", cached="one"), MEASURED, PRICES, DEPLOYED)
+    found = dollars(Row("x", cached="one"), MEASURED, PRICES, DEPLOYED)
     assert found["Lambda"] == found["API Gateway"] == found["logs"] == 0
     assert found["S3, CloudFront"] == pytest.approx(0.000001 + 0.01 * 0.0000004)
     assert found["transfer"] == pytest.approx(0.00001 * 0.1)
@@ -98,9 +98,7 @@ def test_what_a_cache_answers_invokes_nothing() -> None:
 def test_the_architecture_has_its_own_price() -> None:
     arm = DEPLOYED._replace(architecture="arm64")
     row = Row("x", (Part("one"),))
-    intel, graviton = (
-        cost.dollars(row, MEASURED, PRICES, deployed)["Lambda"] for deployed in (DEPLOYED, arm)
-    )
+    intel, graviton = (dollars(row, MEASURED, PRICES, deployed)["Lambda"] for deployed in (DEPLOYED, arm))
     assert (graviton - 0.0000002) * 2 == pytest.approx(intel - 0.0000002)
 
 
@@ -124,7 +122,7 @@ Resources:
       Metrics: [{Id: all, Expression: SUM(METRICS())}, {Id: a, MetricStat: {}}, {Id: b, MetricStat: {}}]
 """
     )
-    assert cost.deployment(template) == Deployment(
+    assert deployment(template) == Deployment(
         {"Web": 256, "Worker": 1024},
         "arm64",
         access_log_bytes=10 + 1 + 26,
@@ -136,4 +134,4 @@ Resources:
 
 def test_a_page_without_its_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="marks"):
-        cost.written("# Cost\n", "x")
+        tables.written("# Cost\n", "x")

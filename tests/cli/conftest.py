@@ -124,7 +124,7 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> object:
     """Wait until something is so; how long it takes is no part of any test."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.01)
     return result
 

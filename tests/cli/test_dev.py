@@ -13,11 +13,11 @@ from lambent.cli import main
 
 
 @contextmanager
-def dev(app, *arguments, **environment):
-    """`lambent dev` in a process of its own, and its URL."""
+def dev(app, *arguments, shell=(), **environment):
+    """`lambent dev` in a process of its own, started by a shell or not, and its URL."""
     command = [sys.executable, "-m", "lambent.cli", "dev", "app.py", "--port", "0", *arguments]
     with subprocess.Popen(
-        command,
+        [*shell, *command],
         cwd=app.folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         stdout=subprocess.PIPE,
@@ -45,13 +45,15 @@ def test_the_first_line_says_what_is_served(app, call):
     assert (method, path, status, unit, place) == ("POST", "/mcp", "200", "ms", ["environment", "1"])
 
 
+# A shell that is not interactive has its background jobs ignore SIGINT.
+BACKGROUND = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+
+
+@pytest.mark.parametrize("shell", [(), BACKGROUND], ids=["terminal", "background"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_and_its_environments(app, call, lives, number):
-    with dev(app, "--no-reload", "--quiet", "--environments", "2", TEST_FIFO=str(lives.path)) as (
-        process,
-        url,
-        _,
-    ):
+def test_a_signal_ends_it_and_its_environments(app, call, lives, number, shell):
+    arguments = ("--no-reload", "--quiet", "--environments", "2")
+    with dev(app, *arguments, shell=shell, TEST_FIFO=str(lives.path)) as (process, url, _):
         pids = {call(url).json["pid"] for _ in range(4)}
         assert len(pids) == 2
         process.send_signal(number)

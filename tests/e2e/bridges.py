@@ -32,7 +32,7 @@ def rewrite(template: Template, built: Path) -> Path:
     document = json.loads(json.dumps(template.document, default=str))
     resources: Resources = document["Resources"]
     _without_what_is_refused(resources)
-    _with_numbers(template, resources)
+    _with_numbers(document.get("Parameters", {}), resources)
     _with_files_of_layers(template, resources, built.parent)
     # Other processes deploy what was built as well.
     path = built.with_name(f"bridged-{os.getpid()}.json")
@@ -93,13 +93,14 @@ def _without_what_is_refused(resources: Resources) -> None:
             del resources[name]
 
 
-def _with_numbers(template: Template, resources: Resources) -> None:
+def _with_numbers(parameters: Resources, resources: Resources) -> None:
     # A parameter stays a string, and a string is no limit for concurrent messages.
     for resource in resources.values():
         for event in resource.get("Properties", {}).get("Events", {}).values():
             scaling = event["Properties"].get("ScalingConfig")
-            if scaling:
-                scaling["MaximumConcurrency"] = int(template.value(scaling["MaximumConcurrency"]))
+            limit = scaling["MaximumConcurrency"] if scaling else None
+            if isinstance(limit, dict):
+                scaling["MaximumConcurrency"] = int(parameters[limit["Ref"]]["Default"])
 
 
 def _with_files_of_layers(template: Template, resources: Resources, built: Path) -> None:
@@ -155,7 +156,7 @@ def _add_time_to_live(template: Template, resources: Mapping[str, str], cloud: C
     # The template's specification is ignored.
     for name, resource in template.resources.items():
         if resource["Type"] == "AWS::DynamoDB::Table":
-            specification = template.value(resource["Properties"]).get("TimeToLiveSpecification")
+            specification = resource["Properties"].get("TimeToLiveSpecification")
             if specification:
                 cloud.client("dynamodb").update_time_to_live(
                     TableName=resources[name], TimeToLiveSpecification=specification

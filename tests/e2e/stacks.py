@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 from tests.e2e import bridges
-from tests.e2e.cloud import REGION, ROOT, Cloud
+from tests.e2e.cloud import ROOT, Cloud
 
 from lambent.cli.local_aws.template import Template, read_template
 
@@ -64,7 +64,7 @@ class Stack:
         """Deploy, or deploy anew, with other values for some parameters."""
         self._parameters |= parameters or {}
         overrides = [f"{parameter}={value}" for parameter, value in self._parameters.items()]
-        self.template: Template = read_template(built, REGION)
+        self.template: Template = read_template(built)
         try:
             _sam(
                 self.cloud,

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.e2e import bridges
 from tests.e2e.client import ASKING, LARGE, SECONDS, TASKS, TERMINAL, Client
-from tests.e2e.cloud import REGION, ROOT
+from tests.e2e.cloud import ROOT
 from tests.e2e.stacks import Stack
 
 from lambent.cli.local_aws.template import read_template
@@ -215,7 +215,7 @@ def without(stack: Stack, role: str, sid: str) -> Iterator[list[str]]:
 
 
 def test_every_statement_has_its_check() -> None:
-    resources = read_template(ROOT / "template.yaml", REGION).document["Resources"]
+    resources = read_template(ROOT / "template.yaml").document["Resources"]
     found = [
         (name, statement["Sid"])
         for name, resource in resources.items()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambent.cli.gateway.kinds import KINDS, Kind
-from lambent.cli.gateway.messages import Api, Arrival, Request
+from lambent.cli.gateway.messages import Api, Arrival, FrontEndRequest
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -47,7 +47,7 @@ class FrontEnd:
         """The URL of the MCP endpoint."""
         return f"https://{self.host}{self.base}{self.api.path}"
 
-    def event(self, request: Request, name: str) -> dict[str, Any]:
+    def event(self, request: FrontEndRequest, name: str) -> dict[str, Any]:
         """The event of a request, with the ids that its name gives it."""
         arrival = Arrival(
             request_id=uuid_of(name),
@@ -59,7 +59,7 @@ class FrontEnd:
             self._take_route(event, request)
         return event
 
-    def _take_route(self, event: dict[str, Any], request: Request) -> None:
+    def _take_route(self, event: dict[str, Any], request: FrontEndRequest) -> None:
         # The gateway has one route, $default; the template has these.
         path = self.api.path
         if request.path == path:

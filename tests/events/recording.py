@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from tests.events.front_ends import FrontEnd
 
-from lambent.cli.gateway.messages import Request
+from lambent.cli.gateway.messages import FrontEndRequest
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -75,8 +75,8 @@ class Recorder(httpx2.AsyncBaseTransport):
         real: dict[str, Any] = json.loads(text)
         return real
 
-    async def _read(self, request: httpx2.Request) -> Request:
-        return Request(
+    async def _read(self, request: httpx2.Request) -> FrontEndRequest:
+        return FrontEndRequest(
             method=request.method,
             path=request.url.raw_path.decode().partition("?")[0].removeprefix(self._front_end.base),
             query=request.url.query.decode(),

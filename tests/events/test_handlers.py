@@ -3,19 +3,19 @@
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import msgspec
 import pytest
 from tests.events.conftest import Read
 from tests.events.functions import BUCKET, TABLE, WITH_TASKS, Cloud, cloud, function
 from tests.events.generate import STALE_STATE, TASK_ID
 from tests.events.test_files import NAMES
 
-from lambent.execution.ports import Item
+from lambent.execution.durable.records import Records, changed
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.hosts.aws_lambda import rotation
 from lambent.stores.dynamodb import DynamoStore
@@ -191,11 +191,10 @@ class Desk:
         made = self.result("http-api-tools-call-task")
         assert made["resultType"] == "task"
         store = DynamoStore(TABLE, self.cloud.dynamodb)
-        item = store.read(f"TASK#{made['taskId']}")
-        assert item is not None
-        record = msgspec.json.decode(item.body, type=TaskRecord)
-        renamed = msgspec.json.encode(msgspec.structs.replace(record, id=TASK_ID))
-        assert store.insert(Item(f"TASK#{TASK_ID}", 1, renamed, item.purge_at))
+        records = Records(store, time.time, "TASK", "reports", TaskRecord, lambda record: record.expires)
+        held = records.read(records.key(made["taskId"]))
+        assert held is not None
+        assert records.insert(records.key(TASK_ID), changed(held.record, id=TASK_ID)) is not None
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.events.test_files import NAMES
 
 from lambent.cli.local_aws.template import read_template
 
-RESOURCES = read_template(ROOT / "template.yaml", "us-east-1").resources
+RESOURCES = read_template(ROOT / "template.yaml").resources
 FUNCTIONS = {
     name: resource["Properties"]
     for name, resource in RESOURCES.items()

@@ -1,21 +1,21 @@
-"""Targets for hostile tests."""
+"""Clients for hostile tests."""
 
 from collections.abc import Iterator
 
 import pytest
 from fuzz.target import Target
-from tests.hostile.arena import Arena
+from tests.hostile.client import CheckedClient
 
 
 @pytest.fixture(scope="module")
-def arena() -> Iterator[Arena]:
-    """What ``mcp.lambda_handler()`` makes, under attack."""
+def client() -> Iterator[CheckedClient]:
+    """A client of what ``mcp.lambda_handler()`` makes."""
     with Target() as target:
-        yield Arena(target)
+        yield CheckedClient(target)
 
 
 @pytest.fixture(scope="module")
-def stored() -> Iterator[Arena]:
+def stored_client() -> Iterator[CheckedClient]:
     """The same with tasks, sessions and idempotent calls."""
     with Target(store=True) as target:
-        yield Arena(target)
+        yield CheckedClient(target)

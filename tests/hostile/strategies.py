@@ -1,9 +1,9 @@
-"""What attackers send."""
+"""Strategies for hostile values, headers and requests."""
 
 import json
 from typing import Any
 
-from fuzz import corpus, oddities
+from fuzz import corpus, values
 from fuzz.events import KINDS
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from([0, -0.0, 1e308, 5e-324, 2**53, 2**63, 2**64, -(2**63) - 1, 10**300, 10**4299]),
 )
-LEAVES = st.one_of(st.none(), st.booleans(), NUMBERS, TEXT, SURROGATES, st.sampled_from(oddities.ODD))
+LEAVES = st.one_of(st.none(), st.booleans(), NUMBERS, TEXT, SURROGATES, st.sampled_from(values.JSON_VALUES))
 JSON: st.SearchStrategy[Any] = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT | SURROGATES, inner, max_size=4),
@@ -25,19 +25,19 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 """Any JSON value, as Python has it; ``json.dumps`` writes lone surrogates as escapes."""
 
 SEEDS = st.sampled_from([corpus.message(method, params) for method, params in corpus.seeds()])
-"""A good request of any sort."""
+"""A valid request of any kind."""
 
 KIND = st.sampled_from(sorted(KINDS))
 HEADER_VALUES = st.one_of(
-    st.sampled_from(oddities.VALUES),
+    st.sampled_from(values.HEADER_VALUES),
     st.text(st.characters(codec="latin-1"), max_size=40),
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40),
 )
-"""What a platform may hand over as a header's value."""
+"""A header's value as a platform passes it on."""
 
 HEADERS = st.lists(
     st.tuples(
-        st.one_of(st.sampled_from(oddities.HEADERS), st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True)),
+        st.one_of(st.sampled_from(values.HEADER_NAMES), st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True)),
         HEADER_VALUES,
     ),
     max_size=8,
@@ -45,8 +45,8 @@ HEADERS = st.lists(
 
 
 @st.composite
-def spoilt(draw: st.DrawFn) -> Any:
-    """A good request in which one member, anywhere, is missing or something else."""
+def mutated(draw: st.DrawFn) -> Any:
+    """A valid request in which one member, at any depth, is removed or replaced."""
     message = json.loads(json.dumps(draw(SEEDS)))
     container, key = message, draw(st.sampled_from(sorted(message)))
     while draw(st.booleans()) and isinstance(container[key], dict | list) and container[key]:

@@ -1,4 +1,4 @@
-"""Schemas and arguments made to explode."""
+"""Arguments that make validation expensive, and arguments of any shape."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from fuzz import corpus
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hostile.arena import Arena, hostile, text_of
+from tests.hostile.client import CheckedClient, hostile, text_of
 from tests.hostile.strategies import JSON, TEXT
 
 TOOLS = [
@@ -43,15 +43,15 @@ PARAMETERS = [
 
 @hostile
 @given(st.sampled_from(TOOLS), JSON)
-def test_any_json_as_arguments(arena: Arena, tool: str, arguments: Any) -> None:
-    answer = arena.call(tool, arguments)
+def test_any_json_as_arguments(client: CheckedClient, tool: str, arguments: Any) -> None:
+    answer = client.call(tool, arguments)
     assert answer.outcome in ("complete", "isError", "input_required", "-32602", "-32700", "-32020")
 
 
 @hostile
 @given(st.sampled_from(TOOLS), st.dictionaries(st.sampled_from(PARAMETERS), JSON, max_size=4))
-def test_any_json_as_an_argument(arena: Arena, tool: str, arguments: Any) -> None:
-    arena.call(tool, arguments)
+def test_any_json_as_an_argument(client: CheckedClient, tool: str, arguments: Any) -> None:
+    client.call(tool, arguments)
 
 
 GOOD_TYPED: dict[str, Any] = next(
@@ -86,17 +86,17 @@ OUT_OF_RANGE = [
 @pytest.mark.parametrize(
     ("name", "raw"), [(name, raw) for name, values in HOSTILE_VALUES.items() for raw in values.split()]
 )
-def test_values_that_types_choke_on(arena: Arena, name: str, raw: str) -> None:
+def test_values_that_types_choke_on(client: CheckedClient, name: str, raw: str) -> None:
     arguments = json.dumps({**GOOD_TYPED, name: "@"}).replace('"@"', raw)
     message = corpus.message("tools/call", {"name": "typed", "arguments": "@"})
-    answer = arena.body(json.dumps(message).replace('"@"', arguments), corpus.headers_of(message))
+    answer = client.body(json.dumps(message).replace('"@"', arguments), corpus.headers_of(message))
     assert answer.outcome in ("complete", "isError", "-32700")
 
 
 @pytest.mark.parametrize("raw", OUT_OF_RANGE, ids=lambda raw: raw[:9])
 @pytest.mark.parametrize("place", ["arguments", "_meta", "params", "deep", "inputResponses"])
 @pytest.mark.parametrize("tool", ["echo", "narrate", "order", "visit", "travel", "anything", "tree", "price"])
-def test_numbers_out_of_all_range(arena: Arena, tool: str, place: str, raw: str) -> None:
+def test_numbers_out_of_all_range(client: CheckedClient, tool: str, place: str, raw: str) -> None:
     arguments: dict[str, Any] = {"item": "x"} if tool == "order" else {}
     params: dict[str, Any] = {"name": tool, "arguments": arguments}
     meta = {}
@@ -111,12 +111,12 @@ def test_numbers_out_of_all_range(arena: Arena, tool: str, place: str, raw: str)
     else:
         params["inputResponses"] = {"size": {"action": "accept", "content": {"size": "M", "unknown": "@"}}}
     message = corpus.message("tools/call", params, 1, **meta)
-    arena.body(json.dumps(message).replace('"@"', raw), corpus.headers_of(message))
+    client.body(json.dumps(message).replace('"@"', raw), corpus.headers_of(message))
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "\\udc00\\ud800", "\\ud83d", "x\\ud800y"])
 @pytest.mark.parametrize("place", ["value", "name", "key", "_meta", "id", "method", "uri", "deep key"])
-def test_lone_surrogates(arena: Arena, place: str, escape: str) -> None:
+def test_lone_surrogates(client: CheckedClient, place: str, escape: str) -> None:
     message = corpus.message("tools/call", {"name": "echo", "arguments": {"value": {"deep": ["x"]}}})
     body = json.dumps(message)
     changed = {
@@ -129,45 +129,45 @@ def test_lone_surrogates(arena: Arena, place: str, escape: str) -> None:
         "uri": body.replace('"arguments"', f'"uri": "{escape}", "arguments"'),
         "deep key": body.replace('"deep"', f'"{escape}"'),
     }[place]
-    answer = arena.body(changed, corpus.headers_of(message))
+    answer = client.body(changed, corpus.headers_of(message))
     assert (answer.status, answer.outcome) == (400, "-32700")
 
 
 @pytest.mark.parametrize("depth", [1, 50, 200, 400])
-def test_types_that_refer_to_themselves(arena: Arena, depth: int) -> None:
+def test_types_that_refer_to_themselves(client: CheckedClient, depth: int) -> None:
     node: dict[str, Any] = {"value": 1}
     item: dict[str, Any] = {"name": "x"}
     for _ in range(depth):
         node, item = {"children": [node]}, {"name": "x", "parts": [item]}
     for tool, arguments in (("tree", {"node": node}), ("price", {"item": item})):
-        answer = arena.call(tool, arguments)
+        answer = client.call(tool, arguments)
         assert answer.outcome in ("complete", "isError", "-32700")
         assert depth > 50 or answer.outcome == "complete"
 
 
 @pytest.mark.parametrize("tool", ["echo", "add", "typed", "tree", "price", "anything", "order"])
 @pytest.mark.parametrize("count", [1000, 30_000])
-def test_wide_objects(arena: Arena, tool: str, count: int) -> None:
-    """Every member may be a mistake: what is said about them does not grow without bound."""
-    answer = arena.call(tool, {f"k{number}": number for number in range(count)})
+def test_wide_objects(client: CheckedClient, tool: str, count: int) -> None:
+    """Where every member is invalid, the error has a bounded length."""
+    answer = client.call(tool, {f"k{number}": number for number in range(count)})
     assert answer.outcome in ("complete", "isError")
 
 
 @pytest.mark.parametrize("tool", ["typed", "price", "tree"])
-def test_long_lists_of_mistakes(arena: Arena, tool: str) -> None:
+def test_long_lists_of_mistakes(client: CheckedClient, tool: str) -> None:
     wrong: list[Any] = [1] * 30_000
     arguments = {
         "typed": {"lines": wrong},
         "price": {"item": {"name": "x", "parts": wrong}},
         "tree": {"node": {"children": wrong}},
     }[tool]
-    assert arena.call(tool, arguments).outcome == "isError"
+    assert client.call(tool, arguments).outcome == "isError"
 
 
 @pytest.mark.parametrize(
     "character", ["x", '"', "\\", "\x00", "\u2028", "\x7f", "\u00e9", "\U0001f600", "</p>"]
 )
-def test_long_strings_in_every_message(arena: Arena, character: str) -> None:
+def test_long_strings_in_every_message(client: CheckedClient, character: str) -> None:
     long = character * 30_000
     for tool, arguments in (
         ("echo", {"value": long}),
@@ -175,19 +175,19 @@ def test_long_strings_in_every_message(arena: Arena, character: str) -> None:
         ("refuse", {"reason": long}),
         (long, {}),
     ):
-        arena.call(tool, arguments)
-    arena.call("price", {"item": {"name": long}})
-    arena.request(long, {})
-    arena.request("tools/list", {"cursor": long})
+        client.call(tool, arguments)
+    client.call("price", {"item": {"name": long}})
+    client.request(long, {})
+    client.request("tools/list", {"cursor": long})
     prompt, template = {"type": "ref/prompt", "name": "greet"}, {"type": "ref/resource", "uri": long}
     for ref in (prompt, template, {"type": long}):
-        arena.request("completion/complete", {"ref": ref, "argument": {"name": long, "value": long}})
+        client.request("completion/complete", {"ref": ref, "argument": {"name": long, "value": long}})
     for arguments in ({"name": long, "style": long}, {long: long}):
-        arena.request("prompts/get", {"name": "greet", "arguments": arguments})
-    arena.request("server/discover", {}, request_id=long)
-    arena.request("initialize", {"protocolVersion": long})
+        client.request("prompts/get", {"name": "greet", "arguments": arguments})
+    client.request("server/discover", {}, request_id=long)
+    client.request("initialize", {"protocolVersion": long})
     for key in (f"{corpus.PREFIX}protocolVersion", f"{corpus.PREFIX}logLevel", "progressToken"):
-        arena.request("tools/call", {"name": "narrate", "arguments": {}}, **{key: long})
+        client.request("tools/call", {"name": "narrate", "arguments": {}}, **{key: long})
 
 
 PROMPT_ARGUMENTS = st.dictionaries(
@@ -206,16 +206,16 @@ META = [
 
 @hostile
 @given(st.sampled_from(["greet", "count", "interview", "broken", "nobody"]), JSON | PROMPT_ARGUMENTS)
-def test_prompt_arguments(arena: Arena, name: str, arguments: Any) -> None:
-    arena.request("prompts/get", {"name": name, "arguments": arguments})
+def test_prompt_arguments(client: CheckedClient, name: str, arguments: Any) -> None:
+    client.request("prompts/get", {"name": name, "arguments": arguments})
 
 
 @hostile
 @given(JSON, JSON)
-def test_meta(arena: Arena, value: Any, other: Any) -> None:
+def test_meta(client: CheckedClient, value: Any, other: Any) -> None:
     for name in META:
-        arena.request("tools/call", {"name": "narrate", "arguments": {}}, **{name: value, "other": other})
-    arena.message({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": value}})
+        client.request("tools/call", {"name": "narrate", "arguments": {}}, **{name: value, "other": other})
+    client.message({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": value}})
 
 
 CAPABILITIES = st.dictionaries(
@@ -227,8 +227,8 @@ CAPABILITIES = st.dictionaries(
 
 @hostile
 @given(CAPABILITIES)
-def test_capabilities(arena: Arena, capabilities: Any) -> None:
-    """A client is asked only for what it declared, in whatever way it declares something."""
+def test_capabilities(client: CheckedClient, capabilities: Any) -> None:
+    """A client is asked only for what it declared, whatever the form of the declaration."""
     declared = {f"{corpus.PREFIX}clientCapabilities": capabilities}
     for tool, arguments in (
         ("order", {"item": "x"}),
@@ -236,10 +236,12 @@ def test_capabilities(arena: Arena, capabilities: Any) -> None:
         ("visit", {}),
         ("approve", {"amount": 20}),
     ):
-        arena.request("tools/call", {"name": tool, "arguments": arguments}, **declared)
+        client.request("tools/call", {"name": tool, "arguments": arguments}, **declared)
 
 
-def test_what_a_schema_refers_to_is_never_fetched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_schema_refers_to_is_never_fetched(
+    client: CheckedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Basic, "$ref Resolution": the input schema of ``anything`` names a page."""
 
     def refuse(*_: object) -> None:
@@ -247,10 +249,10 @@ def test_what_a_schema_refers_to_is_never_fetched(arena: Arena, monkeypatch: pyt
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("socket.getaddrinfo", refuse)
-    assert arena.call("anything", {"any": {"$ref": "http://127.0.0.1:1/"}}).outcome == "complete"
+    assert client.call("anything", {"any": {"$ref": "http://127.0.0.1:1/"}}).outcome == "complete"
     cursor: dict[str, Any] = {}
     while cursor is not None:
-        answer = arena.request("tools/list", cursor)
+        answer = client.request("tools/list", cursor)
         assert answer.result is not None
         following = answer.result.get("nextCursor")
         cursor = {"cursor": following} if following else None  # type: ignore[assignment]
@@ -258,9 +260,9 @@ def test_what_a_schema_refers_to_is_never_fetched(arena: Arena, monkeypatch: pyt
 
 @hostile
 @given(JSON)
-def test_what_goes_in_comes_out(arena: Arena, value: Any) -> None:
-    """Neither lost nor changed: or it is refused."""
-    answer = arena.call("echo", {"value": value})
+def test_what_goes_in_comes_out(client: CheckedClient, value: Any) -> None:
+    """The value is unchanged, or the request is refused."""
+    answer = client.call("echo", {"value": value})
     if answer.outcome == "complete" and answer.result is not None:
         assert answer.result["structuredContent"] == value
         assert json.loads(text_of(answer)) == value

@@ -10,8 +10,8 @@ import pytest
 from fuzz.events import KINDS, Http
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hostile.arena import GOOD_BODY, GOOD_HEADERS, Arena, hostile
-from tests.hostile.strategies import HEADERS, KIND, spoilt
+from tests.hostile.client import GOOD_BODY, GOOD_HEADERS, CheckedClient, hostile
+from tests.hostile.strategies import HEADERS, KIND, mutated
 
 from lambent.hosts.aws_lambda.events import UnknownEventError
 
@@ -24,15 +24,15 @@ PATHS = ["/mcp", "/", "", "//", "/mcp/", "/%2e%2e/", "/\u00e9", "/" + "a" * 3000
 
 
 @hostile
-@given(spoilt(), HEADERS, st.booleans())
+@given(mutated(), HEADERS, st.booleans())
 def test_every_platform_brings_the_same_answer(
-    arena: Arena, message: Any, headers: Any, encoded: bool
+    client: CheckedClient, message: Any, headers: Any, encoded: bool
 ) -> None:
     """But for what load balancers do with repeated headers: so each name comes once here."""
-    told = {name.lower(): (name, value) for name, value in [*GOOD_HEADERS, *headers]}
+    distinct = {name.lower(): (name, value) for name, value in [*GOOD_HEADERS, *headers]}
     text = json.dumps(message)
-    http = Http(headers=list(told.values()), body=text.encode() if encoded else text)
-    answers = [arena.http(http, kind) for kind in KINDS]
+    http = Http(headers=list(distinct.values()), body=text.encode() if encoded else text)
+    answers = [client.http(http, kind) for kind in KINDS]
     shown = [(answer.status, answer.outcome, answer.error) for answer in answers]
     if answers[0].status != 200:
         assert all(one == shown[0] for one in shown)
@@ -40,7 +40,7 @@ def test_every_platform_brings_the_same_answer(
 
 @hostile
 @given(KIND, st.data())
-def test_what_is_optional_may_be_missing(arena: Arena, kind: str, data: st.DataObject) -> None:
+def test_what_is_optional_may_be_missing(client: CheckedClient, kind: str, data: st.DataObject) -> None:
     event = KINDS[kind](Http(headers=GOOD_HEADERS, body=GOOD_BODY, query="q"))
     for key in sorted(event.keys() - ALWAYS):
         what = data.draw(st.sampled_from(["keep", "delete", "null"]), label=key)
@@ -55,72 +55,72 @@ def test_what_is_optional_may_be_missing(arena: Arena, kind: str, data: st.DataO
             del context[key]
         elif what == "null":
             context[key] = None
-    assert arena.event(event).outcome == "complete"
+    assert client.event(event).outcome == "complete"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_and_queries(arena: Arena, kind: str, stage: str) -> None:
+def test_stages_and_queries(client: CheckedClient, kind: str, stage: str) -> None:
     for path, query in itertools.product(PATHS, QUERIES):
         http = Http(headers=GOOD_HEADERS, body=GOOD_BODY, stage=stage, path=path, query=query)
-        assert arena.http(http, kind).outcome == "complete"
+        assert client.http(http, kind).outcome == "complete"
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
-def test_a_rest_api_without_headers(arena: Arena, method: str) -> None:
+def test_a_rest_api_without_headers(client: CheckedClient, method: str) -> None:
     """As the console's test button sends it."""
     event = KINDS["rest"](Http(method, body=None))
     assert event["headers"] is None
     assert event["body"] is None
-    assert arena.event(event).status == {"POST": 415, "GET": 405, "OPTIONS": 204}[method]
+    assert client.event(event).status == {"POST": 415, "GET": 405, "OPTIONS": 204}[method]
 
 
 @pytest.mark.parametrize("missing", ["headers", "multiValueHeaders"])
 @pytest.mark.parametrize("null", [True, False])
-def test_a_rest_api_with_one_kind_of_headers(arena: Arena, missing: str, null: bool) -> None:
+def test_a_rest_api_with_one_kind_of_headers(client: CheckedClient, missing: str, null: bool) -> None:
     event = KINDS["rest"](Http(headers=GOOD_HEADERS, body=GOOD_BODY))
     if null:
         event[missing] = None
     else:
         del event[missing]
-    assert arena.event(event).outcome == "complete"
+    assert client.event(event).outcome == "complete"
 
 
-def test_a_rest_api_with_repeated_headers_that_disagree(arena: Arena) -> None:
+def test_a_rest_api_with_repeated_headers_that_disagree(client: CheckedClient) -> None:
     """The last value alone looks right; both together do not."""
     event = KINDS["rest"](Http(headers=[("Mcp-Name", "add"), *GOOD_HEADERS], body=GOOD_BODY))
     assert event["headers"]["Mcp-Name"] == "echo"
-    assert arena.event(event).outcome == "-32020"
+    assert client.event(event).outcome == "-32020"
 
 
 @pytest.mark.parametrize(
     "values", [None, [], [""], ["application/json"] * 2, ["application/json", "text/html"]]
 )
 @pytest.mark.parametrize("kind", ["rest", "alb multi"])
-def test_lists_of_header_values(arena: Arena, kind: str, values: list[str] | None) -> None:
+def test_lists_of_header_values(client: CheckedClient, kind: str, values: list[str] | None) -> None:
     event = KINDS[kind](Http(headers=GOOD_HEADERS, body=GOOD_BODY))
     name = "Content-Type" if kind == "rest" else "content-type"
     event["multiValueHeaders"][name] = values
-    assert arena.event(event).status == 415
+    assert client.event(event).status == 415
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("body", [None, "", "missing"])
 @pytest.mark.parametrize("encoded", [True, False])
-def test_no_body(arena: Arena, kind: str, body: str | None, encoded: bool) -> None:
+def test_no_body(client: CheckedClient, kind: str, body: str | None, encoded: bool) -> None:
     event = KINDS[kind](Http(headers=GOOD_HEADERS, body="x"))
     event["isBase64Encoded"] = encoded
     if body == "missing":
         del event["body"]
     else:
         event["body"] = body
-    answer = arena.event(event)
+    answer = client.event(event)
     assert (answer.status, answer.outcome) == (400, "-32700")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("flag", [True, False, None, "missing"])
-def test_the_base64_flag(arena: Arena, kind: str, flag: Any) -> None:
+def test_the_base64_flag(client: CheckedClient, kind: str, flag: Any) -> None:
     for encoded in (True, False):
         event = KINDS[kind](Http(headers=GOOD_HEADERS, body=GOOD_BODY.encode() if encoded else GOOD_BODY))
         if flag == "missing":
@@ -128,28 +128,28 @@ def test_the_base64_flag(arena: Arena, kind: str, flag: Any) -> None:
         else:
             event["isBase64Encoded"] = flag
         fits = encoded == (flag is True)
-        assert arena.event(event).status == (200 if fits else 400)
+        assert client.event(event).status == (200 if fits else 400)
 
 
 @hostile
 @given(KIND, st.text("ABab01+/=-_ \n\r\t\u00e9", max_size=40))
-def test_base64_of_any_spelling(arena: Arena, kind: str, body: str) -> None:
+def test_base64_of_any_spelling(client: CheckedClient, kind: str, body: str) -> None:
     event = KINDS[kind](Http(headers=GOOD_HEADERS, body=b""))
     event.update(body=body, isBase64Encoded=True)
-    assert arena.event(event).status == 400
+    assert client.event(event).status == 400
 
 
 @pytest.mark.parametrize("spelling", ["{}\n", "\n{}", " {}", "{}!", "={}"])
-def test_base64_is_read_strictly(arena: Arena, spelling: str) -> None:
+def test_base64_is_read_strictly(client: CheckedClient, spelling: str) -> None:
     body = spelling.format(base64.b64encode(GOOD_BODY.encode()).decode())
     event = KINDS["http api"](Http(headers=GOOD_HEADERS))
     event.update(body=body, isBase64Encoded=True)
-    assert arena.event(event).status == 400
+    assert client.event(event).status == 400
 
 
 @pytest.mark.parametrize("kind", ["alb", "alb multi"])
-def test_health_checks(arena: Arena, kind: str) -> None:
-    answer = arena.http(
+def test_health_checks(client: CheckedClient, kind: str) -> None:
+    answer = client.http(
         Http("GET", headers=[("user-agent", "ELB-HealthChecker/2.0")], body="", path="/"), kind
     )
     assert answer.status == 405
@@ -157,28 +157,30 @@ def test_health_checks(arena: Arena, kind: str) -> None:
 
 @pytest.mark.parametrize("cookies", [[], ["a=b"], ["a=b; c", "d"], ["\u00e9=\u00e9"] * 40])
 @pytest.mark.parametrize("kind", ["http api", "function url"])
-def test_cookies(arena: Arena, kind: str, cookies: list[str]) -> None:
-    assert arena.http(Http(headers=GOOD_HEADERS, body=GOOD_BODY, cookies=cookies), kind).outcome == "complete"
+def test_cookies(client: CheckedClient, kind: str, cookies: list[str]) -> None:
+    assert (
+        client.http(Http(headers=GOOD_HEADERS, body=GOOD_BODY, cookies=cookies), kind).outcome == "complete"
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_events_are_left_as_they_were(arena: Arena, kind: str) -> None:
+def test_events_are_left_as_they_were(client: CheckedClient, kind: str) -> None:
     event = KINDS[kind](Http(headers=[*GOOD_HEADERS, ("Origin", "http://localhost")], body=GOOD_BODY))
     before = copy.deepcopy(event)
-    arena.event(event)
+    client.event(event)
     assert event == before
 
 
-class _Odd:
+class _UnknownContext:
     """A context object that is not what Lambda passes."""
 
     aws_request_id = None
 
 
-@pytest.mark.parametrize("context", [None, {}, object(), _Odd(), 1])
-def test_any_context_object(arena: Arena, context: Any) -> None:
+@pytest.mark.parametrize("context", [None, {}, object(), _UnknownContext(), 1])
+def test_any_context_object(client: CheckedClient, context: Any) -> None:
     event = KINDS["http api"](Http(headers=GOOD_HEADERS, body=GOOD_BODY))
-    assert arena.event(event, context).outcome == "complete"
+    assert client.event(event, context).outcome == "complete"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_any_context_object(arena: Arena, context: Any) -> None:
         {"version": "2.0", "rawPath": "/mcp"},
     ],
 )
-def test_other_events_are_the_operators_mistake(arena: Arena, event: dict[str, Any]) -> None:
-    """No client can send these, so nobody is answered: the log says what came."""
+def test_other_events_are_the_operators_mistake(client: CheckedClient, event: dict[str, Any]) -> None:
+    """No client can send these, so there is no response; the exception describes the event."""
     with pytest.raises(UnknownEventError):
-        arena.target.handler(event, None)
+        client.target.handler(event, None)

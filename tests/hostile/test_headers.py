@@ -1,4 +1,4 @@
-"""Any headers, and headers that say something else than the body."""
+"""Any headers, and headers that differ from the body."""
 
 import base64
 import json
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from fuzz import corpus
 from fuzz.events import KINDS, Http
-from fuzz.sent import VERSION, header_value
+from fuzz.request_model import VERSION, header_value
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hostile.arena import GOOD, GOOD_BODY, GOOD_HEADERS, Arena, hostile, text_of
+from tests.hostile.client import GOOD, GOOD_BODY, GOOD_HEADERS, CheckedClient, hostile, text_of
 from tests.hostile.strategies import HEADER_VALUES, HEADERS, KIND, TEXT
 
 NAMED: list[tuple[str, dict[str, Any]]] = [
@@ -33,14 +33,14 @@ def sentinel(text: str) -> str:
 
 @hostile
 @given(HEADERS, KIND, st.booleans())
-def test_any_headers(arena: Arena, headers: list[tuple[str, str]], kind: str, besides: bool) -> None:
-    arena.http(Http(headers=[*GOOD_HEADERS, *headers] if besides else headers, body=GOOD_BODY), kind)
+def test_any_headers(client: CheckedClient, headers: list[tuple[str, str]], kind: str, besides: bool) -> None:
+    client.http(Http(headers=[*GOOD_HEADERS, *headers] if besides else headers, body=GOOD_BODY), kind)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("name", REQUIRED)
-def test_without_a_header(arena: Arena, name: str, kind: str) -> None:
-    answer = arena.http(Http(headers=replaced(GOOD_HEADERS, name), body=GOOD_BODY), kind)
+def test_without_a_header(client: CheckedClient, name: str, kind: str) -> None:
+    answer = client.http(Http(headers=replaced(GOOD_HEADERS, name), body=GOOD_BODY), kind)
     assert answer.outcome == ("-32600" if name == "content-type" else "-32020")
     assert answer.status == (415 if name == "content-type" else 400)
 
@@ -48,10 +48,10 @@ def test_without_a_header(arena: Arena, name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("other", ["", "echo", "x", "tools/call"])
-def test_with_a_header_twice(arena: Arena, name: str, kind: str, other: str) -> None:
+def test_with_a_header_twice(client: CheckedClient, name: str, kind: str, other: str) -> None:
     good = {known.lower(): value for known, value in GOOD_HEADERS}[name]
     for values in ((good, other), (other, good), (good, good)):
-        answer = arena.http(Http(headers=replaced(GOOD_HEADERS, name, *values), body=GOOD_BODY), kind)
+        answer = client.http(Http(headers=replaced(GOOD_HEADERS, name, *values), body=GOOD_BODY), kind)
         # A load balancer passes on the last one only; everywhere else both are there to be seen.
         last = kind == "alb" and values[-1] == good
         assert (answer.outcome == "complete") == last
@@ -60,17 +60,17 @@ def test_with_a_header_twice(arena: Arena, name: str, kind: str, other: str) -> 
 @hostile
 @given(st.sampled_from(NAMED), st.sampled_from(REQUIRED[1:]), HEADER_VALUES)
 def test_headers_that_are_not_the_body(
-    arena: Arena, request_: tuple[str, dict[str, Any]], name: str, value: str
+    client: CheckedClient, request_: tuple[str, dict[str, Any]], name: str, value: str
 ) -> None:
     message = corpus.message(*request_)
-    answer = arena.message(message, replaced(corpus.headers_of(message), name, value))
-    told = header_value(value) if name == "mcp-name" else value.strip(" \t")
+    answer = client.message(message, replaced(corpus.headers_of(message), name, value))
+    sent = header_value(value) if name == "mcp-name" else value.strip(" \t")
     body = {
         "mcp-protocol-version": VERSION,
         "mcp-method": request_[0],
         "mcp-name": request_[1].get("name", request_[1].get("uri")),
     }[name]
-    if told == body:
+    if sent == body:
         assert answer.outcome == "complete"
     else:
         assert (answer.status, answer.outcome) == (400, "-32020")
@@ -78,13 +78,13 @@ def test_headers_that_are_not_the_body(
 
 @hostile
 @given(TEXT, st.sampled_from(NAMED), st.sampled_from(["{}", " {}", "{}\t", "\t{} "]))
-def test_every_name_can_be_told(
-    arena: Arena, name: str, request_: tuple[str, dict[str, Any]], padding: str
+def test_every_name_can_be_sent(
+    client: CheckedClient, name: str, request_: tuple[str, dict[str, Any]], padding: str
 ) -> None:
     method, params = request_
     message = corpus.message(method, {**params, "uri" if "uri" in params else "name": name})
     headers = replaced(corpus.headers_of(message), "mcp-name", padding.format(sentinel(name)))
-    assert arena.message(message, headers).outcome == "-32602"  # matched, and then not found
+    assert client.message(message, headers).outcome == "-32602"  # matched, and then not found
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_every_name_can_be_told(
         "%65cho",
     ],
 )
-def test_names_that_are_nearly_right(arena: Arena, value: str) -> None:
-    answer = arena.message(GOOD, replaced(GOOD_HEADERS, "mcp-name", value))
+def test_names_that_are_nearly_right(client: CheckedClient, value: str) -> None:
+    answer = client.message(GOOD, replaced(GOOD_HEADERS, "mcp-name", value))
     assert (answer.status, answer.outcome) == (400, "-32020")
 
 
-def test_the_sentinel_is_for_names_only(arena: Arena) -> None:
+def test_the_sentinel_is_for_names_only(client: CheckedClient) -> None:
     for name, value in (("mcp-method", "tools/call"), ("mcp-protocol-version", VERSION)):
-        answer = arena.message(GOOD, replaced(GOOD_HEADERS, name, sentinel(value)))
+        answer = client.message(GOOD, replaced(GOOD_HEADERS, name, sentinel(value)))
         assert (answer.status, answer.outcome) == (400, "-32020")
 
 
@@ -131,18 +131,20 @@ def test_the_sentinel_is_for_names_only(arena: Arena) -> None:
     ),
     st.none() | HEADER_VALUES | st.integers().map(str) | TEXT.map(sentinel),
 )
-def test_parameters_and_their_headers(arena: Arena, header: str, value: Any, told: str | None) -> None:
+def test_parameters_and_their_headers(
+    client: CheckedClient, header: str, value: Any, sent: str | None
+) -> None:
     if header == "site":
         message = corpus.message("tools/call", {"name": "anything", "arguments": {"where": {"site": value}}})
     else:
         arguments = {"region": "r", header: value}
         message = corpus.message("tools/call", {"name": "route", "arguments": arguments})
-    headers = replaced(corpus.headers_of(message), f"mcp-param-{header}", *([] if told is None else [told]))
-    arena.message(message, headers)  # the arena knows what must not get a result
+    headers = replaced(corpus.headers_of(message), f"mcp-param-{header}", *([] if sent is None else [sent]))
+    client.message(message, headers)  # the client knows what must not get a result
 
 
 @pytest.mark.parametrize(
-    ("value", "told", "fits"),
+    ("value", "sent", "fits"),
     [
         (7, "7", True),
         (7, "7.0", True),
@@ -165,18 +167,18 @@ def test_parameters_and_their_headers(arena: Arena, header: str, value: Any, tol
         (10**400, str(10**400), False),
     ],
 )
-def test_numbers_in_headers(arena: Arena, value: int, told: str, fits: bool) -> None:
+def test_numbers_in_headers(client: CheckedClient, value: int, sent: str, fits: bool) -> None:
     message = corpus.message("tools/call", {"name": "route", "arguments": {"region": "r", "zone": value}})
-    answer = arena.message(message, replaced(corpus.headers_of(message), "mcp-param-zone", told))
+    answer = client.message(message, replaced(corpus.headers_of(message), "mcp-param-zone", sent))
     assert answer.outcome == ("complete" if fits else "-32020")
     assert not fits or text_of(answer) == "r"
 
 
 @hostile
 @given(HEADER_VALUES | TEXT)
-def test_any_accept(arena: Arena, accept: str) -> None:
+def test_any_accept(client: CheckedClient, accept: str) -> None:
     message = corpus.message("tools/call", {"name": "narrate", "arguments": {}}, 1, progressToken="t")
-    answer = arena.message(message, replaced(corpus.headers_of(message), "accept", accept))
+    answer = client.message(message, replaced(corpus.headers_of(message), "accept", accept))
     assert answer.status in (200, 406)
     assert answer.notifications == () or "event-stream" in accept or "*" in accept
 
@@ -186,10 +188,10 @@ def test_any_accept(arena: Arena, accept: str) -> None:
     HEADER_VALUES | TEXT | st.from_regex(r"https?://[\w.:\[\]@-]{0,20}", fullmatch=True),
     st.sampled_from(["POST", "OPTIONS"]),
 )
-def test_any_origin(arena: Arena, origin: str, method: str) -> None:
+def test_any_origin(client: CheckedClient, origin: str, method: str) -> None:
     http = Http(method, headers=[*GOOD_HEADERS, ("Origin", origin)], body=GOOD_BODY)
-    answer = arena.http(http)
-    headers = arena.target.send(KINDS["http api"](http)).response["headers"]
+    answer = client.http(http)
+    headers = client.target.send(KINDS["http api"](http)).response["headers"]
     if answer.status == 403:
         assert "access-control-allow-origin" not in headers
     else:
@@ -201,10 +203,10 @@ def test_any_origin(arena: Arena, origin: str, method: str) -> None:
 
 @hostile
 @given(st.lists(HEADER_VALUES, max_size=4))
-def test_any_preflight(arena: Arena, asked: list[str]) -> None:
+def test_any_preflight(client: CheckedClient, asked: list[str]) -> None:
     headers = [("Origin", "https://app.example.com")]
     headers += [("Access-Control-Request-Headers", value) for value in asked]
-    answer = arena.http(Http("OPTIONS", headers=headers))
+    answer = client.http(Http("OPTIONS", headers=headers))
     assert answer.status == 204
 
 
@@ -212,16 +214,16 @@ def test_any_preflight(arena: Arena, asked: list[str]) -> None:
 @pytest.mark.parametrize(
     "value", ["x" * 100_000, "," * 100_000, "q=0;" * 25_000, "=?base64?" + "A" * 100_000 + "?="]
 )
-def test_huge_headers(arena: Arena, name: str, value: str) -> None:
-    arena.http(Http(headers=replaced(GOOD_HEADERS, name, value), body=GOOD_BODY))
+def test_huge_headers(client: CheckedClient, name: str, value: str) -> None:
+    client.http(Http(headers=replaced(GOOD_HEADERS, name, value), body=GOOD_BODY))
 
 
 @pytest.mark.parametrize(
     "method", ["GET", "DELETE", "PUT", "HEAD", "PATCH", "TRACE", "", "post", "POST ", "P\u00d6ST"]
 )
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_other_http_methods(arena: Arena, method: str, kind: str) -> None:
-    answer = arena.http(Http(method, headers=GOOD_HEADERS, body=GOOD_BODY), kind)
+def test_other_http_methods(client: CheckedClient, method: str, kind: str) -> None:
+    answer = client.http(Http(method, headers=GOOD_HEADERS, body=GOOD_BODY), kind)
     assert answer.status == (200 if method == "post" else 405)
 
 
@@ -230,13 +232,13 @@ def test_other_http_methods(arena: Arena, method: str, kind: str) -> None:
     st.lists(st.sampled_from(range(len(GOOD_HEADERS))), unique=True),
     st.sampled_from([str.upper, str.lower, str.swapcase]),
 )
-def test_case_and_order_of_names_do_not_matter(arena: Arena, order: list[int], case: Any) -> None:
+def test_case_and_order_of_names_do_not_matter(client: CheckedClient, order: list[int], case: Any) -> None:
     picked = [*order, *(at for at in range(len(GOOD_HEADERS)) if at not in order)]
     headers = [(case(GOOD_HEADERS[at][0]), GOOD_HEADERS[at][1]) for at in picked]
     for kind in KINDS:
-        assert arena.http(Http(headers=headers, body=GOOD_BODY), kind).outcome == "complete"
+        assert client.http(Http(headers=headers, body=GOOD_BODY), kind).outcome == "complete"
 
 
-def test_what_belongs_to_earlier_eras_is_ignored(arena: Arena) -> None:
+def test_what_belongs_to_earlier_eras_is_ignored(client: CheckedClient) -> None:
     headers = [*GOOD_HEADERS, ("Mcp-Session-Id", "\x00" * 50), ("Last-Event-ID", "x" * 9000)]
-    assert arena.http(Http(headers=headers, body=json.dumps(GOOD))).outcome == "complete"
+    assert client.http(Http(headers=headers, body=json.dumps(GOOD))).outcome == "complete"

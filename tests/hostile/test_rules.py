@@ -1,4 +1,4 @@
-"""The rules can fail: answers that break one, made of answers that do not, are caught by that rule."""
+"""The invariants detect violations: a response that is changed to break a rule is caught by that rule."""
 
 import dataclasses
 import http
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from fuzz import corpus
 from fuzz.events import KINDS, Http
-from fuzz.invariants import Violation, check
-from fuzz.ledger import Book, Ledger
-from fuzz.sent import PREFIX
-from fuzz.states import States, check_book
+from fuzz.invariants import check
+from fuzz.recorder import RequestRecord
+from fuzz.request_model import PREFIX
 from fuzz.target import Exchange
-from tests.hostile.arena import FLOWS, Arena
+from fuzz.violations import Violation
+from tests.hostile.client import FLOWS, CheckedClient, exchange_of
 
 PING = ("server/discover", {})
 READ = ("resources/read", {"uri": "static://readme"})
@@ -24,19 +24,7 @@ REFUSE = ("tools/call", {"name": "refuse", "arguments": {"reason": "x"}})
 NARRATE = ("tools/call", {"name": "narrate", "arguments": {}})
 
 
-def exchange_of(
-    arena: Arena, request: tuple[str, dict[str, Any]], kind: str = "http api", **http_: Any
-) -> Exchange:
-    """A good exchange."""
-    meta = {"progressToken": "p", f"{PREFIX}logLevel": "debug"} if request is NARRATE else {}
-    message = corpus.message(*request, 1, **meta)
-    http_ = {"headers": corpus.headers_of(message), "body": json.dumps(message), **http_}
-    exchange = arena.target.send(KINDS[kind](Http(**http_)))
-    check(exchange)
-    return exchange
-
-
-def doctored(exchange: Exchange, change: Callable[[dict[str, Any]], Any]) -> Exchange:
+def changed(exchange: Exchange, change: Callable[[dict[str, Any]], Any]) -> Exchange:
     """The same with another response."""
     response = json.loads(json.dumps(exchange.response))
     changed = change(response)
@@ -151,9 +139,11 @@ CASES: list[tuple[str, Any, Callable[[dict[str, Any]], Any]]] = [
 @pytest.mark.parametrize(
     ("rule", "request_", "change"), CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)]
 )
-def test_what_breaks_a_rule_is_caught_by_it(arena: Arena, rule: str, request_: Any, change: Any) -> None:
+def test_what_breaks_a_rule_is_caught_by_it(
+    client: CheckedClient, rule: str, request_: Any, change: Any
+) -> None:
     with pytest.raises(Violation) as caught:
-        check(doctored(exchange_of(arena, request_), change))
+        check(changed(exchange_of(client, request_), change))
     assert caught.value.rule == rule
 
 
@@ -168,15 +158,15 @@ def test_what_breaks_a_rule_is_caught_by_it(arena: Arena, rule: str, request_: A
         ("http api", lambda response: response.update(statusDescription="200 OK")),
     ],
 )
-def test_responses_that_a_platform_does_not_take(arena: Arena, kind: str, change: Any) -> None:
+def test_responses_that_a_platform_does_not_take(client: CheckedClient, kind: str, change: Any) -> None:
     with pytest.raises(Violation, match="lambda response"):
-        check(doctored(exchange_of(arena, PING, kind), change))
+        check(changed(exchange_of(client, PING, kind), change))
 
 
-def test_a_405_says_what_is_allowed(arena: Arena) -> None:
-    exchange = exchange_of(arena, PING, method="GET")
+def test_a_405_says_what_is_allowed(client: CheckedClient) -> None:
+    exchange = exchange_of(client, PING, method="GET")
     with pytest.raises(Violation, match="allow"):
-        check(doctored(exchange, lambda response: response["headers"].pop("allow") and None))
+        check(changed(exchange, lambda response: response["headers"].pop("allow") and None))
 
 
 def bad_requests() -> list[tuple[str, Http]]:
@@ -196,25 +186,25 @@ def bad_requests() -> list[tuple[str, Http]]:
         "mcp-param-region": (message, {**headers, "Mcp-Param-Region": "y"}, "POST"),
     }
     return [
-        (why, Http(method, list(told.items()), json.dumps(body)))
-        for why, (body, told, method) in cases.items()
+        (why, Http(method, list(headers.items()), json.dumps(body)))
+        for why, (body, headers, method) in cases.items()
     ]
 
 
 @pytest.mark.parametrize(
     ("why", "sent"), bad_requests(), ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_a_result_for_a_bad_request_is_caught(arena: Arena, why: str, sent: Http) -> None:
-    good = exchange_of(arena, ("tools/call", {"name": "echo", "arguments": {}}))
+def test_a_result_for_a_bad_request_is_caught(client: CheckedClient, why: str, sent: Http) -> None:
+    good = exchange_of(client, ("tools/call", {"name": "echo", "arguments": {}}))
     event = KINDS["http api"](sent)
-    refused = arena.target.send(event)
+    refused = client.target.send(event)
     check(refused)
     with pytest.raises(Violation, match=why):
         check(dataclasses.replace(good, event=event))
 
 
 @pytest.mark.parametrize("capability", ["elicitation", "sampling", "roots"])
-def test_a_question_that_was_not_declared_is_caught(arena: Arena, capability: str) -> None:
+def test_a_question_that_was_not_declared_is_caught(client: CheckedClient, capability: str) -> None:
     method = {
         "elicitation": "elicitation/create",
         "sampling": "sampling/createMessage",
@@ -222,138 +212,29 @@ def test_a_question_that_was_not_declared_is_caught(arena: Arena, capability: st
     }
     message = corpus.message(*FLOWS[0], 1, **{f"{PREFIX}clientCapabilities": {}})
     event = KINDS["http api"](Http(headers=corpus.headers_of(message), body=json.dumps(message)))
-    asked = exchange_of(arena, FLOWS[0])
+    asked = exchange_of(client, FLOWS[0])
     change = result(inputRequests={"x": {"method": method[capability], "params": {}}})
     with pytest.raises(Violation, match=f"{capability} is not declared"):
-        check(doctored(dataclasses.replace(asked, event=event), change))
+        check(changed(dataclasses.replace(asked, event=event), change))
 
 
-def test_an_internal_error_that_nobody_caused_on_purpose_is_caught(arena: Arena) -> None:
-    exchange = exchange_of(arena, BROKEN)
+def test_an_unintended_internal_error_is_caught(client: CheckedClient) -> None:
+    exchange = exchange_of(client, BROKEN)
     with pytest.raises(Violation, match="internal error"):
-        check(dataclasses.replace(exchange, ledger=Ledger()))
+        check(dataclasses.replace(exchange, record=RequestRecord()))
 
 
-def test_exceptions_hidden_failures_and_hangs_are_caught(arena: Arena) -> None:
-    good = exchange_of(arena, PING)
+def test_exceptions_hidden_failures_and_hangs_are_caught(client: CheckedClient) -> None:
+    good = exchange_of(client, PING)
     for rule, change in {
         "raised": {"raised": KeyError("x"), "response": None},
-        "failure": {"ledger": Ledger(failures=["KeyError in f: 'x'"])},
-        "time": {"ledger": Ledger(is_late=True)},
+        "failure": {"record": RequestRecord(failures=["KeyError in f: 'x'"])},
+        "time": {"record": RequestRecord(timed_out=True)},
     }.items():
         with pytest.raises(Violation) as caught:
             check(dataclasses.replace(good, **change))
         assert caught.value.rule == rule
-    check(dataclasses.replace(good, ledger=Ledger(failures=["x"], on_purpose=True)))
-
-
-# States and effects
-
-
-def asked_and_answered(arena: Arena, states: States) -> tuple[Exchange, str]:
-    """A first round, noted, and its state."""
-    exchange = exchange_of(arena, FLOWS[0])
-    token = states.check(exchange, check(exchange))
-    assert token is not None
-    return exchange, token
-
-
-def second_round(arena: Arena, states: States, token: str) -> Exchange:
-    return exchange_of(arena, ("tools/call", corpus.retry(states[token], token)))
-
-
-def caught(states: States, exchange: Exchange) -> str:
-    with pytest.raises(Violation) as found:
-        states.check(exchange, check(exchange))
-    return found.value.rule
-
-
-def test_a_step_that_runs_again_is_caught(arena: Arena) -> None:
-    states = States()
-    _, token = asked_and_answered(arena, states)
-    exchange = second_round(arena, states, token)
-    exchange.ledger.effects.append("order/reserve")
-    assert caught(states, exchange) == "effect again"
-
-
-def test_a_step_that_runs_twice_in_a_request_is_caught(arena: Arena) -> None:
-    states = States()
-    exchange = exchange_of(arena, FLOWS[0])
-    exchange.ledger.effects.append("order/reserve")
-    assert caught(states, exchange) == "effect twice in a request"
-
-
-def test_a_step_of_a_refused_request_is_caught(arena: Arena) -> None:
-    refused = exchange_of(arena, (FLOWS[0][0], {**FLOWS[0][1], "requestState": "x"}))
-    refused.ledger.effects.append("order/pay")
-    assert caught(States(), refused) == "effect of a refused state"
-    unread = exchange_of(arena, FLOWS[0], headers=[])
-    unread.ledger.effects.append("order/pay")
-    assert caught(States(), unread) == "effect of an error"
-
-
-def test_a_state_that_is_taken_elsewhere_is_caught(arena: Arena) -> None:
-    states = States()
-    _, token = asked_and_answered(arena, states)
-    exchange = second_round(arena, states, token)
-    assert caught(States(), exchange) == "state"  # of nobody's making
-    others = States()
-    others.add(token, dataclasses.replace(states[token], target=("tools/call", "refund", "{}", "")))
-    assert caught(others, exchange) == "state"  # made for another call
-    other = States()
-    other.add(token, dataclasses.replace(states[token], target=(*states[token].target[:3], "alice")))
-    assert caught(other, exchange) == "state"  # made for another principal
-
-
-def test_a_state_that_is_refused_though_it_is_good_is_caught(arena: Arena) -> None:
-    states = States()
-    _, token = asked_and_answered(arena, states)
-    refused = exchange_of(arena, (FLOWS[0][0], {**FLOWS[0][1], "requestState": "x"}))
-    accepted = second_round(arena, states, token)
-    assert (
-        caught(states, dataclasses.replace(accepted, response=refused.response, ledger=Ledger())) == "state"
-    )
-
-
-def test_a_state_that_is_given_out_again_is_caught(arena: Arena) -> None:
-    states = States()
-    exchange, _ = asked_and_answered(arena, states)
-    assert caught(states, exchange) == "state"
-
-
-def test_a_single_use_state_that_is_used_again_is_caught(stored: Arena) -> None:
-    states = States()
-    redeem = ("tools/call", {"name": "redeem", "arguments": {"code": "c"}})
-    exchange = exchange_of(stored, redeem)
-    token = states.check(exchange, check(exchange))
-    assert token is not None
-    used = exchange_of(stored, ("tools/call", corpus.retry(states[token], token)))
-    states.check(used, check(used))
-    assert caught(states, used) == "single use"
-
-
-def test_a_task_that_is_shown_to_another_is_caught(stored: Arena) -> None:
-    states = States()
-    exchange = exchange_of(stored, ("tools/call", {"name": "report", "arguments": {"month": "May"}}))
-    task = states.check(exchange, check(exchange))
-    assert task is not None
-    shown = exchange_of(stored, ("tasks/get", {"taskId": task}))
-    states.check(shown, check(shown))
-    assert caught(States(), shown) == "task"
-    other = States()
-    other.add(task, dataclasses.replace(states[task], target=(*states[task].target[:3], "alice")))
-    assert caught(other, shown) == "task"
-
-
-def test_effects_over_many_requests_are_counted() -> None:
-    for again in (lambda book: book.paid("alice", "meta", [1]), lambda book: book.do("gather")):
-        book = Book()
-        book.task = "t"
-        again(book)
-        check_book(book)
-        again(book)
-        with pytest.raises(Violation, match="effect again"):
-            check_book(book)
+    check(dataclasses.replace(good, record=RequestRecord(failures=["x"], is_intended_failure=True)))
 
 
 def test_the_statuses_of_the_rules_are_http_statuses() -> None:

@@ -1,4 +1,4 @@
-"""The parts that read bytes and text first, each by itself: one kind of exception, whatever comes."""
+"""The functions that read bytes and text first, each by itself: one kind of exception for any input."""
 
 import json
 from collections.abc import Callable
@@ -9,17 +9,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hostile.arena import GOOD_BODY, hostile
-from tests.hostile.strategies import HEADER_VALUES, JSON, spoilt
+from tests.hostile.client import GOOD_BODY, hostile
+from tests.hostile.strategies import HEADER_VALUES, JSON, mutated
 from tests.support import encode_value
 
 from lambent.errors import HeaderMismatchError, HttpRefusal, ProtocolError
 from lambent.execution.rounds.sealing import digest
 from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
+from lambent.wire.eras.modern import ModernEra
 from lambent.wire.headers import decode_value
 from lambent.wire.http import HttpPolicy, Request, check_origin, check_post, preflight
-from lambent.wire.eras.modern import ModernEra
 
 
 @hostile
@@ -37,12 +37,12 @@ def test_bodies(body: bytes | str) -> None:
 
 @hostile
 @given(
-    spoilt(),
+    mutated(),
     st.none()
     | st.dictionaries(st.sampled_from(["mcp-method", "mcp-name", "mcp-protocol-version"]), HEADER_VALUES),
 )
 def test_requests(message: Any, headers: dict[str, str] | None) -> None:
-    """On stdio there are no headers, and so nothing that would keep a spoilt message out."""
+    """On stdio there are no headers, and so no check before that of the message."""
     try:
         ModernEra().decode(jsonrpc.decode(json.dumps(message)), headers)
     except jsonrpc.MalformedMessage:

@@ -1,4 +1,4 @@
-"""URIs, cursors and references: nothing escapes, nothing explodes."""
+"""URIs, cursors and references: no path leaves its folder, and no URI is expensive to match."""
 
 import re
 from typing import Any
@@ -7,9 +7,9 @@ import pytest
 from fuzz.target import CPU_SECONDS
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from tests.hostile.arena import Arena, hostile
+from tests.hostile.client import CheckedClient, hostile
+from tests.hostile.measurement import cpu_limit
 from tests.hostile.strategies import JSON, TEXT
-from tests.hostile.work import processor_time
 
 from lambent.errors import DeclarationError
 from lambent.features.uri_templates import MAX_URI_LENGTH, UriTemplate
@@ -70,8 +70,8 @@ PIECES = st.lists(
 
 @hostile
 @given(st.sampled_from(SCHEMES), PIECES.map("".join) | TEXT)
-def test_any_uri(arena: Arena, scheme: str, rest: str) -> None:
-    answer = arena.request("resources/read", {"uri": scheme + rest})
+def test_any_uri(client: CheckedClient, scheme: str, rest: str) -> None:
+    answer = client.request("resources/read", {"uri": scheme + rest})
     assert answer.outcome in ("complete", "input_required", "-32602", "-32603")
     if answer.outcome == "-32602":
         assert answer.error["data"] == {"uri": scheme + rest}
@@ -86,8 +86,8 @@ def test_any_uri(arena: Arena, scheme: str, rest: str) -> None:
 @example("/etc/passwd")
 @example("C:/x")
 @example("%00")
-def test_no_path_leaves_its_folder(arena: Arena, path: str) -> None:
-    answer = arena.request("resources/read", {"uri": f"files://host/{path}"})
+def test_no_path_leaves_its_folder(client: CheckedClient, path: str) -> None:
+    answer = client.request("resources/read", {"uri": f"files://host/{path}"})
     if answer.result is not None:
         read = answer.result["contents"][0]["text"]
         assert ".." not in re.split(r"[/\\]", read)
@@ -113,14 +113,14 @@ REPEATED = st.sampled_from(
 @hostile
 @given(TEMPLATES, REPEATED, st.sampled_from(["", "/", "?", "#", "\x00", "-", "!"]))
 def test_no_template_makes_any_uri_expensive(template: str, repeated: str, end: str) -> None:
-    """The longest URI that is looked at, made of whatever a template may confuse with its own parts."""
+    """The longest URI that is matched, made of parts that a template may match in several ways."""
     try:
         compiled = UriTemplate(template)
     except DeclarationError:
         assume(False)
     literal = template.partition("{")[0]
     uri = (literal + repeated * MAX_URI_LENGTH)[: MAX_URI_LENGTH - len(end)] + end
-    with processor_time(CPU_SECONDS):
+    with cpu_limit(CPU_SECONDS):
         compiled.match(uri)
 
 
@@ -150,12 +150,12 @@ def test_any_text_as_a_template(text: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("end", ["", "/", "?", "\x00", ".txt", "!"])
-def test_long_uris(arena: Arena, scheme: str, end: str) -> None:
-    """Within the length that is looked at, and beyond; the arena interrupts what takes too long."""
+def test_long_uris(client: CheckedClient, scheme: str, end: str) -> None:
+    """Within the length that is matched, and beyond it; the target interrupts what takes too long."""
     for repeated in ["-", "/", ",", ".", "a-", "/a", ",a", "%2e", ";c=", "9", "a/", "?", "&tag=", "--"]:
         for size in (MAX_URI_LENGTH, 20_000):
             uri = (scheme + repeated * (size // len(repeated)))[: size - len(end)] + end
-            arena.request("resources/read", {"uri": uri})
+            client.request("resources/read", {"uri": uri})
 
 
 COMPLETED = st.sampled_from(
@@ -169,14 +169,14 @@ CONTEXTS = st.sampled_from(
 @hostile
 @given(TEXT, st.sampled_from(["prompt", "resource", "x"]), COMPLETED | TEXT, COMPLETED | TEXT, CONTEXTS)
 def test_completion_of_anything(
-    arena: Arena, text: str, kind: str, what: str, name: str, context: Any
+    client: CheckedClient, text: str, kind: str, what: str, name: str, context: Any
 ) -> None:
     params = {
         "ref": {"type": f"ref/{kind}", "name": what, "uri": what},
         "argument": {"name": name, "value": text},
         "context": context,
     }
-    answer = arena.request("completion/complete", params)
+    answer = client.request("completion/complete", params)
     if answer.result is not None:
         assert len(answer.result["completion"]["values"]) <= 100
 
@@ -186,31 +186,31 @@ LISTS = ["tools/list", "resources/list", "resources/templates/list", "prompts/li
 
 @hostile
 @given(st.sampled_from(LISTS), TEXT | JSON)
-def test_any_cursor(arena: Arena, method: str, cursor: Any) -> None:
-    answer = arena.request(method, {"cursor": cursor})
+def test_any_cursor(client: CheckedClient, method: str, cursor: Any) -> None:
+    answer = client.request(method, {"cursor": cursor})
     assert answer.outcome in ("-32602", "-32700")
 
 
 @pytest.mark.parametrize("method", LISTS)
-def test_cursors_end_and_belong_to_their_list(arena: Arena, method: str) -> None:
+def test_cursors_end_and_belong_to_their_list(client: CheckedClient, method: str) -> None:
     cursors: list[str] = []
-    answer = arena.request(method, {})
+    answer = client.request(method, {})
     while answer.result is not None and (cursor := answer.result.get("nextCursor")) is not None:
         assert cursor not in cursors
         cursors.append(cursor)
         for other in LISTS:
-            found = arena.request(other, {"cursor": cursor})
+            found = client.request(other, {"cursor": cursor})
             assert found.outcome == ("complete" if other == method else "-32602")
-        answer = arena.request(method, {"cursor": cursor})
+        answer = client.request(method, {"cursor": cursor})
     assert cursors or method in ("resources/list", "prompts/list")
 
 
 @pytest.mark.parametrize(
     "cursor", ["{}=", "{}==", " {}", "{}\n", "{}A", "\u00e9{}", "{}{}", "A{}", "{}-", "{}\x00"]
 )
-def test_cursors_that_are_nearly_right(arena: Arena, cursor: str) -> None:
-    """They say from where to go on, no more: nothing is lost where another spelling is understood."""
-    answer = arena.request("tools/list", {})
+def test_cursors_that_are_nearly_right(client: CheckedClient, cursor: str) -> None:
+    """A cursor only names a position, so another spelling of it may be accepted."""
+    answer = client.request("tools/list", {})
     assert answer.result is not None
     good = answer.result["nextCursor"]
-    arena.request("tools/list", {"cursor": cursor.format(good, good)})
+    client.request("tools/list", {"cursor": cursor.format(good, good)})

@@ -749,7 +749,13 @@ async def wait() -> str:
     finally:
         print("cleaned up", file=sys.stderr, flush=True)
 """
-RUN = "from desk import mcp; mcp.run_stdio()"
+# A shell that runs jobs in the background has its children ignore SIGINT, and Python leaves it ignored then.
+RUN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from desk import mcp
+mcp.run_stdio()
+"""
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; None takes them from `sys.argv`.
 
     Returns:
-        The exit status: 0 for success, 1 for a command that failed, 2 for arguments that make no sense.
+        The exit status: 0 for success, 1 for a command that failed, 2 for arguments that are not valid.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="lambent", description="MCP servers on AWS Lambda.")

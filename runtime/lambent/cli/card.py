@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="fail where the cards could not be published")
     parser.add_argument("--bundle", metavar="FILE", help="write the file that LAMBENT_CARDS names")
     parser.add_argument("--publish", metavar="BUCKET", help="put all documents into an S3 bucket")
-    # How this command calls itself.
+    # For the processes that this command starts.
     parser.add_argument("--summary", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -97,7 +97,7 @@ def _app_and_path(text: str) -> tuple[str, str]:
 
 
 def _summarize(text: str, path: str) -> ServerSummary:
-    # What it prints while it is imported is no part of a document.
+    # Output of the import must not get into a document.
     with contextlib.redirect_stdout(sys.stderr):
         server = load_server(parse_server(text))
     return summarize(server.freeze(), path)
@@ -106,10 +106,12 @@ def _summarize(text: str, path: str) -> ServerSummary:
 def _summarize_apart(apps: Sequence[tuple[str, str]]) -> list[ServerSummary]:
     """Summarize several at once, each in a process of its own: their modules share names."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(_summarize_in_a_process, *zip(*apps, strict=True)))
+        encoded = list(threads.map(_summarize_in_a_process, *zip(*apps, strict=True)))
+    # On one thread: msgspec may crash where several threads decode a type for the first time at once.
+    return [msgspec.json.decode(summary, type=ServerSummary) for summary in encoded]
 
 
-def _summarize_in_a_process(app: str, path: str) -> ServerSummary:
+def _summarize_in_a_process(app: str, path: str) -> bytes:
     command = [sys.executable, "-m", "lambent.cli", "card", "--summary", f"{app}={path}"]
     try:
         done = subprocess.run(command, check=False, capture_output=True, timeout=_LOAD_SECONDS)  # noqa: S603
@@ -118,7 +120,7 @@ def _summarize_in_a_process(app: str, path: str) -> ServerSummary:
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise CommandError(lines[-1].removeprefix("lambent card: ") if lines else f"{app} cannot be loaded")
-    return msgspec.json.decode(done.stdout, type=ServerSummary)
+    return done.stdout
 
 
 def _checked_url(url: str | None) -> str | None:

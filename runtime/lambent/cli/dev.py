@@ -10,31 +10,28 @@ from pathlib import Path
 
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError
-from lambent.cli.gateway.kinds import KINDS
+from lambent.cli.gateway.http_server import listen, require_uvicorn
+from lambent.cli.gateway.kinds import KINDS, make_api
 from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.options import GatewayOptions, find_stack
 from lambent.cli.gateway.reload import require_watchfiles
-from lambent.cli.gateway.server import (
-    Settings,
-    find_stack,
-    listen,
-    make_api,
-    require_uvicorn,
-    serve,
-)
+from lambent.cli.gateway.server import Running, serve
 from lambent.cli.variables import add_env_option, variables_of
 
 _EPILOG = """\
 Every request becomes one invocation of the handler, in the form that the chosen AWS front end gives it. With
-several environments no two requests in a row meet the same one, so state that only lives in a process shows.
+several environments two requests in a row are served by different ones, so state that is kept only in a
+process is noticed.
 The first line on standard output is "Serving URL ..."; the app's own output and one line for each request
 follow on standard output and error.
 
 Tasks and sessions need a table, a queue, a bucket. Where the nearest template.yaml beside or above APP gives
-the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCKET, MiniStack is started with
-what the template describes, unless the shell or --env sets one of them or AWS_ENDPOINT_URL. The functions of
-an app are those whose CodeUri and Handler lead to its file; --aws also serves an app that the template does
-not have, with what the template's functions get. Messages of the task queue and of its dead-letter queue go
-to further environments, the workers, in batches as the template has them. All of it is gone when this ends.
+the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCKET, MiniStack is started, and
+its CloudFormation creates the resources that the function's variables refer to, unless the shell or --env
+sets one of the three or AWS_ENDPOINT_URL. The functions of an app are those whose CodeUri and Handler lead to
+its file; --aws also serves an app that the template does not have, with the resources of the template's
+functions. Messages of the task queue and of its dead-letter queue go to further environments, the workers, in
+batches as the template has them. All of it is removed at the end.
 """
 
 
@@ -109,39 +106,39 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        CommandError: The arguments make no sense, the port is taken, a library is missing, or the local AWS
-            cannot be had.
+        CommandError: The arguments are not valid, the port is taken, a library is missing, or the local AWS
+            cannot be set up.
     """
     if sys.platform == "win32":
         raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")
     log = Log(quiet=arguments.quiet)
-    settings = _settings(arguments, log)
+    options = _options(arguments, log)
     require_uvicorn()
     sock = listen(arguments.host, arguments.port)
-    count = _count(settings.environments, "environment")
-    if settings.polls:
-        count += f" and {_count(settings.workers, 'worker')}"
-    url = settings.url(arguments.host, sock.getsockname()[1])
+    url = options.url(arguments.host, sock.getsockname()[1])
 
-    def announce() -> None:
+    def announce(running: Running) -> None:
+        count = _count(options.environments, "environment")
+        if running.workers is not None:
+            count += f" and {_count(options.workers, 'worker')}"
         # Scripts wait for this line; connections are queued from here on.
-        print(f"Serving {url} as {settings.kind.name} with {count} of {settings.app}", flush=True)
+        print(f"Serving {url} as {options.kind.name} with {count} of {options.app}", flush=True)
 
     async def until_interrupted() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(settings, sock, stop, log, on_ready=announce)
+        await serve(options, sock, stop, log, on_ready=announce)
 
     asyncio.run(until_interrupted())
     return 0
 
 
-def _settings(arguments: argparse.Namespace, log: Log) -> Settings:
+def _options(arguments: argparse.Namespace, log: Log) -> GatewayOptions:
     kind = KINDS[arguments.kind]
     app = parse_app(arguments.app, Path.cwd())
     variables = variables_of(arguments)
-    return Settings(
+    return GatewayOptions(
         app=app,
         kind=kind,
         api=make_api(

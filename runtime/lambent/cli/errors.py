@@ -1,4 +1,4 @@
-"""What a subcommand raises when it cannot do what was asked."""
+"""The exceptions of the subcommands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """The arguments themselves make no sense."""
+    """The arguments are not valid."""
 
     status = 2
 

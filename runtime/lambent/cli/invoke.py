@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, NoReturn
 from lambent.cli.app_ref import AppImportError, AppRef, Handler, parse_app
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 from lambent.cli.gateway.launch import Launch
 from lambent.cli.gateway.log import last_line
 from lambent.cli.gateway.media import decode_base64
@@ -28,7 +28,7 @@ Standard output gets the response as JSON, and nothing else; what the app prints
 error. The exit status is 0 if the handler returns, whatever HTTP status it returns, and 1 if it raises, takes
 too long or cannot be imported. There is no container and no local AWS: the handler reaches the table, queue
 and bucket that its environment variables name, where AWS_ENDPOINT_URL and the credentials lead. `lambent dev`
-runs a local AWS. Without LAMBENT_STATE_KEYS a secret is made up that is gone with the process.
+runs a local AWS. Without LAMBENT_STATE_KEYS a random secret is used, for this process only.
 """
 
 _STANDARD_INPUT: Final = "-"
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         The exit status.
 
     Raises:
-        CommandError: The arguments make no sense, the event cannot be read, the app cannot be imported, the
+        CommandError: The arguments are not valid, the event cannot be read, the app cannot be imported, the
             handler raises, or its response has no body to print.
     """
     if not 0 < arguments.timeout <= _LONGEST_SECONDS:
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     variables = variables_of(arguments)
     event = _read_event(arguments.event)
     os.environ.update(Launch(app, dict(os.environ), variables).variables(1))
-    time.tzset()  # Lambda's clock shows UTC, and this process has had its own already.
+    time.tzset()  # Lambda's time zone is UTC; this process has already read its own.
     os.chdir(app.folder)
     sys.path.insert(0, str(app.folder))
     with _stdout_for_the_response() as stdout:
@@ -108,7 +108,7 @@ def _refuse(constant: str) -> NoReturn:
 
 @contextlib.contextmanager
 def _stdout_for_the_response() -> Iterator[BinaryIO]:
-    """Everything else that is printed goes to standard error, by processes that the app starts as well."""
+    """Send everything else that the app and its child processes print to standard error."""
     response = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -135,12 +135,14 @@ def _load(app: AppRef) -> Handler:
 def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: LambdaFormatter) -> bytes:
     arrival = Arrival.now()
     deadline_ms = int((time.time() + timeout) * 1000)
-    # Lambda kills the environment; nothing less ends a handler that hangs wherever it hangs.
+    # As in Lambda the process is ended: nothing else interrupts every handler that hangs.
     watchdog = threading.Timer(timeout, _time_out, (timeout,))
     watchdog.daemon = True
     watchdog.start()
     try:
-        return call(handler, event, Invocation(arrival.request_id, deadline_ms, arrival.trace_id), formatter)
+        return call(
+            handler, event, InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), formatter
+        )
     except HandlerError as error:
         sys.stderr.write(f"[ERROR] {error.text}")
         raise CommandError(f"{app} raised {error.kind}") from error

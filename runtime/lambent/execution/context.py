@@ -402,14 +402,13 @@ class Context:
         if known is not None:
             value = read(known)
             return Pending(lambda: value)
-        run = self._call.invocation.run
         if is_coroutine_function(function):
-            return PendingStep(lambda: self._run_step(name, read, function(*args, **kwargs)), run)
+            return PendingStep(lambda: self._run_step(name, read, function(*args, **kwargs)), self._block_on)
         self._journal.in_step += 1
         try:
             result = function(*args, **kwargs)
             if isinstance(result, CoroutineType):
-                return PendingStep(lambda: self._run_step(name, read, result), run)
+                return PendingStep(lambda: self._run_step(name, read, result), self._block_on)
             value = self._finish(name, read, result)
         finally:
             self._journal.in_step -= 1
@@ -424,6 +423,16 @@ class Context:
             raise
         self._journal.finish_step(name, raw)
         return read(raw)
+
+    def _block_on(self, step: Coroutine[Any, Any, T]) -> T:
+        """Run a step that is a coroutine where the handler is a plain function."""
+        self._journal.in_step += 1
+        try:
+            value = self._call.invocation.run(self._journal.run(step, self._call.invocation))
+        finally:
+            self._journal.in_step -= 1
+        self._call.invocation.check()  # as in ``step``
+        return value
 
     async def _run_step(self, name: str, read: Callable[[Raw], Any], step: Coroutine[Any, Any, Any]) -> Any:
         import asyncio

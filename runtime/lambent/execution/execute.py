@@ -6,7 +6,6 @@ call shows as an error, a task of it shows the same.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +21,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call, Services
-from lambent.execution.failures import report
+from lambent.execution.failures import is_interrupt, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
 from lambent.execution.middleware import Middleware, chain
@@ -87,14 +86,11 @@ class Executor:
             return failure(call, error)
         except ItemTooLargeError as error:
             return Outcome(error=InternalError(str(error)))
-        except KeyboardInterrupt as error:
-            # Only the main thread is ever interrupted. Anywhere else, somebody has raised it.
-            if threading.current_thread() is threading.main_thread():
-                raise
-            return failure(call, error)
         except Signal as signal:
             return self._signalled(call, signal)
         except BaseException as error:
+            if is_interrupt(error):
+                raise
             return self._failed(call, error)
 
     def _signalled(self, call: Call, signal: Signal) -> Outcome:

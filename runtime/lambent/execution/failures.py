@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import traceback
 
 from lambent.wire.eras import RpcRequest
@@ -32,3 +33,12 @@ def report(error: BaseException, request: RpcRequest | RpcMessage | None = None)
         # A client's lone surrogates: log handlers that write UTF-8 would fail, and lose the whole record.
         _log.error("%s failed, reference %s\n%s", what, reference, written)
     return reference
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an exception means that the process is to end.
+
+    Python interrupts the main thread only: in any other thread a handler has raised ``KeyboardInterrupt``
+    itself, which is a failure like any other.
+    """
+    return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()

@@ -159,7 +159,7 @@ def test_the_front_end_gives_up_and_the_function_goes_on(kind, status, message):
         got = Exchange(kind=kind, timeout=0.01, released=released)
         await got.run(b"")
         assert (got.status, json.loads(got.body)) == (status, {"message": message})
-        assert "environment 1 (gave up after 0.01 s)" in got.stream.getvalue()
+        assert "environment 1 (front end timed out after 0.01 s)" in got.stream.getvalue()
         # The environment is still busy, and free once the function has returned.
         waiting = asyncio.create_task(got.pool.acquire())
         await asyncio.sleep(0)

@@ -5,10 +5,12 @@ import pytest
 
 from lambent.cli.app_ref import AppRef
 from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 from lambent.cli.gateway.launch import Launch
 
-INVOCATION = Invocation("77375676-abcd-4b79-853a-f982474efe18", 0, "Root=1-5e66d96f-7491f09a12b379d18acf3d05")
+INVOCATION = InvocationFrame(
+    "77375676-abcd-4b79-853a-f982474efe18", 0, "Root=1-5e66d96f-7491f09a12b379d18acf3d05"
+)
 
 
 @pytest.fixture

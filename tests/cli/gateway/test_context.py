@@ -1,7 +1,7 @@
 import time
 
 from lambent.cli.gateway.context import LambdaContext
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 
 VARIABLES = {
     "AWS_LAMBDA_FUNCTION_NAME": "orders",
@@ -15,7 +15,7 @@ VARIABLES = {
 
 def test_a_context_says_what_lambda_says(monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1000.0)
-    context = LambdaContext(Invocation("id", 1_002_500, "Root=1"), VARIABLES)
+    context = LambdaContext(InvocationFrame("id", 1_002_500, "Root=1"), VARIABLES)
     assert context.function_name == "orders"
     assert context.function_version == "$LATEST"
     assert context.invoked_function_arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -29,4 +29,4 @@ def test_a_context_says_what_lambda_says(monkeypatch):
 
 
 def test_no_time_is_left_after_the_deadline():
-    assert LambdaContext(Invocation("id", 0, "Root=1"), VARIABLES).get_remaining_time_in_millis() == 0
+    assert LambdaContext(InvocationFrame("id", 0, "Root=1"), VARIABLES).get_remaining_time_in_millis() == 0

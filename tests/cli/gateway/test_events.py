@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from lambent.cli.gateway.events import alb_event, extended_id, function_url_event, http_api_event, rest_event
-from lambent.cli.gateway.messages import Api, Arrival, HttpRequest
+from lambent.cli.gateway.messages import Api, Arrival, FrontEndRequest
 
 ARRIVAL = Arrival(
     request_id="77375676-abcd-4b79-853a-f982474efe18",
@@ -11,7 +11,7 @@ ARRIVAL = Arrival(
     trace_id="Root=1-5e66d96f-7491f09a12b379d18acf3d05",
 )
 
-GET = HttpRequest(
+GET = FrontEndRequest(
     method="GET",
     path="/my/path",
     query="parameter1=value1&parameter1=value2&parameter2=value",
@@ -30,7 +30,7 @@ GET = HttpRequest(
     scheme="https",
 )
 
-POST = HttpRequest(
+POST = FrontEndRequest(
     method="POST",
     path="/mcp",
     query="",

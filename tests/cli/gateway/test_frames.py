@@ -6,7 +6,7 @@ import pytest
 
 from lambent.cli.gateway.frames import (
     FrameKind,
-    Invocation,
+    InvocationFrame,
     decode_invocation,
     encode,
     encode_invocation,
@@ -51,5 +51,5 @@ def test_a_closed_pipe(sent):
 
 
 def test_an_invocation_carries_its_event():
-    invocation = Invocation(request_id="id", deadline_ms=7, trace_id="Root=1")
+    invocation = InvocationFrame(request_id="id", deadline_ms=7, trace_id="Root=1")
     assert decode_invocation(encode_invocation(invocation, b'{"a":\n1}')) == (invocation, b'{"a":\n1}')

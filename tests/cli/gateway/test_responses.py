@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lambent.cli.gateway.messages import Api, HttpRequest, HttpResponse
+from lambent.cli.gateway.messages import Api, FrontEndRequest, FrontEndResponse
 from lambent.cli.gateway.responses import (
     MalformedResponseError,
     alb_response,
@@ -11,7 +11,7 @@ from lambent.cli.gateway.responses import (
     rest_response,
 )
 
-REQUEST = HttpRequest(
+REQUEST = FrontEndRequest(
     "POST", "/mcp", "", (("Accept", "application/json, text/event-stream"),), b"", "127.0.0.1", 80
 )
 
@@ -27,7 +27,7 @@ def test_a_plain_response(function):
     response = translate(
         function, {"statusCode": 201, "headers": {"content-type": "text/plain"}, "body": "é"}
     )
-    assert response == HttpResponse(201, (("content-type", "text/plain"),), "é".encode())
+    assert response == FrontEndResponse(201, (("content-type", "text/plain"),), "é".encode())
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_plain_response(function):
     ],
 )
 def test_the_content_type_when_there_is_none(function, content_type):
-    assert translate(function, {"statusCode": 202}) == HttpResponse(
+    assert translate(function, {"statusCode": 202}) == FrontEndResponse(
         202, (("content-type", content_type),), b""
     )
 

@@ -10,11 +10,10 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
-from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.errors import CommandError
 from lambent.cli.gateway.background import Gateway
+from lambent.cli.gateway.http_server import listen
 from lambent.cli.gateway.kinds import KINDS
-from lambent.cli.gateway.messages import Api
-from lambent.cli.gateway.server import listen, make_api
 
 
 @pytest.fixture
@@ -347,28 +346,6 @@ def test_ipv6(gateway, call):
     running = gateway(host="::1")
     assert running.url == f"http://[::1]:{running.port}/mcp"
     assert call(running.url).status == 200
-
-
-def test_a_port_that_is_taken(app):
-    with listen("127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(CommandError, match=f"cannot listen on 127.0.0.1:{port}"):
-            Gateway(app.file, port=port).__enter__()
-    with pytest.raises(CommandError, match=r"cannot listen on 127\.0\.0\.1:70000"):
-        listen("127.0.0.1", 70_000)
-
-
-def test_answers_do_not_wait_for_acknowledgements():
-    with listen("127.0.0.1", 0) as sock:
-        # What asyncio looks at before it sets TCP_NODELAY.
-        assert sock.proto == socket.IPPROTO_TCP
-
-
-def test_the_set_up_of_a_front_end():
-    assert make_api(KINDS["rest"], path="/a", stage=None) == Api(stage="Prod", path="/a")
-    assert make_api(KINDS["http-api"], path="/a", stage="dev") == Api(stage="dev", path="/a")
-    with pytest.raises(UsageError):
-        make_api(KINDS["function-url"], path="/a", stage="dev")
 
 
 def test_a_request_under_a_foreign_name_is_forbidden_as_aws_would_not_route_it(gateway, app, call):

@@ -18,7 +18,7 @@ def notes():
 def choose(queue_app, notes):
     def choose(asked=None, template=None, name="app.py", **variables):
         app = parse_app(name, queue_app.folder)
-        return choose_stack(app, asked, template, variables, "eu-west-1", Log(notes))
+        return choose_stack(app, asked, template, variables, Log(notes))
 
     return choose
 
@@ -37,7 +37,7 @@ def without(monkeypatch):
 
 
 def test_the_template_decides(choose, notes):
-    assert choose().variables["LAMBENT_TABLE"] == "Table"
+    assert "LAMBENT_TABLE" in choose().variables
     assert notes.getvalue() == ""
 
 
@@ -74,10 +74,19 @@ def test_a_template_that_is_named_has_to_be_there(choose, tmp_path):
 @pytest.mark.parametrize(
     "variable", ["LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", "AWS_ENDPOINT_URL"]
 )
-def test_who_has_an_aws_already_keeps_it(choose, variable):
+def test_an_aws_that_is_configured_is_used(choose, variable):
     assert choose(**{variable: "mine"}) is None
     assert choose(**{variable: ""}) is not None
     assert choose(True, **{variable: "mine"}) is not None
+
+
+def test_the_developers_own_keys_take_the_place_of_the_secret(choose, template):
+    text = template.read_text().replace("LAMBENT_BUCKET: !Ref Bucket", "LAMBENT_STATE_SECRET: !Ref Secret")
+    secret = "Resources:\n  Secret: {Type: AWS::SecretsManager::Secret}"
+    template.write_text(text.replace("Resources:", secret))
+    assert "LAMBENT_STATE_SECRET" in choose().variables
+    assert "LAMBENT_STATE_SECRET" not in choose(LAMBENT_STATE_KEYS="k" * 32).variables
+    assert "LAMBENT_STATE_SECRET" not in choose(True, LAMBENT_STATE_KEYS="k" * 32).variables
 
 
 def test_a_template_for_something_else(choose, template):

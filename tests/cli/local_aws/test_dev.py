@@ -99,7 +99,7 @@ def test_nothing_outlives_it(queue_app, call, lives, eventually, number):
 
 
 def test_what_stops_it_is_told_before_it_serves(queue_app, template):
-    template.write_text(template.read_text().replace("KeyType: HASH", "KeyType: HUSH"))
+    template.write_text(template.read_text().replace("maxReceiveCount: 2", "maxReceiveCount: 0"))
     done = subprocess.run(
         [sys.executable, "-m", "lambent.cli", "dev", "app.py", "--port", "0", "--no-reload"],
         cwd=queue_app.folder,

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from lambent.cli.gateway.environment import Failed, FailureReason, Returned
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.pool import Pool
-from lambent.cli.local_aws.poller import Feed, Poller
+from lambent.cli.local_aws.poller import EventSource, Poller
 
-FEED = Feed("tasks", "http://127.0.0.1/1/tasks", "arn:aws:sqs:eu-west-1:1:tasks", "eu-west-1", 25, True)
+SOURCE = EventSource(
+    "tasks", "http://127.0.0.1/1/tasks", "arn:aws:sqs:eu-west-1:1:tasks", "eu-west-1", 25, True
+)
 
 
 def message(name):
@@ -70,7 +72,7 @@ class Stage:
         self.stream = io.StringIO()
         self.threads = ThreadPoolExecutor(4)
         self.pool = Pool(lambda number: FakeWorker(number, outcome), workers)
-        self.poller = Poller(FEED, sqs, self.threads, self.pool, Log(self.stream))
+        self.poller = Poller(SOURCE, sqs, self.threads, self.pool, Log(self.stream))
 
     @property
     def workers(self):
@@ -120,10 +122,10 @@ def test_messages_become_an_event_and_are_deleted():
     stage = play(FakeSqs([message("a"), message("b")]), returned(), lambda stage: stage.stream.getvalue())
     (event,) = stage.workers[0].events
     assert [record["body"] for record in event["Records"]] == ["a", "b"]
-    assert event["Records"][0]["eventSourceARN"] == FEED.arn
+    assert event["Records"][0]["eventSourceARN"] == SOURCE.arn
     assert stage.sqs.deleted == [
         {
-            "QueueUrl": FEED.url,
+            "QueueUrl": SOURCE.url,
             "Entries": [
                 {"Id": "0", "ReceiptHandle": "handle of a"},
                 {"Id": "1", "ReceiptHandle": "handle of b"},
@@ -136,7 +138,7 @@ def test_messages_become_an_event_and_are_deleted():
 def test_the_queue_is_asked_for_everything_about_ten_messages_at_most():
     stage = play(FakeSqs(), returned(), lambda stage: stage.sqs.asked)
     assert stage.sqs.asked[0] == {
-        "QueueUrl": FEED.url,
+        "QueueUrl": SOURCE.url,
         "MaxNumberOfMessages": 10,
         "WaitTimeSeconds": 20,
         "MessageAttributeNames": ["All"],

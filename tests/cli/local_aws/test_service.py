@@ -15,9 +15,12 @@ pytest.importorskip("uvicorn")
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.background import Gateway
+from lambent.cli.gateway.http_server import listen
 from lambent.cli.gateway.kinds import KINDS
 from lambent.cli.gateway.log import Log
-from lambent.cli.gateway.server import Settings, listen, serve
+from lambent.cli.gateway.options import GatewayOptions
+from lambent.cli.gateway.server import serve
+from lambent.cli.local_aws.clients import Clients
 from lambent.cli.local_aws.stack import read_stack
 
 ACCOUNT = "123456789012"
@@ -53,16 +56,20 @@ def events(queue_app):
     return read
 
 
+def queue_url(gateway, queue):
+    return gateway.aws.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+
+
 def send(gateway, body, **more):
-    url = gateway.aws.created.refs["Tasks"]
-    return gateway.aws.clients.sqs.send_message(QueueUrl=url, MessageBody=body, **more)["MessageId"]
+    url = queue_url(gateway, "dev-Tasks")
+    return gateway.aws.sqs.send_message(QueueUrl=url, MessageBody=body, **more)["MessageId"]
 
 
-def waiting(gateway, queue="Tasks"):
+def waiting(gateway, queue="dev-Tasks"):
     """How many messages are in a queue, hidden ones included."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    url = gateway.aws.created.refs[queue]
-    found = gateway.aws.clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    url = queue_url(gateway, queue)
+    found = gateway.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(map(int, found.values()))
 
 
@@ -103,10 +110,15 @@ def test_functions_meet_this_aws_and_no_other(start, call, monkeypatch):
 
 
 def test_what_the_template_describes_is_there(start, output):
-    clients = start().aws.clients
-    ttl = clients.dynamodb.describe_time_to_live(TableName="dev-Table")["TimeToLiveDescription"]
-    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "purge_at"}
-    clients.s3.put_object(Bucket="dev-bucket", Key="results/1", Body=b"[]")
+    aws = start().aws
+    clients = Clients(aws.emulator.endpoint, aws.region)
+    with (
+        contextlib.closing(clients.make("dynamodb")) as dynamodb,
+        contextlib.closing(clients.make("s3")) as s3,
+    ):
+        ttl = dynamodb.describe_time_to_live(TableName="dev-Table")["TimeToLiveDescription"]
+        assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "purge_at"}
+        s3.put_object(Bucket="dev-bucket", Key="results/1", Body=b"[]")
     assert re.match(
         r"AWS at http://127\.0\.0\.1:\d+ has dev-Table, dev-DeadTasks, dev-Tasks, dev-bucket of /", output()
     )
@@ -170,7 +182,7 @@ def test_what_fails_too_often_becomes_a_dead_letter(start, events, eventually):
     assert sources == ["dev-Tasks", "dev-Tasks", "dev-DeadTasks"]
     dead = events()[-1]["records"][0]["attributes"]
     assert dead["DeadLetterQueueSourceArn"].endswith(":dev-Tasks")
-    eventually(lambda: waiting(gateway) + waiting(gateway, "DeadTasks") == 0)
+    eventually(lambda: waiting(gateway) + waiting(gateway, "dev-DeadTasks") == 0)
 
 
 def test_no_process_is_left(start, lives, eventually, call, events):
@@ -201,28 +213,30 @@ def test_changed_code_reaches_the_workers(start, queue_app, eventually):
 
 
 def test_an_app_without_a_queue_has_no_workers(start, template, call):
-    template.write_text(template.read_text().replace("LAMBENT_TASK_QUEUE_URL", "SOME_QUEUE_URL"))
+    template.write_text(template.read_text().replace("          LAMBENT_TASK_QUEUE_URL: !Ref Tasks\n", ""))
     gateway = start()
     assert gateway.worker_pids == []
     assert "LAMBENT_TASK_QUEUE_URL" not in call(gateway.url).json["variables"]
 
 
 def test_a_resource_that_is_refused(start, template):
-    template.write_text(template.read_text().replace("KeyType: HASH", "KeyType: HUSH"))
-    with pytest.raises(CommandError, match=r"local AWS cannot be set up: .*CreateTable"):
+    template.write_text(template.read_text().replace("maxReceiveCount: 2", "maxReceiveCount: 0"))
+    with pytest.raises(
+        CommandError, match=r"local AWS cannot be set up: Resource Tasks failed: .*RedrivePolicy"
+    ):
         start()
 
 
 def test_it_can_be_stopped_before_it_serves(queue_app, template):
     app = parse_app("app.py", queue_app.folder)
-    stack = read_stack(template, app, "us-east-1")
+    stack = read_stack(template, app)
     sock = listen("127.0.0.1", 0)
 
     async def run():
         stop = asyncio.Event()
         stop.set()
-        settings = Settings(app=app, kind=KINDS["http-api"], stack=stack)
-        await serve(settings, sock, stop, Log(io.StringIO()), on_ready=lambda: pytest.fail("it serves"))
+        options = GatewayOptions(app=app, kind=KINDS["http-api"], stack=stack)
+        await serve(options, sock, stop, Log(io.StringIO()), on_ready=lambda _: pytest.fail("it serves"))
 
     asyncio.run(run())
     assert sock.fileno() == -1

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from lambent.cli.app_ref import AppRef, parse_app
-from lambent.cli.local_aws.stack import Resource, Source, find_template, read_stack
-from lambent.cli.local_aws.template import Reference, TemplateError
+from lambent.cli.local_aws.stack import find_template, read_stack
+from lambent.cli.local_aws.template import TemplateError
 
-REGION = "eu-west-1"
 REPOSITORY = Path(__file__).parents[3]
+QUEUE_POLICY = {"deadLetterTargetArn": {"Fn::GetAtt": "DeadTasks.Arn"}, "maxReceiveCount": 2}
 
 
 @pytest.fixture
@@ -20,43 +20,117 @@ def stack(queue_app, template):
             assert old in text
             text = text.replace(old, new)
         template.write_text(text)
-        return read_stack(template, app or parse_app("app.py", queue_app.folder), REGION, **options)
+        return read_stack(template, app or parse_app("app.py", queue_app.folder), **options)
 
     return read
+
+
+def result(stack):
+    """What the one output gives."""
+    return stack.document["Outputs"]["Local"]["Value"]["Fn::ToJsonString"]
+
+
+def resources(stack):
+    """The properties of the resources."""
+    return {name: resource["Properties"] for name, resource in stack.document["Resources"].items()}
 
 
 def test_everything_that_the_function_is_told_of(stack, template):
     found = stack()
     assert found.template == template
-    assert found.variables == {
-        "LAMBENT_TABLE": "Table",
-        "LAMBENT_TASK_QUEUE_URL": "Tasks",
-        "LAMBENT_BUCKET": "Bucket",
-    }
-    assert [(resource.id, resource.name) for resource in found.resources] == [
-        ("Table", "dev-Table"),
-        ("DeadTasks", "dev-DeadTasks"),
-        ("Tasks", "dev-Tasks"),
-        ("Bucket", "dev-bucket"),
-    ]
-    assert found.sources == (Source("Tasks", 2, True), Source("DeadTasks", 10, True))
-    assert found.worker_timeout == 7
-
-
-def test_properties_without_an_effect_are_left_out(stack):
-    table, _, tasks, _ = stack().resources
-    assert set(table.properties) == {
-        "AttributeDefinitions", "BillingMode", "KeySchema", "TimeToLiveSpecification",
-    }  # fmt: skip
-    assert tasks == Resource(
-        "Tasks",
-        "AWS::SQS::Queue",
-        "dev-Tasks",
-        {
-            "VisibilityTimeout": 1,
-            "RedrivePolicy": {"deadLetterTargetArn": Reference("DeadTasks", "Arn"), "maxReceiveCount": 2},
+    assert result(found) == {
+        "variables": {
+            "LAMBENT_TABLE": {"Ref": "Table"},
+            "LAMBENT_TASK_QUEUE_URL": {"Ref": "Tasks"},
+            "LAMBENT_BUCKET": {"Ref": "Bucket"},
         },
+        "sources": [
+            {
+                "Queue": {"Fn::GetAtt": "Tasks.Arn"},
+                "BatchSize": 2,
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "Timeout": 7,
+            },
+            {
+                "Queue": {"Fn::GetAtt": "DeadTasks.Arn"},
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "Timeout": 7,
+            },
+        ],
+        "ttl": [[{"Ref": "Table"}, {"AttributeName": "purge_at", "Enabled": True}]],
+    }
+    assert found.variables == ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
+    # What is referred to comes first.
+    assert list(resources(found)) == ["Table", "DeadTasks", "Tasks", "Bucket"]
+    assert resources(found)["Tasks"] == {
+        "QueueName": "dev-Tasks",
+        "VisibilityTimeout": 1,
+        "SqsManagedSseEnabled": True,
+        "RedrivePolicy": QUEUE_POLICY,
+    }
+
+
+def test_parameters_mappings_and_conditions_come_along(stack):
+    head = """Parameters:
+  Stage: {Type: String, Default: prod}
+  Secret: {Type: String}
+  Image: {Type: "AWS::SSM::Parameter::Value<String>", Default: /image}
+Mappings: {Sizes: {small: {memory: 128}}}
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+  IsTest: !Not [!Condition IsProd]
+  HasSecret: !Not [!Equals [!Ref Secret, ""]]
+  HasNoSecret: !Not [!Condition HasSecret]
+  HasImage: !Not [!Equals [!Ref Image, ""]]
+Resources:
+"""
+    document = stack(("Resources:\n", head)).document
+    assert document["Parameters"] == {"Stage": {"Type": "String", "Default": "prod"}}
+    assert document["Mappings"] == {"Sizes": {"small": {"memory": 128}}}
+    # A condition cannot be evaluated without the value of a parameter.
+    assert list(document["Conditions"]) == ["IsProd", "IsTest"]
+    assert set(document) == {
+        "Transform", "Parameters", "Mappings", "Conditions", "Resources", "Outputs",
+    }  # fmt: skip
+
+
+def test_what_is_conditional_stays_so(stack):
+    head = """Conditions: {IsProd: !Equals [!Ref AWS::Region, eu-west-1]}
+Resources:
+"""
+    found = stack(
+        ("Resources:\n", head),
+        ("  Table:\n", "  Table:\n    Condition: IsProd\n"),
+        ("  Function:\n", "  Function:\n    Condition: IsProd\n"),
     )
+    assert found.document["Resources"]["Table"]["Condition"] == "IsProd"
+    expressions = [*result(found)["variables"].values(), *result(found)["sources"], *result(found)["ttl"]]
+    for expression in expressions:
+        condition, value, otherwise = expression["Fn::If"]
+        assert (condition, otherwise) == ("IsProd", {"Ref": "AWS::NoValue"})
+        assert value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!Ref Nothing", "!ImportValue other", "!Sub '${Tasks}-${Function.Arn}'", "!If [Nothing, !Ref Table, 1]"],
+)
+def test_what_is_not_on_this_machine_is_left_out(stack, value):
+    found = stack(
+        ("LAMBENT_BUCKET: !Ref Bucket", f"LAMBENT_BUCKET: {value}"),
+        ("VisibilityTimeout: 1", f"VisibilityTimeout: {value}"),
+    )
+    assert found.variables == ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL")
+    assert "VisibilityTimeout" not in resources(found)["Tasks"]
+
+
+def test_a_resource_whose_condition_cannot_be_evaluated_is_left_out(stack):
+    found = stack(("  Table:\n", "  Table:\n    Condition: Nothing\n"))
+    assert found.variables == ("LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
+
+
+def test_a_function_whose_condition_cannot_be_evaluated_is_left_out(stack):
+    assert stack(("  Function:\n", "  Function:\n    Condition: Nothing\n")) is None
 
 
 def test_names_of_the_template_are_kept(stack):
@@ -64,7 +138,35 @@ def test_names_of_the_template_are_kept(stack):
         ("VisibilityTimeout: 1", "QueueName: !Sub '${AWS::StackName}-mine'"),
         ("Type: AWS::S3::Bucket", "Type: AWS::S3::Bucket\n    Properties: {BucketName: !Ref AWS::AccountId}"),
     )
-    assert [resource.name for resource in found.resources][2:] == ["dev-mine", "123456789012"]
+    assert resources(found)["Tasks"]["QueueName"] == {"Fn::Sub": "${AWS::StackName}-mine"}
+    assert resources(found)["Bucket"] == {"BucketName": {"Ref": "AWS::AccountId"}}
+
+
+def test_names_where_the_template_has_none(stack):
+    found = stack(("SqsManagedSseEnabled: true", "FifoQueue: true"))
+    assert resources(found)["Table"]["TableName"] == "dev-Table"
+    assert resources(found)["DeadTasks"] == {"QueueName": "dev-DeadTasks"}
+    assert resources(found)["Bucket"] == {"BucketName": "dev-bucket"}
+    # CloudFormation gives it one that ends in ".fifo".
+    assert "QueueName" not in resources(found)["Tasks"]
+
+
+def test_a_simple_table_is_written_out(stack):
+    simple = """
+  Simple:
+    Type: AWS::Serverless::SimpleTable
+    Properties: {PrimaryKey: {Name: n, Type: Number}}
+"""
+    found = stack(("Resources:", f"Resources:{simple}"), ("!Ref Table", "!Ref Simple"))
+    assert found.document["Resources"]["Simple"] == {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "TableName": "dev-Simple",
+            "AttributeDefinitions": [{"AttributeName": "n", "AttributeType": "N"}],
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}],
+        },
+    }
 
 
 @pytest.mark.parametrize("code", ["app", "./app/", "../{0}/app"])
@@ -110,24 +212,30 @@ def test_other_apps_may_get_what_functions_get(stack, tmp_path):
     assert "LAMBENT_TABLE" in found.variables
 
 
-def test_what_is_no_resource_is_not_created(stack):
+def test_plain_values_are_not_given(stack):
     found = stack(
         ("LAMBENT_TABLE: !Ref Table", "LAMBENT_TABLE: elsewhere"),
-        ("LAMBENT_BUCKET: !Ref Bucket", "LAMBENT_BUCKET: !Ref Table"),
+        ("LAMBENT_BUCKET: !Ref Bucket", "LAMBENT_BUCKET: !Ref AWS::Region"),
     )
-    assert found.variables == {"LAMBENT_TASK_QUEUE_URL": "Tasks"}
-    assert [resource.id for resource in found.resources] == ["DeadTasks", "Tasks"]
+    assert found.variables == ("LAMBENT_TASK_QUEUE_URL",)
+    assert list(resources(found)) == ["DeadTasks", "Tasks"]
+
+
+def test_variables_of_the_app_itself_are_given_too(stack):
+    found = stack(("LAMBENT_BUCKET: !Ref Bucket", "REPORTS: !Sub 's3://${Bucket}/reports'"))
+    assert result(found)["variables"]["REPORTS"] == {"Fn::Sub": "s3://${Bucket}/reports"}
+    assert "Bucket" in resources(found)
+
+
+def test_a_variable_may_be_excluded(stack):
+    found = stack(excluded={"LAMBENT_BUCKET"})
+    assert found.variables == ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL")
+    assert "Bucket" not in resources(found)
 
 
 def test_without_a_queue_nothing_is_read(stack):
-    found = stack(("LAMBENT_TASK_QUEUE_URL", "SOME_QUEUE_URL"))
-    assert found.sources == ()
-    assert found.worker_timeout is None
-
-
-def test_a_source_may_be_off(stack):
-    found = stack(("BatchSize: 2", "Enabled: false"))
-    assert [source.queue for source in found.sources] == ["DeadTasks"]
+    found = stack(("          LAMBENT_TASK_QUEUE_URL: !Ref Tasks\n", ""))
+    assert result(found)["sources"] == []
 
 
 def test_sources_may_stand_alone(stack):
@@ -140,21 +248,19 @@ def test_sources_may_stand_alone(stack):
     Properties: {EventSourceArn: "arn:aws:sqs:eu-west-1:1:q", FunctionName: !Ref Function}
 """
     found = stack(("Resources:\n", mapping), ("Events:", "Occasions:"))
-    assert found.sources == (Source("Tasks", 5, False),)
-    assert found.worker_timeout == 7
-
-
-def test_the_timeout_is_lambdas_own_where_none_is_given(stack):
-    assert stack(("Timeout: 7", "MemorySize: 128")).worker_timeout == 3
+    assert result(found)["sources"] == [{"Queue": {"Fn::GetAtt": "Tasks.Arn"}, "BatchSize": 5, "Timeout": 7}]
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("Variables:", "Variables: []\n        Nothing:"),
-        ("BatchSize: 2", "BatchSize: many"),
         ("Queue: !GetAtt Tasks.Arn", "Topic: !GetAtt Tasks.Arn"),
         ("Events:", "Events: 5\n      Occasions:"),
+        (
+            "Resources:",
+            "Conditions: {A: !Not [!Condition A]}\nResources:\n  Q: {Type: AWS::S3::Bucket, Condition: A}",
+        ),
     ],
 )
 def test_a_template_that_makes_no_sense(stack, old, new):
@@ -179,25 +285,32 @@ def test_the_nearest_template_is_found(tmp_path):
 @pytest.fixture
 def reports():
     app = parse_app("functions/reports/app.py", REPOSITORY)
-    return read_stack(REPOSITORY / "template.yaml", app, REGION)
+    return read_stack(REPOSITORY / "template.yaml", app)
+
+
+def test_functions_are_told_of_the_resources_that_they_need(reports):
+    assert set(reports.variables) == {
+        "LAMBENT_BUCKET", "LAMBENT_STATE_SECRET", "LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL",
+    }  # fmt: skip
 
 
 def test_messages_stay_hidden_for_six_times_as_long_as_a_worker_may_take(reports):
-    queues = [resource for resource in reports.resources if resource.type == "AWS::SQS::Queue"]
+    queues = [one for one in reports.document["Resources"].values() if one["Type"] == "AWS::SQS::Queue"]
+    timeout = max(source["Timeout"] for source in result(reports)["sources"])
     assert len(queues) == 2
-    assert all(queue.properties["VisibilityTimeout"] >= 6 * reports.worker_timeout for queue in queues)
+    assert all(queue["Properties"]["VisibilityTimeout"] >= 6 * timeout for queue in queues)
 
 
 def test_both_queues_are_read_in_partial_batches(reports):
-    assert {source.queue for source in reports.sources} == {"TaskQueue", "DeadTaskQueue"}
-    assert all(source.reports_failures for source in reports.sources)
+    sources = result(reports)["sources"]
+    assert [source["Queue"]["Fn::GetAtt"] for source in sources] == ["TaskQueue.Arn", "DeadTaskQueue.Arn"]
+    assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
 
 
 def test_the_table_forgets(reports):
-    (table,) = [resource for resource in reports.resources if resource.type == "AWS::DynamoDB::Table"]
-    assert table.properties["TimeToLiveSpecification"] == {"AttributeName": "purge_at", "Enabled": True}
+    assert result(reports)["ttl"] == [[{"Ref": "Table"}, {"AttributeName": "purge_at", "Enabled": True}]]
 
 
 def test_a_function_without_tasks_needs_no_aws():
     app = parse_app("functions/orders/app.py", REPOSITORY)
-    assert read_stack(REPOSITORY / "template.yaml", app, REGION) is None
+    assert read_stack(REPOSITORY / "template.yaml", app) is None

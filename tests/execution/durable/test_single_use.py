@@ -1,11 +1,12 @@
 """Request states that complete a call once, however often they are sent."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.execution.durable.tasks.harness import START, Died, World, task_server, worlds
+from tests.execution.durable.tasks.harness import START, Deadline, Died, World, task_server, worlds
 from tests.support import Reply, accept
 
 from lambent import Context, MCPServer, ToolError
@@ -13,6 +14,7 @@ from lambent import Context, MCPServer, ToolError
 world = pytest.fixture(worlds)
 Worlds = Callable[..., World]
 
+STILL_RUNNING = "The same call is still running: ask again in a moment, with the same state"
 REJECTED = {"code": -32602, "message": "Invalid or expired requestState: start the request over"}
 
 
@@ -51,26 +53,29 @@ def ask(here: World) -> str:
     return here.client.call("refund", {"order": "a"}).state
 
 
-def answer(client: Any, state: str) -> Reply:
-    also = {"requestState": state, "inputResponses": {"sure": accept(ok=True)}}
-    reply: Reply = client.call("refund", {"order": "a"}, also=also)
+def answer(client: Any, state: str, *, ok: bool = True, **more: Any) -> Reply:
+    also = {"requestState": state, "inputResponses": {"sure": accept(ok=ok)}}
+    reply: Reply = client.call("refund", {"order": "a"}, also=also, **more)
     return reply
 
 
 def test_a_state_completes_one_call_in_whatever_environment(world: Worlds, effects: Effects) -> None:
+    """A retry gets the result that the first answer led to; another answer gets none."""
     here = world(effects.server())
     state = ask(here)
-    assert answer(here.client, state).text == "refund 1"
-    assert answer(here.environment().client, state).error == REJECTED
+    first = answer(here.client, state)
+    assert first.text == "refund 1"
+    assert answer(here.environment().client, state).body == first.body
+    assert answer(here.environment().client, state, ok=False).error == REJECTED
     assert effects.done == ["a"]
 
 
-def test_asking_costs_nothing_and_answering_one_write(world: Worlds, effects: Effects) -> None:
+def test_asking_costs_nothing_and_answering_two_writes(world: Worlds, effects: Effects) -> None:
     here = world(effects.server())
     state = ask(here)
     assert here.store.calls == []
     answer(here.client, state)
-    assert here.store.calls == ["insert USED"]
+    assert here.store.calls == ["insert FLOW", "replace FLOW"]
 
 
 def test_another_question_is_another_state(world: Worlds, effects: Effects) -> None:
@@ -95,11 +100,14 @@ def test_a_call_that_comes_to_nothing_gives_the_state_back(
     state = ask(here)
     effects.fails.append(failure)
     assert answer(here.client, state).result["isError"] is True
-    assert answer(here.client, state).text == "refund 1"
+    assert answer(here.client, state, ok=False).text == "refund 1"
     assert answer(here.client, state).error == REJECTED
+    assert effects.done == ["a"]
 
 
-def test_when_a_process_dies_nobody_knows_whether_it_took_effect(world: Worlds, effects: Effects) -> None:
+def test_when_a_process_dies_its_state_can_be_used_again_when_its_lease_is_over(
+    world: Worlds, effects: Effects
+) -> None:
     here = world(effects.server())
     state = ask(here)
 
@@ -108,10 +116,12 @@ def test_when_a_process_dies_nobody_knows_whether_it_took_effect(world: Worlds, 
 
     here.store.after = die
     with pytest.raises(Died):
-        answer(here.client, state)
+        answer(here.client, state, context=Deadline(here.clock, 20.0))
     here.store.after = lambda _: None
-    assert answer(here.client, state).error == REJECTED
+    assert answer(here.client, state, context=Deadline(time.monotonic, 1.0)).text == STILL_RUNNING
     assert effects.done == []
+    here.clock.advance(50.0)
+    assert answer(here.client, state).text == "refund 1"
 
 
 def test_used_states_are_forgotten_when_they_could_not_be_used_anyway(
@@ -120,7 +130,7 @@ def test_used_states_are_forgotten_when_they_could_not_be_used_anyway(
     here = world(effects.server())
     answer(here.client, ask(here))
     (item,) = here.store.kept._items.values()
-    assert item.key.startswith("USED#")
+    assert item.key.startswith("FLOW#")
     assert START + 900 < item.purge_at <= START + 900 + 60
 
 

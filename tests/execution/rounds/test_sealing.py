@@ -34,6 +34,7 @@ from lambent.execution.rounds import sealing
 from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State, digest
 from lambent.stores.keys import StaticKeys
 from lambent.wire import jsonrpc
+from lambent.wire.http import Request
 
 Serve = Callable[..., Client]
 REJECTED = "Invalid or expired requestState: start the request over"
@@ -401,7 +402,8 @@ def test_a_token_belongs_to_whoever_it_was_made_for() -> None:
     def send(principal: Principal | None, **also: Any) -> dict[str, Any]:
         body = message("tools/call", {"name": "refund", **also}, capabilities=EVERYTHING)
         sent = jsonrpc.decode(dumps(body))
-        reply = engine.answer(sent, headers_of(body), Invocation(CallerLoop()), principal)
+        request = Request("POST", "/mcp", headers_of(body))
+        reply = endpoint.answer(sent, request, Invocation(CallerLoop()), principal)
         response: dict[str, Any] = json.loads(reply.body)
         return response
 

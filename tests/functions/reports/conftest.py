@@ -13,11 +13,11 @@ from tests.support import EVERYTHING, SECRET, Client, Reply
 
 from lambent.cli.local_aws.sqs_events import sqs_event
 from lambent.execution.call import Services
+from lambent.execution.durable.tasks.service import Tasks
+from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.rounds.sealing import Sealer
-from lambent.execution.durable.tasks.service import Tasks
-from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.aws_lambda import LambdaHandler
 from lambent.hosts.settings import Settings
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
@@ -49,7 +49,8 @@ class Desk:
         self.now = 1_780_000_000.0
         self.queue = MemoryQueue()
         mcp, settings, store = modules["app"].mcp, Settings(state_keys=(SECRET,)), MemoryStore()
-        tasks = Tasks(store, self.queue, MemoryBlobs(), self.clock, None) if has_tasks else None
+        blobs = MemoryBlobs()
+        tasks = Tasks(store, self.queue, blobs, self.clock, None, mcp.name) if has_tasks else None
         services = Services(
             catalog=mcp.freeze(),
             sealer=Sealer(settings.keys, self.clock, settings.state_ttl, mcp.name),
@@ -59,10 +60,10 @@ class Desk:
             store=store if has_tasks else None,
             tasks=tasks,
         )
-        worker = Worker(services, tasks) if tasks is not None else None
-        self.handler = LambdaHandler(
-            Engine(services, settings.http_policy, ()), worker, f"http://sqs/1/{QUEUE}"
-        )
+        executor = Executor(services)
+        worker = Worker(executor, tasks) if tasks is not None else None
+        endpoint = Endpoint(executor, settings.http_policy)
+        self.handler = LambdaHandler(endpoint, worker, f"http://sqs/1/{QUEUE}")
         self.client = Client(self.handler)
 
     def clock(self) -> float:

@@ -1,6 +1,7 @@
 """Subscriptions on a live server: acknowledged, delivered, filtered, kept open, ended."""
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -299,9 +300,10 @@ async def test_subscriptions_leave_no_threads_waiting() -> None:
     async with Exchange(app, subscription(toolsListChanged=True)) as one:
         await one.next()
         await one.heard()
-        mine = [thread for thread in set(threading.enumerate()) - before if "listen" in thread.name]
+        mine = [thread for thread in set(threading.enumerate()) - before if "lambent-call" in thread.name]
         assert len(mine) == 1
         one.leave()
         await one.task
     del app, one
+    gc.collect()
     await until(lambda: not mine[0].is_alive())

@@ -243,7 +243,7 @@ def test_query_parameters_are_encoded_once(kind: Kind, value: str) -> None:
 def test_an_event_of_the_first_format_needs_no_context() -> None:
     """As hand-made ones, and those of the API Gateway console."""
     event = {"httpMethod": "POST", "path": "/mcp", "headers": {"A": "b"}, "body": "{}"}
-    assert read(event) == Request("POST", "/mcp", {"a": "b"}, "{}")
+    assert read(event) == Request("POST", "/mcp", {"a": "b"}, "{}", event=event)
     assert written(event, RESPONSE)["headers"] == RESPONSE.headers
 
 

@@ -1,1 +1,1 @@
-"""HTTP in front of Lambda environments on this machine: what `lambent dev` runs, and tests run against."""
+"""HTTP in front of Lambda environments on this machine: for `lambent dev` and for tests."""

@@ -12,7 +12,14 @@ from typing import Any, Final
 from lambent.cli.gateway.environment import Failed, Outcome
 from lambent.cli.gateway.kinds import EVENT_LIMIT, Kind
 from lambent.cli.gateway.log import Log
-from lambent.cli.gateway.messages import DEFAULT_STAGE, Api, Arrival, Headers, HttpRequest, HttpResponse
+from lambent.cli.gateway.messages import (
+    DEFAULT_STAGE,
+    Api,
+    Arrival,
+    FrontEndRequest,
+    FrontEndResponse,
+    Headers,
+)
 from lambent.cli.gateway.pool import Pool, PoolClosedError
 from lambent.cli.gateway.responses import BODILESS, MalformedResponseError
 
@@ -20,20 +27,20 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Where the server leaves the header lines with the case of the client, which ASGI itself does not keep.
+# The header lines with the case of the client, which ASGI itself does not keep.
 RAW_HEADERS: Final = "lambent.raw_headers"
 
-# Of a body that is too large this much more is read, so that the client gets to read the answer.
+# Of a body that is too large so much more is read: a client that is still sending does not read the answer.
 _DRAIN_LIMIT: Final = 64 * 1024 * 1024
 
 
-# AWS routes by host name, so no request reaches a function under a name that is not its own. Here a page that
-# rebinds its DNS name to the loopback address would; addresses and localhost cannot be rebound.
-_FORBIDDEN: Final = HttpResponse(403, (("content-type", "application/json"),), b'{"message":"Forbidden"}')
+# AWS routes by host name, so a function gets only requests with its own. Here a page could send requests that
+# rebinds its DNS name to the loopback address; addresses and localhost cannot be rebound.
+_FORBIDDEN: Final = FrontEndResponse(403, (("content-type", "application/json"),), b'{"message":"Forbidden"}')
 
 
 class ClientGoneError(Exception):
-    """The client went away before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class BodyTooLargeError(Exception):
@@ -45,8 +52,8 @@ class GatewayApp:
 
     Args:
         pool: The environments.
-        kind: The front end to be.
-        api: How it is set up.
+        kind: The front end.
+        api: Its configuration.
         log: Where each request is noted.
     """
 
@@ -87,7 +94,7 @@ class GatewayApp:
         path = scope["raw_path"].decode("latin-1")
         self._log.access(f"{scope['method']} {path} {response.status} {elapsed:.1f} ms {note}".rstrip())
 
-    async def _answer(self, request: HttpRequest, arrival: Arrival) -> tuple[HttpResponse, str]:
+    async def _answer(self, request: FrontEndRequest, arrival: Arrival) -> tuple[FrontEndResponse, str]:
         event = json.dumps(self._kind.event(request, self._api, arrival), ensure_ascii=False).encode()
         if len(event) > EVENT_LIMIT:
             return self._kind.too_large, "(event too large)"
@@ -96,15 +103,15 @@ class GatewayApp:
         except PoolClosedError:
             return self._kind.failed, "(gateway stopped)"
         invocation = self._pool.invoke(environment, event, arrival)
-        # The function goes on when the front end has given up, until its own timeout.
+        # The invocation continues after the front end's timeout, until its own.
         await asyncio.wait([invocation], timeout=self._kind.timeout)
         if invocation.done():
             response, note = self._translate(invocation.result(), request)
         else:
-            response, note = self._kind.gave_up, f"(gave up after {self._kind.timeout:g} s)"
+            response, note = self._kind.timed_out, f"(front end timed out after {self._kind.timeout:g} s)"
         return response, f"environment {environment.number} {note}"
 
-    def _translate(self, outcome: Outcome, request: HttpRequest) -> tuple[HttpResponse, str]:
+    def _translate(self, outcome: Outcome, request: FrontEndRequest) -> tuple[FrontEndResponse, str]:
         if isinstance(outcome, Failed):
             detail = f": {outcome.detail}" if outcome.detail else ""
             return self._kind.failed, f"({outcome.reason.value}{detail})"
@@ -125,13 +132,13 @@ def _is_foreign(host: str) -> bool:
     return False
 
 
-def _request(scope: Message, body: bytes, api: Api) -> HttpRequest:
+def _request(scope: Message, body: bytes, api: Api) -> FrontEndRequest:
     path = scope["raw_path"].decode("latin-1") or "/"
     # A client may use the URL that the function sees, which names the stage.
     if api.stage != DEFAULT_STAGE and path.startswith(f"/{api.stage}/"):
         path = path.removeprefix(f"/{api.stage}")
     client, server = scope.get("client"), scope.get("server")
-    return HttpRequest(
+    return FrontEndRequest(
         method=scope["method"],
         path=path,
         query=scope["query_string"].decode("latin-1"),
@@ -169,7 +176,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def _send(send: Send, response: HttpResponse, ids: Headers) -> None:
+async def _send(send: Send, response: FrontEndResponse, ids: Headers) -> None:
     lines = [*response.headers, *ids]
     if response.status not in BODILESS:
         lines.append(("content-length", str(len(response.body))))

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError
-from lambent.cli.gateway.kinds import KINDS
+from lambent.cli.gateway.http_server import listen, require_uvicorn
+from lambent.cli.gateway.kinds import KINDS, make_api
 from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.options import GatewayOptions, find_stack
 from lambent.cli.gateway.pool import Pool
-from lambent.cli.gateway.server import Running, Settings, find_stack, listen, make_api, require_uvicorn, serve
+from lambent.cli.gateway.server import Running, serve
 
 if TYPE_CHECKING:
     from lambent.cli.local_aws.service import LocalAws
@@ -31,7 +33,7 @@ class Gateway:
 
     Args:
         app: The APP reference, relative to the working folder.
-        kind: The front end to be: `http-api`, `rest`, `function-url` or `alb`.
+        kind: The front end: `http-api`, `rest`, `function-url` or `alb`.
         environments: How many environments there are.
         timeout: How long an invocation may run, in seconds.
         path: The path of the MCP endpoint.
@@ -44,15 +46,15 @@ class Gateway:
         port: The port to listen on, 0 for a free one.
         log: The file for what the app prints and the gateway notes; None for this process's own output.
         quiet: Whether to leave out the line for each request.
-        grace: How long running invocations may go on at the end, in seconds.
+        grace: How long to wait for running invocations at the end, in seconds.
         wait: Whether to wait until the app is imported, and to raise if it cannot be.
-        aws: Whether there is a local AWS; None leaves it to the template.
-        template: The template that says what is in it; None looks for one beside and above the app.
+        aws: Whether there is a local AWS; None where the template decides.
+        template: The template with its resources; None for the nearest one beside or above the app.
         workers: How many environments take messages of queues.
-        worker_timeout: How long their invocations may run, in seconds; None for what the template says.
+        worker_timeout: How long their invocations may run, in seconds; None for the template's value.
 
     Raises:
-        CommandError: On entering: the arguments make no sense, the port is taken, or the import failed.
+        CommandError: On entering: the arguments are not valid, the port is taken, or the import failed.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Gateway:
         front_end = KINDS[kind]
         reference = parse_app(str(app), Path.cwd())
         variables = dict(env or {})
-        self.settings = Settings(
+        self.options = GatewayOptions(
             app=reference,
             kind=front_end,
             api=make_api(
@@ -119,12 +121,12 @@ class Gateway:
     @property
     def base_url(self) -> str:
         """The URL of the root, without a slash at the end."""
-        return self.url.removesuffix(self.settings.api.path)
+        return self.url.removesuffix(self.options.api.path)
 
     @property
     def url(self) -> str:
         """The URL of the MCP endpoint."""
-        return self.settings.url(self._host, self._port)
+        return self.options.url(self._host, self._port)
 
     @property
     def pids(self) -> list[int | None]:
@@ -205,7 +207,7 @@ class Gateway:
             started.set_result(None)
 
         await serve(
-            self.settings,
+            self.options,
             sock,
             stop,
             Log(stream, quiet=self._quiet),

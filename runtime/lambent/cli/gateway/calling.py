@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from lambent.cli.app_ref import Handler
 from lambent.cli.gateway.context import LambdaContext
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 
-# The frames of an error's traceback that say nothing about the app.
+# Frames of a traceback from these files are not the app's.
 _OWN_FILES: Final = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")
 
 
 class HandlerError(Exception):
-    """The handler did not return, or not what Lambda can pass on.
+    """The handler raised, or its result cannot be encoded as JSON.
 
     Attributes:
         kind: The name of the error's class.
@@ -61,10 +61,10 @@ def install_log_handler() -> LambdaFormatter:
     """Put a handler on the root logger that writes to standard error.
 
     Lambda's runtime has one there before the app is imported, so an app that only sets a level gets its
-    records out; without one they would be lost here.
+    records written.
 
     Returns:
-        Its formatter, which has to be told of each invocation.
+        Its formatter, which needs the id of each invocation.
     """
     formatter = LambdaFormatter()
     handler = logging.StreamHandler(sys.stderr)
@@ -73,7 +73,7 @@ def install_log_handler() -> LambdaFormatter:
     return formatter
 
 
-def call(handler: Handler, event: Any, invocation: Invocation, formatter: LambdaFormatter) -> bytes:
+def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: LambdaFormatter) -> bytes:
     """Call a handler once.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from lambent.cli.gateway.frames import Invocation
+from lambent.cli.gateway.frames import InvocationFrame
 
 
 class Identity:
@@ -25,7 +25,7 @@ class LambdaContext:
         environment: The environment variables of the function.
     """
 
-    def __init__(self, invocation: Invocation, environment: Mapping[str, str]) -> None:
+    def __init__(self, invocation: InvocationFrame, environment: Mapping[str, str]) -> None:
         self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
         self.invoked_function_arn = (

@@ -1,4 +1,4 @@
-"""An execution environment: a place for one process at a time, which is replaced when it dies."""
+"""An execution environment: one process at a time, which is replaced when it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from lambent.cli.gateway.frames import FrameKind, Invocation, encode_invocation
+from lambent.cli.gateway.frames import FrameKind, InvocationFrame, encode_invocation
 from lambent.cli.gateway.launch import Launch
 from lambent.cli.gateway.log import Log, last_line
 from lambent.cli.gateway.messages import Arrival
@@ -56,14 +56,14 @@ Outcome = Returned | Failed
 
 
 class Environment:
-    """One execution environment. It serves one invocation at a time; who hands them out sees to that.
+    """One execution environment. It serves one invocation at a time; the pool assigns them.
 
     Args:
         number: Its number, 1 for the first.
         launch: How to start its process.
         timeout: How long an invocation may run, in seconds, before its process is killed.
         log: Where failures are noted.
-        role: What the log calls it.
+        role: Its name in the log, without the number.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Environment:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start a process; one that is already there ends, together with what it is doing."""
+        """Start a process; a process that is running ends, also in the middle of an invocation."""
         if self._closed:
             return
         if self._process is not None:
@@ -97,7 +97,7 @@ class Environment:
         self._process.imported.add_done_callback(self._note_import)
 
     def reload(self) -> None:
-        """Replace the process because the code has changed: now if it is idle, or after its invocation."""
+        """Replace the process because the code has changed, after the current invocation if there is one."""
         if self._invoking:
             self._outdated = True
         else:
@@ -107,7 +107,7 @@ class Environment:
         """Wait until the app is imported.
 
         Returns:
-            None, or what went wrong.
+            None, or the error.
         """
         return await _import_error(await self._up_to_date())
 
@@ -119,7 +119,7 @@ class Environment:
             arrival: The ids of the invocation.
 
         Returns:
-            What came of it.
+            The result, or why there is none.
         """
         async with self._busy:
             if self._closed:
@@ -130,7 +130,7 @@ class Environment:
             return outcome
 
     async def close(self) -> None:
-        """End the process, also in the middle of an invocation, and wait until it is gone."""
+        """End the process, also in the middle of an invocation, and wait until it has ended."""
         self._closed = True
         if self._busy.locked() and self._process is not None:
             self._process.kill()
@@ -144,7 +144,7 @@ class Environment:
         if (error := await _import_error(process)) is not None:
             return self._failed(FailureReason.IMPORT, last_line(error))
         deadline_ms = int((time.time() + self._timeout) * 1000)
-        message = encode_invocation(Invocation(arrival.request_id, deadline_ms, arrival.trace_id), event)
+        message = encode_invocation(InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), event)
         self._invoking = True
         try:
             async with asyncio.timeout(self._timeout):
@@ -156,7 +156,7 @@ class Environment:
         except EOFError:
             return self._failed(FailureReason.CRASHED, await process.exit_status())
         except asyncio.CancelledError:
-            # Its answer must not be taken for that of the next invocation.
+            # Its answer would be read as that of the next invocation.
             process.kill()
             raise
         finally:
@@ -166,7 +166,7 @@ class Environment:
         return Returned(payload)
 
     def _failed(self, reason: FailureReason, detail: str) -> Failed:
-        # What a stopping gateway kills is no failure of the app.
+        # The gateway itself has killed the process, which is not a failure of the app.
         if self._closed:
             return Failed(FailureReason.STOPPED)
         if reason is not FailureReason.IMPORT:
@@ -183,7 +183,7 @@ class Environment:
         return process
 
     def _running(self) -> EnvironmentProcess:
-        # A process may die between invocations, and a failed import is tried again by the next request.
+        # A process may end between invocations, and a failed import is tried again by the next request.
         if self._process is None or not self._process.usable:
             self.start()
         if self._process is None:
@@ -211,6 +211,6 @@ class Environment:
 
 
 async def _import_error(process: EnvironmentProcess) -> str | None:
-    # Not awaited itself: the import goes on when whoever waits here is cancelled.
+    # Not awaited itself: the import has to continue when the caller is cancelled.
     await asyncio.wait([process.imported])
     return "the process was replaced" if process.imported.cancelled() else process.imported.result()

@@ -19,11 +19,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from lambent.cli.gateway.media import as_text_or_base64, is_text, matches
-from lambent.cli.gateway.messages import DEFAULT_STAGE, Api, Arrival, Headers, HttpRequest
+from lambent.cli.gateway.messages import DEFAULT_STAGE, Api, Arrival, FrontEndRequest, Headers
 
 Event = dict[str, Any]
 
-# These belong to one connection and end at the front end.
+# Headers of one connection: the front end removes them.
 _HOP_BY_HOP: Final = {
     "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "transfer-encoding", "upgrade",
@@ -36,7 +36,7 @@ _ALB_DROPPED: Final = {"expect", "transfer-encoding"}
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def http_api_event(request: HttpRequest, api: Api, arrival: Arrival) -> Event:
+def http_api_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> Event:
     """The event of an HTTP API with payload format 2.0, its `$default` route.
 
     Args:
@@ -54,7 +54,7 @@ def http_api_event(request: HttpRequest, api: Api, arrival: Arrival) -> Event:
     return _payload_2(request, api, arrival, path, extended_id(arrival), cookie_header=False)
 
 
-def function_url_event(request: HttpRequest, api: Api, arrival: Arrival) -> Event:
+def function_url_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> Event:
     """The event of a function URL: payload format 2.0 without stages.
 
     Args:
@@ -69,7 +69,7 @@ def function_url_event(request: HttpRequest, api: Api, arrival: Arrival) -> Even
     return _payload_2(request, stageless, arrival, request.path, arrival.request_id, cookie_header=True)
 
 
-def rest_event(request: HttpRequest, api: Api, arrival: Arrival) -> Event:
+def rest_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> Event:
     """The event of a REST API's Lambda proxy integration (payload format 1.0).
 
     The endpoint's own path is a resource of its own, every other path belongs to `/{proxy+}`.
@@ -135,7 +135,7 @@ def rest_event(request: HttpRequest, api: Api, arrival: Arrival) -> Event:
     }
 
 
-def alb_event(request: HttpRequest, api: Api, arrival: Arrival) -> Event:
+def alb_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> Event:
     """The event of an Application Load Balancer with a Lambda target.
 
     Query parameters stay percent-encoded. Without multi-value headers the last value of a name wins.
@@ -185,7 +185,7 @@ def extended_id(arrival: Arrival) -> str:
 
 
 def _payload_2(
-    request: HttpRequest, api: Api, arrival: Arrival, path: str, request_id: str, *, cookie_header: bool
+    request: FrontEndRequest, api: Api, arrival: Arrival, path: str, request_id: str, *, cookie_header: bool
 ) -> Event:
     merged: dict[str, str] = {}
     for name, value in _with_forwarded(request, arrival, _HOP_BY_HOP):
@@ -230,7 +230,7 @@ def _payload_2(
     return event | {name: value for name, value in optional.items() if value}
 
 
-def _with_forwarded(request: HttpRequest, arrival: Arrival, dropped: Iterable[str]) -> Headers:
+def _with_forwarded(request: FrontEndRequest, arrival: Arrival, dropped: Iterable[str]) -> Headers:
     """The client's headers without `dropped`, and those that every AWS front end adds."""
     written = {"content-length", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
     kept = [(name, value) for name, value in request.headers if name.lower() not in {*dropped, *written}]

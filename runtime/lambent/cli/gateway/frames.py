@@ -14,7 +14,7 @@ _HEADER: Final = struct.Struct(">cI")
 
 
 class FrameKind(enum.Enum):
-    """What a message says.
+    """The kind of a message.
 
     An environment sends one of the first two when its import is done, and one of the next two for every
     invocation that the gateway sends.
@@ -28,8 +28,8 @@ class FrameKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
-    """What an environment is told of an invocation besides its event.
+class InvocationFrame:
+    """What an environment gets for an invocation besides its event.
 
     Attributes:
         request_id: The UUID of the invocation.
@@ -42,7 +42,7 @@ class Invocation:
     trace_id: str
 
 
-def encode_invocation(invocation: Invocation, event: bytes) -> bytes:
+def encode_invocation(invocation: InvocationFrame, event: bytes) -> bytes:
     """Write the payload of an `INVOKE` message.
 
     Args:
@@ -55,7 +55,7 @@ def encode_invocation(invocation: Invocation, event: bytes) -> bytes:
     return json.dumps(asdict(invocation)).encode() + b"\n" + event
 
 
-def decode_invocation(payload: bytes) -> tuple[Invocation, bytes]:
+def decode_invocation(payload: bytes) -> tuple[InvocationFrame, bytes]:
     """Read the payload of an `INVOKE` message.
 
     Args:
@@ -65,14 +65,14 @@ def decode_invocation(payload: bytes) -> tuple[Invocation, bytes]:
         The invocation, and the event as JSON.
     """
     head, _, event = payload.partition(b"\n")
-    return Invocation(**json.loads(head)), event
+    return InvocationFrame(**json.loads(head)), event
 
 
 def encode(kind: FrameKind, payload: bytes = b"") -> bytes:
     """Write a message.
 
     Args:
-        kind: What it says.
+        kind: Its kind.
         payload: Its bytes.
 
     Returns:
@@ -88,7 +88,7 @@ def read(pipe: socket.socket) -> tuple[FrameKind, bytes]:
         pipe: A blocking socket.
 
     Returns:
-        What it says, and its bytes.
+        Its kind, and its bytes.
 
     Raises:
         EOFError: The other end is closed.
@@ -104,7 +104,7 @@ async def receive(pipe: socket.socket) -> tuple[FrameKind, bytes]:
         pipe: A non-blocking socket.
 
     Returns:
-        What it says, and its bytes.
+        Its kind, and its bytes.
 
     Raises:
         EOFError: The other end is closed.

@@ -23,7 +23,7 @@ _SOURCE_ROOT: Final = Path(__file__).parents[3]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What all environments of a gateway have in common.
+    """The settings that all environments of a gateway share.
 
     Attributes:
         app: The handler to import.
@@ -49,7 +49,7 @@ class Launch:
         Returns:
             The program and its arguments.
         """
-        # -P: what lies in the app's folder must not shadow what the runner itself imports.
+        # -P: files in the app's folder must not shadow the modules that the runner imports.
         return [sys.executable, "-P", "-m", "lambent.cli.gateway.runner", str(descriptor), str(self.app)]
 
     def variables(self, number: int) -> dict[str, str]:

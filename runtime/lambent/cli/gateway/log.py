@@ -1,4 +1,4 @@
-"""What the gateway itself has to say on the terminal."""
+"""The gateway's own lines on the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Log:
             self.note(text)
 
     def import_failed(self, name: str, error: str) -> None:
-        """Write that an environment could not import the app: in full once, in brief while nothing changes.
+        """Write that an environment could not import the app; an error that is repeated is written in brief.
 
         Args:
             name: The environment.
@@ -50,7 +50,7 @@ class Log:
         self.note(f"{name}: the app cannot be imported\n{error}")
 
     def imported(self) -> None:
-        """Forget the last import error: the next one is written in full."""
+        """Clear the last import error: the next one is written in full."""
         self._last_import_error = ""
 
 

@@ -1,4 +1,4 @@
-"""Which bodies travel as text in an event, and which as Base64."""
+"""Which bodies are text in an event, and which are Base64."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TEXT_TYPES: Final = {"application/json", "application/javascript", "application
 def is_text(content_type: str) -> bool:
     """Whether HTTP APIs, function URLs and load balancers pass this content type as text.
 
-    A missing content type, form data and `+json` types count as binary: so AWS does.
+    A missing content type, form data and `+json` types are binary, as in AWS.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 
     Args:
@@ -79,5 +79,7 @@ def decode_base64(text: str) -> bytes:
     """
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError as error:  # binascii.Error is one, and what is not ASCII another
+    except (
+        ValueError
+    ) as error:  # binascii.Error is a subclass; ValueError itself is raised for what is not ASCII
         raise ValueError("body is not Base64, but isBase64Encoded is true") from error

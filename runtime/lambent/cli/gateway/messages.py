@@ -1,4 +1,4 @@
-"""The values that pass between HTTP and Lambda."""
+"""The values between HTTP and Lambda: requests, responses, the API, and ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_STAGE: Final = "$default"
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
+class FrontEndRequest:
     """A request as the client sent it.
 
     Attributes:
@@ -50,7 +50,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpResponse:
+class FrontEndResponse:
     """A response as the client gets it.
 
     Attributes:
@@ -66,7 +66,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """How the API in front of the function is set up.
+    """The configuration of the API in front of the function.
 
     Attributes:
         stage: The name of the stage; `$default` is the stage without a path of its own.
@@ -89,7 +89,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What AWS notes about a request or a batch of messages when it comes in.
+    """The ids and the time that AWS assigns to a request or a batch of messages on arrival.
 
     Attributes:
         request_id: The UUID of the invocation.
@@ -103,7 +103,7 @@ class Arrival:
 
     @classmethod
     def now(cls) -> Self:
-        """What AWS would note about something that comes in now."""
+        """An arrival at this time, with new ids."""
         now = time.time()
         return cls(
             request_id=str(uuid.uuid4()),

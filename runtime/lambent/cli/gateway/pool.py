@@ -1,4 +1,4 @@
-"""The environments of a gateway, and who serves which request."""
+"""The environments of a gateway, and which of them serves a request."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class PoolClosedError(Exception):
 
 
 class Pool:
-    """Hands out environments that share nothing, round robin, each to one invocation at a time.
+    """Assigns invocations to environments that share nothing, round robin, one at a time to each.
 
-    Two consecutive requests meet different environments, except when all others are busy. Requests that find
-    none free wait in the order in which they came.
+    Two consecutive requests are served by different environments, except when all others are busy. While no
+    environment is free, requests wait in the order in which they arrive.
 
     Args:
         make: Makes an environment of its number.
@@ -44,10 +44,10 @@ class Pool:
             environment.reload()
 
     async def acquire(self) -> Environment:
-        """Wait for an environment; it has to be passed to `invoke` then.
+        """Wait for an environment; the caller has to pass it to `invoke`.
 
         Returns:
-            The next free one after the one that was handed out last.
+            The next free one after the one that was acquired last.
 
         Raises:
             PoolClosedError: The gateway is stopping.
@@ -74,7 +74,7 @@ class Pool:
             arrival: The ids of the invocation.
 
         Returns:
-            The invocation. It goes on when nobody waits for it any more, as in Lambda.
+            The invocation. It continues when the caller stops waiting, as in Lambda.
         """
         task = asyncio.create_task(environment.invoke(event, arrival))
         self._running.add(task)
@@ -83,10 +83,10 @@ class Pool:
         return task
 
     async def close(self, grace: float) -> None:
-        """Stop: refuse waiting requests, give running invocations a moment, end all processes.
+        """Stop: refuse waiting requests, wait for running invocations, end all processes.
 
         Args:
-            grace: How long running invocations may go on, in seconds.
+            grace: How long to wait, in seconds.
         """
         self._closed = True
         while self._waiting:

@@ -1,4 +1,4 @@
-"""The process of an execution environment, seen from the gateway."""
+"""The process of an execution environment, on the side of the gateway."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class EnvironmentProcess:
         import_seconds: How long the import may take.
 
     Attributes:
-        imported: Done when the import is: with None, or with what went wrong.
+        imported: Done when the import is; its result is None, or the error.
     """
 
     def __init__(self, launch: Launch, number: int, import_seconds: float) -> None:
         self._import_seconds = import_seconds
         self._killed = False
-        self._pipe, theirs = socket.socketpair()
+        self._pipe, inherited = socket.socketpair()
         self._pipe.setblocking(False)
         try:
-            with theirs:
-                # A session of its own: Ctrl-C on the terminal is for the gateway alone, and what a tool
-                # starts can be killed together with it.
+            with inherited:
+                # A session of its own: Ctrl-C on the terminal reaches the gateway only, and child processes
+                # of the app can be killed together with it.
                 self._process = subprocess.Popen(  # noqa: S603 - the developer's own app
-                    launch.command(theirs.fileno()),
+                    launch.command(inherited.fileno()),
                     stdin=subprocess.DEVNULL,
                     stdout=launch.output,
                     stderr=launch.output,
                     cwd=launch.app.folder,
                     env=launch.variables(number),
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[inherited.fileno()],
                     start_new_session=True,
                 )
         except BaseException:
@@ -62,12 +62,12 @@ class EnvironmentProcess:
 
     @property
     def usable(self) -> bool:
-        """Whether the process is alive, nobody has killed it, and its import has not failed."""
+        """Whether the process is running, was not killed, and its import has not failed."""
         failed = self.imported.done() and self.imported.result() is not None
         return not failed and not self._killed and self._process.poll() is None
 
     async def exchange(self, payload: bytes) -> tuple[FrameKind, bytes]:
-        """Send an invocation and wait for what comes of it.
+        """Send an invocation and wait for its result.
 
         Args:
             payload: The payload of the `INVOKE` message.
@@ -106,14 +106,14 @@ class EnvironmentProcess:
     async def end(self) -> None:
         """Close the pipe, so that the process exits, and wait for it; kill it if it does not.
 
-        No exchange may be under way.
+        No exchange may be in progress.
         """
         if not self.imported.done():
             self.imported.cancel()
             await asyncio.wait([self.imported])
         self._pipe.close()
         await self.exit_status()
-        # What the process started may have outlived it.
+        # Child processes of the app may still run.
         self.kill()
 
     async def _wait_for_import(self) -> str | None:

@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1 protocol, which also keeps header names in the case of the client.
 
-REST APIs pass header names on as they came, and ASGI has them in lower case only.
+REST APIs keep the case of header names, and ASGI has them in lower case only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lambent.cli.gateway.asgi import RAW_HEADERS, Message, Receive, Send
 
 
 class _Connection(h11.Connection):
-    """Notes the header lines of the request that is being read."""
+    """Keeps the header lines of the request that is being read."""
 
     raw_headers: list[tuple[bytes, bytes]] | None = None
 

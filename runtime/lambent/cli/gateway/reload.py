@@ -1,15 +1,17 @@
-"""Notices changed Python files."""
+"""Replaces environments when Python files change."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import importlib.util
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
 from lambent.cli.errors import MissingExtraError
+from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.pool import Pool
 
 _SKIPPED_FOLDERS: Final = {"__pycache__", "node_modules", "site-packages", "venv"}
 
@@ -22,6 +24,27 @@ def require_watchfiles() -> None:
     """
     if importlib.util.find_spec("watchfiles") is None:
         raise MissingExtraError("watchfiles", "reloading")
+
+
+async def reload_on_change(
+    folders: Collection[Path], pools: Collection[Pool], stop: asyncio.Event, log: Log
+) -> None:
+    """Replace environments whenever Python files change, until `stop` is set.
+
+    Args:
+        folders: The folders with the files.
+        pools: The environments.
+        stop: Ends it.
+        log: Where changes are noted.
+    """
+    try:
+        async for paths in changes(folders, stop):
+            log.note(f"reloading: {', '.join(path.name for path in paths)} changed")
+            for pool in pools:
+                pool.reload()
+    except OSError as error:
+        # Such as the system's limit of watched folders; serving goes on.
+        log.note(f"reloading is off from here on: {error}")
 
 
 async def changes(folders: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[list[Path]]:
@@ -47,7 +70,7 @@ async def changes(folders: Iterable[Path], stop: asyncio.Event) -> AsyncIterator
     async for batch in awatch(*roots, watch_filter=is_source, stop_event=stop):
         paths = sorted({Path(path) for _, path in batch})
         for path in paths:
-            _forget_bytecode(path)
+            _remove_bytecode(path)
         yield paths
 
 
@@ -58,7 +81,7 @@ def _is_source(path: Path, root: Path) -> bool:
     return not any(folder.startswith(".") or folder in _SKIPPED_FOLDERS for folder in folders)
 
 
-def _forget_bytecode(path: Path) -> None:
+def _remove_bytecode(path: Path) -> None:
     # Python compares whole seconds and sizes: an edit soon after the last import could go unnoticed.
     with contextlib.suppress(OSError, NotImplementedError):
         Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any, Final, TypeGuard
 
 from lambent.cli.gateway.media import decode_base64, matches
-from lambent.cli.gateway.messages import Api, Headers, HttpRequest, HttpResponse
+from lambent.cli.gateway.messages import Api, FrontEndRequest, FrontEndResponse, Headers
 
-# The front end writes these itself.
+# Headers that the front end sets itself.
 _OWN: Final = {
     "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "te", "trailer",
     "transfer-encoding", "upgrade",
@@ -38,7 +38,7 @@ class MalformedResponseError(Exception):
     """The front end cannot make an HTTP response of what the handler returned."""
 
 
-def http_api_response(payload: bytes, request: HttpRequest, api: Api) -> HttpResponse:
+def http_api_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
     """The response of an HTTP API to a payload format 2.0 result.
 
     Args:
@@ -55,7 +55,7 @@ def http_api_response(payload: bytes, request: HttpRequest, api: Api) -> HttpRes
     return _payload_2(payload, default_type="text/plain; charset=utf-8")
 
 
-def function_url_response(payload: bytes, request: HttpRequest, api: Api) -> HttpResponse:
+def function_url_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
     """The response of a function URL: payload format 2.0, and `WWW-Authenticate` renamed.
 
     The renaming is not documented; deployed functions show it.
@@ -76,10 +76,10 @@ def function_url_response(payload: bytes, request: HttpRequest, api: Api) -> Htt
         (f"x-amzn-Remapped-{name}" if name == "www-authenticate" else name, value)
         for name, value in response.headers
     )
-    return HttpResponse(response.status, headers, response.body)
+    return FrontEndResponse(response.status, headers, response.body)
 
 
-def rest_response(payload: bytes, request: HttpRequest, api: Api) -> HttpResponse:
+def rest_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
     """The response of a REST API's Lambda proxy integration.
 
     Some headers are renamed to `x-amzn-Remapped-...`, `WWW-Authenticate` among them. A Base64 body is decoded
@@ -113,7 +113,7 @@ def rest_response(payload: bytes, request: HttpRequest, api: Api) -> HttpRespons
     return _response(_status(result), headers, body, "application/json")
 
 
-def alb_response(payload: bytes, request: HttpRequest, api: Api) -> HttpResponse:
+def alb_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
     """The response of an Application Load Balancer.
 
     With multi-value headers enabled only `multiValueHeaders` counts, otherwise only `headers`.
@@ -139,10 +139,10 @@ def alb_response(payload: bytes, request: HttpRequest, api: Api) -> HttpResponse
     return _response(_status(result), headers, body, "application/octet-stream")
 
 
-def _payload_2(payload: bytes, default_type: str) -> HttpResponse:
+def _payload_2(payload: bytes, default_type: str) -> FrontEndResponse:
     result = _parse(payload)
     if not isinstance(result, dict) or "statusCode" not in result:
-        return HttpResponse(200, (("content-type", "application/json"),), payload)
+        return FrontEndResponse(200, (("content-type", "application/json"),), payload)
     cookies = result.get("cookies") or []
     if not _is_strings(cookies):
         raise MalformedResponseError("cookies is not a list of strings")
@@ -154,10 +154,10 @@ def _payload_2(payload: bytes, default_type: str) -> HttpResponse:
     return _response(_status(result), headers, body, default_type)
 
 
-def _response(status: int, headers: Headers, body: bytes, default_type: str) -> HttpResponse:
+def _response(status: int, headers: Headers, body: bytes, default_type: str) -> FrontEndResponse:
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = (*headers, ("content-type", default_type))
-    return HttpResponse(status, headers, b"" if status in BODILESS else body)
+    return FrontEndResponse(status, headers, b"" if status in BODILESS else body)
 
 
 def _parse(payload: bytes) -> Any:

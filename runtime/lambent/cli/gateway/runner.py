@@ -24,7 +24,7 @@ from lambent.cli.gateway.frames import FrameKind, decode_invocation, encode, rea
 
 _Inbox = queue.SimpleQueue[bytes | None]
 
-# How long a process may take to end by itself once the gateway has closed the pipe.
+# How long a process may take to end once the gateway has closed the pipe, before it is killed.
 _ORPHAN_SECONDS: Final = 1.0
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     """
     descriptor, text = arguments
     pipe = socket.socket(fileno=int(descriptor))
-    # Processes that a tool starts must not keep the pipe open: its end tells that this process is gone.
+    # Child processes must not keep the pipe open: its end shows the gateway that this process has ended.
     pipe.set_inheritable(False)
     os.register_at_fork(after_in_child=pipe.close)
     inbox: _Inbox = queue.SimpleQueue()

@@ -1,8 +1,8 @@
-"""AWS on this machine, as far as tasks and sessions need it: what `lambent dev --aws` runs.
+"""A local AWS for tasks and sessions: what `lambent dev --aws` runs.
 
 ::
 
-    template.yaml ──► stack ──► resources ──► MiniStack, a child process
-                                                 │ messages
-    environments ◄── variables                 poller ──► workers
+    template.yaml ──► stack ──► MiniStack, a child process: CloudFormation, DynamoDB, SQS, S3, Secrets Manager
+                                    │ outputs             │ messages
+                   environments ◄───┘                   poller ──► workers
 """

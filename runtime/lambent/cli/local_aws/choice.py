@@ -1,4 +1,4 @@
-"""Whether an app runs with a local AWS, and with what in it."""
+"""Whether an app runs with a local AWS, and with which resources."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Final
 
 from lambent.cli.app_ref import AppRef
 from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.gateway.launch import STATE_KEYS, STATE_SECRET
 from lambent.cli.gateway.log import Log
 from lambent.cli.local_aws.emulator import require_ministack
 from lambent.cli.local_aws.stack import VARIABLES, Stack, find_template, read_stack
 
-# Who sets one of these has an AWS already.
+# Where one of these is set, the app has an AWS already.
 _OWN: Final = (*VARIABLES, "AWS_ENDPOINT_URL")
 
 
@@ -21,41 +22,41 @@ def choose_stack(
     asked: bool | None,
     template: Path | None,
     variables: Mapping[str, str],
-    region: str,
     log: Log,
 ) -> Stack | None:
-    """Decide what of a template an app needs on this machine.
+    """Decide which resources of a template an app needs on this machine.
 
     Args:
         app: The app.
-        asked: Whether the developer wants a local AWS; None leaves it to the template: it is wanted when a
-            function of the app is told there of a table, a queue or a bucket.
+        asked: Whether the developer asks for a local AWS; None where the template decides, by giving a table,
+            a queue or a bucket to a function of the app.
         template: The template; None looks for one beside and above the app.
         variables: The environment variables of the function.
-        region: The region that is stood in for.
-        log: Where it is noted that what the template wants cannot be had.
+        log: Where it is noted that there is no local AWS although the template needs one.
 
     Returns:
-        What to create; None for no local AWS.
+        The resources; None for no local AWS.
 
     Raises:
-        CommandError: It was asked for and cannot be had.
+        CommandError: It was asked for and is not available.
     """
     if asked is False:
         return None
+    # Only one of the two may be set.
+    excluded = {STATE_SECRET} if variables.get(STATE_KEYS) else set()
     path = template or find_template(app.folder)
     if asked or template is not None:
         if path is None:
             raise UsageError(f"there is no template.yaml beside or above {app.folder}")
         require_ministack()
-        stack = read_stack(path, app, region, any_function=True)
+        stack = read_stack(path, app, any_function=True, excluded=excluded)
         if stack is None:
             raise CommandError(f"no function in {path} has {' or '.join(VARIABLES)} in its environment")
         return stack
     if path is None or any(variables.get(name) for name in _OWN):
         return None
     try:
-        stack = read_stack(path, app, region)
+        stack = read_stack(path, app, excluded=excluded)
         if stack is not None:
             require_ministack()
     except CommandError as error:

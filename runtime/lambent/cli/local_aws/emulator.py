@@ -16,32 +16,32 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from lambent.cli.errors import MissingExtraError
-from lambent.cli.local_aws.template import ACCOUNT
 
 _MAIN: Final = Path(__file__).with_name("emulator_main.py")
 _HOST: Final = "127.0.0.1"
 _EXIT_SECONDS: Final = 2.0
 _STDERR: Final = 2
 
-# Everything else that the developer's shell sets could set MiniStack up in another way.
+# Other variables of the developer's shell could configure MiniStack.
 _INHERITED: Final = (
     "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV",
 )  # fmt: skip
 
 _SETTINGS: Final = {
     "BIND_HOST": _HOST,
-    # Where a Docker daemon is found, containers are removed that may be another MiniStack's.
+    # With a Docker daemon it would remove containers, also those of another MiniStack.
     "DOCKER_HOST": f"unix://{os.devnull}/none",
     "IOT_MTLS_ENABLED": "0",
-    "LOG_LEVEL": "ERROR",
-    "MINISTACK_ACCOUNT_ID": ACCOUNT,
+    # The caller gets errors in the response.
+    "LOG_LEVEL": "CRITICAL",
+    "MINISTACK_ACCOUNT_ID": "123456789012",
     "MINISTACK_HOST": _HOST,
     "SFTP_ENABLED": "0",
 }
 
 
 def require_ministack() -> None:
-    """Check that the libraries are there.
+    """Check that the libraries are installed.
 
     Raises:
         MissingExtraError: One is not installed.
@@ -54,15 +54,15 @@ def require_ministack() -> None:
 class Emulator:
     """MiniStack, from entering to leaving.
 
-    Requests may be sent at once: they wait until it serves.
+    Requests may be sent at once: they wait until it has started.
 
     Args:
-        region: The region that it stands in for.
+        region: The region that it emulates.
         base: The environment variables of this process.
         output: The descriptor for what it prints; None for this process's own standard error.
         command: What serves it, with two numbers added as for `emulator_main.py`; its interpreter is the one
             that functions deployed to it run on.
-        settings: Variables of MiniStack that count more than those set here.
+        settings: Variables of MiniStack; they replace those set here.
 
     Attributes:
         endpoint: Its URL.
@@ -78,14 +78,14 @@ class Emulator:
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         variables = {name: base[name] for name in _INHERITED if name in base}
-        self._pipe, theirs = socket.socketpair()
-        with theirs, socket.create_server((_HOST, 0), backlog=128) as listener:
+        self._pipe, inherited = socket.socketpair()
+        with inherited, socket.create_server((_HOST, 0), backlog=128) as listener:
             port = listener.getsockname()[1]
             self.endpoint = f"http://{_HOST}:{port}"
-            numbers = [listener.fileno(), theirs.fileno()]
+            numbers = [listener.fileno(), inherited.fileno()]
             try:
-                # A session of its own: Ctrl-C on the terminal is for the gateway alone.
-                self._process = subprocess.Popen(  # noqa: S603 - what the caller trusts
+                # A session of its own: Ctrl-C on the terminal reaches the gateway only.
+                self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
                     [*command, *map(str, numbers)],
                     stdin=subprocess.DEVNULL,
                     stdout=_STDERR if output is None else output,
@@ -110,7 +110,7 @@ class Emulator:
         return self._process.pid
 
     async def ended(self) -> str:
-        """Wait until it ends by itself, which it should not.
+        """Wait until the process ends, which is an error.
 
         Returns:
             Its exit status or signal in words.
@@ -122,7 +122,7 @@ class Emulator:
         return f"exit status {code}" if code >= 0 else signal.Signals(-code).name
 
     def close(self) -> None:
-        """End it, and wait until it is gone."""
+        """End it, and wait until it has ended."""
         self._pipe.close()
         try:
             self._process.wait(_EXIT_SECONDS)

@@ -1,7 +1,7 @@
-"""The process that is AWS: `python -P emulator_main.py LISTENER PIPE`, numbers of inherited sockets.
+"""The process of the emulator: `python -P emulator_main.py LISTENER PIPE`, numbers of inherited sockets.
 
-It serves MiniStack on the listener, and ends when the other end of the pipe is closed: its maker is gone
-then, however that happened. Run by its path, so that nothing of this package has to be imported first.
+It serves MiniStack on the listener, and ends when the other end of the pipe is closed, as it is when the
+parent process has ended. Run by its path, so that no other module of this package is imported.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def main(arguments: list[str], **settings: Any) -> int:
         settings: Of hypercorn, besides those set here.
 
     Returns:
-        The exit status, which nobody gets to see: the process ends with the pipe.
+        The exit status; usually the process ends with the pipe before.
     """
     listener, descriptor = arguments
     pipe = socket.socket(fileno=int(descriptor))
     threading.Thread(target=_end_with, args=(pipe,), name="pipe", daemon=True).start()
 
-    # What `ministack` itself serves with; run as a command it would insist on opening the port itself.
+    # The server of the `ministack` command, which cannot use a socket that is already open.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
@@ -47,7 +47,7 @@ def main(arguments: list[str], **settings: Any) -> int:
 def _end_with(pipe: socket.socket) -> None:
     while pipe.recv(1):
         pass
-    # At once: everything is in memory, and nothing of it is wanted any more.
+    # At once: it has no data to save.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Hands the messages of a queue to workers, as Lambda's event source mappings do."""
+"""Passes the messages of a queue to workers, as Lambda's event source mappings do."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 # The longest that SQS lets a request wait for messages.
 _WAIT_SECONDS: Final = 20
-# What one ReceiveMessage gives, at most; Lambda goes on collecting for larger batches, this does not.
-_MOST: Final = 10
+# The most messages of one ReceiveMessage. Lambda collects larger batches, this does not.
+_MAX_MESSAGES: Final = 10
 _RETRY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """A queue whose messages go to workers.
+class EventSource:
+    """A queue whose messages are passed to workers, as one event source of a function.
 
     Attributes:
         name: Its name, for the log.
@@ -35,7 +35,7 @@ class Feed:
         arn: Its ARN.
         region: Its region.
         batch_size: How many messages an event has, at most.
-        reports_failures: Whether the function says which messages failed.
+        reports_failures: Whether the function reports which messages failed.
     """
 
     name: str
@@ -49,36 +49,36 @@ class Feed:
 class Poller:
     """Reads one queue for as long as `run` is not cancelled.
 
-    It takes no messages that no worker could take at once. What succeeded is deleted; what failed stays, and
-    comes again when its visibility timeout has passed, or goes to the dead-letter queue.
+    It receives messages only while a worker is free. Messages that succeed are deleted. Messages that fail
+    become visible again after their visibility timeout, or go to the dead-letter queue.
 
     Args:
-        feed: The queue.
+        source: The queue.
         sqs: A boto3 client; its calls are made on threads.
         threads: Those threads.
-        workers: Who runs the messages.
+        workers: The workers.
         log: Where invocations and failures are noted.
     """
 
-    def __init__(self, feed: Feed, sqs: Any, threads: Executor, workers: Pool, log: Log) -> None:
-        self._feed = feed
+    def __init__(self, source: EventSource, sqs: Any, threads: Executor, workers: Pool, log: Log) -> None:
+        self._source = source
         self._sqs = sqs
         self._threads = threads
         self._workers = workers
         self._log = log
-        self._places = asyncio.Semaphore(len(workers.environments))
+        self._free_workers = asyncio.Semaphore(len(workers.environments))
         self._deliveries: set[asyncio.Task[None]] = set()
         self._last_error = ""
 
     async def run(self) -> None:
-        """Read until cancelled; what workers have then is brought to its end first."""
+        """Read until cancelled, and wait for the messages that workers have then."""
         try:
             while True:
-                await self._places.acquire()
+                await self._free_workers.acquire()
                 if messages := await self._receive():
                     self._start_delivery(messages)
                 else:
-                    self._places.release()
+                    self._free_workers.release()
         finally:
             if self._deliveries:
                 await asyncio.wait(self._deliveries)
@@ -87,20 +87,20 @@ class Poller:
         delivery = asyncio.create_task(self._deliver(messages))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
-        delivery.add_done_callback(lambda _: self._places.release())
+        delivery.add_done_callback(lambda _: self._free_workers.release())
 
     async def _receive(self) -> Sequence[Message]:
         try:
             received = await self._call(
                 self._sqs.receive_message,
-                QueueUrl=self._feed.url,
-                MaxNumberOfMessages=min(self._feed.batch_size, _MOST),
+                QueueUrl=self._source.url,
+                MaxNumberOfMessages=min(self._source.batch_size, _MAX_MESSAGES),
                 WaitTimeSeconds=_WAIT_SECONDS,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
             )
         except Exception as error:
-            # Nothing that is sent to a queue can end this; an answer that makes no sense may pass.
+            # The emulator may be unavailable, or its response malformed, for a moment only.
             self._note_error(error)
             await asyncio.sleep(_RETRY_SECONDS)
             return ()
@@ -109,7 +109,7 @@ class Poller:
 
     async def _deliver(self, messages: Sequence[Message]) -> None:
         start = time.perf_counter()
-        event = sqs_event(messages, self._feed.arn, self._feed.region)
+        event = sqs_event(messages, self._source.arn, self._source.region)
         try:
             worker = await self._workers.acquire()
         except PoolClosedError:
@@ -123,27 +123,27 @@ class Poller:
         except Exception as error:
             self._note_error(error)
         elapsed = (time.perf_counter() - start) * 1000
-        line = f"SQS {self._feed.name} {_count(len(messages))} {elapsed:.1f} ms worker {worker.number}"
+        line = f"SQS {self._source.name} {_count(len(messages))} {elapsed:.1f} ms worker {worker.number}"
         self._log.access(f"{line} {_note(outcome, len(failed))}".rstrip())
 
     def _failed(self, outcome: Outcome, handles: dict[str, str]) -> frozenset[str]:
         if isinstance(outcome, Failed):
             return frozenset(handles)
-        return failed_ids(outcome.payload, handles, reports_failures=self._feed.reports_failures)
+        return failed_ids(outcome.payload, handles, reports_failures=self._source.reports_failures)
 
     async def _delete(self, handles: Sequence[str]) -> None:
         if handles:
             entries = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(handles)]
-            await self._call(self._sqs.delete_message_batch, QueueUrl=self._feed.url, Entries=entries)
+            await self._call(self._sqs.delete_message_batch, QueueUrl=self._source.url, Entries=entries)
 
     async def _call(self, function: Callable[..., T], **arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(**arguments))
 
     def _note_error(self, error: Exception) -> None:
-        # Once, not every second.
+        # Once, and not for every attempt.
         if str(error) != self._last_error:
             self._last_error = str(error)
-            self._log.note(f"queue {self._feed.name}: {error}")
+            self._log.note(f"queue {self._source.name}: {error}")
 
 
 def _count(messages: int) -> str:

@@ -1,4 +1,4 @@
-"""The local AWS as a whole: started, set up as a template says, and ended without a trace."""
+"""The local AWS as a whole: the emulator with a stack in it, until the gateway stops."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from lambent.cli.errors import CommandError
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.pool import Pool
+from lambent.cli.local_aws.clients import CREDENTIALS, Clients
+from lambent.cli.local_aws.deployment import Deployment, deploy
 from lambent.cli.local_aws.emulator import Emulator, require_ministack
-from lambent.cli.local_aws.poller import Feed, Poller
-from lambent.cli.local_aws.resources import CREDENTIALS, Clients, Created, create, make_clients
+from lambent.cli.local_aws.poller import Poller
 from lambent.cli.local_aws.stack import Stack
 
 T = TypeVar("T")
@@ -30,20 +31,22 @@ class LocalAws:
 
     Attributes:
         emulator: Its process.
-        stack: What was created.
-        clients: Clients of it.
-        created: The addresses of what was created.
-        threads: Where the clients' calls are made.
+        region: The region that it emulates.
+        stack: What was deployed.
+        deployment: What was created.
+        sqs: A boto3 client.
+        threads: Where the client's calls are made.
     """
 
     emulator: Emulator
+    region: str
     stack: Stack
-    clients: Clients
-    created: Created
+    deployment: Deployment
+    sqs: Any
     threads: ThreadPoolExecutor
 
     def variables(self, base: Mapping[str, str]) -> dict[str, str]:
-        """The environment variables with which a function meets this AWS and no other.
+        """The environment variables with which a function uses this AWS and no other.
 
         Args:
             base: The environment variables of this process; everything about AWS in them is dropped.
@@ -58,34 +61,36 @@ class LocalAws:
             **CREDENTIALS,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_ENDPOINT_URL": self.emulator.endpoint,
-            "AWS_REGION": self.clients.region,
+            "AWS_REGION": self.region,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            **self.created.variables(self.stack),
+            **self.deployment.variables,
         }
 
-    def pollers(self, workers: Pool, log: Log) -> list[Poller]:
-        """What brings the messages of the stack's queues to workers.
+    async def deliver(self, workers: Pool | None, stop: asyncio.Event, log: Log) -> None:
+        """Give the messages of the stack's queues to workers, until `stop` is set or the emulator ends.
 
         Args:
-            workers: The workers.
+            workers: The workers; None where there are no queues.
+            stop: Ends it.
             log: Where invocations and failures are noted.
         """
-        names = {resource.id: resource.name for resource in self.stack.resources}
-        feeds = [
-            Feed(
-                name=names[source.queue],
-                url=self.created.refs[source.queue],
-                arn=self.created.arns[source.queue],
-                region=self.clients.region,
-                batch_size=source.batch_size,
-                reports_failures=source.reports_failures,
-            )
-            for source in self.stack.sources
-        ]
-        return [Poller(feed, self.clients.sqs, self.threads, workers, log) for feed in feeds]
+        polling = []
+        if workers is not None:
+            pollers = [
+                Poller(source, self.sqs, self.threads, workers, log) for source in self.deployment.sources
+            ]
+            polling = [asyncio.create_task(poller.run()) for poller in pollers]
+        ended = asyncio.create_task(self.emulator.ended())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            log.note(f"the local AWS has ended ({ended.result()}): what needs it fails until you start again")
+        for task in (ended, stopped, *polling):
+            task.cancel()
+        await asyncio.wait([ended, stopped, *polling])
 
     def __str__(self) -> str:
-        names = ", ".join(resource.name for resource in self.stack.resources)
+        names = ", ".join(self.deployment.names)
         return f"AWS at {self.emulator.endpoint} has {names} of {self.stack.template}"
 
 
@@ -93,40 +98,41 @@ class LocalAws:
 async def local_aws(
     stack: Stack, region: str, base: Mapping[str, str], output: int | None = None
 ) -> AsyncIterator[LocalAws]:
-    """Run AWS with the resources of a stack.
+    """Run a local AWS with the resources of a stack.
 
     Args:
         stack: The resources.
-        region: The region that is stood in for.
+        region: The region that it emulates.
         base: The environment variables of this process.
         output: The descriptor for what it prints; None for this process's own standard error.
 
     Yields:
-        It, ready for use.
+        The local AWS, ready for use.
 
     Raises:
-        CommandError: It does not start, or refuses a resource.
+        CommandError: It does not start, or a resource cannot be created.
     """
     require_ministack()
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-aws")
 
-    async def on_thread(function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, function)
+    def on_thread(function: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(threads, function)
 
     emulator = Emulator(region, base, output)
-    clients: Clients | None = None
+    clients = Clients(emulator.endpoint, region)
+    sqs: Any = None
     try:
         try:
-            clients = made = await on_thread(lambda: make_clients(emulator.endpoint, region))
-            created = await on_thread(lambda: create(stack, made))
-        except CommandError:
-            raise
+            # The client is made while the emulator starts.
+            sqs, deployment = await asyncio.gather(
+                on_thread(lambda: clients.make("sqs")), on_thread(lambda: deploy(stack, clients))
+            )
         except Exception as error:
             raise CommandError(f"local AWS cannot be set up: {error}") from error
-        yield LocalAws(emulator, stack, clients, created, threads)
+        yield LocalAws(emulator, region, stack, deployment, sqs, threads)
     finally:
-        # Calls that are under way end with it.
+        # Calls in progress end with it.
         await asyncio.to_thread(emulator.close)
         await asyncio.to_thread(threads.shutdown)
-        if clients is not None:
-            clients.close()
+        if sqs is not None:
+            sqs.close()

@@ -1,4 +1,4 @@
-"""Messages of a queue as the event that Lambda makes of them, and what comes of its result.
+"""The event of a batch of messages, and which messages of it failed.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html and
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html

@@ -26,7 +26,16 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, InvalidParamsError, ItemTooLargeError, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import RESERVE, Held, Lease, LeaseLost, Records, changed, lease_of
+from lambent.execution.durable.records import (
+    RESERVE,
+    Held,
+    Lease,
+    LeaseLost,
+    Records,
+    StoreFailed,
+    changed,
+    lease_of,
+)
 from lambent.execution.failures import report
 from lambent.execution.ports import Store
 from lambent.execution.rounds.journal import Journal
@@ -266,13 +275,12 @@ class Claim:
         return self._task(record.task_id) if self._tool.task is not None else None
 
     def _contradicts(self, state: State) -> bool:
+        """Whether an answer that came now differs from the one that the call was run with."""
         mine = self._journal.answers()
         return any(
-            key in mine and mine[key][0] == mark and digest(msgspec.json.decode(mine[key][1])) != digest(
-                msgspec.json.decode(answer)
-            )
+            key in mine and mine[key][0] == mark and not _is_same(mine[key][1], answer)
             for key, (mark, answer) in state.answers.items()
-        )  # fmt: skip
+        )
 
     def _taken(self, found: CallRecord | None) -> CallRecord:
         """The record under our lease, with the answers that came: a later run has to have the same."""
@@ -292,7 +300,10 @@ class Claim:
 
     def keep(self, state: State, *, final: bool = False) -> None:
         """See ``Keeper.keep``."""
-        self._write(changed(self._record, state=state), reserve=0 if final else RESERVE)
+        try:
+            self._write(changed(self._record, state=state), reserve=0 if final else RESERVE)
+        except StoreError as error:
+            raise StoreFailed(error) from error
 
     def finish(self, result: Any) -> None:
         """Keep the result. The call has taken effect: what goes wrong here must not look like a failure."""
@@ -316,8 +327,8 @@ class Claim:
         """Let the call be run again; what its journal has keeps it from repeating what it did."""
         assert self._held is not None  # noqa: S101 - the call was taken on
         try:
-            if self._record.state.has_effects:
-                self._write(changed(self._record, lease=None))
+            if self._record.state.has_effects or self._journal.advanced:
+                self._write(changed(self._record, lease=None, state=self._journal.state))
             else:
                 self._held.remove()
         except (StoreError, ItemTooLargeError, LeaseLost) as error:
@@ -360,6 +371,16 @@ class Claim:
             return None
         shown.result_type, shown.result = TASK, UNSET
         return shown
+
+
+def _is_same(one: Raw, other: Raw) -> bool:
+    """Whether two answers say the same, whatever the order of their members."""
+    if bytes(one) == bytes(other):
+        return True
+    try:
+        return digest(msgspec.json.decode(one)) == digest(msgspec.json.decode(other))
+    except (msgspec.DecodeError, ValueError, RecursionError):  # such as a number out of range
+        return False
 
 
 def _task_id(tool: Tool) -> str:

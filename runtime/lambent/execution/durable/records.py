@@ -11,6 +11,7 @@ A lease says who works on a record, and until when nobody else may::
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -41,6 +42,18 @@ _encode = msgspec.json.encode
 
 class LeaseLost(Signal):
     """Somebody else works on the record: this run must not write any more."""
+
+
+class StoreFailed(Signal):
+    """What must be kept could not be, so the run ends here: that is no failure of the tool.
+
+    Args:
+        error: of the store.
+    """
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -199,7 +212,7 @@ class Records(Generic[R]):
 
     def item(self, key: str, version: int, record: R, reserve: int) -> Item:
         """A record as an item."""
-        return Item(key, version, _encode(record), int(self._purge_at(record)) + 1, reserve)
+        return Item(key, version, _encode(record), math.ceil(self._purge_at(record)), reserve)
 
     def put(self, item: Item) -> bool:
         """Write an item, as the first one under its key or in place of the version before it.

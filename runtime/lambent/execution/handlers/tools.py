@@ -17,7 +17,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call
-from lambent.execution.failures import report
+from lambent.execution.failures import is_interrupt, report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.request_state import open_journal, plain_arguments, seal_journal
 from lambent.execution.rounds.run import invoke, run
@@ -29,7 +29,7 @@ from lambent.wire.values import TextContent
 
 _OPENING_BRACE = ord("{")
 
-_NOT_THE_TOOLS = (ProtocolError, ConfigurationError, StoreError, ItemTooLargeError, Signal, KeyboardInterrupt)
+_NOT_THE_TOOLS = (ProtocolError, ConfigurationError, StoreError, ItemTooLargeError, Signal)
 """What is no failure of the tool itself: ``execute`` says what becomes of it."""
 
 
@@ -64,7 +64,7 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
             raise
         return failed(str(error))
     except BaseException as error:
-        if isinstance(error, _NOT_THE_TOOLS) or _may_pass(error, tool, call):
+        if isinstance(error, _NOT_THE_TOOLS) or _may_pass(error, tool, call) or is_interrupt(error):
             raise
         return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.rpc)})")
 

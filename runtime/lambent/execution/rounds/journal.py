@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 from msgspec import Raw
 
-from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, StoreError, Suspend
+from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, Suspend
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question, read_answer
 from lambent.execution.rounds.sealing import State, digest
@@ -43,8 +43,7 @@ class Keeper(Protocol):
 
         Raises:
             ItemTooLargeError: it does not fit.
-            StoreError: the store cannot be reached.
-            Signal: somebody else keeps this journal now.
+            Signal: the store cannot be reached, or somebody else keeps this journal now.
         """
 
 
@@ -212,8 +211,8 @@ class Journal:
         known to the next run. What is still running when the invocation is nearly over is cut.
 
         Raises:
-            StoreError: the result of a step that the handler no longer waited for could not be kept; also
-                ``ItemTooLargeError`` and signals.
+            ItemTooLargeError: the result of a step that the handler did not wait for could not be kept; also
+                signals.
         """
         try:
             return await coroutine
@@ -232,7 +231,7 @@ class Journal:
             await asyncio.wait(cut)
         for step in done:
             error = None if step.cancelled() else step.exception()
-            if isinstance(error, Signal | StoreError | ItemTooLargeError):
+            if isinstance(error, Signal | ItemTooLargeError):
                 raise error
 
     # Runs

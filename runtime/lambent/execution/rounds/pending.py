@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
-from lambent.execution.ports import AsyncRunner
-
 T = TypeVar("T")
 
 
@@ -42,12 +40,16 @@ class PendingStep(Pending[T]):
 
     Args:
         start: makes the coroutine that runs the step.
-        run: runs a coroutine where the handler is a plain function.
+        run: runs that coroutine where the handler is a plain function.
     """
 
     __slots__ = ("_run", "_start", "_value")
 
-    def __init__(self, start: Callable[[], Coroutine[Any, Any, T]], run: AsyncRunner) -> None:
+    def __init__(
+        self,
+        start: Callable[[], Coroutine[Any, Any, T]],
+        run: Callable[[Coroutine[Any, Any, T]], T],
+    ) -> None:
         super().__init__(self._block)
         self._start: Callable[[], Coroutine[Any, Any, T]] | None = start
         self._run = run

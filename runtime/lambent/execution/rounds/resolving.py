@@ -43,7 +43,7 @@ def resolve(
             continue
         asked = len(journal.asked)
         try:
-            value = _value(_run(resolver, values, arguments, context, call), resolver, context)
+            value = _value(_run(resolver, values, arguments, context, call, journal), resolver, context)
         except Suspend:
             if not journal.suspended:
                 raise RuntimeError(f"Suspend was raised by the resolver {resolver.key} itself") from None
@@ -60,7 +60,12 @@ def resolve(
 
 
 def _run(
-    resolver: Resolver, values: list[Any], arguments: dict[str, Any], context: Context, call: Call
+    resolver: Resolver,
+    values: list[Any],
+    arguments: dict[str, Any],
+    context: Context,
+    call: Call,
+    journal: Journal,
 ) -> Any:
     kwargs = {name: _take(name, need, values) for name, need in resolver.needs.items()}
     kwargs |= {name: arguments[name] for name in resolver.arguments}
@@ -70,7 +75,7 @@ def _run(
     if not isinstance(result, CoroutineType):
         return result
     try:
-        return call.invocation.run(result)
+        return call.invocation.run(journal.run(result, call.invocation))
     finally:
         result.close()  # where it never began; else it has ended
 

@@ -55,5 +55,5 @@ class LambdaInvocation(Invocation):
                 self.seconds_for_steps(),
             )
         except DeadlineReached:
-            self.expired = True
+            self.expired = time.monotonic() >= self._deadline
             raise

@@ -62,9 +62,12 @@ class Scene:
         self.environment: Environment = self.world.environment()
 
     def step(self, task_id: str, name: str) -> str:
-        self.trap(f"before {name}")
-        self.watch.effect(task_id, name)
-        self.trap(f"after {name}")
+        try:
+            self.trap(f"before {name}")
+            self.watch.effect(task_id, name)
+            self.trap(f"after {name}")
+        except Failed as error:
+            raise ValueError("the step itself failed") from error
         return name
 
     def work(self, ctx: Context) -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.execution.durable.tasks.harness import (
@@ -27,6 +28,8 @@ from tests.execution.durable.tasks.harness import (
 from tests.support import accept
 
 from lambent import Context, InvalidParamsError, RetryableError, TaskPolicy
+from lambent.execution import execute
+from lambent.execution.handlers import tools
 from lambent.execution.ports import Item
 
 PATIENCE = 30.0
@@ -137,6 +140,10 @@ class Tasks(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        # Its processes are threads, and they die: none of them may take that for a failure of a tool.
+        self._dying = pytest.MonkeyPatch()
+        for module in (execute, tools):
+            self._dying.setattr(module, "is_interrupt", lambda error: isinstance(error, KeyboardInterrupt))
         mcp = task_server()
         mcp.tool("work", task=TaskPolicy(max_attempts=50, ttl=timedelta(days=9)))(self.work)
         self.world = World(mcp)
@@ -333,6 +340,7 @@ class Tasks(RuleBasedStateMachine):
         finally:
             for actor in self.standing():
                 actor.kill()
+            self._dying.undo()
             self.world.close()
 
     def settle(self) -> None:

@@ -10,7 +10,15 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
-from tests.execution.durable.tasks.harness import EXTENSION, TASKS, Environment, World, task_server, worlds
+from tests.execution.durable.tasks.harness import (
+    EXTENSION,
+    TASKS,
+    Deadline,
+    Environment,
+    World,
+    task_server,
+    worlds,
+)
 from tests.support import EVERYTHING, Client, accept, make_handler, make_server
 
 from lambent import Context, Elicit, Resolve, Sample, TaskPolicy, ToolError
@@ -505,7 +513,7 @@ def test_steps_of_a_task_group_that_are_under_way_are_not_left_running(world: Wo
         await ctx.step(name, upload, name)
 
     here = world(of(both, support="auto", inline=SOON))
-    task_id = here.client.start("both")
+    task_id = here.client.start("both", context=Deadline(time.monotonic, 2.5))
     assert set(here.record(task_id).state.steps) == {"quick"}
     assert not asyncio.all_tasks(here.here.handler._run._loop)
     here.deliver()

@@ -12,7 +12,7 @@ import pytest
 from tests.execution.durable.tasks.harness import START, TASKS, Died, World, task_server, worlds
 from tests.support import accept
 
-from lambent import Context, RetryableError, TaskPolicy
+from lambent import Context, RetryableError, StoreError, TaskPolicy
 from lambent.stores.memory import MAX_ITEM_BYTES, MemoryChanges
 
 PICKUP = 60.0
@@ -68,7 +68,7 @@ def test_a_task_can_be_asked_for_when_its_handle_is_out(world: Worlds) -> None:
     seen: list[str] = []
     here.queue.before = lambda: seen.extend(key for key in here.store.kept._items)
     task_id = here.client.start("work")
-    assert seen == [f"TASK#{task_id}"]
+    assert [key.rpartition("#")[2] for key in seen] == [task_id]
     assert here.client.status(task_id) == "working"
 
 
@@ -384,7 +384,7 @@ def test_asking_is_answered_also_where_queueing_again_fails(world: Worlds) -> No
     here.clock.advance(PICKUP + 1)
 
     def fail() -> None:
-        raise ConnectionError("no queue")
+        raise StoreError("no queue")
 
     here.queue.before = fail
     assert here.client.get(task_id).result["status"] == "working"
@@ -418,7 +418,7 @@ def test_unknown_and_somebody_elses_are_told_alike(world: Worlds, request_: str)
     here = world(of(work))
     mine = here.here.client_of("ada")
     task_id = mine.start("work")
-    item = here.store.kept.read(f"TASK#{task_id}")
+    item = here.item(task_id)
 
     def ask(user: str | None, which: str) -> Any:
         client = here.here.client_of(user)
@@ -427,7 +427,7 @@ def test_unknown_and_somebody_elses_are_told_alike(world: Worlds, request_: str)
 
     others = [ask("eve", task_id), ask(None, task_id), ask("ada", "A" * 32), ask("ada", "x"), ask("eve", "")]
     assert others == [{"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "Task not found"}}] * 5
-    assert here.store.kept.read(f"TASK#{task_id}") == item
+    assert here.item(task_id) == item
     assert "result" in ask("ada", task_id)
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from tests.execution.durable.tasks.harness import (
@@ -24,6 +24,7 @@ from lambent import (
     InvalidParamsError,
     MissingCapabilityError,
     RetryableError,
+    StoreError,
     TaskPolicy,
     ToolError,
     ToolResult,
@@ -238,7 +239,7 @@ def test_a_tool_that_is_gone_fails_its_tasks(world: Worlds) -> None:
     after.deliver()
     result = before.client.get(task_id).result
     assert result["status"] == "failed"
-    assert result["error"] == {"code": -32603, "message": "Unknown tool: plain"}
+    assert result["error"] == {"code": -32602, "message": "Unknown tool: plain"}
 
 
 def test_a_dead_letter_fails_its_task(world: Worlds) -> None:
@@ -747,6 +748,12 @@ def test_an_expired_task_is_not_run(world: Worlds) -> None:
 # Interruptions.
 
 
+def out_of_time(ctx: Context) -> NoReturn:
+    """What an invocation does to a handler whose time is up."""
+    ctx._call.invocation.expired = True
+    raise DeadlineReached
+
+
 def test_an_attempt_that_is_out_of_time_goes_on_in_the_next_invocation(world: Worlds) -> None:
     did = Steps()
 
@@ -755,7 +762,7 @@ def test_an_attempt_that_is_out_of_time_goes_on_in_the_next_invocation(world: Wo
             await ctx.step(str(number), did, str(number))
             if number == did.done.count("break") and number < 2:
                 did("break")
-                raise DeadlineReached
+                out_of_time(ctx)
         return ",".join(did.done)
 
     here = world(of(work, max_attempts=1))
@@ -767,7 +774,7 @@ def test_an_attempt_that_is_out_of_time_goes_on_in_the_next_invocation(world: Wo
 
 def test_attempts_that_get_nowhere_in_time_count(world: Worlds) -> None:
     def stuck(ctx: Context) -> str:
-        raise DeadlineReached
+        out_of_time(ctx)
 
     here = world(of(stuck, max_attempts=2))
     task_id = here.client.start("stuck")
@@ -779,7 +786,10 @@ def test_a_step_that_finished_when_the_time_was_up_is_kept(world: Worlds) -> Non
     """The alarm may ring while the result is on its way to the table."""
     did = Steps()
 
+    contexts: list[Context] = []
+
     def work(ctx: Context) -> str:
+        contexts.append(ctx)
         return str(ctx.step("one", did, "one").result())
 
     here = world(of(work))
@@ -789,7 +799,7 @@ def test_a_step_that_finished_when_the_time_was_up_is_kept(world: Worlds) -> Non
     def ring(call: str) -> None:
         if call == "replace TASK" and did.done and ringing:
             ringing.clear()
-            raise DeadlineReached
+            out_of_time(contexts[0])
 
     here.store.before = ring
     here.run_all()
@@ -1019,17 +1029,20 @@ def test_progress_is_written_once_a_second_at_most(world: Worlds) -> None:
 
 # What happens when the ports fail.
 
+ATTEMPTS = 4
+"""How often a write is tried that fails."""
 
-class Throttled(Exception):  # noqa: N818 - as AWS calls it
+
+class Throttled(StoreError):  # noqa: N818 - as AWS calls it
     """What a store raises that cannot."""
 
 
 def failing_once(here: World, when: Callable[[str], bool]) -> list[str]:
-    """Make the next call of the store that is one of these fail."""
+    """Make the next call of the store that is one of these fail, also where a write is tried again."""
     failed: list[str] = []
 
     def fail_once(call: str) -> None:
-        if not failed and when(call):
+        if len(failed) < (1 if call.startswith("read") else ATTEMPTS) and when(call):
             failed.append(call)
             raise Throttled(call)
 
@@ -1127,10 +1140,11 @@ def test_a_task_whose_end_cannot_be_written_is_run_again(world: Worlds, ending: 
 def test_a_task_that_cannot_be_queued_again_is_delivered_again(world: Worlds, error: BaseException) -> None:
     tries: list[int] = []
 
-    def work() -> str:
+    def work(ctx: Context) -> str:
         tries.append(1)
         if len(tries) == 1:
             here.queue.before = fail_send
+            ctx._call.invocation.expired = True
             raise error
         return "done"
 

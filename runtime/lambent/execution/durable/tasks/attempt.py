@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lambent.errors import Cancelled, Signal
-from lambent.execution.durable.records import RESERVE, Held, LeaseLost, changed
+from lambent.errors import Cancelled, Signal, StoreError
+from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFailed, changed
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.execution.durable.tasks.service import Tasks, ended
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
@@ -37,7 +37,18 @@ class Attempt:
 
     def keep(self, state: State, *, final: bool = False) -> None:
         """See ``Keeper.keep``."""
-        self.change(lambda record: changed(record, state=state), reserve=0 if final else RESERVE)
+        self.write(lambda record: changed(record, state=state), reserve=0 if final else RESERVE)
+
+    def write(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
+        """``change`` for the middle of a run, which a handler cannot catch by mistake.
+
+        Raises:
+            StoreFailed: the store could not be reached.
+        """
+        try:
+            self.change(make, reserve=reserve)
+        except StoreError as error:
+            raise StoreFailed(error) from error
 
     def change(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
         """Write a change, while the lease is ours.
@@ -117,7 +128,7 @@ class TaskInvocation(Invocation):
         if now - self._reported >= _PROGRESS_SECONDS:
             self._reported = now
             said = message if message is not None else f"{progress:g}" + (f" of {total:g}" if total else "")
-            self._attempt.change(lambda record: changed(record, message=said, updated=now))
+            self._attempt.write(lambda record: changed(record, message=said, updated=now))
         self.check()
 
     def call(

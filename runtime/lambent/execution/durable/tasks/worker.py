@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw
 
 from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, ProtocolError, StoreError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import LeaseLost, changed, lease_of
+from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, lease_of
 from lambent.execution.durable.tasks.attempt import Attempt, TaskInvocation
 from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord
 from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks, ended
@@ -78,11 +78,14 @@ class Worker:
         record = attempt.record
         journal = Journal(record.state, first=False, keeper=attempt)
         try:
-            self._attempt(attempt, journal, host, request or Request())
+            delay = self._attempt(attempt, journal, host, request or Request())
         except LeaseLost:
             _log.warning("Task %s is with another worker now", task_id)
-        except StoreError as error:
-            self._try_later(attempt, error, journal)
+            return
+        except (StoreError, StoreFailed) as error:
+            delay = self._try_later(attempt, error, journal)
+        if delay is not None:
+            self._tasks.queue.send(task_id, delay)
 
     def fail_undelivered(self, task_id: str) -> None:
         """End a task that the queue has given up: it must not stay working for ever.
@@ -136,8 +139,15 @@ class Worker:
 
     # Trying
 
-    def _attempt(self, attempt: Attempt, journal: Journal, host: Invocation, request: Request) -> None:
-        call = self._call(attempt, journal, host, request)
+    def _attempt(
+        self, attempt: Attempt, journal: Journal, host: Invocation, request: Request
+    ) -> float | None:
+        """Run the task once; the seconds until it has to be queued again, if it has to."""
+        try:
+            call = self._call(attempt, journal, host, request)
+        except ProtocolError as error:  # its arguments are gone
+            attempt.end("failed", **_error(error))
+            return None
         try:
             outcome = self._executor.execute(call)
             encoded = jsonrpc.encode(outcome.result if outcome.error is None else outcome.error.data)
@@ -145,15 +155,15 @@ class Worker:
                 outcome = too_large(call, size)
                 encoded = jsonrpc.encode(outcome.result)
         except DeadlineReached:
-            self._interrupted(attempt, journal)
+            return self._interrupted(attempt, journal)
         except AttemptFailed as failed:
             if isinstance(failed.error, StoreError):
                 raise failed.error from None
-            self._failed_attempt(attempt, failed.error)
+            return self._failed_attempt(attempt, failed.error)
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
-            self._end(attempt, journal, failure(call, error), b"null")
-        else:
-            self._end(attempt, journal, outcome, encoded)
+            outcome, encoded = failure(call, error), b"null"
+        self._end(attempt, journal, outcome, encoded)
+        return None
 
     def _call(self, attempt: Attempt, journal: Journal, host: Invocation, request: Request) -> Call:
         """The call that a record was made of."""
@@ -216,38 +226,38 @@ class Worker:
 
         attempt.change(asking)
 
-    def _interrupted(self, attempt: Attempt, journal: Journal) -> None:
+    def _interrupted(self, attempt: Attempt, journal: Journal) -> float:
         """The invocation is nearly over: go on in the next one. An attempt that got on does not count."""
         tries = 0 if journal.advanced else attempt.record.attempt
         due = self._tasks.clock() + PICKUP_SECONDS
         attempt.change(
             lambda record: changed(record, state=journal.state, lease=None, attempt=tries, due=due)
         )
-        self._tasks.queue.send(attempt.record.id)
+        return 0.0
 
-    def _failed_attempt(self, attempt: Attempt, error: BaseException) -> None:
+    def _failed_attempt(self, attempt: Attempt, error: BaseException) -> float | None:
         record, policy = attempt.record, self._policy(attempt.record)
         if policy is None or record.attempt >= policy.max_attempts:
             said = InternalError(f"Failed {record.attempt} times, last with: {error}")
             attempt.end("failed", **_error(said))
-            return
+            return None
         _log.warning("Task %s: attempt %s failed: %s", record.id, record.attempt, error)
-        self._wait(attempt)
+        return self._wait(attempt)
 
-    def _try_later(self, attempt: Attempt, error: StoreError, journal: Journal) -> None:
+    def _try_later(self, attempt: Attempt, error: StoreError | StoreFailed, journal: Journal) -> float | None:
         """The store failed: write down what this attempt has done, and have it tried again later."""
         record = attempt.record
         _log.warning("Task %s: the store failed, so it is tried again: %s", record.id, error)
         try:
-            self._wait(attempt, state=journal.state)
+            return self._wait(attempt, state=journal.state)
         except LeaseLost:
-            return
+            return None
 
-    def _wait(self, attempt: Attempt, **changes: Any) -> None:
+    def _wait(self, attempt: Attempt, **changes: Any) -> float:
         delay = _backoff(attempt.record.attempt)
         due = self._tasks.clock() + delay + PICKUP_SECONDS
         attempt.change(lambda record: changed(record, lease=None, due=due, **changes))
-        self._tasks.queue.send(attempt.record.id, delay)
+        return delay
 
     def _failed(self, record: TaskRecord, said: str) -> TaskRecord:
         return ended(record, "failed", self._tasks.clock(), **_error(InternalError(said)))

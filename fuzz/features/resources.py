@@ -4,8 +4,8 @@ import datetime
 from contextlib import suppress
 from typing import Any, Literal
 
-from fuzz.features.asking import Consent, Size
-from fuzz.ledger import Book
+from fuzz.features.questions import Consent, Size
+from fuzz.recorder import EffectRecorder
 from lambent import (
     Completion,
     CompletionArgument,
@@ -18,14 +18,14 @@ from lambent import (
 )
 
 
-def add(mcp: MCPServer, book: Book) -> None:
+def add(mcp: MCPServer, recorder: EffectRecorder) -> None:
     """Declare them."""
-    _add_resources(mcp, book)
-    _add_templates(mcp, book)
-    _add_prompts(mcp, book)
+    _add_resources(mcp, recorder)
+    _add_templates(mcp, recorder)
+    _add_prompts(mcp, recorder)
 
 
-def _add_resources(mcp: MCPServer, book: Book) -> None:
+def _add_resources(mcp: MCPServer, recorder: EffectRecorder) -> None:
     @mcp.resource("static://readme", mime_type="text/markdown")
     def readme() -> str:
         return "# Read me"
@@ -40,10 +40,10 @@ def _add_resources(mcp: MCPServer, book: Book) -> None:
 
     @mcp.resource("static://broken")
     def broken() -> str:
-        book.fail()
+        recorder.fail()
 
 
-def _add_templates(mcp: MCPServer, book: Book) -> None:
+def _add_templates(mcp: MCPServer, recorder: EffectRecorder) -> None:
     @mcp.resource("orders://{order_id}")
     def an_order(order_id: str) -> str:
         return order_id
@@ -78,12 +78,12 @@ def _add_templates(mcp: MCPServer, book: Book) -> None:
 
     @mcp.resource("vault://{box}")
     def vault(box: str, ctx: Context) -> str:
-        opened = ctx.step("open", book.do, "vault/open").result()
+        opened = ctx.step("open", recorder.effect, "vault/open").result()
         answer = ctx.elicit("Take what?", Size, key="size").result()
-        return f"{opened} {answer.action} " + ctx.step("take", book.do, "vault/take").result()
+        return f"{opened} {answer.action} " + ctx.step("take", recorder.effect, "vault/take").result()
 
 
-def _add_prompts(mcp: MCPServer, book: Book) -> None:
+def _add_prompts(mcp: MCPServer, recorder: EffectRecorder) -> None:
     @mcp.prompt()
     def greet(name: str, style: Literal["plain", "warm"] = "plain") -> str:
         return f"{style}: {name}"
@@ -94,13 +94,13 @@ def _add_prompts(mcp: MCPServer, book: Book) -> None:
 
     @mcp.prompt()
     def interview(topic: str, ctx: Context) -> str:
-        noted = ctx.step("note", book.do, "interview/note").result()
+        noted = ctx.step("note", recorder.effect, "interview/note").result()
         answer = ctx.elicit(f"Agreed to talk about {topic[:20]}?", Consent, key="consent").result()
-        return f"{noted} {answer.action} " + ctx.step("file", book.do, "interview/file").result()
+        return f"{noted} {answer.action} " + ctx.step("file", recorder.effect, "interview/file").result()
 
     @mcp.prompt()
     def broken() -> str:
-        book.fail()
+        recorder.fail()
 
     @mcp.completion()
     def complete(
@@ -109,7 +109,7 @@ def _add_prompts(mcp: MCPServer, book: Book) -> None:
         context: CompletionContext | None,
     ) -> Completion | list[str] | None:
         if argument.value == "broken":
-            book.fail()
+            recorder.fail()
         if not argument.value:
             return None
         known = context.arguments if context is not None else {}

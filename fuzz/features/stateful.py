@@ -1,10 +1,10 @@
-"""Tools that need a store: tasks, sessions, idempotent calls, and states that count once."""
+"""Tools that need a store: tasks, sessions, idempotent calls, and single-use states."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from fuzz.features.asking import Consent, Size
-from fuzz.ledger import META_KEY, Book
+from fuzz.features.questions import Consent, Size
+from fuzz.recorder import IDEMPOTENCY_META_KEY, EffectRecorder
 from lambent import Context, Idempotency, MCPServer, Session, TaskPolicy
 
 
@@ -15,28 +15,28 @@ class Cart:
     items: list[str] = field(default_factory=list)
 
 
-def add(mcp: MCPServer, book: Book) -> None:
+def add(mcp: MCPServer, recorder: EffectRecorder) -> None:
     """Declare them."""
-    _add_tasks(mcp, book)
-    _add_sessions(mcp, book)
-    _add_once(mcp, book)
+    _add_tasks(mcp, recorder)
+    _add_sessions(mcp, recorder)
+    _add_once(mcp, recorder)
 
 
-def _add_tasks(mcp: MCPServer, book: Book) -> None:
+def _add_tasks(mcp: MCPServer, recorder: EffectRecorder) -> None:
     @mcp.tool(task=True)
     def report(month: str, ctx: Context) -> str:
-        gathered = ctx.step("gather", book.do, "report/gather").result()
+        gathered = ctx.step("gather", recorder.effect, "report/gather").result()
         ctx.report_progress(1, 2, "half")
         answer = ctx.elicit("Publish?", Consent, key="consent").result()
-        written = ctx.step("write", book.do, "report/write").result()
+        written = ctx.step("write", recorder.effect, "report/write").result()
         return f"{month} {gathered} {answer.action} {written}"
 
     @mcp.tool(task=TaskPolicy(support="required", max_attempts=2))
     async def archive(ctx: Context, what: Any = None) -> str:
-        return await ctx.step("archive", book.do_slowly, "archive/archive")
+        return await ctx.step("archive", recorder.effect_async, "archive/archive")
 
 
-def _add_sessions(mcp: MCPServer, book: Book) -> None:
+def _add_sessions(mcp: MCPServer, recorder: EffectRecorder) -> None:
     @mcp.tool()
     def cart_open(ctx: Context) -> str:
         return ctx.sessions.create(Cart)
@@ -48,22 +48,22 @@ def _add_sessions(mcp: MCPServer, book: Book) -> None:
 
     @mcp.tool()
     def cart_pay(cart: Session[Cart], ctx: Context) -> str:
-        reserved = ctx.step("reserve", book.do, "cart_pay/reserve").result()
+        reserved = ctx.step("reserve", recorder.effect, "cart_pay/reserve").result()
         size = ctx.elicit(f"Pay for {len(cart.items)}?", Size, key="size").result()
-        return f"{reserved} {size.action} " + ctx.step("pay", book.do, "cart_pay/pay").result()
+        return f"{reserved} {size.action} " + ctx.step("pay", recorder.effect, "cart_pay/pay").result()
 
 
-def _add_once(mcp: MCPServer, book: Book) -> None:
-    @mcp.tool(idempotency=Idempotency(key="order.id", meta_key=META_KEY))
+def _add_once(mcp: MCPServer, recorder: EffectRecorder) -> None:
+    @mcp.tool(idempotency=Idempotency(key="order.id", meta_key=IDEMPOTENCY_META_KEY))
     def pay(order: dict[str, Any], ctx: Context) -> str:
         principal = ctx.principal.subject if ctx.principal is not None else ""
-        given = ctx.meta.get(META_KEY)
+        given = ctx.meta.get(IDEMPOTENCY_META_KEY)
         key = order.get("id") if given is None else given
-        book.paid(principal, "argument" if given is None else "meta", key)
+        recorder.payment(principal, "argument" if given is None else "meta", key)
         return "paid"
 
     @mcp.tool(single_use=True)
     def redeem(code: str, ctx: Context) -> str:
-        noted = ctx.step("note", book.do, "redeem/note").result()
+        noted = ctx.step("note", recorder.effect, "redeem/note").result()
         answer = ctx.elicit("Redeem?", Consent, key="consent").result()
-        return f"{noted} {answer.action} " + ctx.step("redeem", book.do, "redeem/redeem").result()
+        return f"{noted} {answer.action} " + ctx.step("redeem", recorder.effect, "redeem/redeem").result()

@@ -1,31 +1,31 @@
-"""Strings and values that are seldom thought of."""
+"""Strings and JSON values that parsers and validators often handle wrongly."""
 
 from typing import Any
 
-from fuzz.sent import PREFIX
+from fuzz.request_model import PREFIX
 
-DEEP: Any = []
+NESTED: Any = []
 for _ in range(60):
-    DEEP = [DEEP]
+    NESTED = [NESTED]
 """Lists in lists."""
 
-ODD: tuple[Any, ...] = (
+JSON_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 1.5, -0.0, 1e308, 2**53, 2**63, 2**64, -(2**64), 10**400, "", " ", "a",
     "null", "é", "日本", "\x00", "\x7f", "\r\n", "\ufeff", "\u2028", "😀", "\ud800", "x\udfff", "a" * 300,
     "-" * 200, "../../etc/passwd", "%00", "%ff", "%", "=?base64?", "=?base64?QQ==?=", "${jndi:x}", [], {},
-    [[]], [{}], {"": {}}, {"a": None}, DEEP, list(range(40)), {str(i): i for i in range(40)}, {"$ref": "#"},
+    [[]], [{}], {"": {}}, {"a": None}, NESTED, list(range(40)), {str(i): i for i in range(40)}, {"$ref": "#"},
     {"type": "object"}, "@raw:1e400@", "@raw:-0@", "@raw:1E+2@", "@raw:01@", "@raw:NaN@", "@raw:1.0@",
     "@raw:" + "9" * 4301 + "@", "@raw:" + "[" * 400 + "]" * 400 + "@", "@raw:\"\\ud800\"@", "@raw:1e-400@",
     "@raw:-Infinity@", "@raw:'x'@", "@raw:[1,]@", "@raw:\"\\u0000\"@", "@raw:@",
 )  # fmt: skip
 """Values; ``@raw:…@`` stands for JSON text that Python would not write."""
 
-KEYS = (
+MEMBER_NAMES = (
     "", "_meta", "id", "jsonrpc", "method", "params", "name", "uri", "arguments", "cursor", "ref",
     "argument", "requestState", "inputResponses", "action", "content", "type", "a" * 200, "\x00", "é",
     "__class__", f"{PREFIX}protocolVersion", f"{PREFIX}clientCapabilities", "progressToken", "constructor",
 )  # fmt: skip
-"""Names of members, known ones in unknown places."""
+"""Names of members, to be put where they do not belong."""
 
 METHODS = (
     "server/discover", "tools/list", "tools/call", "resources/list", "resources/templates/list",
@@ -33,7 +33,7 @@ METHODS = (
     "tasks/get", "tasks/update", "tasks/cancel", "initialize", "ping", "logging/setLevel", "",
     "tools/call ", "TOOLS/CALL", "tools", "notifications/cancelled", "resources/subscribe",
 )  # fmt: skip
-"""JSON-RPC methods, known, unknown, and nearly known."""
+"""JSON-RPC methods: known, unknown, and almost known."""
 
 NAMES = (
     "echo", "add", "order", "refund", "visit", "travel", "approve", "typed", "tree", "price", "route",
@@ -50,9 +50,9 @@ URIS = (
     "vault://%62ox", "vault://é", "", ":", "{+x}", "file:///etc/passwd", "orders://" + "a" * 9000,
     "http://169.254.169.254/", "orders://{order_id}",
 )  # fmt: skip
-"""URIs that match, that nearly match, and that should not."""
+"""URIs that match, that almost match, and that must not match."""
 
-HEADERS = (
+HEADER_NAMES = (
     "content-type", "accept", "mcp-protocol-version", "mcp-method", "mcp-name", "origin", "x-user",
     "mcp-param-region", "mcp-param-zone", "mcp-param-dry", "mcp-param-site", "mcp-session-id", "cookie",
     "last-event-id", "authorization", "host", "content-length", "content-encoding", "transfer-encoding",
@@ -60,7 +60,7 @@ HEADERS = (
 )  # fmt: skip
 """Names of headers."""
 
-VALUES = (
+HEADER_VALUES = (
     "", " ", "*/*", "text/event-stream", "application/json", "application/json; charset=utf-16",
     "application/json;q=0, */*;q=0", "text/html", "APPLICATION/JSON", "application/jsonx", "2025-11-25",
     "2026-07-28", " 2026-07-28\t", "2026-07-28, 2026-07-28", "=?base64?MjAyNi0wNy0yOA==?=", "tools/call",
@@ -88,14 +88,14 @@ PATHS = (
 )  # fmt: skip
 """Paths."""
 
-JUNK = (
+BYTE_SEQUENCES = (
     b"\xff", b"\x00", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\\", b'"', b"{", b"]", b",", b"\n", b"\xc0\x80",
     b"/**/", b"1e999", b"\\u0000", b"\\uD800", b" ",
 )  # fmt: skip
-"""Bytes to put between others."""
+"""Bytes to be inserted into bodies."""
 
 BODIES = (
     b"", b"null", b"0", b'""', b"[]", b"{}", b"[" * 3000, b'{"a":' * 500, b"\xff\xfe", b"a=b&c=d", b"<xml/>",
     b" " * 500,
 )  # fmt: skip
-"""Bodies that are no requests."""
+"""Bodies that are not requests."""

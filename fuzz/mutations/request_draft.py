@@ -1,17 +1,17 @@
-"""What mutations work on, where they take chance from, and how they are registered."""
+"""What mutations change, and what they draw their values from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from fuzz import oddities
-from fuzz.states import Issued
+from fuzz import values
+from fuzz.states import IssuedStates
 
 
 @dataclass(slots=True)
-class Draft:
-    """A request in the making.
+class RequestDraft:
+    """A request that is being built.
 
     Attributes:
         kind: of the event.
@@ -20,7 +20,6 @@ class Draft:
         body: what goes over the wire.
         http_method: of the request.
         event: the finished event.
-        applied: the names of the mutations so far.
     """
 
     kind: str
@@ -32,52 +31,41 @@ class Draft:
     query: str = ""
     stage: str = "$default"
     event: dict[str, Any] = field(default_factory=dict)
-    applied: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Source:
-    """Where mutations take chance, states and strings from.
+class MutationContext:
+    """What mutations draw their values from.
 
     Attributes:
-        random: chance.
-        tokens: states that are around, recent ones only.
+        random: the generator; seeded anew for each mutation.
+        tokens: recent request states and task ids.
         states: what each of them holds.
         handles: of sessions.
     """
 
     random: Random
     tokens: Sequence[str]
-    states: Mapping[str, Issued]
+    states: IssuedStates
     handles: Sequence[str] = ()
 
 
-Mutation = Callable[[Draft, Source], None]
-
-
-def into(stage: dict[str, Mutation], name: str) -> Callable[[Mutation], Mutation]:
-    """Register a mutation in a stage, under a name."""
-
-    def register(mutation: Mutation) -> Mutation:
-        stage[name] = mutation
-        return mutation
-
-    return register
+Mutation = Callable[[RequestDraft, MutationContext], None]
 
 
 def clone(value: Any) -> Any:
-    """A copy that shares nothing: what is spoilt once is not to be spoilt for good."""
+    """A deep copy of a JSON value: a mutation must not change the corpus."""
     if isinstance(value, dict):
         return {key: clone(item) for key, item in value.items()}
     return [clone(item) for item in value] if isinstance(value, list) else value
 
 
-def params_of(draft: Draft) -> dict[str, Any]:
-    """The parameters of the message; of no use to change where it has none any more."""
+def params_of(draft: RequestDraft) -> dict[str, Any]:
+    """The parameters of the message; an unattached, empty object where it has none."""
     params = draft.message.get("params") if isinstance(draft.message, dict) else None
     return params if isinstance(params, dict) else {}
 
 
-def odd_value(random: Random) -> Any:
-    """A value that hardly anything expects."""
-    return clone(random.choice(oddities.ODD))
+def hostile_value(random: Random) -> Any:
+    """A JSON value that parsers and validators often handle wrongly."""
+    return clone(random.choice(values.JSON_VALUES))

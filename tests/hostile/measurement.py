@@ -1,4 +1,4 @@
-"""Measuring work in ways that do not depend on what else the machine does."""
+"""Measurement of time and memory that does not depend on the load of the machine."""
 
 import gc
 import signal
@@ -15,8 +15,8 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def processor_time(seconds: float) -> Iterator[None]:
-    """Interrupt what takes more processor time of this process; regular expressions can be interrupted."""
+def cpu_limit(seconds: float) -> Iterator[None]:
+    """Interrupt a block that takes more processor time of this process, also within a regular expression."""
     before = signal.signal(signal.SIGVTALRM, _stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
@@ -26,8 +26,8 @@ def processor_time(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def seconds_of(work: Callable[[], object], times: int = 3) -> float:
-    """The least processor time that some work takes."""
+def cpu_seconds(work: Callable[[], object], times: int = 3) -> float:
+    """The smallest processor time of some runs."""
     best = float("inf")
     gc.collect()
     gc.disable()
@@ -41,8 +41,8 @@ def seconds_of(work: Callable[[], object], times: int = 3) -> float:
     return best
 
 
-def peak_of(work: Callable[[], object]) -> int:
-    """The most memory that some work has at a time, in bytes."""
+def peak_memory(work: Callable[[], object]) -> int:
+    """The largest memory allocated at a time, in bytes."""
     tracemalloc.start()
     try:
         tracemalloc.reset_peak()

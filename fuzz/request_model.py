@@ -1,7 +1,7 @@
-"""What a client really sent: an event read back without any code of the library.
+"""A model of the request in an event, parsed without any code of the library.
 
-Deliberately another implementation than the one under test: ``json`` instead of msgspec, rules written down
-from the specification once more.
+It is an implementation independent of the one under test: ``json`` instead of msgspec, and rules written
+from the specification.
 """
 
 import base64
@@ -22,17 +22,17 @@ ASKING = frozenset(MIRRORED)
 _SENTINEL = re.compile(r"=\?base64\?([A-Za-z0-9+/]*={0,2})\?=")
 
 ABSENT = object()
-"""Stands for a body that is no JSON."""
+"""The message of a body that is not JSON."""
 
 TOO_DEEP = object()
-"""Stands for a body that is nested more deeply than this module can read: it may or may not be JSON."""
+"""The message of a body that is nested too deeply for this module: it may or may not be JSON."""
 
 _LONGEST_INTEGER = 4000
 
 
 @dataclass(frozen=True)
-class Sent:
-    """One HTTP request.
+class ParsedRequest:
+    """An HTTP request and its JSON-RPC message.
 
     Attributes:
         method: the HTTP method.
@@ -80,21 +80,21 @@ class Sent:
 
     @property
     def state(self) -> str | None:
-        """The request state that came along, if any."""
+        """The request state, if there is one."""
         found = self.params.get("requestState") if self.rpc_method in ASKING else None
         return found if isinstance(found, str) else None
 
     @property
     def target(self) -> tuple[str, str, str, str]:
-        """What a state is bound to: method, name, arguments in canonical form, and who calls."""
+        """What a state is bound to: method, name, arguments in canonical form, and principal."""
         method = self.rpc_method or ""
         name = self.params.get(MIRRORED.get(method, ""))
         arguments = {} if method == "resources/read" else self.params.get("arguments", {})
         return method, str(name), _canonical(arguments), self.headers.get("x-user", "")
 
 
-def read_event(event: Mapping[str, Any]) -> Sent:
-    """Read an event of API Gateway, a function URL or a load balancer."""
+def parse_event(event: Mapping[str, Any]) -> ParsedRequest:
+    """Parse an event of API Gateway, a function URL or a load balancer."""
     context = event.get("requestContext") or {}
     if "http" in context:
         method = context["http"].get("method", "")
@@ -112,7 +112,7 @@ def read_event(event: Mapping[str, Any]) -> Sent:
             size, body = len(raw), raw.decode()
         except (ValueError, UnicodeError):
             body = None
-    return Sent(method.upper(), headers, body, size, _parse(body))
+    return ParsedRequest(method.upper(), headers, body, size, _parse(body))
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -124,13 +124,13 @@ def _integer(digits: str) -> int | float:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse)
-_patient_decoder = json.JSONDecoder(parse_constant=_refuse, parse_int=_integer)
+_lenient_decoder = json.JSONDecoder(parse_constant=_refuse, parse_int=_integer)
 
 
 def _parse(body: str | None) -> Any:
     if not body:
         return ABSENT
-    for decoder in (_decoder, _patient_decoder):
+    for decoder in (_decoder, _lenient_decoder):
         try:
             return decoder.decode(body)
         except RecursionError:
@@ -143,7 +143,7 @@ def _parse(body: str | None) -> Any:
 
 
 def strict_json(text: str) -> Any:
-    """Read JSON without the liberties that ``json.loads`` takes.
+    """Read JSON, but not the constants that ``json.loads`` accepts besides (``NaN`` and others).
 
     Raises:
         ValueError: it is no JSON.
@@ -160,7 +160,7 @@ def _canonical(value: Any) -> str:
 
 @functools.lru_cache(1024)
 def header_value(value: str) -> str | None:
-    """What a header says, the Base64 sentinel undone; None where it is malformed ("Value Encoding")."""
+    """The decoded value of a header, None where it is malformed ("Value Encoding")."""
     value = value.strip(" \t")
     if any(not (" " <= character <= "~" or character == "\t") for character in value):
         return None
@@ -173,40 +173,40 @@ def header_value(value: str) -> str | None:
         return None
 
 
-def why_not(sent: Sent) -> str | None:
-    """Why a request must not get a result; None where nothing speaks against it (as far as is known here)."""
-    message, headers = sent.message, sent.headers
-    if sent.method != "POST":
+def rejection_reason(request: ParsedRequest) -> str | None:
+    """Why a request must not get a result; None where this module knows no reason."""
+    message, headers = request.message, request.headers
+    if request.method != "POST":
         return "not a POST"
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return "the content type is not JSON"
     if not isinstance(message, dict):
         return "the body is no object"
-    if message.get("jsonrpc") != "2.0" or sent.rpc_method is None:
+    if message.get("jsonrpc") != "2.0" or request.rpc_method is None:
         return "the body is no JSON-RPC message"
-    if sent.request_id is None:
+    if request.request_id is None:
         return "the id is missing or not valid"
-    meta = sent.meta
+    meta = request.meta
     if meta.get(f"{PREFIX}protocolVersion") != VERSION:
         return "the protocol version of the body is not spoken"
     if not isinstance(meta.get(f"{PREFIX}clientCapabilities"), dict):
         return "there are no client capabilities"
-    return _header_problem(sent)
+    return _header_problem(request)
 
 
-def _header_problem(sent: Sent) -> str | None:
-    expected = {"mcp-protocol-version": VERSION, "mcp-method": sent.rpc_method or ""}
-    for name, value in expected.items():
-        if sent.headers.get(name, "").strip(" \t") != value:
-            return f"{name} does not match the body"
-    mirrored = MIRRORED.get(sent.rpc_method or "")
+def _header_problem(request: ParsedRequest) -> str | None:
+    expected = {"mcp-protocol-version": VERSION, "mcp-method": request.rpc_method or ""}
+    for header, value in expected.items():
+        if request.headers.get(header, "").strip(" \t") != value:
+            return f"{header} does not match the body"
+    mirrored = MIRRORED.get(request.rpc_method or "")
     if mirrored is not None:
-        value = sent.params.get(mirrored)
-        if not isinstance(value, str):
+        name = request.params.get(mirrored)
+        if not isinstance(name, str):
             return f"params.{mirrored} is no string"
-        if header_value(sent.headers.get("mcp-name", "")) != value or "mcp-name" not in sent.headers:
+        if header_value(request.headers.get("mcp-name", "")) != name or "mcp-name" not in request.headers:
             return "mcp-name does not match the body"
-    return _param_problem(sent) if sent.rpc_method == "tools/call" else None
+    return _param_problem(request) if request.rpc_method == "tools/call" else None
 
 
 _PARAMS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
@@ -216,12 +216,12 @@ _PARAMS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
 """The mirrored parameters of the tools of ``fuzz.target``."""
 
 
-def _param_problem(sent: Sent) -> str | None:
-    for path, header in _PARAMS.get(sent.params["name"], ()):
-        value: Any = sent.params.get("arguments", {})
+def _param_problem(request: ParsedRequest) -> str | None:
+    for path, header in _PARAMS.get(request.params["name"], ()):
+        value: Any = request.params.get("arguments", {})
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        given = sent.headers.get(f"mcp-param-{header}")
+        given = request.headers.get(f"mcp-param-{header}")
         if (value is None) != (given is None):
             return f"mcp-param-{header} is there without its value, or the other way round"
         if value is not None and not _same(header_value(given or ""), value):
@@ -239,4 +239,4 @@ def _same(text: str | None, value: Any) -> bool:
             return float(text) == value
         except ValueError:
             return False
-    return text == value
+    return bool(text == value)
