@@ -14,9 +14,7 @@ from lambent.errors import (
     InternalError,
     ItemTooLargeError,
     ProtocolError,
-    RetryableError,
     Signal,
-    StoreError,
     Suspend,
     ToolError,
 )
@@ -76,55 +74,35 @@ class Executor:
             if not isinstance(result, Result):
                 raise TypeError(f"Middleware returned {type(result).__name__}, which is no result")
             return Outcome(result)
-        except ToolError as error:
-            return self._tool_failed(call, error)
-        except ProtocolError as error:
-            return Outcome(error=error)
-        except StoreError as error:
-            if call.journal is not None:
-                raise AttemptFailed(error) from error
-            return failure(call, error)
-        except ItemTooLargeError as error:
-            return Outcome(error=InternalError(str(error)))
-        except Signal as signal:
-            return self._signalled(call, signal)
         except BaseException as error:
+            if call.invocation.may_retry(error):
+                raise AttemptFailed(error) from error
             if is_interrupt(error):
                 raise
-            return self._failed(call, error)
-
-    def _signalled(self, call: Call, signal: Signal) -> Outcome:
-        """What a signal means for the call; one that a handler or middleware has raised is a failure."""
-        is_sent = call.invocation.has_sent(signal)
-        if isinstance(signal, Cancelled) and is_sent:
-            return Outcome(error=ProtocolError("The client is gone", status=499))
-        if call.journal is None or isinstance(signal, Suspend) or not is_sent:
-            return failure(call, signal)
-        raise signal
-
-    def _tool_failed(self, call: Call, error: ToolError) -> Outcome:
-        """A failure that its author wants shown: to the model, where a tool failed, else to the client."""
-        if call.journal is not None and isinstance(error, self._transient(call)):
-            raise AttemptFailed(error) from error
-        if call.method == "tools/call":
-            return Outcome(failed(str(error)))
-        return Outcome(error=InternalError(str(error)))
-
-    def _failed(self, call: Call, error: BaseException) -> Outcome:
-        if call.journal is not None and isinstance(error, self._transient(call)):
-            raise AttemptFailed(error) from error
-        return failure(call, error)
-
-    def _transient(self, call: Call) -> tuple[type[Exception], ...]:
-        """The exceptions after which another attempt at a task makes sense."""
-        tool = self.services.catalog.tools.get(call.rpc.params.name)
-        return tool.task.transient if tool is not None and tool.task is not None else (RetryableError,)
+            return _ended(call, error)
 
     def _dispatch(self, call: Call) -> Any:
         handler = self._handlers.get(call.rpc.method)
         if handler is None:
             raise method_not_found(call.rpc.method)
         return handler(call)
+
+
+def _ended(call: Call, error: BaseException) -> Outcome:
+    """What an exception makes of a call: the one place that decides it."""
+    if isinstance(error, ProtocolError):
+        return Outcome(error=error)
+    if isinstance(error, ToolError):  # its author wants it shown: to the model, or else to the client
+        is_tool = call.method == "tools/call"
+        return Outcome(failed(str(error))) if is_tool else Outcome(error=InternalError(str(error)))
+    if isinstance(error, ItemTooLargeError):
+        return Outcome(error=InternalError(str(error)))
+    if isinstance(error, Signal) and call.invocation.has_sent(error):
+        if isinstance(error, Cancelled):
+            return Outcome(error=ProtocolError("The client is gone", status=499))
+        if call.journal is not None and not isinstance(error, Suspend):
+            raise error  # a worker knows what becomes of the task
+    return failure(call, error)
 
 
 def too_large(call: Call, size: int) -> Outcome:

@@ -96,6 +96,10 @@ class Invocation:
         """Wait for something that happens elsewhere."""
         time.sleep(seconds)
 
+    def may_retry(self, error: BaseException) -> bool:
+        """Whether the call is run again after a failure, so that this one is not its outcome."""
+        return False
+
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops the invocation; None where it never does."""
         return None

@@ -150,7 +150,7 @@ def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
         content=[_block(item) for item in value.content],
         structured_content=structured,
         is_error=value.is_error or UNSET,
-        meta=dict(value.meta) if value.meta else UNSET,
+        meta=msgspec.json.decode(to_json(value.meta)) if value.meta else UNSET,
     )
 
 
@@ -164,8 +164,11 @@ def _blocks(value: Any) -> list[Content]:
 
 def _block(value: Any) -> Content:
     if isinstance(value, str):
+        if not value.isascii():
+            value.encode()  # a lone surrogate is the tool's failure, so it is found here
         return TextContent(text=value)
     if isinstance(value, Content):
+        msgspec.json.encode(value)  # as above
         return value
     if isinstance(value, Image | Audio):
         return value.to_content()

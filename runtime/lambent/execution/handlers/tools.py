@@ -59,19 +59,12 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
             return render(tool, invoke(tool.signature, kwargs, call))
         result: CallToolResult | InputRequiredResult | TaskResult = _run(tool, kwargs, call)
         return result
-    except ToolError as error:
-        if _may_pass(error, tool, call):
-            raise
-        return failed(str(error))
     except BaseException as error:
-        if isinstance(error, _NOT_THE_TOOLS) or _may_pass(error, tool, call) or is_interrupt(error):
+        if isinstance(error, _NOT_THE_TOOLS) or is_interrupt(error) or call.invocation.may_retry(error):
             raise
+        if isinstance(error, ToolError):
+            return failed(str(error))
         return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.rpc)})")
-
-
-def _may_pass(error: BaseException, tool: Tool, call: Call) -> bool:
-    """Whether a failure is one after which a task is tried again."""
-    return call.journal is not None and tool.task is not None and isinstance(error, tool.task.transient)
 
 
 def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:

@@ -10,8 +10,10 @@ from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFai
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.execution.durable.tasks.service import Tasks, ended
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
+from lambent.execution.ports import Clock
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State
+from lambent.features.tasks import TaskPolicy
 
 _PROGRESS_SECONDS = 1.0
 """Progress is written no more often than this: every write is paid for."""
@@ -81,13 +83,15 @@ class TaskInvocation(Invocation):
     Args:
         host: the invocation that the attempt runs in.
         attempt: the attempt.
+        policy: of the task's tool; None where the tool is gone.
         clock: the time.
     """
 
-    __slots__ = ("_attempt", "_clock", "_host", "_reported")
+    __slots__ = ("_attempt", "_clock", "_host", "_policy", "_reported")
 
-    def __init__(self, host: Invocation, attempt: Attempt, clock: Callable[[], float]) -> None:
+    def __init__(self, host: Invocation, attempt: Attempt, policy: TaskPolicy | None, clock: Clock) -> None:
         super().__init__(host.run)
+        self._policy = policy
         self._host = host
         self._attempt = attempt
         self._clock = clock
@@ -121,6 +125,12 @@ class TaskInvocation(Invocation):
         if isinstance(signal, Cancelled):
             return self._attempt.record.cancel or self._host.has_sent(signal)
         return super().has_sent(signal) or self._host.has_sent(signal)
+
+    def may_retry(self, error: BaseException) -> bool:
+        """See ``Invocation.may_retry``: a failure of the store always, others while attempts are left."""
+        has_attempts = self._policy is not None and self._attempt.record.attempt < self._policy.max_attempts
+        transient = self._policy.transient if self._policy is not None and has_attempts else ()
+        return isinstance(error, (StoreError, *transient))
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         """See ``Invocation.progressed``."""

@@ -159,7 +159,8 @@ class Worker:
         except AttemptFailed as failed:
             if isinstance(failed.error, StoreError):
                 raise failed.error from None
-            return self._failed_attempt(attempt, failed.error)
+            _log.warning("Task %s: attempt %s failed: %s", attempt.record.id, attempt.record.attempt, failed)
+            return self._wait(attempt)
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
             outcome, encoded = failure(call, error), b"null"
         self._end(attempt, journal, outcome, encoded)
@@ -182,7 +183,7 @@ class Worker:
                 raw=raw,
             ),
             request,
-            TaskInvocation(host, attempt, self._tasks.clock),
+            TaskInvocation(host, attempt, self._policy(record), self._tasks.clock),
             self._executor.services,
             record.principal,
             journal,
@@ -234,15 +235,6 @@ class Worker:
             lambda record: changed(record, state=journal.state, lease=None, attempt=tries, due=due)
         )
         return 0.0
-
-    def _failed_attempt(self, attempt: Attempt, error: BaseException) -> float | None:
-        record, policy = attempt.record, self._policy(attempt.record)
-        if policy is None or record.attempt >= policy.max_attempts:
-            said = InternalError(f"Failed {record.attempt} times, last with: {error}")
-            attempt.end("failed", **_error(said))
-            return None
-        _log.warning("Task %s: attempt %s failed: %s", record.id, record.attempt, error)
-        return self._wait(attempt)
 
     def _try_later(self, attempt: Attempt, error: StoreError | StoreFailed, journal: Journal) -> float | None:
         """The store failed: write down what this attempt has done, and have it tried again later."""
