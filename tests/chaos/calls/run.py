@@ -31,8 +31,8 @@ class Report(msgspec.Struct):
         faults: what went wrong on purpose, by kind; ``killed``: processes.
         steps: how often steps began.
         repeated: how often a step began that had begun before.
-        kept: how many results are in the table.
         interrupted: how often a call was told that a step had begun before.
+        kept: how many results are in the table.
         wrong: what must never happen.
     """
 
@@ -54,7 +54,8 @@ class Report(msgspec.Struct):
                 f"{self.calls} calls of {self.host} in {self.seconds:.1f} s (seed {self.seed})",
                 f"clients: {_listed(self.requests)}",
                 f"faults: {_listed(self.faults)}",
-                f"steps: {self.steps} run, {self.repeated} repeated in flight, {self.interrupted} cut off",
+                f"steps: {self.steps} run, {self.repeated} of them repeated while in flight",
+                f"{self.interrupted} interrupted steps found by runs that must not repeat them",
                 f"{self.kept} results kept in the table",
                 f"violations: {len(self.wrong)}",
                 *(f"  {each}" for each in self.wrong[:20]),
