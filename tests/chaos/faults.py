@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import random
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +23,8 @@ class Odds(msgspec.Struct, frozen=True):
         lost: a request is done, and its answer does not arrive.
         doubled: a message is sent twice.
         late: a message is delayed, so that others overtake it.
+        outage: DynamoDB begins to refuse everything, for longer than anybody tries again.
+        killed: the process is killed when a request of DynamoDB is done, before anybody reads the answer.
     """
 
     throttled: float = 0.04
@@ -27,6 +32,8 @@ class Odds(msgspec.Struct, frozen=True):
     lost: float = 0.01
     doubled: float = 0.15
     late: float = 0.25
+    outage: float = 0.0
+    killed: float = 0.0
 
 
 class Faulty:
@@ -44,16 +51,21 @@ class Faulty:
         self._odds = odds
         self._dice = dice
         self._told = told
+        self._out_until = 0.0
 
     def send(self, request: Any) -> Any:
         target = request.headers.get("X-Amz-Target", "")
         if isinstance(target, bytes):
             target = target.decode()
+        if target.startswith("DynamoDB") and self._is_out():
+            return self._refuse(request, 500, "InternalServerError", "refused in an outage")
         if target.startswith("DynamoDB") and self._dice.random() < self._odds.throttled:
             return self._refuse(request, 400, "ProvisionedThroughputExceededException", "throttled")
         if target.endswith("SendMessage") and self._dice.random() < self._odds.unsent:
             return self._refuse(request, 500, "InternalFailure", "unsent")
         response = self._session.send(request)
+        if target.startswith("DynamoDB") and self._dice.random() < self._odds.killed:
+            kill_this_process(self._told)
         if self._dice.random() < self._odds.lost:
             self._told("lost")
             raise ConnectionClosedError(endpoint_url=request.url)
@@ -61,6 +73,13 @@ class Faulty:
 
     def close(self) -> None:
         self._session.close()
+
+    def _is_out(self) -> bool:
+        now = time.monotonic()
+        if now >= self._out_until and self._dice.random() < self._odds.outage:
+            self._told("outage")
+            self._out_until = now + self._dice.uniform(0.2, 1.5)
+        return now < self._out_until
 
     def _refuse(self, request: Any, status: int, code: str, what: str) -> AWSResponse:
         self._told(what)
@@ -79,6 +98,12 @@ def make_faulty(client: Any, odds: Odds, dice: random.Random, told: Callable[[st
     """Let things go wrong with a client from now on."""
     client._endpoint.http_session = Faulty(client._endpoint.http_session, odds, dice, told)
     return client
+
+
+def kill_this_process(told: Callable[[str], None]) -> None:
+    """End it as ``kill -9`` does: nothing is cleaned up."""
+    told("killed")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Unruly:

@@ -15,8 +15,9 @@ from tests.chaos import ledger as ledgers
 from tests.chaos import verdict
 from tests.chaos.cloud import Cloud
 from tests.chaos.ledger import Ledger
+from tests.chaos.patience import hurried
 from tests.chaos.tools import plans, result_of
-from tests.chaos.worker import Context, Plan, environment, hurry, work
+from tests.chaos.worker import Context, Plan, environment, work
 from tests.execution.durable.tasks.harness import TaskClient
 from tests.support import accept
 
@@ -107,7 +108,7 @@ class Run:
         self._kill_every = kill_every
         self._folder = tempfile.TemporaryDirectory(prefix="chaos-")
         self._path = Path(self._folder.name) / "ledger"
-        self._plan = self._make_plan()
+        self.plan = self._make_plan()
         self._ledger = Ledger(self._path)
         self._processes: list[Any] = []
         self._calm = threading.Event()
@@ -161,7 +162,7 @@ class Run:
 
     def _start(self, *, buries: bool) -> None:
         seed = self._dice.randrange(2**32)
-        process = self._context.Process(target=work, args=(self._plan, seed, buries), daemon=True)
+        process = self._context.Process(target=work, args=(self.plan, seed, buries), daemon=True)
         process.start()
         self._processes.append((process, buries))
 
@@ -181,7 +182,7 @@ class Run:
     # Clients.
 
     def _client(self) -> TaskClient:
-        handler = environment(self._plan, self._ledger, random.Random(self._dice.random()), 0.0)
+        handler = environment(self.plan, self._ledger, random.Random(self._dice.random()), 0.0)
         return TaskClient(lambda event, _: handler(event, Context(29.0)))
 
     def _make_tasks(self, begin: float) -> None:
@@ -270,36 +271,5 @@ def _arn(cloud: Cloud, url: str) -> str:
 def play(cloud: Cloud, **options: Any) -> Report:
     """Run once, with the library's patience as short in this process as in the workers; then as it was."""
     run = Run(cloud, **options)
-    with Hurry(run):
+    with hurried(allowance=run.plan.allowance, pickup=run.plan.pickup):
         return run.play()
-
-
-class Hurry:
-    """Short patience, for as long as a run lasts."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def __enter__(self) -> None:
-        import botocore.endpoint
-
-        from lambent.execution.durable.tasks import attempt, service, worker
-
-        self._kept = [
-            (module, name, getattr(module, name))
-            for module, names in (
-                (
-                    worker,
-                    ("_SKEW_SECONDS", "_MARGIN_SECONDS", "_WORTHWHILE_SECONDS", "PICKUP_SECONDS", "_backoff"),
-                ),
-                (service, ("PICKUP_SECONDS",)),
-                (attempt, ("_PROGRESS_SECONDS",)),
-                (botocore.endpoint, ("time",)),
-            )
-            for name in names
-        ]
-        hurry(self._run._plan)
-
-    def __exit__(self, *_: object) -> None:
-        for module, name, value in self._kept:
-            setattr(module, name, value)

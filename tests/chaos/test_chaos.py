@@ -3,6 +3,8 @@
 import sys
 
 import pytest
+from tests.chaos.calls import run
+from tests.chaos.calls.hosts import HOSTS
 from tests.chaos.cloud import Cloud
 from tests.chaos.harness import play
 
@@ -21,3 +23,22 @@ def test_tasks_survive_whatever_happens_to_their_workers(capsys: pytest.CaptureF
     assert report.killed > 5
     assert {"throttled", "unsent", "doubled", "late"} <= set(report.faults)
     assert report.statuses.get("completed", 0) > report.acknowledged * 0.7
+
+
+@pytest.mark.parametrize("host", list(HOSTS))
+def test_calls_take_effect_once_whatever_happens_to_their_host(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud = Cloud()  # of its own, as above
+    try:
+        report = run.play(cloud, host, calls=60, clients=16, kill_every=3.0)
+    finally:
+        cloud.close()
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert report.wrong == []
+    assert report.kept > 0.8 * report.calls  # some are given and cannot be kept: the store fails now and then
+    assert report.steps >= 3 * report.calls
+    assert report.faults["killed"] > 0
+    assert report.faults["throttled"] > 0
+    assert report.requests["connections dropped"] > 0

@@ -53,7 +53,7 @@ class History:
     def _take(self, change: dict[str, Any]) -> None:
         key = change["Keys"]["pk"]["S"]
         if "NewImage" not in change:
-            self.removed.add(key.removeprefix("TASK#"))
+            self.removed.add(key.rpartition("#")[2])
             return
         body = change["NewImage"]["body"]["B"]
         record = msgspec.json.decode(_unpack(body), type=TaskRecord)

@@ -4,21 +4,21 @@ import os
 import random
 import threading
 import time
-import types
 from pathlib import Path
 
-import botocore.endpoint
 import msgspec
 from tests.chaos.cloud import REGION, client_of
 from tests.chaos.faults import Odds, Unruly, make_faulty
 from tests.chaos.ledger import Ledger
+from tests.chaos.patience import hurry
 from tests.chaos.tools import make_tools
 
 from lambent.cli.local_aws.sqs_events import sqs_event
 from lambent.execution.call import Services
-from lambent.execution.durable.tasks import attempt, service, worker
+from lambent.execution.durable.tasks import service, worker
 from lambent.execution.durable.tasks.record import TaskRecord
-from lambent.execution.endpoint import Engine
+from lambent.execution.endpoint import Endpoint
+from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.handler import LambdaHandler
@@ -88,19 +88,6 @@ class NotedStore:
         return done
 
 
-def hurry(plan: Plan) -> None:
-    """Make the library's patience short, in this process only: who dies is missed in seconds."""
-    worker._SKEW_SECONDS = plan.allowance
-    worker._MARGIN_SECONDS = 0.3
-    worker._WORTHWHILE_SECONDS = 0.2
-    worker.PICKUP_SECONDS = service.PICKUP_SECONDS = plan.pickup
-    worker._backoff = lambda number: random.uniform(0, min(0.1 * 2**number, 0.8))
-    attempt._PROGRESS_SECONDS = 0.05
-    patient = types.SimpleNamespace(**vars(time))
-    patient.sleep = lambda seconds: time.sleep(min(seconds, 0.02))
-    botocore.endpoint.time = patient
-
-
 def environment(plan: Plan, ledger: Ledger, dice: random.Random, skew: float) -> LambdaHandler:
     """A server with everything that goes wrong, as a Lambda handler."""
 
@@ -117,7 +104,7 @@ def environment(plan: Plan, ledger: Ledger, dice: random.Random, skew: float) ->
     mcp = make_tools(ledger, dice)
     store = NotedStore(DynamoStore(plan.table, dynamodb), ledger)
     queue = Unruly(SqsQueue(plan.queue_url, sqs), plan.odds, dice, told)
-    tasks = service.Tasks(store, queue, None, clock, None)
+    tasks = service.Tasks(store, queue, None, clock, None, mcp.name)
     services = Services(
         catalog=mcp.freeze(),
         sealer=Sealer(StaticKeys(("0123456789abcdef0123456789abcdef",)), clock, 900, mcp.name),
@@ -127,8 +114,8 @@ def environment(plan: Plan, ledger: Ledger, dice: random.Random, skew: float) ->
         store=store,
         tasks=tasks,
     )
-    engine = Engine(services, HttpPolicy(), ())
-    return LambdaHandler(engine, worker.Worker(services, tasks), plan.queue_url)
+    executor = Executor(services)
+    return LambdaHandler(Endpoint(executor, HttpPolicy()), worker.Worker(executor, tasks), plan.queue_url)
 
 
 def work(plan: Plan, seed: int, buries: bool) -> None:
@@ -142,7 +129,7 @@ def work(plan: Plan, seed: int, buries: bool) -> None:
     import logging
 
     logging.disable(logging.CRITICAL)
-    hurry(plan)
+    hurry(allowance=plan.allowance, pickup=plan.pickup)
     dice = random.Random(seed)
     random.seed(seed)
     ledger = Ledger(Path(plan.ledger))

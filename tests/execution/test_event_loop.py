@@ -193,3 +193,25 @@ def test_a_handler_that_is_closed_can_be_used_again(serve: Serve) -> None:
     assert client.call("t").text == "done"
     client.handler.close()  # type: ignore[attr-defined]
     assert client.call("t").text == "done"
+
+
+def test_waiting_on_a_loop_for_a_coroutine_of_the_same_loop_fails() -> None:
+    """It could never end: the loop waits for itself, and with it every other call of the process."""
+    runner, begun, said = LoopThread(), [], []
+
+    async def inner() -> None:
+        begun.append(True)
+
+    async def outer() -> None:
+        try:
+            runner(inner())
+        except RuntimeError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=runner, args=(outer(),), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    runner.close()
+    assert said == ["Waiting here would block the event loop for ever: use await in async def"]
+    assert not begun

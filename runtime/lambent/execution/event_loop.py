@@ -116,10 +116,13 @@ class LoopTask(Generic[T]):
 
         Raises:
             CancelledError: of asyncio, where ``cancel`` was called.
-            RuntimeError: it was cancelled, but not by ``cancel``.
+            RuntimeError: it was cancelled, but not by ``cancel``; or the loop itself would wait here.
         """
         import asyncio
 
+        if asyncio._get_running_loop() is self._loop:
+            self.cancel()
+            raise RuntimeError("Waiting here would block the event loop for ever: use await in async def")
         self._ended.wait()
         if isinstance(self._error, asyncio.CancelledError) and not self._cancelled:
             raise cancelled_within() from self._error
