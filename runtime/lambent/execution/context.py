@@ -398,31 +398,34 @@ class Context:
         """
         self._call.invocation.check()
         read = _reader(function)
-        known = self._journal.begin_step(name, at_most_once=at_most_once)
+        known = self._journal.find_step(name)
         if known is not None:
             value = read(known)
             return Pending(lambda: value)
         if is_coroutine_function(function):
-            return PendingStep(lambda: self._run_step(name, read, function(*args, **kwargs)), self._block_on)
+            return self._pending(name, read, lambda: function(*args, **kwargs), at_most_once)
+        self._journal.begin_step(name, at_most_once=at_most_once)
         self._journal.in_step += 1
         try:
             result = function(*args, **kwargs)
             if isinstance(result, CoroutineType):
-                return PendingStep(lambda: self._run_step(name, read, result), self._block_on)
-            value = self._finish(name, read, result)
+                return self._pending(name, read, lambda: result)
+            raw = self._finish(name, result)
         finally:
             self._journal.in_step -= 1
         self._call.invocation.check()  # the time may have been up while the step ran
+        value = read(raw)
         return Pending(lambda: value)
 
-    def _finish(self, name: str, read: Callable[[Raw], Any], value: Any) -> Any:
-        try:
-            raw = Raw(to_json(value))
-        except BaseException:
-            self._journal.lose_result(name)
-            raise
-        self._journal.finish_step(name, raw)
-        return read(raw)
+    def _pending(
+        self,
+        name: str,
+        read: Callable[[Raw], T],
+        start: Callable[[], Coroutine[Any, Any, Any]],
+        at_most_once: bool | None = None,
+    ) -> PendingStep[T]:
+        """A step that is a coroutine; ``at_most_once`` is None where its beginning is written already."""
+        return PendingStep(lambda: self._run_step(name, read, start, at_most_once), self._block_on)
 
     def _block_on(self, step: Coroutine[Any, Any, T]) -> T:
         """Run a step that is a coroutine where the handler is a plain function."""
@@ -434,16 +437,41 @@ class Context:
         self._call.invocation.check()  # as in ``step``
         return value
 
-    async def _run_step(self, name: str, read: Callable[[Raw], Any], step: Coroutine[Any, Any, Any]) -> Any:
+    async def _run_step(
+        self,
+        name: str,
+        read: Callable[[Raw], T],
+        start: Callable[[], Coroutine[Any, Any, Any]],
+        at_most_once: bool | None,
+    ) -> T:
         import asyncio
 
-        async def finish() -> Any:
-            return self._finish(name, read, await step)
+        journal = self._journal
+        write = self._call.invocation.write if journal.is_written else _call
+
+        async def run() -> T:
+            if at_most_once is not None:
+                await write(lambda: journal.begin_step(name, at_most_once=at_most_once))
+            value = await start()
+            return read(await write(lambda: self._finish(name, value)))
 
         # Whatever stops the wait does not stop the step: see ``Journal.run``.
-        running = asyncio.create_task(finish(), name=name)
-        self._journal.running.add(running)
+        running = asyncio.create_task(run(), name=name)
+        journal.running.add(running)
         return await asyncio.shield(running)
+
+    def _finish(self, name: str, value: Any) -> Raw:
+        try:
+            raw = Raw(to_json(value))
+        except BaseException:
+            self._journal.lose_result(name)
+            raise
+        self._journal.finish_step(name, raw)
+        return raw
+
+
+async def _call(work: Callable[[], T]) -> T:
+    return work()
 
 
 def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:

@@ -135,6 +135,14 @@ class Invocation:
         """
         return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
+    async def write(self, work: Callable[[], T]) -> T:
+        """Do something that waits for a store, from a coroutine; hosts that stay do not let their loop wait.
+
+        Args:
+            work: to be done, one after the other.
+        """
+        return work()
+
     def call(
         self,
         function: Callable[..., T],

@@ -98,13 +98,14 @@ class LiveInvocation(Invocation):
         threads: where the call runs; None for a thread of its own.
     """
 
-    __slots__ = ("_gone", "_loop", "_started", "_threads")
+    __slots__ = ("_gone", "_loop", "_started", "_threads", "_writing")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
         self._loop = loop
         self._threads = threads
         self._gone = threading.Event()
+        self._writing = asyncio.Lock()
         self._started: LoopTask[Any] | None = None
 
     def cancel(self) -> None:
@@ -118,6 +119,16 @@ class LiveInvocation(Invocation):
         self._gone.set()
         if self._started is not None and not self.detached:
             self._started.cancel()
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """See ``Invocation.write``; once begun it is done, whatever becomes of the coroutine."""
+        async with self._writing:
+            done = asyncio.ensure_future(asyncio.to_thread(work))
+            try:
+                return await asyncio.shield(done)
+            except asyncio.CancelledError:
+                await asyncio.wait({done})
+                raise
 
     def idle(self) -> contextlib.AbstractContextManager[None]:
         """See ``Invocation.idle``."""

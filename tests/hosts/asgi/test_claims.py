@@ -1,6 +1,7 @@
 """Calls that take effect once, over connections that drop: they run to their ends."""
 
 import asyncio
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,9 @@ from tests.hosts.asgi.driving import Exchange, call, make, on_loop, settings, to
 from tests.support import EVERYTHING, accept
 
 from lambent import Context, Idempotency, MCPServer
+from lambent.execution.ports import Item
 from lambent.hosts.asgi import app as asgi_app
+from lambent.stores.memory import MemoryStore
 
 ORDER = {"order": "A1"}
 
@@ -123,3 +126,32 @@ async def test_subscriptions_take_no_place_of_calls_that_work(monkeypatch: pytes
     for one in open_ones:
         one.leave()
     await until(lambda: all(one.task.done() for one in open_ones))
+
+
+@on_loop
+async def test_the_journal_is_not_written_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store takes its time, and an outage takes long: the other clients must not wait for it."""
+    writers: list[threading.Thread] = []
+
+    def watched(self: MemoryStore, item: Item) -> bool:
+        writers.append(threading.current_thread())
+        return replace(self, item)
+
+    replace = MemoryStore.replace
+    monkeypatch.setattr(MemoryStore, "replace", watched)
+    shop = Shop()
+    shop.open.set()
+
+    @shop.mcp.tool(idempotency=Idempotency(key="order"))
+    async def steps(order: str, ctx: Context) -> str:
+        async def work(name: str) -> str:
+            shop.effects.append(name)
+            return name
+
+        both = (ctx.step(name, work, name, at_most_once=True) for name in ("a", "b"))
+        return "".join(await asyncio.gather(*both))
+
+    app = shop.mcp.asgi(settings())
+    assert text(await call(app, "steps", ORDER)) == "ab"
+    assert len(writers) == 5  # two intents, two results of steps, the result of the call
+    assert threading.current_thread() not in writers

@@ -261,9 +261,10 @@ class SessionMaker:
         """
         self._count += 1
         name = f"lambent.session {self._count}"  # not one that an author would give a step
-        known = self._journal.begin_step(name)
+        known = self._journal.find_step(name)
         if known is not None:
             return str(msgspec.json.decode(known))
+        self._journal.begin_step(name, at_most_once=False)
         if isinstance(value, type):
             value = value()
         records, seconds = sessions_of(self._call), ttl.total_seconds()

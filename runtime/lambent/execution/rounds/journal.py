@@ -150,12 +150,11 @@ class Journal:
 
     # Steps
 
-    def begin_step(self, name: str, *, at_most_once: bool = False) -> Raw | None:
+    def find_step(self, name: str) -> Raw | None:
         """Name a step and give the result that it had in an earlier run, if it was finished.
 
         Args:
             name: names it among the handler's steps.
-            at_most_once: write down that it begins, so that no later run begins it again.
 
         Raises:
             StepInterrupted: an earlier run has begun it, and did not get to its result.
@@ -172,13 +171,26 @@ class Journal:
             raise Suspend
         if name in self._intents:
             raise StepInterrupted(name)
+        return None
+
+    def begin_step(self, name: str, *, at_most_once: bool) -> None:
+        """Write down what a step needs before its function is called.
+
+        Args:
+            name: see ``find_step``.
+            at_most_once: write down that it begins, so that no later run begins it again.
+        """
         if self.before_step is not None:
             self.before_step()
         if at_most_once:
             self._intents.add(name)
             if self.keeper is not None:
                 self.keeper.keep(self.state)
-        return None
+
+    @property
+    def is_written(self) -> bool:
+        """Steps cost writes, which take their time."""
+        return self.keeper is not None or self.before_step is not None
 
     def finish_step(self, name: str, result: Raw) -> None:
         """Keep a step's result for later runs, before the handler goes on.
@@ -252,7 +264,7 @@ class Journal:
     @property
     def state(self) -> State:
         """What a later run needs."""
-        asked = {key: mark for key, (mark, _) in self.asked.items()}
+        asked = {key: mark for key, (mark, _) in list(self.asked.items())}
         intents = sorted(self._intents)
         return State(dict(self._answers), dict(self._steps), asked, intents, self.flow, self.session)
 
