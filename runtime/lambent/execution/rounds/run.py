@@ -35,11 +35,11 @@ def run(
 
     Args:
         signature: of the function.
-        kwargs: its arguments but the context, the session's object and what resolvers give.
+        kwargs: its arguments without the context, the session's object and what resolvers give.
         call: the call.
         journal: what is known, asked and done.
         render: makes the result; called before a session is kept.
-        limit: seconds that it may take.
+        limit: seconds that the function may take.
 
     Returns:
         The result, or an ``InputRequiredResult`` without a state.
@@ -71,30 +71,33 @@ def run_handler(
             kwargs = {**kwargs, signature.context: context}
         value = invoke(signature, kwargs, call, journal, limit)
     except Suspend:
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
+        pass
     except BaseExceptionGroup as group:
         _raise_most_important(group)
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
-    if journal.asked or journal.suspended:
+    else:
+        if not journal.asked and not journal.suspended:
+            return render(value)
         _log.warning(
             "%s went on without the answers that it has asked for (%s): its call asks for them now",
             signature.name,
             ", ".join(sorted(journal.asked)),
         )
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
-    return render(value)
+    return _input_required(journal)
+
+
+def _input_required(journal: Journal) -> InputRequiredResult:
+    return InputRequiredResult(input_requests=journal.questions or UNSET)
 
 
 def gather(
     signature: Signature, kwargs: dict[str, Any], call: Call, journal: Journal
 ) -> InputRequiredResult | None:
     """Run only the resolvers: the questions to ask before anything else is done, or None."""
-    if signature.plan is None:
-        return None
-    try:
-        resolve(signature.plan, kwargs, Context(call, journal), call, journal)
-    except Suspend:
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
+    if signature.plan is not None:
+        try:
+            resolve(signature.plan, kwargs, Context(call, journal), call, journal)
+        except Suspend:
+            return _input_required(journal)
     return None
 
 
@@ -131,7 +134,7 @@ def invoke(
 
 
 def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
-    """Raise what counts most in a task group: a signal, else a failure; nothing where all are questions."""
+    """Raise what counts most in a task group: a signal, else a failure; nothing if all wait for answers."""
     signals, failures = group.split((Signal, KeyboardInterrupt))
     for signal in _leaves(signals):
         if not isinstance(signal, Suspend):

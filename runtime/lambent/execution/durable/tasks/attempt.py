@@ -8,7 +8,7 @@ from typing import Any
 from lambent.errors import Cancelled, Signal, StoreError
 from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFailed, changed
 from lambent.execution.durable.tasks.record import TaskRecord
-from lambent.execution.durable.tasks.service import Tasks, ended
+from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
 from lambent.execution.ports import Clock
 from lambent.execution.rounds.journal import Journal
@@ -74,7 +74,7 @@ class Attempt:
     def end(self, status: Any, **changes: Any) -> None:
         """End the task; see ``change``."""
         now = self._tasks.clock()
-        self.change(lambda record: ended(record, status, now, **changes))
+        self.change(lambda record: record.ended(status, now, **changes))
 
 
 class TaskInvocation(Invocation):

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from lambent.errors import (
+    ConfigurationError,
     DeadlineReached,
     InternalError,
     ItemTooLargeError,
@@ -13,7 +14,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call
-from lambent.execution.durable.tasks.service import Tasks, missing_tasks
+from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import gather, run
@@ -23,19 +24,18 @@ from lambent.wire.results import TASK, TaskResult
 from lambent.wire.values import ClientCapabilities
 
 
-def declares_tasks(client: ClientCapabilities) -> bool:
-    """The client can deal with tasks, as it says with this very request."""
-    return EXTENSION in (client.extensions or {})
-
-
 def require_tasks(client: ClientCapabilities) -> None:
-    """Refuse clients that cannot.
+    """Refuse clients that do not declare the extension for tasks in this request.
 
     Raises:
         MissingCapabilityError: naming the extension.
     """
-    if not declares_tasks(client):
+    if not _declares_tasks(client):
         raise MissingCapabilityError({"extensions": {EXTENSION: {}}})
+
+
+def _declares_tasks(client: ClientCapabilities) -> bool:
+    return EXTENSION in (client.extensions or {})
 
 
 def run_task_tool(
@@ -61,8 +61,11 @@ def run_task_tool(
     if policy.support == "required":
         require_tasks(call.rpc.client)
         if tasks is None:
-            raise missing_tasks(tool.name)
-    if tasks is not None and not declares_tasks(call.rpc.client):
+            raise ConfigurationError(
+                f"Tool {tool.name!r} runs as a task, so this function needs a table and a queue: set "
+                "LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL"
+            )
+    elif not _declares_tasks(call.rpc.client):
         tasks = None
     if policy.support == "auto":
         return _run_for_a_while(tool, policy, kwargs, call, journal, tasks, task_id)

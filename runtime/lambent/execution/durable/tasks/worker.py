@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 from typing import Any
 
@@ -11,10 +10,10 @@ from msgspec import UNSET, Raw
 
 from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, ProtocolError, StoreError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, lease_of
+from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, is_leased, lease_of
 from lambent.execution.durable.tasks.attempt import Attempt, TaskInvocation
 from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord
-from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks, ended
+from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks
 from lambent.execution.execute import AttemptFailed, Executor, failure, too_large
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
 from lambent.execution.rounds.journal import Journal
@@ -95,7 +94,7 @@ class Worker:
         """
 
         def failed(record: TaskRecord) -> TaskRecord | None:
-            if record.status != "working" or record.is_leased(self._tasks.clock()):
+            if record.status != "working" or is_leased(record.lease, self._tasks.clock()):
                 return None
             return self._failed(record, "The task could not be run")
 
@@ -109,23 +108,22 @@ class Worker:
         held = self._tasks.find(task_id)
         if held is None or held.record.status != "working":
             return None
-        owner = os.urandom(12).hex()
-        if self._tasks.change(held, lambda record: self._leased(record, owner, host)):
+        if self._tasks.change(held, lambda record: self._leased(record, host)):
             return Attempt(self._tasks, held) if held.record.lease is not None else None
         self._look_again_later(task_id)
         return None
 
-    def _leased(self, record: TaskRecord, owner: str, host: Invocation) -> TaskRecord | None:
+    def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
         """The record with a lease, or ended where there is nothing to try; None: leave it."""
         now = self._tasks.clock()
-        if record.status != "working" or now >= record.expires or record.is_leased(now):
+        if record.status != "working" or now >= record.expires or is_leased(record.lease, now):
             return None
         if record.cancel:
-            return ended(record, "cancelled", now)
+            return record.ended("cancelled", now)
         policy = self._policy(record)
         if policy is not None and record.attempt >= policy.max_attempts:
             return self._failed(record, f"The task was interrupted {record.attempt} times")
-        lease = lease_of(owner, host, now, _UNBOUNDED_SECONDS)
+        lease = lease_of(host, now, _UNBOUNDED_SECONDS)
         return changed(record, lease=lease, attempt=record.attempt + 1, due=lease.until)
 
     def _look_again_later(self, task_id: str) -> None:
@@ -134,7 +132,7 @@ class Worker:
         now = self._tasks.clock()
         if held is None or held.record.status != "working" or held.record.lease is None:
             return
-        if held.record.is_leased(now):
+        if is_leased(held.record.lease, now):
             self._tasks.queue.send(task_id, min(held.record.lease.until - now + 1.0, _MAX_DELAY))
 
     # Trying
@@ -213,7 +211,7 @@ class Worker:
 
         def asking(record: TaskRecord) -> TaskRecord:
             if record.cancel:  # it came while the questions were asked, and nobody would look at it again
-                return ended(record, "cancelled", now)
+                return record.ended("cancelled", now)
             return changed(
                 record,
                 status="input_required",
@@ -252,7 +250,7 @@ class Worker:
         return delay
 
     def _failed(self, record: TaskRecord, said: str) -> TaskRecord:
-        return ended(record, "failed", self._tasks.clock(), **_error(InternalError(said)))
+        return record.ended("failed", self._tasks.clock(), **_error(InternalError(said)))
 
     def _policy(self, record: TaskRecord) -> TaskPolicy | None:
         tool = self._executor.services.catalog.tools.get(record.tool)
