@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.authenticator import Anonymous, Authenticator
 from lambent.auth.principal import Principal
-from lambent.errors import HttpRefusal, InternalError, ProtocolError
+from lambent.errors import HttpRefusal, ProtocolError
 from lambent.execution.call import Call
 from lambent.execution.execute import Executor, failure, too_large
-from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.wire import jsonrpc, sse
 from lambent.wire.eras import Reply, era_of
@@ -34,10 +35,7 @@ class Endpoint:
     Args:
         executor: executes the calls.
         policy: what HTTP requests are allowed.
-        authenticator: finds out who is calling; default: nobody in particular.
-
-    Attributes:
-        executor: the same.
+        authenticator: finds out who is calling; default: nobody is identified.
     """
 
     def __init__(
@@ -49,15 +47,10 @@ class Endpoint:
         info = executor.services.catalog.info
         brief = Implementation(name=info.name, version=info.version, title=info.title)
         self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
-        """In every result, so without what only ``server/discover`` needs to say, such as icons."""
+        """In every result, so without what only ``server/discover`` says, such as icons."""
 
     def handle(self, request: Request, invocation: Invocation) -> HttpResponse:
-        """Answer one HTTP request.
-
-        Args:
-            request: the request.
-            invocation: where notifications go and how much time is left.
-        """
+        """Answer one HTTP request."""
         try:
             if request.method == "OPTIONS":
                 response = preflight(request, self._policy)
@@ -65,7 +58,7 @@ class Endpoint:
                 response = self._post(request, invocation)
         except HttpRefusal as refusal:
             body = jsonrpc.failure(UNSET, refusal.code, refusal.message, refusal.data)
-            response = HttpResponse(refusal.status, {"content-type": JSON_TYPE, **refusal.headers}, body)
+            response = _json(refusal.status, body, refusal.headers)
             if refusal.status == 403:
                 return response
         if "origin" in request.headers:
@@ -83,7 +76,8 @@ class Endpoint:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
             error = malformed.error
-            return _json(error.status, jsonrpc.failure(malformed.request_id, error.code, error.message))
+            body = jsonrpc.failure(malformed.request_id, error.code, error.message)
+            return _json(error.status, body, error.headers)
         if isinstance(message.id, UnsetType):
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
@@ -96,10 +90,7 @@ class Endpoint:
             frames = [sse.frame(notification) for notification in invocation.notifications]
             body = b"".join([*frames, sse.frame(reply.body)])
             return HttpResponse(reply.status, {**sse.SSE_HEADERS, **reply.headers}, body)
-        response = _json(reply.status, reply.body)
-        if reply.headers:
-            response.headers.update(reply.headers)
-        return response
+        return _json(reply.status, reply.body, reply.headers)
 
     def answer(
         self,
@@ -113,7 +104,7 @@ class Endpoint:
         Args:
             message: a message with an id.
             request: what the platform says of the request.
-            invocation: where notifications go and how much time is left.
+            invocation: takes the notifications and knows how much time is left.
             principal: who is calling, if known.
         """
         era, request_id = era_of(message, headers := request.headers if request.method else None), message.id
@@ -123,19 +114,18 @@ class Endpoint:
         except ProtocolError as error:
             return era.render(request_id, Outcome(error=error), self._meta)
         except Exception as error:
-            text = f"Internal error (reference {report(error, message)})"
-            return era.render(request_id, Outcome(error=InternalError(text)), self._meta)
+            return era.render(request_id, failure(error, message), self._meta)
         call = Call(rpc, request, invocation, self.executor.services, principal)
         outcome = self.executor.execute(call)
         try:
             reply = era.render(request_id, outcome, self._meta)
         except (TypeError, ValueError, RecursionError) as error:  # no JSON form
-            return era.render(request_id, failure(call, error), self._meta)
+            return era.render(request_id, failure(error, rpc), self._meta)
         limit = self.executor.services.response_limit
         if len(reply.body) > limit // 3 and (size := response_size(reply.body)) > limit:
             return era.render(request_id, too_large(call, size), self._meta)
         return reply
 
 
-def _json(status: int, body: bytes) -> HttpResponse:
-    return HttpResponse(status, {"content-type": JSON_TYPE}, body)
+def _json(status: int, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+    return HttpResponse(status, {"content-type": JSON_TYPE, **headers}, body)

@@ -91,7 +91,7 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
     if given is not None:
         return given
     journal.keeper = claim
-    call.invocation.detach()
+    call.invocation.detached = True
     try:
         result = run(journal, claim.task_id)
     except LeaseLost:

@@ -20,12 +20,7 @@ _PROGRESS_SECONDS = 1.0
 
 
 class Attempt:
-    """A task under this worker's lease, and the keeper of its journal.
-
-    Args:
-        tasks: where it is kept.
-        held: the record with the lease.
-    """
+    """A task under this worker's lease, and the keeper of its journal."""
 
     def __init__(self, tasks: Tasks, held: Held[TaskRecord]) -> None:
         self._tasks = tasks
@@ -42,22 +37,14 @@ class Attempt:
         self.write(lambda record: changed(record, state=state), reserve=0 if final else RESERVE)
 
     def write(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
-        """``change`` for the middle of a run, which a handler cannot catch by mistake.
-
-        Raises:
-            StoreFailed: the store could not be reached.
-        """
+        """``change`` while a handler runs: an error of the store is a signal, which no handler catches."""
         try:
             self.change(make, reserve=reserve)
         except StoreError as error:
             raise StoreFailed(error) from error
 
     def change(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
-        """Write a change, while the lease is ours.
-
-        Args:
-            make: the new record from the one that is there.
-            reserve: see ``Held.replace``.
+        """Change the record while the lease is ours; see ``Held.change``.
 
         Raises:
             LeaseLost: it is not.
@@ -78,14 +65,7 @@ class Attempt:
 
 
 class TaskInvocation(Invocation):
-    """An attempt at a task: what it reports becomes the task's status message.
-
-    Args:
-        host: the invocation that the attempt runs in.
-        attempt: the attempt.
-        policy: of the task's tool; None where the tool is gone.
-        clock: the time.
-    """
+    """An attempt within the invocation of a host: its progress becomes the task's status message."""
 
     __slots__ = ("_attempt", "_clock", "_host", "_policy", "_reported")
 

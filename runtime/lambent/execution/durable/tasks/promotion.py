@@ -50,8 +50,8 @@ def run_task_tool(
         policy: how it becomes a task.
         kwargs: the arguments, converted.
         call: the call.
-        journal: of the call; the task goes on with it.
-        task_id: of the task; default: a new one.
+        journal: of the call; the task continues it.
+        task_id: of the task; empty: a new one.
 
     Raises:
         MissingCapabilityError: the tool requires a task and the client cannot deal with one.
