@@ -290,7 +290,7 @@ class Context(Notifications):
         invocation = self._call.invocation
         invocation.check()
         step = Step(name, function, at_most_once, self._journal, invocation)
-        return step.run(lambda: function(*args, **kwargs))
+        return step.start(lambda: function(*args, **kwargs))
 
 
 INJECTED = Injected(

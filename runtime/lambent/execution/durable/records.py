@@ -15,7 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import msgspec
 
@@ -75,7 +75,7 @@ def lease_of(invocation: Invocation, now: float, unbounded: float, owner: str = 
     return Lease(owner or os.urandom(12).hex(), now + seconds + SKEW_SECONDS)
 
 
-def is_leased(lease: Lease | None, now: float) -> bool:
+def is_leased(lease: Lease | None, now: float) -> TypeGuard[Lease]:
     """Whether another run may be working on a record with this lease."""
     return lease is not None and now < lease.until
 

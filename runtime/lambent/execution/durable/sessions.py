@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -24,10 +25,8 @@ from lambent.execution.call import Call
 from lambent.execution.durable.records import Held, Lease, Record, Records, changed, is_leased, lease_of
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
-from lambent.execution.rounds.run import Render, run_handler
 from lambent.features.codecs import codec_of
 from lambent.features.sessions import SessionParam, kind_of
-from lambent.features.signature import Signature
 from lambent.wire.results import CallToolResult, InputRequiredResult
 
 DEFAULT_TTL = timedelta(hours=24)
@@ -70,28 +69,31 @@ class SessionChanged(Signal):
 
 
 def run_with_session(
-    signature: Signature,
+    param: SessionParam,
     kwargs: dict[str, Any],
     call: Call,
     journal: Journal,
-    render: Render,
-    limit: float | None,
+    run: Callable[[dict[str, Any]], Any],
 ) -> Any:
-    """Run a function that takes a session's object; see ``run``.
+    """Run a function that takes a session's object, and keep what it changed when it succeeds.
 
-    What it changed is kept when it succeeds. Where another call was faster, it runs again with what that one
-    has kept.
+    Where another call was faster, it runs again with what that one has kept.
+
+    Args:
+        param: the parameter that takes the object.
+        kwargs: the function's arguments, with the session's handle.
+        call: the call.
+        journal: of the call.
+        run: runs the function; see ``run``.
 
     Raises:
         ToolError: there is no such session, another call holds it, or it changes too fast.
     """
-    param = signature.session
-    assert param is not None  # noqa: S101 - see ``run``
     for _ in range(_TRIES):
         held = HeldSession(call, param, kwargs[param.name], journal)
         journal.before_step = held.acquire
         try:
-            result = run_handler(signature, {**kwargs, param.name: held.value}, call, journal, render, limit)
+            result = run({**kwargs, param.name: held.value})
         except SessionChanged:
             journal.restart()
             continue

@@ -34,10 +34,7 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
     if services.tasks is not None:
         from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
 
-        tasks: dict[str, Handler] = {
-            "tasks/get": get_task,
-            "tasks/update": update_task,
-            "tasks/cancel": cancel_task,
-        }
-        offered.append((True, tasks))
+        offered.append(
+            (True, {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task})
+        )
     return {method: handler for offer, methods in offered if offer for method, handler in methods.items()}

@@ -50,9 +50,8 @@ class Journal:
     """What one run of a handler knows, asks and does.
 
     Args:
-        state: what earlier runs left.
+        state: what earlier runs left; None in the first round, where no question is known to be open.
         responses: the answers that came with this request, by key.
-        first: there was no earlier round, so it is not known which questions are open.
         keeper: keeps the results of steps as soon as they are there, if anything does.
 
     Attributes:
@@ -69,16 +68,15 @@ class Journal:
         state: State | None = None,
         responses: Mapping[str, Raw] | None = None,
         *,
-        first: bool = True,
         keeper: Keeper | None = None,
     ) -> None:
-        state = State() if state is None else state
+        self._first = state is None
+        state = state or State()
         self._answers = dict(state.answers)
         self._steps = dict(state.steps)
         self._intents = set(state.intents)
         self._was_asked = state.asked
         self._responses = responses or {}
-        self._first = first
         self._keys: set[str] = set()
         self._step_names: set[str] = set()
         self.keeper = keeper

@@ -34,7 +34,7 @@ def open_journal(call: Call, arguments: Any) -> Journal:
     if isinstance(params.request_state, UnsetType):
         return Journal(responses=responses)
     state = call.services.sealer.open(params.request_state, _binding(call, arguments))
-    return Journal(state, responses, first=False)
+    return Journal(state, responses)
 
 
 def seal_journal(

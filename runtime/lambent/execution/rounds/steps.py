@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Step:
-    """A step in one run of its handler.
+class Step(Pending[Any]):
+    """A step in one run of its handler; one that is a coroutine runs when it is first waited for.
 
     Args:
         name: names it among the handler's steps.
@@ -40,28 +40,31 @@ class Step:
         journal: Journal,
         invocation: Invocation,
     ) -> None:
+        super().__init__(self._block)
         self._name = name
         self._function = function
         self._at_most_once = at_most_once
         self._journal = journal
         self._invocation = invocation
         self._read = _reader(function)
+        self._has_begun = False
+        self._has_run = False
 
-    def run(self, work: Callable[[], Any]) -> Pending[Any]:
-        """Give the result of an earlier run; else call ``work``, now or when a coroutine is waited for."""
+    def start(self, work: Callable[[], Any]) -> Pending[Any]:
+        """Give the result of an earlier run; else call ``work``, now or when its coroutine is waited for."""
         known = self._journal.find_step(self._name)
         if known is not None:
             return self._known(known)
+        self._work = work
         if is_coroutine_function(self._function):
-            return _PendingStep(lambda: self._run_coroutine(work, has_begun=False), self._block_on)
+            return self
         self._begin()
         self._journal.in_step += 1
         try:
             result = work()
             if isinstance(result, CoroutineType):
-                return _PendingStep(
-                    lambda: self._run_coroutine(lambda: result, has_begun=True), self._block_on
-                )
+                self._work = lambda: result
+                return self
             raw = self._finish(result)
         finally:
             self._journal.in_step -= 1
@@ -74,6 +77,7 @@ class Step:
 
     def _begin(self) -> None:
         self._journal.begin_step(self._name, at_most_once=self._at_most_once)
+        self._has_begun = True
 
     def _finish(self, value: Any) -> Raw:
         try:
@@ -84,62 +88,39 @@ class Step:
         self._journal.finish_step(self._name, raw)
         return raw
 
-    def _block_on(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a step that is a coroutine where the handler is a plain function."""
-        self._journal.in_step += 1
-        try:
-            value = self._invocation.run(self._journal.run(coroutine, self._invocation))
-        finally:
-            self._journal.in_step -= 1
-        self._invocation.check()  # as in ``run``
-        return value
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Run the step on the handler's own loop."""
+        if not self._has_run:
+            self._value = yield from self._run().__await__()
+        return self._value
 
-    async def _run_coroutine(self, start: Callable[[], Coroutine[Any, Any, Any]], *, has_begun: bool) -> Any:
+    def _block(self) -> Any:
+        """Run the step where the handler is a plain function."""
+        if not self._has_run:
+            self._journal.in_step += 1
+            try:
+                self._value = self._invocation.run(self._journal.run(self._run(), self._invocation))
+            finally:
+                self._journal.in_step -= 1
+            self._invocation.check()  # as in ``start``
+        return self._value
+
+    async def _run(self) -> Any:
         import asyncio
 
+        self._has_run = True
         write = self._invocation.write if self._journal.is_written else _call
 
         async def run() -> Any:
-            if not has_begun:
+            if not self._has_begun:
                 await write(self._begin)
-            value = await start()
+            value = await self._work()
             return self._read(await write(lambda: self._finish(value)))
 
         # Whatever stops the wait does not stop the step: see ``Journal.run``.
         running = asyncio.create_task(run(), name=self._name)
         self._journal.running.add(running)
         return await asyncio.shield(running)
-
-
-class _PendingStep(Pending[T]):
-    """A step that is a coroutine: it runs when it is first waited for.
-
-    Args:
-        start: makes the coroutine that runs the step.
-        run: runs that coroutine where the handler is a plain function.
-    """
-
-    __slots__ = ("_run", "_start", "_value")
-
-    def __init__(
-        self, start: Callable[[], Coroutine[Any, Any, T]], run: Callable[[Coroutine[Any, Any, T]], T]
-    ) -> None:
-        super().__init__(self._block)
-        self._start: Callable[[], Coroutine[Any, Any, T]] | None = start
-        self._run = run
-
-    def _block(self) -> T:
-        if self._start is not None:
-            start, self._start = self._start, None
-            self._value = self._run(start())
-        return self._value
-
-    def __await__(self) -> Generator[Any, None, T]:
-        """Run the step on the handler's own loop."""
-        if self._start is not None:
-            start, self._start = self._start, None
-            self._value = yield from start().__await__()
-        return self._value
 
 
 async def _call(work: Callable[[], T]) -> T:

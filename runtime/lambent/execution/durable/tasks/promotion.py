@@ -67,35 +67,26 @@ def run_task_tool(
             )
     elif not _declares_tasks(call.rpc.client):
         tasks = None
-    if policy.support == "auto":
-        return _run_for_a_while(tool, policy, kwargs, call, journal, tasks, task_id)
-    if tasks is None:
-        return run(tool.signature, kwargs, call, journal, functools.partial(render, tool))
-    return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)
-
-
-def _run_for_a_while(
-    tool: Tool,
-    policy: TaskPolicy,
-    kwargs: dict[str, Any],
-    call: Call,
-    journal: Journal,
-    tasks: Tasks | None,
-    task_id: str,
-) -> Any:
-    limit = policy.inline.total_seconds()
-    remaining = call.invocation.remaining_ms()
-    if remaining is not None:
-        limit = max(0.0, min(limit, remaining / 1000 - MARGIN_SECONDS))
+    if tasks is not None and policy.support != "auto":
+        return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)
+    limit = _inline_seconds(policy, call) if policy.support == "auto" else None
     try:
         return run(tool.signature, kwargs, call, journal, functools.partial(render, tool), limit)
     except DeadlineReached:
-        if tasks is None:
-            raise ToolError(
-                f"Tool {tool.name!r} takes longer than a request may. A client that declares the extension "
-                f"{EXTENSION} gets a task instead of this error."
-            ) from None
-        return _create(tool, call, journal, tasks, task_id)
+        if limit is None:
+            raise
+        if tasks is not None:
+            return _create(tool, call, journal, tasks, task_id)
+        raise ToolError(
+            f"Tool {tool.name!r} takes longer than a request may. A client that declares the extension "
+            f"{EXTENSION} gets a task instead of this error."
+        ) from None
+
+
+def _inline_seconds(policy: TaskPolicy, call: Call) -> float:
+    """How long the tool may run before its call becomes a task."""
+    limit, remaining = policy.inline.total_seconds(), call.invocation.remaining_ms()
+    return limit if remaining is None else max(0.0, min(limit, remaining / 1000 - MARGIN_SECONDS))
 
 
 def _create(tool: Tool, call: Call, journal: Journal, tasks: Tasks, task_id: str) -> TaskResult:

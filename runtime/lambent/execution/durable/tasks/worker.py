@@ -71,7 +71,7 @@ class Worker:
         if attempt is None:
             return
         record = attempt.record
-        journal = Journal(record.state, first=False, keeper=attempt)
+        journal = Journal(record.state, keeper=attempt)
         try:
             delay = self._attempt(attempt, journal, host, request or Request())
         except LeaseLost:
@@ -107,7 +107,7 @@ class Worker:
         held, now = self._tasks.find(task_id), self._tasks.clock()
         if held is not None and held.record.status == "working":
             lease = held.record.lease
-            if lease is not None and is_leased(lease, now):  # its worker may be dead
+            if is_leased(lease, now):  # its worker may be dead
                 self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
         return None
 
