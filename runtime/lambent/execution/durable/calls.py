@@ -44,7 +44,6 @@ from lambent.execution.durable.records import (
     lease_of,
 )
 from lambent.execution.failures import report
-from lambent.execution.ports import Store
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State, digest
 from lambent.features.codecs import to_json
@@ -111,21 +110,12 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
     if tool.idempotency is not None:
         key = tool.idempotency.key_of(arguments, meta_of(call.rpc))
         if key is not None:
-            store = _store_of(call, "This tool remembers its calls")
             window = tool.idempotency.window.total_seconds()
-            return Claim(CALL, digest([tool.name, key]), window, store, tool, arguments, call, journal)
+            return Claim(CALL, digest([tool.name, key]), window, tool, arguments, call, journal)
     if tool.single_use and journal.flow:
-        store = _store_of(call, "This tool wants states used once")
         window = call.services.sealer.ttl + _FLOW_SPARE_SECONDS
-        return Claim(FLOW, journal.flow, window, store, tool, arguments, call, journal)
+        return Claim(FLOW, journal.flow, window, tool, arguments, call, journal)
     return None
-
-
-def _store_of(call: Call, why: str) -> Store:
-    store = call.services.store
-    if store is None:
-        raise ConfigurationError(f"{why}, so the function needs a table: set LAMBENT_TABLE")
-    return store
 
 
 class Claim:
@@ -133,13 +123,15 @@ class Claim:
 
     Args:
         kind: ``CALL`` or ``FLOW``.
-        name: names the call among those of its kind.
+        name: names the call among those of its kind and principal.
         window: seconds for which its result is given again.
-        store: keeps the record.
-        tool: the tool that is called.
-        arguments: of the call.
+        tool: the tool.
+        arguments: its arguments, as plain JSON values.
         call: the call.
-        journal: what came with the request; what is kept is put into it.
+        journal: of the call.
+
+    Raises:
+        ConfigurationError: there is no store.
     """
 
     def __init__(
@@ -147,14 +139,16 @@ class Claim:
         kind: str,
         name: str,
         window: float,
-        store: Store,
         tool: Tool,
         arguments: Any,
         call: Call,
         journal: Journal,
     ) -> None:
         services = call.services
-        self._records = Records(store, services.clock, kind, services.sealer.audience, CallRecord)
+        if services.store is None:
+            why = "remembers its calls" if kind == CALL else "wants states used once"
+            raise ConfigurationError(f"This tool {why}, so the function needs a table: set LAMBENT_TABLE")
+        self._records = Records(services.store, services.clock, kind, services.sealer.audience, CallRecord)
         self._kind = kind
         self._key = self._records.key(name, key_of(call.principal))
         self._window = window
@@ -176,10 +170,9 @@ class Claim:
     def begin(self) -> Any:
         """Take the call over and return None, or wait for the call that runs it and return its result."""
         invocation, wait = self._call.invocation, _FIRST_POLL_SECONDS
-        remaining = invocation.remaining_ms()
-        seconds = (
-            _WAIT_SECONDS if remaining is None else min(_WAIT_SECONDS, remaining / 1000 - _SPARE_SECONDS)
-        )
+        remaining, seconds = invocation.remaining_ms(), _WAIT_SECONDS
+        if remaining is not None:
+            seconds = min(seconds, remaining / 1000 - _SPARE_SECONDS)
         deadline = time.monotonic() + seconds
         found: Held[CallRecord] | None = None
         while True:

@@ -1,6 +1,6 @@
 """Typed records in the store: tasks, calls and sessions, each under a key of its own server and kind.
 
-Every write is conditional on the version that was read, so of two writers one is told that it lost.
+Every write is conditional on the version that was read, so of two writers one is refused.
 
 A lease says who works on a record, and until when nobody else may::
 
@@ -62,14 +62,7 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 def lease_of(invocation: Invocation, now: float, unbounded: float, owner: str = "") -> Lease:
-    """A lease for as long as an invocation can last.
-
-    Args:
-        invocation: the invocation.
-        now: seconds since the epoch.
-        unbounded: seconds that the lease lasts where the invocation never ends.
-        owner: names the run; default: a new name.
-    """
+    """A lease for as long as an invocation can last; ``unbounded`` seconds where it never ends."""
     remaining = invocation.remaining_ms()
     seconds = unbounded if remaining is None else remaining / 1000
     return Lease(owner or os.urandom(12).hex(), now + seconds + SKEW_SECONDS)
@@ -105,9 +98,7 @@ class Held(Generic[R]):
     def replace(self, record: R, *, reserve: int = 0) -> bool:
         """Write another record in its place; False where another writer was faster.
 
-        Args:
-            record: the new one.
-            reserve: bytes that have to stay free in its item.
+        ``reserve`` bytes have to stay free in its item.
 
         Raises:
             ItemTooLargeError: no item can hold it.
@@ -122,12 +113,8 @@ class Held(Generic[R]):
     def change(self, make: Callable[[R], R | None], *, reserve: int = 0) -> bool:
         """Change the record; where another writer was faster, change what that one wrote.
 
-        Args:
-            make: makes the new record from the one that is there; None leaves that one.
-            reserve: see ``replace``.
-
-        Returns:
-            False where ``make`` returned None or the record is gone.
+        ``make`` makes the new record from the one that is there. Where it returns None, or the record is
+        gone, this returns False.
 
         Raises:
             InternalError: it changes too fast; also what ``replace`` raises.
@@ -150,15 +137,7 @@ class Held(Generic[R]):
 
 
 class Records(Generic[R]):
-    """The records of one kind.
-
-    Args:
-        store: keeps them.
-        clock: the time.
-        kind: begins their keys, such as ``TASK``.
-        server: the server that they belong to; servers may share a table.
-        record_type: their type.
-    """
+    """The records of one kind, such as ``TASK``, of one server: servers may share a store."""
 
     def __init__(self, store: Store, clock: Clock, kind: str, server: str, record_type: type[R]) -> None:
         self.clock = clock
@@ -177,11 +156,7 @@ class Records(Generic[R]):
         return Held(self, item, record) if item is not None else None
 
     def read(self, key: str) -> Held[R] | None:
-        """The record under a key, if there is one.
-
-        Raises:
-            StoreError: the store cannot be reached.
-        """
+        """The record under a key, if there is one."""
         item = self.store.read(key)
         return Held(self, item, self._decode(item.body)) if item is not None else None
 

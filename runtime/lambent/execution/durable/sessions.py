@@ -119,9 +119,6 @@ class HeldSession:
     Attributes:
         value: the object, which the handler may change.
         is_lost: another call has changed the session before the first step.
-
-    Raises:
-        ToolError: there is no such session, or another call holds it for too long.
     """
 
     def __init__(self, call: Call, param: SessionParam, handle: str, journal: Journal) -> None:
@@ -140,7 +137,7 @@ class HeldSession:
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             held = records.read(key)
-            # Whatever is wrong with a handle, the model reads the same sentence.
+            # Whatever is wrong with a handle, the model reads the same message.
             if held is None or held.record.kind != self._param.kind or self._clock() >= held.record.expires:
                 raise ToolError(
                     f"There is no session under the handle given as {self._param.name!r}, or it has expired: "
@@ -160,11 +157,7 @@ class HeldSession:
             wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
     def acquire(self) -> None:
-        """Hold the session exclusively: called before each step.
-
-        Raises:
-            SessionChanged: another call has changed it since it was read.
-        """
+        """Hold the session exclusively, before a step; ``SessionChanged`` says that another call was faster."""
         if self.is_lost:
             raise SessionChanged
         if self._acquired:

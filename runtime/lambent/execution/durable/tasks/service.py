@@ -197,7 +197,7 @@ class Tasks:
     def change(
         self, held: Held[TaskRecord], make: Callable[[TaskRecord], TaskRecord | None], *, reserve: int = 0
     ) -> bool:
-        """Change a task; see ``Held.change``. Whoever listens is told what can be seen of it."""
+        """Change a task; see ``Held.change``. Subscriptions are told if a client can see the change."""
         before = held.record
 
         def checked(record: TaskRecord) -> TaskRecord | None:

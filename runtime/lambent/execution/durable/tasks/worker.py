@@ -70,17 +70,16 @@ class Worker:
         attempt = self._take(task_id, host)
         if attempt is None:
             return
-        record = attempt.record
-        journal = Journal(record.state, keeper=attempt)
+        journal = Journal(attempt.record.state, keeper=attempt)
         try:
             delay = self._attempt(attempt, journal, host, request or Request())
         except LeaseLost:
             _log.warning("Task %s is with another worker now", task_id)
             return
         except (StoreError, StoreFailed) as error:
-            _log.warning("Task %s: the store failed, so it is tried again: %s", record.id, error)
+            _log.warning("Task %s: the store failed, so it is tried again: %s", task_id, error)
             try:
-                delay = self._wait(attempt, state=journal.state)
+                delay = self._release(attempt, _backoff(attempt.record.attempt), state=journal.state)
             except LeaseLost:
                 return
         if delay is not None:
@@ -105,10 +104,9 @@ class Worker:
         if self._tasks.change(held, lambda record: self._leased(record, host)):
             return Attempt(self._tasks, held) if held.record.lease is not None else None
         held, now = self._tasks.find(task_id), self._tasks.clock()
-        if held is not None and held.record.status == "working":
-            lease = held.record.lease
-            if is_leased(lease, now):  # its worker may be dead
-                self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
+        lease = held.record.lease if held is not None and held.record.status == "working" else None
+        if is_leased(lease, now):  # its worker may be dead
+            self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
         return None
 
     def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
@@ -139,13 +137,14 @@ class Worker:
             if (size := response_size(encoded)) > call.services.response_limit:
                 outcome = too_large(call, size)
                 encoded = jsonrpc.encode(outcome.result)
-        except DeadlineReached:
-            return self._interrupted(attempt, journal)
+        except DeadlineReached:  # an attempt that has finished a step does not count
+            tries = 0 if journal.advanced else attempt.record.attempt
+            return self._release(attempt, 0.0, state=journal.state, attempt=tries)
         except AttemptFailed as failed:
             if isinstance(failed.error, StoreError):
                 raise failed.error from None
             _log.warning("Task %s: attempt %s failed: %s", attempt.record.id, attempt.record.attempt, failed)
-            return self._wait(attempt)
+            return self._release(attempt, _backoff(attempt.record.attempt))
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
             outcome, encoded = failure(error, call.rpc), b"null"
         self._end(attempt, journal, outcome, encoded)
@@ -158,21 +157,10 @@ class Worker:
         params = METHODS["tools/call"].decoder.decode(raw)
         meta = params.meta if isinstance(params.meta, RequestMeta) else RequestMeta()
         client = meta.client_capabilities
-        return Call(
-            RpcRequest(
-                id=record.id,
-                method="tools/call",
-                params=params,
-                meta=meta,
-                client=client if isinstance(client, ClientCapabilities) else ClientCapabilities(),
-                raw=raw,
-            ),
-            request,
-            TaskInvocation(host, attempt, self._policy(record), self._tasks.clock),
-            self._executor.services,
-            record.principal,
-            journal,
-        )
+        client = client if isinstance(client, ClientCapabilities) else ClientCapabilities()
+        rpc = RpcRequest(id=record.id, method="tools/call", params=params, meta=meta, client=client, raw=raw)
+        invocation = TaskInvocation(host, attempt, self._policy(record), self._tasks.clock)
+        return Call(rpc, request, invocation, self._executor.services, record.principal, journal)
 
     def _end(self, attempt: Attempt, journal: Journal, outcome: Outcome, encoded: bytes) -> None:
         try:
@@ -210,17 +198,8 @@ class Worker:
 
         attempt.change(asking)
 
-    def _interrupted(self, attempt: Attempt, journal: Journal) -> float:
-        """Go on in the next invocation. An attempt that has finished a step does not count."""
-        tries = 0 if journal.advanced else attempt.record.attempt
-        due = self._tasks.clock() + PICKUP_SECONDS
-        attempt.change(
-            lambda record: changed(record, state=journal.state, lease=None, attempt=tries, due=due)
-        )
-        return 0.0
-
-    def _wait(self, attempt: Attempt, **changes: Any) -> float:
-        delay = _backoff(attempt.record.attempt)
+    def _release(self, attempt: Attempt, delay: float, /, **changes: Any) -> float:
+        """End the lease, so that the task is run again after a delay in seconds, which is returned."""
         due = self._tasks.clock() + delay + PICKUP_SECONDS
         attempt.change(lambda record: changed(record, lease=None, due=due, **changes))
         return delay
