@@ -28,12 +28,7 @@ from lambent.features.forms import form_of
 from lambent.features.signature import Injected
 from lambent.wire.eras import meta_of
 from lambent.wire.http import Request
-from lambent.wire.values import (
-    ClientCapabilities,
-    Root,
-    SamplingMessage,
-    SamplingResult,
-)
+from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult
 
 if TYPE_CHECKING:
     from lambent.execution.durable.sessions import SessionMaker

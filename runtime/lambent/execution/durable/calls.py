@@ -26,13 +26,7 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, InvalidParamsError, ItemTooLargeError, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.call_record import (
-    TOO_LARGE,
-    CallRecord,
-    contradicts,
-    kept_result,
-    kept_task,
-)
+from lambent.execution.durable.call_record import TOO_LARGE, CallRecord, contradicts, kept_result, kept_task
 from lambent.execution.durable.records import (
     RESERVE,
     Held,
@@ -135,14 +129,7 @@ class Claim:
     """
 
     def __init__(
-        self,
-        kind: str,
-        name: str,
-        window: float,
-        tool: Tool,
-        arguments: Any,
-        call: Call,
-        journal: Journal,
+        self, kind: str, name: str, window: float, tool: Tool, arguments: Any, call: Call, journal: Journal
     ) -> None:
         services = call.services
         if services.store is None:

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 
 from lambent.auth.principal import key_of
@@ -25,6 +24,7 @@ from lambent.execution.call import Call
 from lambent.execution.durable.records import Held, Lease, Record, Records, changed, is_leased, lease_of
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.steps import Step
 from lambent.features.codecs import codec_of
 from lambent.features.sessions import SessionParam, kind_of
 from lambent.wire.results import CallToolResult, InputRequiredResult
@@ -157,7 +157,7 @@ class HeldSession:
             wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
     def acquire(self) -> None:
-        """Hold the session exclusively, before a step; ``SessionChanged`` says that another call was faster."""
+        """Hold the session exclusively before a step; raises ``SessionChanged`` if another call was faster."""
         if self.is_lost:
             raise SessionChanged
         if self._acquired:
@@ -236,16 +236,14 @@ class SessionMaker:
         """
         self._count += 1
         name = f"lambent.session {self._count}"  # not one that an author would give a step
-        known = self._journal.find_step(name)
-        if known is not None:
-            return str(msgspec.json.decode(known))
-        self._journal.begin_step(name, at_most_once=False)
+        step = Step(name, self._insert, False, self._journal, self._call.invocation)
+        return str(step.start(lambda: self._insert(value, ttl.total_seconds())).result())
+
+    def _insert(self, value: Any, ttl: float) -> str:
         if isinstance(value, type):
             value = value()
-        records, seconds = sessions_of(self._call), ttl.total_seconds()
-        owner, handle = key_of(self._call.principal), base64.urlsafe_b64encode(os.urandom(24)).decode()
+        records, handle = sessions_of(self._call), base64.urlsafe_b64encode(os.urandom(24)).decode()
         data = Raw(codec_of(type(value)).encode(value))
-        kept = SessionRecord(kind_of(type(value)), records.clock() + seconds, seconds, data)
-        records.insert(records.key(handle, owner), kept)
-        self._journal.finish_step(name, Raw(msgspec.json.encode(handle)))
+        record = SessionRecord(kind_of(type(value)), records.clock() + ttl, ttl, data)
+        records.insert(records.key(handle, key_of(self._call.principal)), record)
         return handle

@@ -241,11 +241,6 @@ class Journal:
         self._step_names.clear()
 
     @property
-    def questions(self) -> dict[str, Any]:
-        """The questions that are open, as ``inputRequests``."""
-        return {key: question.request for key, (_, question) in self.asked.items()}
-
-    @property
     def state(self) -> State:
         """What a later run needs."""
         asked = {key: mark for key, (mark, _) in list(self.asked.items())}
