@@ -41,15 +41,15 @@ class CallRecord(Record, frozen=True, omit_defaults=True):
 
 
 class _KeptResult(Result, kw_only=True):
-    """The result of a call, whose content is not read again."""
+    """The result of a call, or the id of the task that it became; what is not needed stays JSON."""
 
-    content: list[Raw]
+    content: list[Raw] | UnsetType = UNSET
     structured_content: Raw | UnsetType = UNSET
     is_error: bool | UnsetType = UNSET
+    task_id: str | UnsetType = UNSET
 
 
 _results = msgspec.json.Decoder(_KeptResult)
-_tasks = msgspec.json.Decoder(TaskResult)
 
 TOO_LARGE = Raw(
     msgspec.json.encode(
@@ -66,9 +66,8 @@ TOO_LARGE = Raw(
 
 def kept_result(raw: Raw, call: Call) -> Result | State | None:
     """The result that a call had; see ``kept_task`` where it is a task."""
-    if msgspec.json.decode(raw)["resultType"] != TASK:
-        return _results.decode(raw)
-    return kept_task(_tasks.decode(raw).task_id, call)
+    result = _results.decode(raw)
+    return result if isinstance(result.task_id, UnsetType) else kept_task(result.task_id, call)
 
 
 def kept_task(task_id: str, call: Call) -> TaskResult | State | None:

@@ -13,9 +13,7 @@ is kept. A call that holds a claim runs to its end also when its client hangs up
 
 from __future__ import annotations
 
-import base64
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +34,7 @@ from lambent.execution.durable.records import (
     changed,
     is_leased,
     lease_of,
+    random_id,
 )
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
@@ -221,13 +220,15 @@ class Claim:
     def _taken(self, found: CallRecord | None, prior: State) -> CallRecord:
         """The record under our lease, with the answers that came: a later run has to have the same."""
         now = self._records.clock()
-        is_same_call = found is not None and found.result is UNSET and now < found.expires
+        task_id = random_id() if self._tool.task is not None else ""
+        if found is not None and found.result is UNSET and now < found.expires:
+            task_id = found.task_id
         return CallRecord(
             arguments=self._arguments,
             expires=now + self._window,
             lease=lease_of(self._call.invocation, now, _UNBOUNDED_SECONDS),
             state=msgspec.structs.replace(prior, answers={**self._journal.answers(), **prior.answers}),
-            task_id=found.task_id if found is not None and is_same_call else _new_task_id(self._tool),
+            task_id=task_id,
         )
 
     def keep(self, state: State, *, final: bool = False) -> None:
@@ -268,7 +269,3 @@ class Claim:
     def _write(self, record: CallRecord, *, reserve: int = 0) -> None:
         if not self._held.replace(record, reserve=reserve):
             raise LeaseLost
-
-
-def _new_task_id(tool: Tool) -> str:
-    return base64.urlsafe_b64encode(os.urandom(24)).decode() if tool.task is not None else ""

@@ -11,6 +11,7 @@ A lease says who works on a record, and until when nobody else may::
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import time
@@ -185,6 +186,11 @@ class Records(Generic[R]):
     def _is_kept(self, item: Item) -> bool:
         kept = self.store.read(item.key)
         return kept is not None and (kept.version, kept.body) == (item.version, item.body)
+
+
+def random_id() -> str:
+    """A new name, 192 random bits, that nobody can guess."""
+    return base64.urlsafe_b64encode(os.urandom(24)).decode()
 
 
 def changed(record: R, **changes: Any) -> R:

@@ -9,8 +9,6 @@ that are done::
 
 from __future__ import annotations
 
-import base64
-import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +19,16 @@ from msgspec import Raw
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, ItemTooLargeError, Signal, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import Held, Lease, Record, Records, changed, is_leased, lease_of
+from lambent.execution.durable.records import (
+    Held,
+    Lease,
+    Record,
+    Records,
+    changed,
+    is_leased,
+    lease_of,
+    random_id,
+)
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.steps import Step
@@ -242,7 +249,7 @@ class SessionMaker:
     def _insert(self, value: Any, ttl: float) -> str:
         if isinstance(value, type):
             value = value()
-        records, handle = sessions_of(self._call), base64.urlsafe_b64encode(os.urandom(24)).decode()
+        records, handle = sessions_of(self._call), random_id()
         data = Raw(codec_of(type(value)).encode(value))
         record = SessionRecord(kind_of(type(value)), records.clock() + ttl, ttl, data)
         records.insert(records.key(handle, key_of(self._call.principal)), record)
