@@ -65,7 +65,7 @@ TOO_LARGE = Raw(
 
 
 def kept_result(raw: Raw, call: Call) -> Result | State | None:
-    """The result that a call had; see ``kept_task`` where it is a task."""
+    """The result that a call had; for a task see ``kept_task``."""
     result = _results.decode(raw)
     return result if isinstance(result.task_id, UnsetType) else kept_task(result.task_id, call)
 

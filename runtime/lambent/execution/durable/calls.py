@@ -65,7 +65,7 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
 
     Args:
         tool: the tool.
-        kwargs: its arguments, converted: calls that say the same in other words are the same.
+        kwargs: its arguments, converted, so that other spellings of them make the same call.
         call: the call.
         journal: what came with the request.
         run: runs the call.
@@ -114,17 +114,8 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
 class Claim:
     """The exclusive right to run a call, and the keeper of its journal.
 
-    Args:
-        kind: ``CALL`` or ``FLOW``.
-        name: names the call among those of its kind and principal.
-        window: seconds for which its result is given again.
-        tool: the tool.
-        arguments: its arguments, as plain JSON values.
-        call: the call.
-        journal: of the call.
-
-    Raises:
-        ConfigurationError: there is no store.
+    ``kind`` is ``CALL`` or ``FLOW``, ``name`` names the call among those of its kind and principal, ``window``
+    are the seconds for which its result is given again.
     """
 
     def __init__(

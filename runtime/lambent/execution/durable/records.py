@@ -45,10 +45,6 @@ class LeaseLost(Signal):
 class StoreFailed(Signal):
     """A journal could not be kept, so the run ends here: that is no failure of the tool."""
 
-    def __init__(self, error: StoreError) -> None:
-        super().__init__(error)
-        self.error = error
-
 
 class Lease(msgspec.Struct, frozen=True):
     """Who works on a record, and until when nobody else may.

@@ -164,7 +164,7 @@ class HeldSession:
             wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
     def acquire(self) -> None:
-        """Hold the session exclusively before a step; raises ``SessionChanged`` if another call was faster."""
+        """Hold the session exclusively before a step; ``SessionChanged`` if another call was faster."""
         if self.is_lost:
             raise SessionChanged
         if self._acquired:

@@ -34,11 +34,7 @@ class Keeper(Protocol):
     """Keeps a journal where later runs find it."""
 
     def keep(self, state: State, *, final: bool = False) -> None:
-        """Write the journal down; it is there when this returns.
-
-        Args:
-            state: the whole journal.
-            final: it does not grow any more, so it may use the bytes that are reserved for such a write.
+        """Write the whole journal; ``final``: into the bytes too that are reserved for the last write.
 
         Raises:
             ItemTooLargeError: it does not fit.
@@ -110,21 +106,17 @@ class Journal:
             raise ValueError(f"The key {key!r} names two questions")
         self._keys.add(key)
         mark = digest(question.request)
-        raw = self._answer(key, mark)
+        known, raw = self._answers.get(key), None
+        if known is not None and known[0] == mark:
+            raw = known[1]
+        elif self._first or self._was_asked.get(key) == mark:  # the question is the one that was answered
+            raw = self._responses.get(key)
         if raw is None:
             self.asked[key] = mark, question
             return Pending(self._suspend, known=False)
         answer = read_answer(key, question, raw)
         self._answers[key] = mark, raw
         return Pending(lambda: answer)
-
-    def _answer(self, key: str, mark: str) -> Raw | None:
-        """The answer to a question, unless the question has changed since it was answered."""
-        known = self._answers.get(key)
-        if known is not None and known[0] == mark:
-            return known[1]
-        was_asked = self._first or self._was_asked.get(key) == mark
-        return self._responses.get(key) if was_asked else None
 
     def _suspend(self) -> Any:
         self.suspended = True

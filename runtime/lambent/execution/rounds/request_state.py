@@ -1,4 +1,4 @@
-"""Journals that travel in the request state: opened once when a call begins, sealed when it asks."""
+"""Journals that travel in the request state: opened when a call begins, sealed when it asks."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Worker:
         return None
 
     def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
-        """The record with a lease, or ended where nothing is to be tried; None: leave it."""
+        """The record under a new lease, or ended; None leaves it as it is."""
         now = self._tasks.clock()
         if record.status != "working" or now >= record.expires or is_leased(record.lease, now):
             return None
@@ -141,8 +141,8 @@ class Worker:
             tries = 0 if journal.advanced else attempt.record.attempt
             return self._release(attempt, 0.0, state=journal.state, attempt=tries)
         except AttemptFailed as failed:
-            if isinstance(failed.error, StoreError):
-                raise failed.error from None
+            if isinstance(failed.__cause__, StoreError):
+                raise failed.__cause__ from None
             _log.warning("Task %s: attempt %s failed: %s", attempt.record.id, attempt.record.attempt, failed)
             return self._release(attempt, _backoff(attempt.record.attempt))
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
