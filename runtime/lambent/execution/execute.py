@@ -30,7 +30,7 @@ from lambent.wire.results import Result
 
 
 class AttemptFailed(Signal):
-    """An attempt at a task failed for a reason that may pass, its cause: the worker decides what follows."""
+    """An attempt at a task failed for a reason that may pass, its cause; the worker decides what follows."""
 
 
 class Executor:

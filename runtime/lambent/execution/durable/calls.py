@@ -114,8 +114,8 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
 class Claim:
     """The exclusive right to run a call, and the keeper of its journal.
 
-    ``kind`` is ``CALL`` or ``FLOW``, ``name`` names the call among those of its kind and principal, ``window``
-    are the seconds for which its result is given again.
+    ``name`` names the call among those of its kind and principal. For ``window`` seconds its result is given
+    again.
     """
 
     def __init__(

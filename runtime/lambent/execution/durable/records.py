@@ -11,7 +11,6 @@ A lease says who works on a record, and until when nobody else may::
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 import time
@@ -23,7 +22,7 @@ import msgspec
 from lambent.errors import InternalError, Signal, StoreError
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Clock, Item, Store
-from lambent.execution.rounds.sealing import digest
+from lambent.execution.rounds.sealing import digest, to_base64url
 
 SKEW_SECONDS = 30.0
 """How far the clocks of two environments may be apart without both holding a lease."""
@@ -186,7 +185,7 @@ class Records(Generic[R]):
 
 def random_id() -> str:
     """A new name, 192 random bits, that nobody can guess."""
-    return base64.urlsafe_b64encode(os.urandom(24)).decode()
+    return to_base64url(os.urandom(24))
 
 
 def changed(record: R, **changes: Any) -> R:

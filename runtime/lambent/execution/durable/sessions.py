@@ -97,26 +97,24 @@ def run_with_session(
         ToolError: there is no such session, another call holds it, or it changes too fast.
     """
     for _ in range(_TRIES):
+        journal.restart()
         held = HeldSession(call, param, kwargs[param.name], journal)
         journal.before_step = held.acquire
         try:
             result = run({**kwargs, param.name: held.value})
         except SessionChanged:
-            journal.restart()
             continue
         except BaseException:
             held.release(0.0)
             raise
-        is_failure = isinstance(result, CallToolResult) and result.is_error is True
         if held.is_lost:  # the handler has caught the signal
-            journal.restart()
-        elif is_failure or isinstance(result, InputRequiredResult):
+            continue
+        is_failure = isinstance(result, CallToolResult) and result.is_error is True
+        if is_failure or isinstance(result, InputRequiredResult):
             held.release(0.0 if is_failure else call.services.sealer.ttl)
             return result
-        elif held.save():
+        if held.save():
             return result
-        else:
-            journal.restart()
     raise ToolError("Others keep changing the same session: try again in a moment")
 
 

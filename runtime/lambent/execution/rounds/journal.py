@@ -12,6 +12,7 @@ Between two runs a request state carries the journal, or, for tasks, idempotent 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -23,11 +24,13 @@ from lambent.execution.rounds.questions import Question, read_answer
 from lambent.execution.rounds.sealing import State, digest
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import Task
 
     from lambent.execution.invocation import Invocation
 
 T = TypeVar("T")
+
+_log = logging.getLogger("lambent")
 
 
 class Keeper(Protocol):
@@ -80,7 +83,7 @@ class Journal:
         self.session = state.session
         self.suspended = False
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
-        self.running: set[Future[Any]] = set()
+        self.running: set[Task[Any]] = set()
         self.in_step = 0
         self.advanced = False
         self.before_step: Callable[[], None] | None = None
@@ -213,7 +216,9 @@ class Journal:
 
         done, cut = await asyncio.wait(self.running, timeout=invocation.seconds_for_steps())
         if cut:
-            invocation.cut_steps([step.get_name() for step in cut if isinstance(step, asyncio.Task)])
+            reason = "the client is gone" if invocation.cancelled else "the time is up"
+            names = sorted(step.get_name() for step in cut)
+            _log.warning("Cut while running, because %s: step %s", reason, ", ".join(names))
             for step in cut:
                 step.cancel()
             await asyncio.wait(cut)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from typing import Any
 
@@ -14,7 +13,7 @@ from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import Render, invoke, run
-from lambent.execution.rounds.sealing import Binding, digest
+from lambent.execution.rounds.sealing import Binding, digest, to_base64url
 from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
 
@@ -40,7 +39,7 @@ def seal_journal(result: Any, journal: Journal, call: Call, *, single_use: bool 
     """
     if isinstance(result, InputRequiredResult):
         if single_use and not journal.flow:
-            journal.flow = base64.urlsafe_b64encode(os.urandom(18)).decode()
+            journal.flow = to_base64url(os.urandom(18))
         result.request_state = call.services.sealer.seal(_binding(call), journal.state)
     return result
 

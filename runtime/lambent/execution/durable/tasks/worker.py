@@ -70,16 +70,15 @@ class Worker:
         attempt = self._take(task_id, host)
         if attempt is None:
             return
-        journal = Journal(attempt.record.state, keeper=attempt)
         try:
-            delay = self._attempt(attempt, journal, host, request or Request())
+            delay = self._attempt(attempt, host, request or Request())
         except LeaseLost:
             _log.warning("Task %s is with another worker now", task_id)
             return
         except (StoreError, StoreFailed) as error:
             _log.warning("Task %s: the store failed, so it is tried again: %s", task_id, error)
             try:
-                delay = self._release(attempt, _backoff(attempt.record.attempt), state=journal.state)
+                delay = self._release(attempt, _backoff(attempt.record.attempt), state=attempt.journal.state)
             except LeaseLost:
                 return
         if delay is not None:
@@ -122,12 +121,10 @@ class Worker:
         lease = lease_of(host, now, _UNBOUNDED_SECONDS)
         return changed(record, lease=lease, attempt=record.attempt + 1, due=lease.until)
 
-    def _attempt(
-        self, attempt: Attempt, journal: Journal, host: Invocation, request: Request
-    ) -> float | None:
+    def _attempt(self, attempt: Attempt, host: Invocation, request: Request) -> float | None:
         """Run the task; the seconds until it has to be queued again, if it has to."""
         try:
-            call = self._call(attempt, journal, host, request)
+            call = self._call(attempt, host, request)
         except ProtocolError as error:  # its arguments are gone
             attempt.end("failed", **_error(error))
             return None
@@ -138,8 +135,8 @@ class Worker:
                 outcome = too_large(call, size)
                 encoded = jsonrpc.encode(outcome.result)
         except DeadlineReached:  # an attempt that has finished a step does not count
-            tries = 0 if journal.advanced else attempt.record.attempt
-            return self._release(attempt, 0.0, state=journal.state, attempt=tries)
+            tries = 0 if attempt.journal.advanced else attempt.record.attempt
+            return self._release(attempt, 0.0, state=attempt.journal.state, attempt=tries)
         except AttemptFailed as failed:
             if isinstance(failed.__cause__, StoreError):
                 raise failed.__cause__ from None
@@ -147,10 +144,10 @@ class Worker:
             return self._release(attempt, _backoff(attempt.record.attempt))
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
             outcome, encoded = failure(error, call.rpc), b"null"
-        self._end(attempt, journal, outcome, encoded)
+        self._end(attempt, outcome, encoded)
         return None
 
-    def _call(self, attempt: Attempt, journal: Journal, host: Invocation, request: Request) -> Call:
+    def _call(self, attempt: Attempt, host: Invocation, request: Request) -> Call:
         """The call that became the task."""
         record = attempt.record
         raw = self._tasks.load(record.params_blob, record.params)
@@ -160,16 +157,16 @@ class Worker:
         client = client if isinstance(client, ClientCapabilities) else ClientCapabilities()
         rpc = RpcRequest(id=record.id, method="tools/call", params=params, meta=meta, client=client, raw=raw)
         invocation = TaskInvocation(host, attempt, self._policy(record), self._tasks.clock)
-        return Call(rpc, request, invocation, self._executor.services, record.principal, journal)
+        return Call(rpc, request, invocation, self._executor.services, record.principal, attempt.journal)
 
-    def _end(self, attempt: Attempt, journal: Journal, outcome: Outcome, encoded: bytes) -> None:
+    def _end(self, attempt: Attempt, outcome: Outcome, encoded: bytes) -> None:
         try:
             if outcome.status == 499:
                 attempt.end("cancelled")
             elif outcome.error is not None:
                 attempt.end("failed", **_error(outcome.error, Raw(encoded)))
             elif isinstance(outcome.result, InputRequiredResult):
-                self._ask(attempt, journal)
+                self._ask(attempt)
             else:
                 # The next task of an idempotent call that failed must know the finished steps.
                 is_done = getattr(outcome.result, "is_error", UNSET) is not True
@@ -178,8 +175,8 @@ class Worker:
         except ItemTooLargeError as error:
             attempt.end("failed", **_error(InternalError(str(error))))
 
-    def _ask(self, attempt: Attempt, journal: Journal) -> None:
-        questions, used = _name(attempt.record, journal)
+    def _ask(self, attempt: Attempt) -> None:
+        questions, used = _name(attempt.record, attempt.journal)
         now = self._tasks.clock()
 
         def asking(record: TaskRecord) -> TaskRecord:
@@ -190,7 +187,7 @@ class Worker:
                 status="input_required",
                 questions=questions,
                 used_keys=used,
-                state=journal.state,
+                state=attempt.journal.state,
                 attempt=0,
                 lease=None,
                 updated=now,
