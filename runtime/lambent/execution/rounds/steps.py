@@ -24,12 +24,7 @@ T = TypeVar("T")
 class Step(Pending[Any]):
     """A step in one run of its handler; one that is a coroutine runs when it is first waited for.
 
-    Args:
-        name: names it among the handler's steps.
-        function: what the handler passed; its annotation says as which type the result is read back.
-        at_most_once: write down that the step begins, and never begin it twice.
-        journal: keeps the result.
-        invocation: runs coroutines, and says whether the handler may go on.
+    ``function`` is what the handler passed: its annotation says as which type the result is read back.
     """
 
     def __init__(
@@ -99,7 +94,7 @@ class Step(Pending[Any]):
         if not self._has_run:
             self._journal.in_step += 1
             try:
-                self._value = self._invocation.run(self._journal.run(self._run(), self._invocation))
+                self._value = self._invocation.finish(self._run(), self._journal)
             finally:
                 self._journal.in_step -= 1
             self._invocation.check()  # as in ``start``
