@@ -82,11 +82,7 @@ class Call(msgspec.Struct, frozen=True):
         return self.request.headers
 
     def as_principal(self, principal: Principal | None) -> Call:
-        """The same call, made by somebody else: for middleware that finds out who is calling.
-
-        Args:
-            principal: who is calling; None for nobody.
-        """
+        """The same call of another principal, or of none: for middleware that finds out who is calling."""
         return msgspec.structs.replace(self, principal=principal)
 
 

@@ -59,11 +59,7 @@ class CallerLoop:
 
 
 class LoopThread:
-    """Runs coroutines on a loop in a thread of its own; any number of threads may call.
-
-    Attributes:
-        loop: the loop, running.
-    """
+    """Runs coroutines on ``loop``, which runs in a thread of its own; any number of threads may call."""
 
     def __init__(self) -> None:
         import asyncio

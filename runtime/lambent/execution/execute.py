@@ -34,12 +34,7 @@ class AttemptFailed(Signal):
 
 
 class Executor:
-    """Executes calls with what a catalog declares.
-
-    Args:
-        services: what every call shares.
-        middleware: wrapped around every call, outermost first.
-    """
+    """Executes calls with what a catalog declares; the first middleware is the outermost one."""
 
     def __init__(self, services: Services, middleware: Sequence[Middleware] = ()) -> None:
         self.services = services

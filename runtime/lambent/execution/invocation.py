@@ -136,13 +136,10 @@ class Invocation:
         limit: float | None = None,
         journal: Journal | None = None,
     ) -> T:
-        """Call a plain function.
+        """Call a plain function, which may take ``limit`` seconds.
 
-        Args:
-            function: what to call.
-            kwargs: its arguments.
-            limit: seconds that it may take; hosts that cannot interrupt it stop it at its next ``check``.
-            journal: tells whether a step is running, which is not interrupted before the invocation ends.
+        Hosts that cannot interrupt it stop it at its next ``check``. A step, of which the journal tells, is not
+        interrupted before the invocation ends.
 
         Raises:
             DeadlineReached: it took longer.

@@ -39,7 +39,7 @@ class Journals:
         """Who runs a call and until when nobody else may; and what the table has of it."""
         claim = ctx._journal.keeper
         assert isinstance(claim, Claim), "a step of a call that nothing is kept of"
-        lease = claim._record.lease
+        lease = claim.record.lease
         assert lease is not None
         item = self._store.read(claim._key)
         return lease, decode(item.body) if item is not None else None

@@ -80,7 +80,7 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
     journal.keeper = claim
     call.invocation.detached = True
     try:
-        result = run(journal, claim.task_id)
+        result = run(journal, claim.record.task_id)
     except LeaseLost:
         raise claim.still_running() from None
     except BaseException:
@@ -131,12 +131,8 @@ class Claim:
         self._held: Held[CallRecord]  # from ``begin`` on
 
     @property
-    def task_id(self) -> str:
-        """The id of the task that the call becomes, if it becomes one: the same in every run."""
-        return self._record.task_id
-
-    @property
-    def _record(self) -> CallRecord:
+    def record(self) -> CallRecord:
+        """The record as it was written last."""
         return self._held.record
 
     def begin(self) -> Any:
@@ -220,7 +216,7 @@ class Claim:
     def keep(self, state: State, *, final: bool = False) -> None:
         """See ``Keeper.keep``."""
         try:
-            self._write(changed(self._record, state=state), reserve=0 if final else RESERVE)
+            self._write(changed(self.record, state=state), reserve=0 if final else RESERVE)
         except StoreError as error:
             raise StoreFailed(error) from error
 
@@ -228,7 +224,7 @@ class Claim:
         """Keep the result. The call has taken effect, so an error of the store is only logged."""
         answers = self._journal.state.answers if self._kind == FLOW else {}
         ended = changed(
-            self._record,
+            self.record,
             lease=None,
             state=State(answers=answers),
             expires=self._records.clock() + self._window,
@@ -245,8 +241,8 @@ class Claim:
     def give_back(self) -> None:
         """Let the call be run again; what its journal has keeps it from repeating what it did."""
         try:
-            if self._record.state.has_effects or self._journal.advanced:
-                self._write(changed(self._record, lease=None, state=self._journal.state))
+            if self.record.state.has_effects or self._journal.advanced:
+                self._write(changed(self.record, lease=None, state=self._journal.state))
             else:
                 self._held.remove()
         except (StoreError, ItemTooLargeError, LeaseLost) as error:

@@ -46,12 +46,7 @@ class StoreFailed(Signal):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Who works on a record, and until when nobody else may.
-
-    Attributes:
-        owner: one run of one environment.
-        until: seconds since the epoch.
-    """
+    """Names the run that works on a record, and until when nobody else may, in seconds since the epoch."""
 
     owner: str
     until: float

@@ -17,24 +17,18 @@ from lambent.execution.handlers.tools import call_tool
 def handlers_of(services: Services) -> Mapping[str, Handler]:
     """The methods of the features that a server has."""
     catalog = services.catalog
-    offered: list[tuple[object, dict[str, Handler]]] = [
-        (True, {"server/discover": discover, "subscriptions/listen": listen}),
-        (catalog.tools, {"tools/list": list_tools, "tools/call": call_tool}),
-        (
-            has_resources(catalog),
-            {
-                "resources/list": list_resources,
-                "resources/templates/list": list_templates,
-                "resources/read": read_resource,
-            },
-        ),
-        (catalog.prompts, {"prompts/list": list_prompts, "prompts/get": get_prompt}),
-        (catalog.completer, {"completion/complete": complete}),
-    ]
+    handlers: dict[str, Handler] = {"server/discover": discover, "subscriptions/listen": listen}
+    if catalog.tools:
+        handlers |= {"tools/list": list_tools, "tools/call": call_tool}
+    if has_resources(catalog):
+        handlers |= {"resources/list": list_resources, "resources/read": read_resource}
+        handlers |= {"resources/templates/list": list_templates}
+    if catalog.prompts:
+        handlers |= {"prompts/list": list_prompts, "prompts/get": get_prompt}
+    if catalog.completer is not None:
+        handlers |= {"completion/complete": complete}
     if services.tasks is not None:
         from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
 
-        offered.append(
-            (True, {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task})
-        )
-    return {method: handler for offer, methods in offered if offer for method, handler in methods.items()}
+        handlers |= {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task}
+    return handlers

@@ -51,12 +51,11 @@ def resolve(
         # It may have asked through the context: the other resolvers need not wait for that answer.
         journal.suspended = False
         values.append(value if len(journal.asked) == asked else _UNKNOWN)
-    if any(value is _UNKNOWN for value in values):
-        for name, need in plan.needs.items():
-            if values[need.resolver] is not _UNKNOWN:
-                _take(name, need, values)  # a no ends the call, whatever else is open
+    known = {name: need for name, need in plan.needs.items() if values[need.resolver] is not _UNKNOWN}
+    given = {name: _take(name, need, values) for name, need in known.items()}
+    if any(value is _UNKNOWN for value in values):  # but a no ends the call, whatever else is open
         raise Suspend
-    return {name: _take(name, need, values) for name, need in plan.needs.items()}
+    return given
 
 
 def _value(result: Any, resolver: Resolver, context: Context) -> Any:

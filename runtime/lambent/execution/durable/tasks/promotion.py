@@ -5,11 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from lambent.errors import (
-    ConfigurationError,
-    DeadlineReached,
-    ToolError,
-)
+from lambent.errors import ConfigurationError, DeadlineReached, ToolError
 from lambent.execution.call import Call
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS

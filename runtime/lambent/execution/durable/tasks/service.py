@@ -37,13 +37,8 @@ _log = logging.getLogger("lambent.tasks")
 class Tasks:
     """The tasks of a server.
 
-    Args:
-        store: keeps them.
-        queue: brings them to workers.
-        blobs: keeps what does not fit into an item; None where there is no such place.
-        clock: the time.
-        changes: told of every change of status; None where nobody can listen.
-        server: the server that they belong to.
+    ``blobs`` keeps what does not fit into an item, ``changes`` is told of every change of status; both may be
+    missing.
     """
 
     def __init__(
@@ -66,12 +61,8 @@ class Tasks:
     ) -> TaskRecord:
         """Create a task and queue it: one write, one message. A task that cannot be queued is removed again.
 
-        Args:
-            tool: the tool that was called.
-            params: the parameters of the call.
-            state: the answers and steps that are known already.
-            principal: who called, if known.
-            task_id: empty: a new one. If there is a task with this id, it is returned.
+        ``state`` has the answers and steps that are known already. An empty ``task_id`` stands for a new one;
+        if there is a task with this id, it is returned.
 
         Raises:
             ItemTooLargeError: the parameters need a bucket and there is none.
