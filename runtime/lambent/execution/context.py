@@ -131,8 +131,6 @@ class Context(Notifications):
         """
         return require_extension(self._call.rpc.client, identifier)
 
-    # Questions
-
     @overload
     def elicit(
         self, message: str, schema: dict[str, Any], *, key: str | None = None
@@ -230,8 +228,6 @@ class Context(Notifications):
         self._call.invocation.check()
         check_capability(question, self._call.rpc.client)
         return self._journal.ask(question, key)
-
-    # Steps
 
     @overload
     def step(

@@ -60,7 +60,7 @@ class Invocation:
         """Keep an idle stream open, where there is one."""
 
     def check(self) -> None:
-        """Stop the handler if nobody wants its result, or if its time is up.
+        """Stop the handler if nobody wants its result or its time is up.
 
         Raises:
             Cancelled: the client is gone.
@@ -109,11 +109,7 @@ class Invocation:
         """Take note of how far the handler is, where that is for anybody but its client."""
 
     def run(self, coroutine: Coroutine[Any, Any, T], limit: float | None = None) -> T:
-        """Run a coroutine to its end.
-
-        Raises:
-            DeadlineReached: it took more than ``limit`` seconds.
-        """
+        """Run a coroutine to its end; ``DeadlineReached`` where that takes more than ``limit`` seconds."""
         return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
     def finish(
@@ -138,8 +134,8 @@ class Invocation:
     ) -> T:
         """Call a plain function, which may take ``limit`` seconds.
 
-        Hosts that cannot interrupt it stop it at its next ``check``. A step, of which the journal tells, is not
-        interrupted before the invocation ends.
+        Hosts that cannot interrupt it stop it at its next ``check``. While a step of the journal runs, it is
+        not interrupted before the invocation ends.
 
         Raises:
             DeadlineReached: it took longer.

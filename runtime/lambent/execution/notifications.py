@@ -71,7 +71,7 @@ class Notifications:
         Args:
             level: the severity.
             data: any JSON value; no secrets.
-            logger_name: names the part of the server that speaks.
+            logger_name: names the part of the server that the message is from.
         """
         self._call.invocation.check()
         wanted = self._call.rpc.meta.log_level

@@ -23,8 +23,6 @@ class CallRecord(Record, frozen=True, omit_defaults=True):
     Attributes:
         arguments: a digest of them: a key that comes with others is a mistake.
         expires: seconds since the epoch.
-        lease: who runs it.
-        state: its journal.
         task_id: the id of the task that it becomes, if it becomes one.
         result: what it returned, once it is done.
     """
@@ -66,11 +64,7 @@ def kept_result(raw: Raw, call: Call) -> Result | State | None:
 
 
 def kept_task(task_id: str, call: Call) -> TaskResult | State | None:
-    """A task as it stands now; its journal where it ended without success; None where there is none.
-
-    Raises:
-        MissingCapabilityError: the client cannot deal with tasks.
-    """
+    """A task as it stands now; its journal where it ended without success; None where there is none."""
     tasks = call.services.tasks
     if tasks is None:
         return None

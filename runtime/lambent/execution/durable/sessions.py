@@ -52,9 +52,7 @@ class SessionRecord(Record, frozen=True, omit_defaults=True):
 
     Attributes:
         kind: the name of the object's type.
-        expires: seconds since the epoch.
         ttl: seconds for which it is kept after its last use.
-        data: the object.
         lease: which call holds it exclusively. When its time is over, it stays until another call writes, so
             that its owner knows whether anything has changed.
     """

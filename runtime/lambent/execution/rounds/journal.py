@@ -95,8 +95,6 @@ class Journal:
         self._intents = (self._intents | set(state.intents)) - self._steps.keys()
         self.session = state.session or self.session
 
-    # Questions
-
     def ask(self, question: Question[T], key: str | None) -> Pending[T]:
         """Register a question. ``key`` names it among the handler's questions; default: its number.
 
@@ -133,8 +131,6 @@ class Journal:
             if key in self._responses and key not in self._answers
         }
         return {**given, **self._answers}
-
-    # Steps
 
     def find_step(self, name: str) -> Raw | None:
         """Register a step by its name, and give the result that it had in an earlier run, if any.
@@ -226,8 +222,6 @@ class Journal:
             error = None if step.cancelled() else step.exception()
             if isinstance(error, Signal | ItemTooLargeError):
                 raise error
-
-    # Runs
 
     def restart(self) -> None:
         """Begin another run in the same round, with the answers and steps of the one before."""

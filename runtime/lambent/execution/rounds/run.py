@@ -133,15 +133,12 @@ def invoke(
 
 def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
     """Raise what counts most in a task group: a signal, else a failure; nothing if all wait for answers."""
-    signals, failures = group.split((Signal, KeyboardInterrupt))
-    most: BaseException | None = signals.subgroup(_ends_the_run) if signals is not None else None
-    if most is not None:
-        while isinstance(most, BaseExceptionGroup):
-            most = most.exceptions[0]
-        raise most from None
+    _, rest = group.split(Suspend)
+    signals, failures = rest.split((Signal, KeyboardInterrupt)) if rest is not None else (None, None)
+    if signals is not None:
+        first: BaseException = signals
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
     if failures is not None:
         raise failures from None
-
-
-def _ends_the_run(error: BaseException) -> bool:
-    return not isinstance(error, Suspend | BaseExceptionGroup)

@@ -22,9 +22,8 @@ def run_task_tool(
 ) -> Any:
     """Run a tool that may become a task, inline or as one.
 
-    Resolvers run before the task is made: what they ask is answered in rounds of the call itself.
-
-    The task continues the journal of the call. An empty ``task_id`` stands for a new one.
+    Resolvers run before the task is made: what they ask is answered in rounds of the call itself. The task
+    continues the journal of the call. An empty ``task_id`` stands for a new one.
 
     Raises:
         MissingCapabilityError: the tool requires a task and the client cannot deal with one.

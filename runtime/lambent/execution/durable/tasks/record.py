@@ -50,8 +50,6 @@ class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about a task; times are in seconds since the epoch.
 
     Attributes:
-        id: at least 128 random bits.
-        tool: the tool that was called.
         params: the parameters of the call, without its MRTR parts; null where a blob holds them.
         params_blob: the name of that blob.
         principal: who called, if known; the task belongs to them.

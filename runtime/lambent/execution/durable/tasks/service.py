@@ -238,9 +238,8 @@ class Tasks:
 def _bare(params: Raw) -> bytes:
     """The parameters without what belongs to the rounds before the task."""
     fields: dict[str, Raw] = msgspec.json.decode(params, type=dict[str, Raw])
-    fields.pop("inputResponses", None)
-    fields.pop("requestState", None)
-    return msgspec.json.encode(fields)
+    bare = {key: value for key, value in fields.items() if key not in ("inputResponses", "requestState")}
+    return msgspec.json.encode(bare)
 
 
 def _visible(record: TaskRecord) -> tuple[Any, ...]:

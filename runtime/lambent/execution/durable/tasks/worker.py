@@ -54,11 +54,8 @@ class Worker:
         Delivery is at least once: a task that is done, waits for input or is unknown is left alone. One that
         another worker holds is queued again for when its lease is over, in case that worker is dead.
 
-        Args:
-            task_id: the task.
-            host: the invocation to run in.
-            request: what the platform says of that invocation.
-            may_wait: if the invocation is nearly over, leave the task to another one.
+        If ``may_wait``, it is queued again where the host's invocation is nearly over. ``request`` is what
+        the platform says of that invocation.
 
         Raises:
             StoreError: the store cannot be reached: the queue has to deliver the task again.
