@@ -10,7 +10,7 @@ import msgspec
 from tests.chaos.cloud import REGION, client_of
 from tests.chaos.faults import Odds, Unruly, make_faulty
 from tests.chaos.ledger import Ledger
-from tests.chaos.patience import hurry
+from tests.chaos.short_times import hurry
 from tests.chaos.tools import make_tools
 
 from lambent.cli.local_aws.sqs_events import sqs_event

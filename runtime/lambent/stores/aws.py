@@ -15,7 +15,7 @@ _making = threading.Lock()
 _made: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-class Resource:
+class AwsResource:
     """One resource of an AWS service: a table, a queue, a bucket or a secret.
 
     Args:

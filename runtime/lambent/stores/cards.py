@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from lambent.errors import StoreError
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 from lambent.wire.discovery_documents import CACHE_CONTROL, Document
 
 PREFIX = "cards"
@@ -22,7 +22,7 @@ class CardBucket:
     """
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
-        self._bucket = Resource("s3", bucket, s3)
+        self._bucket = AwsResource("s3", bucket, s3)
 
     def publish(self, documents: Mapping[str, Document]) -> None:
         """Put documents, in their order, then remove those of an earlier deploy that are not among them.

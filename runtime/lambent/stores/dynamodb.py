@@ -18,7 +18,7 @@ import zlib
 from typing import Any
 
 from lambent.execution.ports import Item
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 from lambent.stores.memory import check_size
 
 _DEFLATE_FROM = 1024
@@ -40,7 +40,7 @@ class DynamoStore:
     """
 
     def __init__(self, table: str, dynamodb: Any = None) -> None:
-        self._table = Resource("dynamodb", table, dynamodb)
+        self._table = AwsResource("dynamodb", table, dynamodb)
 
     def insert(self, item: Item) -> bool:
         """See ``Store.insert``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 
 
 class S3Blobs:
@@ -16,7 +16,7 @@ class S3Blobs:
     """
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
-        self._bucket = Resource("s3", bucket, s3)
+        self._bucket = AwsResource("s3", bucket, s3)
 
     def put(self, name: str, data: bytes) -> None:
         """See ``Blobs.put``."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.errors import ConfigurationError
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 from lambent.stores.keys import MIN_SECRET_LENGTH
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -43,7 +43,7 @@ class SecretKeys:
     def __init__(
         self, secret: str, secrets_manager: Any = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._secret = Resource("secretsmanager", secret, secrets_manager)
+        self._secret = AwsResource("secretsmanager", secret, secrets_manager)
         self._clock = clock
         self._reading = threading.Lock()
         self._ring: tuple[bytes, ...] | None = None

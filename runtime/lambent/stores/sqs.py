@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 
 MAX_DELAY_SECONDS = 900
 
@@ -19,7 +19,7 @@ class SqsQueue:
     """
 
     def __init__(self, url: str, sqs: Any = None) -> None:
-        self._queue = Resource("sqs", url, sqs)
+        self._queue = AwsResource("sqs", url, sqs)
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``; the delay is rounded up to whole seconds."""

@@ -50,7 +50,7 @@ def era_of(message: RpcMessage, headers: Mapping[str, str] | None) -> Era:
 def method_not_found(method: str) -> MethodNotFoundError:
     """The answer to a method that a server does not offer.
 
-    For ``initialize`` it names the versions that are spoken: it may be all that a client of an earlier era
+    For ``initialize`` it names the supported versions: it may be all that a client of an earlier era
     can show (basic/versioning).
     """
     data = {"supported": list(SUPPORTED_VERSIONS)} if method == "initialize" else None

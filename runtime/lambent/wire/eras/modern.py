@@ -46,7 +46,7 @@ class ModernEra:
     def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         """See ``Era.decode``.
 
-        Whatever is wrong with an ``initialize``, its error names the versions that are spoken: it may be all
+        Whatever is wrong with an ``initialize``, its error names the supported versions: it may be all
         that a client of an earlier era can show (basic/versioning).
 
         Raises:
