@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -10,12 +10,13 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.catalog import Catalog
-from lambent.features.completion import Completer, make_completer
+from lambent.features.completion import check_completer
 from lambent.features.idempotency import Idempotency
 from lambent.features.prompts import Prompt, PromptDefinition, arguments_of
+from lambent.features.resolvers import Injected
 from lambent.features.resources import Resource, ResourceDefinition, make_resource
-from lambent.features.signature import Injected, read_signature
-from lambent.features.tasks import TaskPolicy, policy_of
+from lambent.features.signature import read_signature
+from lambent.features.tasks import TaskPolicy
 from lambent.features.tools import Tool, ToolDefinition, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
@@ -36,7 +37,7 @@ class Declarations:
         self._tools: dict[str, Tool] = {}
         self._resources: dict[str, Resource] = {}
         self._prompts: dict[str, Prompt] = {}
-        self._completer: Completer | None = None
+        self._completer: Callable[..., Any] | None = None
         self._catalog: Catalog | None = None
 
     def tool(
@@ -93,7 +94,7 @@ class Declarations:
                 signature=signature,
                 definition=definition,
                 output=output_codec(signature, structured_output),
-                task=policy_of(task),
+                task=TaskPolicy() if task is True else task or None,
                 idempotency=idempotency,
                 single_use=single_use,
             )
@@ -204,7 +205,8 @@ class Declarations:
             if self._completer is not None:
                 raise DeclarationError("A server has one completion function, which sees every reference")
             self._not_frozen("completion")
-            self._completer = make_completer(function)
+            check_completer(function)
+            self._completer = function
             return function
 
         return register
@@ -213,12 +215,13 @@ class Declarations:
         """Give the declarations, which cannot change from here on: hosts serve them as they are now."""
         if self._catalog is None:
             resources = self._resources
+            fixed = {uri: item for uri, item in resources.items() if item.template is None}
             self._catalog = msgspec.structs.replace(
                 self._empty,
-                tools=_frozen(self._tools),
-                resources=_frozen({uri: item for uri, item in resources.items() if item.template is None}),
+                tools=MappingProxyType(self._tools),
+                resources=MappingProxyType(fixed),
                 templates=tuple(item for item in resources.values() if item.template is not None),
-                prompts=_frozen(self._prompts),
+                prompts=MappingProxyType(self._prompts),
                 completer=self._completer,
             )
         return self._catalog
@@ -232,10 +235,6 @@ class Declarations:
     def _not_frozen(self, what: str) -> None:
         if self._catalog is not None:
             raise DeclarationError(f"{what} comes too late: declare everything before making the handler")
-
-
-def _frozen(features: dict[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(features))
 
 
 def _not_bare(name: Any, kind: str) -> None:

@@ -27,17 +27,17 @@ Session = Annotated[T, _SessionMarker()]
 
 
 class SessionParam(msgspec.Struct, frozen=True):
-    """A parameter that takes a session's object.
-
-    Attributes:
-        name: the parameter.
-        kind: the name of the object's type; a handle of another type is refused.
-        codec: reads and writes the object.
-    """
+    """A parameter that takes a session's object: a handle of another kind is refused."""
 
     name: str
     kind: str
     codec: Codec
+
+    @property
+    def handle(self) -> Parameter:
+        """The parameter as clients see it: text."""
+        text = f"Handle of a {self.kind} session, as another tool returned it."
+        return Parameter(self.name, Annotated[str, text], msgspec.NODEFAULT)
 
 
 def session_param(name: str, hint: Any) -> SessionParam | None:
@@ -60,9 +60,3 @@ def hides_session(hint: Any) -> bool:
 def kind_of(kept: Any) -> str:
     """Names the type of a session's object."""
     return str(getattr(kept, "__qualname__", kept))
-
-
-def handle_parameter(param: SessionParam) -> Parameter:
-    """A session parameter as clients see it: the handle, which is text."""
-    text = f"Handle of a {param.kind} session, as another tool returned it."
-    return Parameter(param.name, Annotated[str, text], msgspec.NODEFAULT)

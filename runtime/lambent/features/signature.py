@@ -22,23 +22,19 @@ from lambent.features.functions import (
     wraps_coroutine_function,
 )
 from lambent.features.hints import has_mark, mark_of, mentions
-from lambent.features.resolvers import Plan, Resolve, make_plan
-from lambent.features.sessions import SessionParam, handle_parameter, hides_session, session_param
+from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
+from lambent.features.sessions import SessionParam, hides_session, session_param
 
 
 class Signature(msgspec.Struct, frozen=True):
     """The function of a feature, and what it takes and returns.
 
     Attributes:
-        name: the feature's name.
-        function: what runs.
-        doc: the function's docstring without indentation, or None.
+        doc: the function's docstring without indentation.
         parameters: those that the client fills in.
         arguments: reads what the client sends for them; None where the function takes every argument as it
             comes, as ``**arguments``.
-        context: the name of the parameter that takes the context, if any.
-        session: the parameter that takes a session's object, if any.
-        plan: what its resolvers are and what they fill in, if any.
+        context: the name of the parameter that takes the context.
         returns: the hint of its result, or ``UNSET``.
         is_async: calling the function gives a coroutine.
     """
@@ -69,18 +65,6 @@ class Signature(msgspec.Struct, frozen=True):
             return dict(arguments)
         converted: dict[str, Any] = self.arguments.convert(arguments)
         return converted
-
-
-class Injected(msgspec.Struct, frozen=True):
-    """The types of parameters that a running call fills in; ``execution`` defines these types.
-
-    Attributes:
-        context: parameters annotated with this class take the context.
-        outcomes: parameters annotated with one of these take an elicitation's whole outcome.
-    """
-
-    context: type
-    outcomes: tuple[type, ...] = ()
 
 
 def read_signature(function: Callable[..., Any], injected: Injected, name: str | None = None) -> Signature:
@@ -115,7 +99,7 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
             if session is not None:
                 raise DeclarationError(f"{name}: a call changes one session; put what belongs together in it")
             session = param
-            sent.append(handle_parameter(param))
+            sent.append(param.handle)
         elif mentions(hint, injected.context):
             if context is not None:
                 raise DeclarationError(f"{name}: only one parameter can take the context")
@@ -128,7 +112,6 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
             )
         else:
             sent.append(parameter)
-    names = [parameter.name for parameter in sent]
     return Signature(
         name=name,
         function=function,
@@ -137,7 +120,7 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         arguments=None if catches_all else arguments_codec(f"{name}Arguments", sent),
         context=context,
         session=session,
-        plan=make_plan(name, resolved, names, injected.context, injected.outcomes),
+        plan=make_plan(name, resolved, [parameter.name for parameter in sent], injected),
         returns=hints.get("return", UNSET),
         is_async=wraps_coroutine_function(function),
     )

@@ -85,12 +85,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Unique within the server."""
         return self.signature.name
 
-    def describe(self) -> Raw:
-        """The definition with its schemas, encoded."""
-        return self._described
-
     @functools.cached_property
-    def _described(self) -> Raw:
+    def described(self) -> Raw:
+        """The definition with its schemas, encoded."""
         output_schema = self.output.schema() if self.output is not None else None
         schemas = {"input_schema": self._input_schema(), "output_schema": output_schema}
         return Raw(msgspec.json.encode(msgspec.structs.replace(self.definition, **schemas)))
