@@ -35,20 +35,10 @@ class PromptDefinition(Value, frozen=True):
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A registered prompt.
-
-    Attributes:
-        signature: its function.
-        definition: what ``prompts/list`` shows.
-    """
+    """A registered prompt: its function, and what ``prompts/list`` shows."""
 
     signature: Signature
     definition: PromptDefinition
-
-    @property
-    def name(self) -> str:
-        """Unique within the server."""
-        return self.signature.name
 
 
 def arguments_of(signature: Signature) -> list[PromptArgument] | None:

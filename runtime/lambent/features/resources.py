@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from lambent.errors import DeclarationError
 from lambent.features.codecs import to_json
 from lambent.features.signature import Signature
 from lambent.features.uri_templates import UriTemplate
-from lambent.features.uris import normalize_uri
 from lambent.wire.values import (
     Annotations,
     BlobResourceContents,
@@ -23,6 +23,8 @@ from lambent.wire.values import (
 )
 
 Contents = TextResourceContents | BlobResourceContents
+
+_ENCODED = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
 class ResourceDefinition(Value, frozen=True, kw_only=True):
@@ -41,15 +43,7 @@ class ResourceDefinition(Value, frozen=True, kw_only=True):
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """A registered resource or template.
-
-    Attributes:
-        uri: its URI, or its URI template.
-        template: the compiled template; None for a resource with a URI of its own.
-        signature: the function that reads it.
-        definition: what the lists show.
-        cache: how long a client may keep what it reads.
-    """
+    """A registered resource; or a template, whose URI has variables."""
 
     uri: str
     template: UriTemplate | None
@@ -99,17 +93,28 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
         return list(value)
     if isinstance(value, Contents):
         return [value]
-    if isinstance(value, str):
-        return [
-            TextResourceContents(uri=uri, text=value, mime_type=resource.definition.mime_type or "text/plain")
-        ]
+    declared = resource.definition.mime_type
     if isinstance(value, bytes | bytearray | memoryview):
         blob = base64.b64encode(value).decode()
-        mime_type = resource.definition.mime_type or "application/octet-stream"
-        return [BlobResourceContents(uri=uri, blob=blob, mime_type=mime_type)]
-    text = to_json(value).decode()
-    return [
-        TextResourceContents(
-            uri=uri, text=text, mime_type=resource.definition.mime_type or "application/json"
-        )
-    ]
+        return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]
+    text, usual = (
+        (value, "text/plain") if isinstance(value, str) else (to_json(value).decode(), "application/json")
+    )
+    return [TextResourceContents(uri=uri, text=text, mime_type=declared or usual)]
+
+
+def normalize_uri(uri: str) -> str:
+    """Decode the percent-encoded characters that are not ASCII, so that URIs can be compared as text.
+
+    A resource that is listed as ``städte`` is the one that some clients request as ``st%C3%A4dte`` (RFC 3987,
+    section 3).
+    """
+    return _ENCODED.sub(_decode, uri) if "%" in uri else uri
+
+
+def _decode(match: re.Match[str]) -> str:
+    octets = bytes.fromhex(match[0].replace("%", ""))
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return match[0]

@@ -23,6 +23,8 @@ from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
 from lambent.wire.values import Content, Icon, TextContent, ToolAnnotations, ToolResult, Value
 
+_BLOCKS = (Content, Image, Audio)
+
 
 class ToolDefinition(Value, frozen=True, kw_only=True):
     """A tool as ``tools/list`` shows it."""
@@ -41,13 +43,12 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A registered tool.
 
     Attributes:
-        signature: its function.
-        definition: what ``tools/list`` shows; schemas that are not given are derived when somebody lists the
+        definition: what ``tools/list`` shows, without the schemas that are derived when somebody lists the
             tools.
         output: checks and writes structured results; None where results are text or content only.
-        task: how its calls become tasks, if they may.
-        idempotency: how repeated calls are recognized, if they are.
         single_use: a request state may complete a call once.
+        headers: the parameters that clients mirror into headers. Compiled here, never given.
+        is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
 
     Raises:
         DeclarationError: these do not fit together, or a header annotation is not allowed where it is.
@@ -60,9 +61,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     idempotency: Idempotency | None = None
     single_use: bool = False
     headers: tuple[HeaderParam, ...] = ()
-    """The parameters that clients mirror into headers: compiled here, never given."""
     is_plain: bool = False
-    """Its calls need no journal: they ask nothing and keep nothing. Compiled here, never given."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and compile the headers."""
@@ -114,12 +113,11 @@ def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
     if structured is False or hint is UNSET:
         return None
-    if structured is None and (bare in (None, type(None), str, Any) or mentions(bare, *_CONTENT)):
+    if structured is None and (
+        bare in (None, type(None), str, Any) or mentions(bare, ToolResult, bytes, *_BLOCKS)
+    ):
         return None
     return codec_of(type(None) if hint is None else hint)
-
-
-_CONTENT = (Content, Image, Audio, ToolResult, bytes)
 
 
 def render(tool: Tool, value: Any) -> CallToolResult:
@@ -138,11 +136,11 @@ def render(tool: Tool, value: Any) -> CallToolResult:
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
     structured = value.structured_content
-    if structured is UNSET and tool.output is not None and not value.is_error:
-        raise ValidationError("structured_content is missing: the tool has an output schema")
+    output = None if value.is_error else tool.output
     if structured is not UNSET:
-        fits = tool.output is not None and not value.is_error
-        structured = Raw(tool.output.encode(structured) if fits and tool.output else to_json(structured))
+        structured = Raw(to_json(structured) if output is None else output.encode(structured))
+    elif output is not None:
+        raise ValidationError("structured_content is missing: the tool has an output schema")
     return CallToolResult(
         content=[_block(item) for item in value.content],
         structured_content=structured,
@@ -154,7 +152,7 @@ def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
 def _blocks(value: Any) -> list[Content]:
     if value is None:
         return []
-    if isinstance(value, list | tuple) and any(isinstance(item, Content | Image | Audio) for item in value):
+    if isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value):
         return [_block(item) for item in value]
     return [_block(value)]
 
