@@ -6,21 +6,36 @@ import functools
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar, cast
 
+import msgspec
+
 from lambent.features.codecs import Codec, ValidationError, codec_of
 
 T = TypeVar("T")
 
 _FORMATS = frozenset({"email", "uri", "date", "date-time"})
-_KEYWORDS: dict[str, frozenset[str]] = {
-    "string": frozenset(
-        {"title", "description", "minLength", "maxLength", "format", "default", "enum", "enumNames", "oneOf"}
-    ),
-    "number": frozenset({"title", "description", "minimum", "maximum", "default"}),
-    "integer": frozenset({"title", "description", "minimum", "maximum", "default"}),
-    "boolean": frozenset({"title", "description", "default"}),
-    "array": frozenset({"title", "description", "minItems", "maxItems", "items", "default"}),
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """A primitive type of JSON: its types in Python, the keywords of its bounds, and its other keywords."""
+
+    types: tuple[type, ...]
+    low: str
+    high: str
+    others: frozenset[str] = frozenset()
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """What the schema of a property may say."""
+        return self.others | {"type", "title", "description", "default", self.low, self.high}
+
+
+_KINDS = {
+    "string": _Kind((str,), "minLength", "maxLength", frozenset({"format", "enum", "enumNames", "oneOf"})),
+    "number": _Kind((int, float), "minimum", "maximum"),
+    "integer": _Kind((int,), "minimum", "maximum"),
+    "boolean": _Kind((bool,), "minimum", "maximum"),
+    "array": _Kind((list,), "minItems", "maxItems", frozenset({"items"})),
 }
-"""What the schema of one property may say, by its type."""
 
 
 class Form(Generic[T]):
@@ -44,7 +59,13 @@ class Form(Generic[T]):
         if self._codec is not None:
             filled: T = self._codec.convert(content)
             return filled
-        _check(self.schema, content)
+        for name in self.schema.get("required", ()):
+            if name not in content:
+                raise ValidationError(f"Object missing required field `{name}`")
+        properties = self.schema.get("properties", {})
+        for name, value in content.items():
+            if name in properties:
+                _check(name, properties[name], value)
         return content  # type: ignore[return-value]
 
 
@@ -112,12 +133,13 @@ def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> di
     if isinstance(prop.get("items"), dict):
         prop["items"] = _flatten(f"{name}[]", prop["items"], definitions)
     _require_primitive(name, prop)
-    return {key: value for key, value in prop.items() if key == "type" or key in _KEYWORDS[prop["type"]]}
+    keywords = _KINDS[prop["type"]].keywords
+    return {key: value for key, value in prop.items() if key in keywords}
 
 
 def _require_primitive(name: str, prop: Any) -> None:
     kind = prop.get("type") if isinstance(prop, dict) else None
-    allowed = isinstance(kind, str) and kind in _KEYWORDS
+    allowed = isinstance(kind, str) and kind in _KINDS
     if kind == "array":
         items = prop.get("items")
         allowed = isinstance(items, dict) and ("enum" in items or "anyOf" in items)
@@ -128,56 +150,19 @@ def _require_primitive(name: str, prop: Any) -> None:
         )
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-}
-
-
-def _check(schema: dict[str, Any], content: dict[str, Any]) -> None:
-    """Validate what was filled in against a form given as a schema."""
-    properties = schema.get("properties", {})
-    for name in schema.get("required", ()):
-        if name not in content:
-            raise ValidationError(f"Object missing required field `{name}`")
-    for name, value in content.items():
-        if name in properties:
-            _check_value(name, properties[name], value)
-
-
-def _check_value(name: str, prop: dict[str, Any], value: Any) -> None:
-    kind = prop["type"]
-    fits = isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        fits = True
-    if not fits:
-        raise ValidationError(f"Expected `{kind}` - at `$.{name}`")
-    choices = _choices(prop)
+def _check(name: str, prop: dict[str, Any], value: Any) -> None:
+    """Check a value against the schema of a property."""
+    kind = _KINDS[prop["type"]]
+    fits = isinstance(value, kind.types) and (kind.types == (bool,) or not isinstance(value, bool))
+    if not fits and not (prop["type"] == "integer" and isinstance(value, float) and value.is_integer()):
+        raise ValidationError(f"Expected `{prop['type']}` - at `$.{name}`")
+    titled = prop.get("oneOf", prop.get("anyOf"))
+    choices = prop.get("enum", [choice["const"] for choice in titled] if titled else None)
     if choices is not None and value not in choices:
         raise ValidationError(f"Expected one of {choices} - at `$.{name}`")
     size = len(value) if isinstance(value, str | list) else value
-    low, high = _LIMITS[kind]
-    if prop.get(low, size) > size or prop.get(high, size) < size:
+    if prop.get(kind.low, size) > size or prop.get(kind.high, size) < size:
         raise ValidationError(f"Out of bounds - at `$.{name}`")
-    if kind == "array":
+    if isinstance(value, list):
         for item in value:
-            _check_value(f"{name}[]", {"type": "string", **prop.get("items", {})}, item)
-
-
-_LIMITS = {
-    "string": ("minLength", "maxLength"),
-    "number": ("minimum", "maximum"),
-    "integer": ("minimum", "maximum"),
-    "boolean": ("minimum", "maximum"),
-    "array": ("minItems", "maxItems"),
-}
-
-
-def _choices(prop: dict[str, Any]) -> list[Any] | None:
-    if "enum" in prop:
-        return list(prop["enum"])
-    titled = prop.get("oneOf", prop.get("anyOf"))
-    return [choice["const"] for choice in titled] if titled else None
+            _check(f"{name}[]", {"type": "string", **prop.get("items", {})}, item)

@@ -97,14 +97,8 @@ def _foreign(value: Any) -> Any:
 
 _encoder = msgspec.json.Encoder(enc_hook=_foreign)
 
-
-_IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
-
-
-def is_immutable(value: Any) -> bool:
-    """Whether calls may share a default."""
-    return isinstance(value, _IMMUTABLE)
-
+IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
+"""Classes whose objects calls may share as a default."""
 
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, list, dict, tuple, set, frozenset})
 

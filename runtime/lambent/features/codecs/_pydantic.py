@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from lambent.features.codecs import ValidationError, describe_fields, is_immutable, is_plain, rewrite
+from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
 from lambent.features.functions import Parameter
 
 _MAX_PROBLEMS = 10
@@ -44,7 +44,6 @@ class PydanticCodec:
         self._hints = [hint]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Codec.schema``."""
         schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
         return describe_fields(schema, self._hints)
 
@@ -52,21 +51,18 @@ class PydanticCodec:
     _mode: Any = "serialization"
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """See ``Codec.decode``."""
         try:
             return self._adapter.validate_json(bytes(raw))
         except pydantic.ValidationError as error:
             raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> Any:
-        """See ``Codec.convert``."""
         try:
             return self._adapter.validate_python(value)
         except pydantic.ValidationError as error:
             raise ValidationError(_explain(error)) from None
 
     def encode(self, value: Any) -> bytes:
-        """See ``Codec.encode``."""
         try:
             known = self._adapter.validate_python(value)
             raw = self._adapter.dump_json(known, by_alias=True, warnings="error")
@@ -95,21 +91,18 @@ class PydanticArguments(PydanticCodec):
         self._hints = [item.hint for item in parameters]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Codec.schema``: the object itself, without a title."""
         schema = super().schema()
         schema.pop("title", None)
         schema.setdefault("properties", {})
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        """See ``Codec.decode``."""
         text = bytes(raw)
         if text.count(b",") > _MAX_VALUES:
             raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         return self._as_dict(super().decode(text))
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """See ``Codec.convert``."""
         return self._as_dict(super().convert(value))
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
@@ -127,7 +120,7 @@ def _member(parameter: Parameter) -> tuple[Any, Any]:
             given._attributes_set[alias] = parameter.name
         return hint, given
     default = parameter.default
-    if is_immutable(default):
+    if isinstance(default, IMMUTABLE):
         return hint, PydanticField(default, alias=parameter.name)
     return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=parameter.name)
 
