@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from lambent.features.codecs import Codec, ValidationError, codec_of
+from lambent.features.codecs import Codec, ValidationError, codec_of, resolve
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ def _typed_form(record: Hashable) -> Form[Any]:
     codec = codec_of(record)
     full = codec.schema()
     definitions = full.get("$defs", {})
-    root = _resolve(full, definitions)
+    root = resolve(full, definitions)
     if root.get("type") != "object" or "properties" not in root:
         raise TypeError(f"A form is a record with named fields, not {record!r}")
     properties = {name: _flatten(name, prop, definitions) for name, prop in root["properties"].items()}
@@ -105,18 +105,10 @@ def _typed_form(record: Hashable) -> Form[Any]:
     return Form(schema, codec)
 
 
-def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference into the definitions; what stands beside it stays."""
-    while "$ref" in node:
-        target = definitions[node["$ref"].removeprefix("#/$defs/")]
-        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
-    return node
-
-
 def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    prop = _resolve(prop, definitions)
+    prop = resolve(prop, definitions)
     if "anyOf" in prop:
-        options = [_resolve(option, definitions) for option in prop["anyOf"]]
+        options = [resolve(option, definitions) for option in prop["anyOf"]]
         others = [option for option in options if option.get("type") != "null"]
         if len(others) == 1:
             prop = {**others[0], **{key: value for key, value in prop.items() if key != "anyOf"}}

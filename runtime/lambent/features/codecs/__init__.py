@@ -11,7 +11,7 @@ import enum
 import sys
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
@@ -131,6 +131,14 @@ def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
             if text is not None and prop is not None:
                 prop.setdefault("description", text)
     return schema
+
+
+def resolve(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Follow a schema's reference into the definitions; what stands beside it stays."""
+    while "$ref" in node:
+        target = definitions[node["$ref"].removeprefix("#/$defs/")]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
 
 
 def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
