@@ -12,6 +12,7 @@ from lambent.execution.context import INJECTED
 from lambent.execution.middleware import Middleware
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.declarations import Declarations
+from lambent.hosts.settings import Settings
 from lambent.wire.values import CacheHint, CardDetails, Icon, Implementation
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.aws_lambda import LambdaHandler
-    from lambent.hosts.settings import Settings
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -65,6 +65,13 @@ class MCPServer(Declarations):
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
+        if unknown := sorted(set(cache_hints or ()) - set(DEFAULT_HINTS)):
+            raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
+        for identifier in extensions or ():
+            if not _EXTENSION.fullmatch(identifier):
+                raise DeclarationError(
+                    f"{identifier!r} is no extension identifier: write vendor.example/name"
+                )
         info = Implementation(
             name=name,
             version=version,
@@ -77,8 +84,8 @@ class MCPServer(Declarations):
             info=info,
             card=card or CardDetails(),
             instructions=instructions,
-            extensions=MappingProxyType(_extensions(extensions or {})),
-            hints=MappingProxyType(_hints(cache_hints or {})),
+            extensions=MappingProxyType(dict(extensions or {})),
+            hints=MappingProxyType({**DEFAULT_HINTS, **(cache_hints or {})}),
             page_size=page_size,
         )
         super().__init__(empty, INJECTED)
@@ -99,7 +106,6 @@ class MCPServer(Declarations):
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.assembly import lambda_handler
-        from lambent.hosts.settings import Settings
 
         return lambda_handler(self.freeze(), self._middleware, settings or Settings.from_env())
 
@@ -118,7 +124,6 @@ class MCPServer(Declarations):
         from lambent.hosts.asgi import AsgiApp
         from lambent.hosts.assembly import live_endpoint
         from lambent.hosts.discovery import DiscoveryDocuments
-        from lambent.hosts.settings import Settings
 
         settings, catalog = settings or Settings.from_env(), self.freeze()
         endpoint = live_endpoint(catalog, self._middleware, settings)
@@ -151,20 +156,6 @@ class MCPServer(Declarations):
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.assembly import live_endpoint
-        from lambent.hosts.settings import Settings
         from lambent.hosts.stdio import serve
 
         serve(live_endpoint(self.freeze(), self._middleware, settings or Settings.from_env()))
-
-
-def _hints(given: Mapping[str, CacheHint]) -> dict[str, CacheHint]:
-    if unknown := sorted(set(given) - set(DEFAULT_HINTS)):
-        raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
-    return {**DEFAULT_HINTS, **given}
-
-
-def _extensions(given: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    for identifier in given:
-        if not _EXTENSION.fullmatch(identifier):
-            raise DeclarationError(f"{identifier!r} is no extension identifier: write vendor.example/name")
-    return dict(given)

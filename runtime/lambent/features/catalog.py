@@ -70,13 +70,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
 
 def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool = True) -> dict[str, Any]:
-    """A server's capabilities (server/discover): only what it answers and what its host can deliver.
-
-    Args:
-        catalog: the server's declarations.
-        notifies: the host delivers notifications of changes.
-        runs_tasks: the host runs tasks.
-    """
+    """A server's capabilities (server/discover): only what it answers and what its host can deliver."""
     # Whether each is offered, and what it says where the host delivers notifications.
     table: dict[str, tuple[object, dict[str, bool]]] = {
         "logging": (True, {}),
@@ -93,13 +87,9 @@ def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool =
 
 
 def summarize(catalog: Catalog, path: str) -> ServerSummary:
-    """Summarize a server for its card.
+    """Summarize a server, whose endpoint has this path, for its card.
 
     The summary does not depend on the environment: a build machine and a function make the same bytes of it.
-
-    Args:
-        catalog: the server's declarations.
-        path: the path of its endpoint.
     """
     from lambent.wire.server_card import ServerSummary
 

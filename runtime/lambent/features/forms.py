@@ -39,12 +39,7 @@ _KINDS = {
 
 
 class Form(Generic[T]):
-    """A form.
-
-    Args:
-        schema: what the client shows.
-        codec: converts what the user filled in; None: it stays a dict.
-    """
+    """A form: what the client shows, and how its content is converted; without a codec it stays a dict."""
 
     def __init__(self, schema: dict[str, Any], codec: Codec | None) -> None:
         self.schema = schema

@@ -22,11 +22,7 @@ T = TypeVar("T")
 
 
 class Resolve(msgspec.Struct, frozen=True):
-    """Marks a parameter that a resolver fills in.
-
-    Attributes:
-        function: the resolver, plain or ``async``.
-    """
+    """Marks a parameter that a resolver fills in: a function, plain or ``async``."""
 
     function: Callable[..., Any]
 
@@ -67,9 +63,7 @@ class ListRoots:
 class Injected(msgspec.Struct, frozen=True):
     """The types of parameters that a running call fills in; ``execution`` defines these types.
 
-    Attributes:
-        context: parameters annotated with this class take the context.
-        outcomes: parameters annotated with one of these take an elicitation's whole outcome.
+    A parameter takes the context, or with one of the outcomes what became of an elicitation.
     """
 
     context: type
@@ -109,13 +103,7 @@ class Plan(msgspec.Struct, frozen=True):
 def make_plan(
     name: str, marked: Mapping[str, Any], arguments: Sequence[str], injected: Injected
 ) -> Plan | None:
-    """Compile the dependencies of a feature.
-
-    Args:
-        name: the feature, for errors.
-        marked: the hints of its parameters that carry ``Resolve``.
-        arguments: the names of its arguments.
-        injected: the types of parameters that a running call fills in.
+    """Compile the dependencies of a feature from its marked parameters and the names of its arguments.
 
     Raises:
         DeclarationError: resolvers need each other in a circle, or have a parameter that nothing fills in.

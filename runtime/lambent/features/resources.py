@@ -57,12 +57,6 @@ def make_resource(
 ) -> Resource:
     """Make a resource, or a template where the URI has variables.
 
-    Args:
-        uri: the URI, or the URI template.
-        signature: the function that reads it.
-        definition: what the lists show, without the URI.
-        cache: how long a client may keep what it reads.
-
     Raises:
         DeclarationError: the URI is malformed, or its variables are not the function's parameters.
     """

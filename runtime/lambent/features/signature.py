@@ -68,12 +68,7 @@ class Signature(msgspec.Struct, frozen=True):
 
 
 def read_signature(function: Callable[..., Any], injected: Injected, name: str | None = None) -> Signature:
-    """Read a function's signature.
-
-    Args:
-        function: a function, a method, a partial function or a callable object.
-        injected: the types of parameters that a running call fills in.
-        name: the feature's name; default: the function's.
+    """Read the signature of a function, a method, a partial function or a callable object.
 
     Raises:
         DeclarationError: a hint cannot be resolved or described, a parameter is positional-only or ``*args``,

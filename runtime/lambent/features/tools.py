@@ -104,10 +104,7 @@ def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     """The codec of a tool's structured results; None where its results are text or content only.
 
     Text, media and ready-made results go to the model as they are; every other hint has a schema.
-
-    Args:
-        signature: the tool's function.
-        structured: False: never; True: also where the function returns text.
+    ``structured``: False: never; True: also where the function returns text.
     """
     hint = signature.returns
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
