@@ -12,12 +12,12 @@ from lambent.errors import DeclarationError
 from lambent.features.catalog import Catalog
 from lambent.features.completion import check_completer
 from lambent.features.idempotency import Idempotency
-from lambent.features.prompts import Prompt, PromptDefinition, arguments_of
+from lambent.features.prompts import Prompt, arguments_of
 from lambent.features.resolvers import Injected
-from lambent.features.resources import Resource, ResourceDefinition, make_resource
-from lambent.features.signature import read_signature
+from lambent.features.resources import Resource, make_resource
+from lambent.features.signature import Definition, read_signature
 from lambent.features.tasks import TaskPolicy
-from lambent.features.tools import Tool, ToolDefinition, output_codec
+from lambent.features.tools import Tool, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,7 +81,7 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            definition = ToolDefinition(
+            definition = Definition(
                 name=signature.name,
                 title=title,
                 description=description or signature.doc,
@@ -137,7 +137,7 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            definition = ResourceDefinition(
+            definition = Definition(
                 name=signature.name,
                 title=title,
                 description=description or signature.doc,
@@ -178,7 +178,7 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            definition = PromptDefinition(
+            definition = Definition(
                 name=signature.name,
                 title=title,
                 description=description or signature.doc,

@@ -27,17 +27,16 @@ class Resolve(msgspec.Struct, frozen=True):
     function: Callable[..., Any]
 
 
-class Elicit(Generic[T]):
+class Elicit(msgspec.Struct, Generic[T], frozen=True):
     """A resolver's request to ask the user.
 
-    Args:
+    Attributes:
         message: why it is asked, for people.
         schema: a record type with primitive fields; the parameter gets an instance of it.
     """
 
-    def __init__(self, message: str, schema: type[T]) -> None:
-        self.message = message
-        self.schema = schema
+    message: str
+    schema: type[T]
 
 
 class Sample:

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.codecs import to_json
-from lambent.features.signature import Signature
+from lambent.features.signature import Definition, Signature
 from lambent.features.uri_templates import UriTemplate
-from lambent.wire.values import (
-    Annotations,
-    BlobResourceContents,
-    CacheHint,
-    Icon,
-    TextResourceContents,
-    Value,
-)
+from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
 Contents = TextResourceContents | BlobResourceContents
 
 _ENCODED = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")
-
-
-class ResourceDefinition(Value, frozen=True, kw_only=True):
-    """A resource as ``resources/list`` shows it, or a template as ``resources/templates/list`` does."""
-
-    uri: str | None = None
-    uri_template: str | None = None
-    name: str
-    title: str | None = None
-    description: str | None = None
-    mime_type: str | None = None
-    size: int | None = None
-    annotations: Annotations | None = None
-    icons: Sequence[Icon] | None = None
-    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -48,12 +25,12 @@ class Resource(msgspec.Struct, frozen=True):
     uri: str
     template: UriTemplate | None
     signature: Signature
-    definition: ResourceDefinition
+    definition: Definition
     cache: CacheHint | None
 
 
 def make_resource(
-    uri: str, signature: Signature, definition: ResourceDefinition, cache: CacheHint | None
+    uri: str, signature: Signature, definition: Definition, cache: CacheHint | None
 ) -> Resource:
     """Make a resource, or a template where the URI has variables.
 
@@ -91,9 +68,8 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     if isinstance(value, bytes | bytearray | memoryview):
         blob = base64.b64encode(value).decode()
         return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]
-    text, usual = (
-        (value, "text/plain") if isinstance(value, str) else (to_json(value).decode(), "application/json")
-    )
+    usual = "text/plain" if isinstance(value, str) else "application/json"
+    text = value if isinstance(value, str) else to_json(value).decode()
     return [TextResourceContents(uri=uri, text=text, mime_type=declared or usual)]
 
 

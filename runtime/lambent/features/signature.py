@@ -1,8 +1,8 @@
-"""A feature's function: what its parameters, hints and docstring say, read once, when it is registered."""
+"""A feature's function and definition: read once, when the feature is registered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,34 @@ from lambent.features.functions import (
 from lambent.features.hints import has_mark, mark_of, mentions
 from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
 from lambent.features.sessions import SessionParam, hides_session, session_param
+from lambent.wire.values import Annotations, Icon, ToolAnnotations, Value
+
+
+class PromptArgument(Value, frozen=True):
+    """One argument of a prompt."""
+
+    name: str
+    title: str | None = None
+    description: str | None = None
+    required: bool | None = None
+
+
+class Definition(Value, frozen=True, kw_only=True):
+    """A feature as a list shows it; each kind of feature sets the members that it has."""
+
+    uri: str | None = None
+    uri_template: str | None = None
+    name: str
+    title: str | None = None
+    description: str | None = None
+    arguments: Sequence[PromptArgument] | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    annotations: Annotations | ToolAnnotations | None = None
+    icons: Sequence[Icon] | None = None
+    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
 
 class Signature(msgspec.Struct, frozen=True):

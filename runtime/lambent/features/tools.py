@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import typing
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -17,26 +16,13 @@ from lambent.features.hints import mentions
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
 from lambent.features.media import Audio, Image
-from lambent.features.signature import Signature
+from lambent.features.signature import Definition, Signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
-from lambent.wire.values import Content, Icon, TextContent, ToolAnnotations, ToolResult, Value
+from lambent.wire.values import Content, TextContent, ToolResult
 
 _BLOCKS = (Content, Image, Audio)
-
-
-class ToolDefinition(Value, frozen=True, kw_only=True):
-    """A tool as ``tools/list`` shows it."""
-
-    name: str
-    title: str | None = None
-    description: str | None = None
-    input_schema: dict[str, Any] | None = None
-    output_schema: dict[str, Any] | None = None
-    annotations: ToolAnnotations | None = None
-    icons: Sequence[Icon] | None = None
-    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -55,7 +41,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     signature: Signature
-    definition: ToolDefinition
+    definition: Definition
     output: Codec | None
     task: TaskPolicy | None = None
     idempotency: Idempotency | None = None
