@@ -28,6 +28,8 @@ _EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Z
 class MCPServer(Declarations):
     """An MCP server: declare its features with decorators, then make the entry point of a host.
 
+    The server is frozen once a host is made. A host reads its settings from the environment by default.
+
     Args:
         name: identifies the server.
         version: the server's own version.
@@ -97,10 +99,7 @@ class MCPServer(Declarations):
         return self._empty.info.name
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
-        """Make the function that Lambda calls. The server is frozen from here on.
-
-        Args:
-            settings: default: read from the environment.
+        """Make the function that Lambda calls.
 
         Raises:
             ConfigurationError: a setting cannot be used.
@@ -110,13 +109,10 @@ class MCPServer(Declarations):
         return lambda_handler(self.freeze(), self._middleware, settings or Settings.from_env())
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:
-        """Make an ASGI application that streams as it goes. The server is frozen from here on.
+        """Make an ASGI application that streams as it goes.
 
         Mount it anywhere, it needs no lifespan; or give it to an ASGI server as it is. ``async def``
         features run on the server's event loop, plain ones on worker threads.
-
-        Args:
-            settings: default: read from the environment.
 
         Raises:
             ConfigurationError: a setting cannot be used.
@@ -130,11 +126,7 @@ class MCPServer(Declarations):
         return AsgiApp(endpoint, DiscoveryDocuments(catalog, settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
-        """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
-
-        Args:
-            path: the path of the endpoint.
-            settings: see ``asgi``.
+        """Make a FastAPI router with the MCP endpoint at a path, shown on the OpenAPI page.
 
         Raises:
             ConfigurationError: a setting cannot be used, or FastAPI is not installed.
@@ -147,10 +139,7 @@ class MCPServer(Declarations):
         return make_router(self.asgi(settings), path, self._empty.info.title or self.name)
 
     def run_stdio(self, settings: Settings | None = None) -> None:
-        """Serve standard input and output until the input ends. The server is frozen from here on.
-
-        Args:
-            settings: default: read from the environment.
+        """Serve standard input and output until the input ends.
 
         Raises:
             ConfigurationError: a setting cannot be used.

@@ -24,12 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Declarations:
-    """Collects what a server offers until it is frozen.
-
-    Args:
-        empty: the catalog of the server without any feature.
-        injected: the types of parameters that a running call fills in.
-    """
+    """Collects what a server offers until it is frozen, starting with a catalog without any feature."""
 
     def __init__(self, empty: Catalog, injected: Injected) -> None:
         self._empty = empty
@@ -55,10 +50,7 @@ class Declarations:
         idempotency: Idempotency | None = None,
         single_use: bool = False,
     ) -> Callable[[F], F]:
-        """Register a function as a tool (server/tools).
-
-        The input schema comes from its parameters, the output schema from its return type, the description
-        from its docstring. The function itself is left as it is.
+        """Register a function as a tool (server/tools), and leave the function itself as it is.
 
         Args:
             name: default: the function's name.
@@ -68,7 +60,7 @@ class Declarations:
             icons: images for user interfaces.
             meta: ``_meta`` of the definition.
             structured_output: False: text only; True: structured even where the return type is text.
-            input_schema: listed in place of the derived schema. Arguments are still converted as the
+            input_schema: listed in place of that of the parameters. Arguments are still converted as the
                 signature says; the function itself has to check whatever else the schema demands.
             task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
             idempotency: how repeated calls are recognized, so that each takes effect once.
@@ -162,14 +154,7 @@ class Declarations:
         *,
         meta: dict[str, Any] | None = None,
     ) -> Callable[[F], F]:
-        """Register a function as a prompt (server/prompts).
-
-        Args:
-            name: default: the function's name.
-            title: the name for people.
-            description: default: the docstring.
-            icons: images for user interfaces.
-            meta: ``_meta`` of the definition.
+        """Register a function as a prompt (server/prompts); the arguments are those of ``tool``.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.

@@ -38,12 +38,11 @@ _KINDS = {
 }
 
 
-class Form(Generic[T]):
+class Form(msgspec.Struct, Generic[T], frozen=True):
     """A form: what the client shows, and how its content is converted; without a codec it stays a dict."""
 
-    def __init__(self, schema: dict[str, Any], codec: Codec | None) -> None:
-        self.schema = schema
-        self._codec = codec
+    schema: dict[str, Any]
+    codec: Codec | None
 
     def read(self, content: dict[str, Any]) -> T:
         """Check what the user filled in, and convert it.
@@ -51,8 +50,8 @@ class Form(Generic[T]):
         Raises:
             ValidationError: it does not fit the form.
         """
-        if self._codec is not None:
-            filled: T = self._codec.convert(content)
+        if self.codec is not None:
+            filled: T = self.codec.convert(content)
             return filled
         for name in self.schema.get("required", ()):
             if name not in content:
@@ -65,11 +64,7 @@ class Form(Generic[T]):
 
 
 def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
-    """Make a form of a record type or of a JSON Schema.
-
-    Args:
-        schema: a dataclass, Struct, TypedDict or pydantic model with primitive fields, or a schema that is
-            already flat, which is shown as it is.
+    """Make a form of a record type with primitive fields, or of a flat JSON Schema, shown as it is.
 
     Raises:
         TypeError: a property is not primitive.

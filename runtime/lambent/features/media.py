@@ -10,12 +10,7 @@ from lambent.wire.values import AudioContent, ImageContent
 
 
 class Image(msgspec.Struct, frozen=True):
-    """An image to return from a tool.
-
-    Attributes:
-        data: the image's bytes.
-        format: the subtype of its media type, such as ``png`` or ``jpeg``.
-    """
+    """An image to return from a tool: its bytes, and the subtype of its media type (``png``, ``jpeg``)."""
 
     data: bytes
     format: str = "png"
@@ -26,12 +21,7 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class Audio(msgspec.Struct, frozen=True):
-    """A sound to return from a tool.
-
-    Attributes:
-        data: the sound's bytes.
-        format: the subtype of its media type, such as ``wav`` or ``mpeg``.
-    """
+    """A sound to return from a tool: its bytes, and the subtype of its media type (``wav``, ``mpeg``)."""
 
     data: bytes
     format: str = "wav"
