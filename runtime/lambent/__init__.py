@@ -22,7 +22,7 @@ from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import McpHeader
 from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Elicit, ListRoots, Resolve, Sample
-from lambent.features.sessions import Session
+from lambent.features.signature import Session
 from lambent.features.tasks import TaskPolicy
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer

@@ -40,10 +40,8 @@ def render(value: Any) -> Completion:
     Raises:
         TypeError: the value is neither a completion nor a list of strings.
     """
-    if value is None:
-        value = Completion(values=[])
-    elif isinstance(value, list | tuple):
-        value = Completion(values=list(value))
+    if value is None or isinstance(value, list | tuple):
+        value = Completion(values=list(value or ()))
     if not isinstance(value, Completion) or not all(isinstance(item, str) for item in value.values):
         raise TypeError("A completion returns a Completion or a list of strings")
     if len(value.values) <= MAX_VALUES:

@@ -55,12 +55,11 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not isinstance(self.key, str):
             return
+        wrong = f"{tool}: the idempotency key {self.key!r} names no"
         first, *path = self.key.split(".")
         hints = {parameter.name: parameter.hint for parameter in parameters}
         if first not in hints:
-            raise DeclarationError(
-                f"{tool}: the idempotency key {self.key!r} names no argument; there are {_listed(hints)}"
-            )
+            raise DeclarationError(f"{wrong} argument; there are {', '.join(hints) or 'none'}")
         if not path:
             return
         root = codec_of(hints[first]).schema()
@@ -73,10 +72,8 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
             schemas = [properties[name] for properties in fields if name in properties]
             schemas += [node["additionalProperties"] for node in nodes if node.get("additionalProperties")]
             if not schemas:
-                raise DeclarationError(
-                    f"{tool}: the idempotency key {self.key!r} names no field of {known!r}; "
-                    f"there are {_listed(field for properties in fields for field in properties)}"
-                )
+                names = ", ".join(field for properties in fields for field in properties)
+                raise DeclarationError(f"{wrong} field of {known!r}; there are {names or 'none'}")
             known = f"{known}.{name}"
 
     def key_of(self, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Any:
@@ -108,7 +105,3 @@ def _may_have_any_field(node: dict[str, Any]) -> bool:
         return True
     extra = node.get("additionalProperties", not node.get("properties"))
     return node["type"] == "object" and (extra is True or extra == {})
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

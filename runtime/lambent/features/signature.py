@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Codec, arguments_codec
+from lambent.features.codecs import Codec, arguments_codec, codec_of
 from lambent.features.functions import (
     POSITIONAL_ONLY,
     VAR_KEYWORD,
@@ -21,10 +21,58 @@ from lambent.features.functions import (
     parameters_of,
     wraps_coroutine_function,
 )
-from lambent.features.hints import has_mark, mark_of, mentions
+from lambent.features.hints import has_mark, mark_of, mentions, walk
 from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
-from lambent.features.sessions import SessionParam, hides_session, session_param
 from lambent.wire.values import Annotations, Icon, ToolAnnotations, Value
+
+T = TypeVar("T")
+
+
+class _SessionMarker:
+    """Marks the hint of a session parameter."""
+
+
+Session = Annotated[T, _SessionMarker()]
+"""A parameter that takes a session's object: ``cart: Session[Cart]`` (server/tools, "Stateful Tools").
+
+It is a string in the tool's schema: the handle of the session. The function gets the ``Cart`` that is stored
+under it, and its changes are stored when it succeeds.
+"""
+
+
+class SessionParam(msgspec.Struct, frozen=True):
+    """A parameter that takes a session's object: a handle of another kind is refused."""
+
+    name: str
+    kind: str
+    codec: Codec
+
+    @property
+    def handle(self) -> Parameter:
+        """The parameter as clients see it: text."""
+        text = f"Handle of a {self.kind} session, as another tool returned it."
+        return Parameter(self.name, Annotated[str, text], msgspec.NODEFAULT)
+
+
+def session_param(name: str, hint: Any) -> SessionParam | None:
+    """The session that a parameter takes, if its hint is ``Session[…]``.
+
+    Raises:
+        DeclarationError: the type cannot be written as JSON.
+    """
+    if mark_of(hint, _SessionMarker) is None:
+        return None
+    return SessionParam(name, kind_of(hint.__origin__), codec_of(hint.__origin__))
+
+
+def hides_session(hint: Any) -> bool:
+    """Whether there is a session inside of another type, such as a union, where it has no effect."""
+    return any(mark_of(part, _SessionMarker) for part in walk([hint]) if part is not hint)
+
+
+def kind_of(kept: Any) -> str:
+    """Names the type of a session's object."""
+    return str(getattr(kept, "__qualname__", kept))
 
 
 class PromptArgument(Value, frozen=True):

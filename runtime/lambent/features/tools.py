@@ -114,7 +114,10 @@ def render(tool: Tool, value: Any) -> CallToolResult:
     if tool.output is not None:
         raw = tool.output.encode(value)
         return CallToolResult(content=[TextContent(text=raw.decode())], structured_content=Raw(raw))
-    return CallToolResult(content=_blocks(value))
+    if value is None:
+        return CallToolResult(content=[])
+    has_blocks = isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value)
+    return CallToolResult(content=[_block(item) for item in (value if has_blocks else [value])])
 
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
@@ -130,14 +133,6 @@ def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
         is_error=value.is_error or UNSET,
         meta=dict(value.meta) if value.meta else UNSET,
     )
-
-
-def _blocks(value: Any) -> list[Content]:
-    if value is None:
-        return []
-    if isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value):
-        return [_block(item) for item in value]
-    return [_block(value)]
 
 
 def _block(value: Any) -> Content:

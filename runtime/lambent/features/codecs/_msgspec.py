@@ -28,9 +28,10 @@ class MsgspecCodec:
         self._type = rewrite(hint, _translate)
         self._decoder = msgspec.json.Decoder(self._type, strict=False)
         self._checker: LazyDecoder[Any] = LazyDecoder(self._type)
+        self._hints = [self._type]
 
     def schema(self) -> dict[str, Any]:
-        return describe_fields(_schema(self._type), [self._type])
+        return describe_fields(_schema(self._type), self._hints)
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         try:
@@ -62,7 +63,7 @@ class MsgspecArguments(MsgspecCodec):
         self._hints = [item.hint for item in parameters]
 
     def schema(self) -> dict[str, Any]:
-        schema = describe_fields(_schema(self._type), self._hints)
+        schema = super().schema()
         schema.pop("title", None)
         if not schema["required"]:
             del schema["required"]

@@ -17,15 +17,13 @@ from pydantic_core import PydanticSerializationError
 from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
 from lambent.features.functions import Parameter
 
+# Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
-"""Problems in one error message, so that it stays short enough for a model to read."""
-
+# Problems of which some are shown; of more, only their number is.
 _MAX_COUNTED = 1000
-"""Problems of which some are shown; of more, only their number is."""
-
+# Values in one call's arguments. pydantic keeps every problem that it finds, about 300 bytes each: more of
+# them could exhaust the function's memory.
 _MAX_VALUES = 200_000
-"""Values in one call's arguments. pydantic keeps every problem that it finds, about 300 bytes each: more of
-them could exhaust the function's memory."""
 
 
 class _Untitled(GenerateJsonSchema):
@@ -83,12 +81,10 @@ class PydanticArguments(PydanticCodec):
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
-        members: dict[str, Any] = {
-            own: _member(item) for own, item in zip(self._names, parameters, strict=True)
-        }
+        members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
         super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
-        self.is_plain = all(is_plain(item.hint, BaseModel) for item in parameters)
         self._hints = [item.hint for item in parameters]
+        self.is_plain = all(is_plain(hint, BaseModel) for hint in self._hints)
 
     def schema(self) -> dict[str, Any]:
         schema = super().schema()
@@ -139,9 +135,8 @@ def _explain(error: pydantic.ValidationError) -> str:
     if count > _MAX_COUNTED:
         return f"there are {count} problems in it"  # pydantic would build all of them to show a few
     lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[
-        :_MAX_PROBLEMS
-    ]:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    for problem in problems[:_MAX_PROBLEMS]:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
         lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
     if count > _MAX_PROBLEMS:
