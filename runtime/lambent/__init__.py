@@ -20,10 +20,10 @@ from lambent.execution.rounds.questions import (
 from lambent.features.codecs import ValidationError
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import McpHeader
-from lambent.features.media import Audio, Image
 from lambent.features.resolvers import Elicit, ListRoots, Resolve, Sample
 from lambent.features.signature import Session
 from lambent.features.tasks import TaskPolicy
+from lambent.features.tools import Audio, Image
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
 from lambent.wire.http import Request

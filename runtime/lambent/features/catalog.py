@@ -38,11 +38,7 @@ DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """A server's declarations, in the order of their registration.
-
-    Extensions, tools and prompts are found by name, hints by method, resources by URI; templates are tried in
-    their order.
-    """
+    """A server's declarations in their order: by name, hints by method, resources by URI."""
 
     info: Implementation
     card: CardDetails

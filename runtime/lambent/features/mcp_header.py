@@ -18,6 +18,8 @@ _NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definit
 _PLAIN_VALUES = frozenset({"default", "const", "enum", "examples"})
 _TYPE_NAMES = {str: "string", int: "integer", bool: "boolean"}
 
+_Path = tuple[str, ...]
+
 
 class McpHeader(msgspec.Struct, frozen=True):
     """Marks a parameter: ``region: Annotated[str, McpHeader("Region")]``.
@@ -34,11 +36,7 @@ class McpHeader(msgspec.Struct, frozen=True):
 
 
 def flatten_optionals(schema: dict[str, Any]) -> None:
-    """Make annotated optional parameters plain primitives, in place.
-
-    A header cannot carry null: the client leaves it out. So ``anyOf`` of a primitive and null becomes that
-    primitive.
-    """
+    """Make marked optional parameters plain primitives, in place: clients send no header for null."""
     for _, prop in _properties(schema, ()):
         options = prop.get("anyOf")
         if isinstance(options, list) and {"type": "null"} in options:
@@ -76,9 +74,7 @@ def _unreachable(mark: str) -> DeclarationError:
     )
 
 
-def _properties(
-    schema: dict[str, Any], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def _properties(schema: dict[str, Any], path: _Path) -> Iterator[tuple[_Path, dict[str, Any]]]:
     """Every property with its path, those of properties included."""
     properties = schema.get("properties")
     for name, prop in properties.items() if isinstance(properties, dict) else ():
@@ -102,7 +98,7 @@ def _schemas(node: Any) -> Iterator[dict[str, Any]]:
                 yield from _schemas(child)
 
 
-def _param(path: tuple[str, ...], prop: dict[str, Any]) -> HeaderParam:
+def _param(path: _Path, prop: dict[str, Any]) -> HeaderParam:
     name, kind = prop[KEYWORD], prop.get("type")
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise DeclarationError(f"{KEYWORD} of {'.'.join(path)} must be an HTTP token, not {name!r}")

@@ -8,8 +8,8 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.hints import description_of
-from lambent.features.media import Audio, Image
 from lambent.features.signature import Definition, PromptArgument, Signature
+from lambent.features.tools import Audio, Image
 from lambent.wire.values import Content, PromptMessage, UserMessage
 
 

@@ -60,30 +60,21 @@ class ListRoots:
 
 
 class Injected(msgspec.Struct, frozen=True):
-    """The types of parameters that a running call fills in; ``execution`` defines these types.
-
-    A parameter takes the context, or with one of the outcomes what became of an elicitation.
-    """
+    """The classes, defined by ``execution``, of the context and of what becomes of an elicitation."""
 
     context: type
     outcomes: tuple[type, ...] = ()
 
 
 class Need(msgspec.Struct, frozen=True):
-    """What one parameter takes from the resolver at a position of the plan.
-
-    ``outcome``: it takes the whole ``ElicitationResult``, also when the user declined or cancelled.
-    """
+    """What a parameter takes from the resolver at a position of the plan: its value, or the whole outcome."""
 
     resolver: int
     outcome: bool
 
 
 class Resolver(msgspec.Struct, frozen=True):
-    """One resolver of a plan; its key names its question.
-
-    Each of its parameters is filled in by another resolver, an argument of the feature, or the context.
-    """
+    """A resolver, the key of its question, and what fills in its parameters."""
 
     key: str
     function: Callable[..., Any]
@@ -155,17 +146,14 @@ class _Compiler(msgspec.Struct):
                 raise DeclarationError(
                     f"{self.name}: nothing fills in the parameter {name!r} of the resolver {label}"
                 )
-        self.resolvers.append(Resolver(self._key(label), function, needs, arguments, context))
-        self.positions[identity] = len(self.resolvers) - 1
-        return self.positions[identity]
-
-    def _key(self, label: str) -> str:
         taken = {resolver.key for resolver in self.resolvers}
         key, count = label, 1
         while key in taken:
             count += 1
             key = f"{label}-{count}"
-        return key
+        self.positions[identity] = len(self.resolvers)
+        self.resolvers.append(Resolver(key, function, needs, arguments, context))
+        return self.positions[identity]
 
 
 def _identity(function: Callable[..., Any]) -> Any:

@@ -74,10 +74,9 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
 
 
 def normalize_uri(uri: str) -> str:
-    """Decode the percent-encoded characters that are not ASCII, so that URIs can be compared as text.
+    """Decode what is not ASCII, so that URIs can be compared as text (RFC 3987, section 3).
 
-    A resource that is listed as ``städte`` is the one that some clients request as ``st%C3%A4dte`` (RFC 3987,
-    section 3).
+    A resource that is listed as ``städte`` is the one that some clients request as ``st%C3%A4dte``.
     """
     return _ENCODED.sub(_decode, uri) if "%" in uri else uri
 

@@ -9,18 +9,9 @@ import msgspec
 from msgspec import UNSET
 
 from lambent.errors import DeclarationError
+from lambent.features import functions
 from lambent.features.codecs import Codec, arguments_codec, codec_of
-from lambent.features.functions import (
-    POSITIONAL_ONLY,
-    VAR_KEYWORD,
-    VAR_POSITIONAL,
-    Parameter,
-    doc_of,
-    hints_of,
-    name_of,
-    parameters_of,
-    wraps_coroutine_function,
-)
+from lambent.features.functions import Parameter
 from lambent.features.hints import has_mark, mark_of, mentions, walk
 from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
 from lambent.wire.values import Annotations, Icon, ToolAnnotations, Value
@@ -79,7 +70,6 @@ class PromptArgument(Value, frozen=True):
     """One argument of a prompt."""
 
     name: str
-    title: str | None = None
     description: str | None = None
     required: bool | None = None
 
@@ -150,14 +140,14 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         DeclarationError: a hint cannot be resolved or described, a parameter is positional-only or ``*args``,
             or the resolvers cannot work.
     """
-    name = name or name_of(function)
-    hints = hints_of(function)
+    name = name or functions.name_of(function)
+    hints = functions.hints_of(function)
     sent: list[Parameter] = []
     resolved: dict[str, Any] = {}
     session: SessionParam | None = None
     context: str | None = None
     catches_all = False
-    for parameter in parameters_of(function, hints):
+    for parameter in functions.parameters_of(function, hints):
         hint = parameter.hint
         is_resolved = mark_of(hint, Resolve) is not None
         if not is_resolved and has_mark(hint, Resolve):
@@ -175,9 +165,9 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
             if context is not None:
                 raise DeclarationError(f"{name}: only one parameter can take the context")
             context = parameter.name
-        elif parameter.kind == VAR_KEYWORD:
+        elif parameter.kind == functions.VAR_KEYWORD:
             catches_all = True
-        elif parameter.kind in (POSITIONAL_ONLY, VAR_POSITIONAL):
+        elif parameter.kind in (functions.POSITIONAL_ONLY, functions.VAR_POSITIONAL):
             raise DeclarationError(
                 f"{name}: parameter {parameter.name!r} must be one that can be named in a call"
             )
@@ -186,12 +176,12 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
     return Signature(
         name=name,
         function=function,
-        doc=doc_of(function),
+        doc=functions.doc_of(function),
         parameters=sent,
         arguments=None if catches_all else arguments_codec(f"{name}Arguments", sent),
         context=context,
         session=session,
         plan=make_plan(name, resolved, [parameter.name for parameter in sent], injected),
         returns=hints.get("return", UNSET),
-        is_async=wraps_coroutine_function(function),
+        is_async=functions.wraps_coroutine_function(function),
     )

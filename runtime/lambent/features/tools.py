@@ -1,7 +1,8 @@
-"""Tools: typed functions that models call (server/tools)."""
+"""Tools: typed functions that models call, and the media that they return (server/tools)."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import typing
 from typing import Annotated, Any
@@ -15,12 +16,34 @@ from lambent.features.codecs import Codec, ValidationError, codec_of, to_json
 from lambent.features.hints import mentions
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
-from lambent.features.media import Audio, Image
 from lambent.features.signature import Definition, Signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
-from lambent.wire.values import Content, TextContent, ToolResult
+from lambent.wire.values import AudioContent, Content, ImageContent, TextContent, ToolResult
+
+
+class Image(msgspec.Struct, frozen=True):
+    """An image to return from a tool: its bytes, and the subtype of its media type (``png``, ``jpeg``)."""
+
+    data: bytes
+    format: str = "png"
+
+    def to_content(self) -> ImageContent:
+        """The content block that contains it."""
+        return ImageContent(data=base64.b64encode(self.data).decode(), mime_type=f"image/{self.format}")
+
+
+class Audio(msgspec.Struct, frozen=True):
+    """A sound to return from a tool: its bytes, and the subtype of its media type (``wav``, ``mpeg``)."""
+
+    data: bytes
+    format: str = "wav"
+
+    def to_content(self) -> AudioContent:
+        """The content block that contains it."""
+        return AudioContent(data=base64.b64encode(self.data).decode(), mime_type=f"audio/{self.format}")
+
 
 _BLOCKS = (Content, Image, Audio)
 
@@ -29,8 +52,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A registered tool.
 
     Attributes:
-        definition: what ``tools/list`` shows, without the schemas that are derived when somebody lists the
-            tools.
+        definition: what ``tools/list`` shows; schemas are derived when somebody lists the tools.
         output: checks and writes structured results; None where results are text or content only.
         single_use: a request state may complete a call once.
         headers: the parameters that clients mirror into headers. Compiled here, never given.
@@ -94,11 +116,8 @@ def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     """
     hint = signature.returns
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
-    if structured is False or hint is UNSET:
-        return None
-    if structured is None and (
-        bare in (None, type(None), str, Any) or mentions(bare, ToolResult, bytes, *_BLOCKS)
-    ):
+    is_content = bare in (None, type(None), str, Any) or mentions(bare, ToolResult, bytes, *_BLOCKS)
+    if structured is False or hint is UNSET or (is_content and structured is None):
         return None
     return codec_of(type(None) if hint is None else hint)
 

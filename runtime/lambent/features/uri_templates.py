@@ -163,11 +163,10 @@ def _values(variable: _Variable, text: str | None) -> list[str] | None:
 
 
 def _patterns(parts: list[_Part]) -> Iterator[str]:
-    last = max((index for index, part in enumerate(parts) if part.variables), default=-1)
-    for index, part in enumerate(parts):
+    last = next((part for part in reversed(parts) if part.variables), None)
+    for part, following in zip(parts, [*parts[1:], _Part("")], strict=False):
         if part.variables:
-            following = parts[index + 1].text if index + 1 < len(parts) else ""
-            yield from _patterns_of(part.variables, following, is_last=index == last)
+            yield from _patterns_of(part.variables, following.text, is_last=part is last)
         else:
             yield re.escape(part.text)
 
