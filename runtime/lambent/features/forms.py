@@ -51,8 +51,7 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
             ValidationError: it does not fit the form.
         """
         if self.codec is not None:
-            filled: T = self.codec.convert(content)
-            return filled
+            return cast("T", self.codec.convert(content))
         for name in self.schema.get("required", ()):
             if name not in content:
                 raise ValidationError(f"Object missing required field `{name}`")
@@ -60,7 +59,7 @@ class Form(msgspec.Struct, Generic[T], frozen=True):
         for name, value in content.items():
             if name in properties:
                 _check(name, properties[name], value)
-        return content  # type: ignore[return-value]
+        return cast("T", content)
 
 
 def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:

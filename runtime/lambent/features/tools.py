@@ -133,10 +133,9 @@ def render(tool: Tool, value: Any) -> CallToolResult:
     if tool.output is not None:
         raw = tool.output.encode(value)
         return CallToolResult(content=[TextContent(text=raw.decode())], structured_content=Raw(raw))
-    if value is None:
-        return CallToolResult(content=[])
-    has_blocks = isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value)
-    return CallToolResult(content=[_block(item) for item in (value if has_blocks else [value])])
+    if isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value):
+        return CallToolResult(content=[_block(item) for item in value])
+    return CallToolResult(content=[] if value is None else [_block(value)])
 
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:

@@ -70,7 +70,10 @@ class MsgspecArguments(MsgspecCodec):
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        return msgspec.structs.asdict(super().decode(raw))
+        try:
+            return msgspec.structs.asdict(self._decoder.decode(raw))
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> dict[str, Any]:
         return msgspec.structs.asdict(super().convert(value))
