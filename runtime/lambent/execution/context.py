@@ -30,7 +30,7 @@ from lambent.execution.rounds.questions import (
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.forms import form_of
 from lambent.features.functions import is_coroutine_function
-from lambent.features.signature import Injected
+from lambent.features.resolvers import Injected
 from lambent.wire import jsonrpc
 from lambent.wire.eras import meta_of
 from lambent.wire.http import Request

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from lambent.errors import ConfigurationError
-from lambent.features.catalog import Catalog
+from lambent.features.catalog import Catalog, summarize
 from lambent.hosts.settings import Settings
 from lambent.wire.http import LOCAL_HOSTS, HttpResponse, Request
 
@@ -95,8 +95,6 @@ class DiscoveryDocuments:
         """The servers of the deployment, or with an endpoint only this server."""
         if endpoint is None and self._settings.cards is not None:
             return read_bundle(self._settings.cards)
-        from lambent.features.summary import summarize
-
         if endpoint is None:
             endpoint = self._settings.mcp_path or _DEFAULT_PATH
         return [summarize(self._catalog, endpoint)]

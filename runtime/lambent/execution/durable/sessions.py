@@ -26,8 +26,7 @@ from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import Render, run_handler
 from lambent.features.codecs import codec_of
-from lambent.features.sessions import SessionParam, kind_of
-from lambent.features.signature import Signature
+from lambent.features.signature import SessionParam, Signature, kind_of
 from lambent.wire.results import CallToolResult, InputRequiredResult
 
 DEFAULT_TTL = timedelta(hours=24)

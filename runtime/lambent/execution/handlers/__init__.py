@@ -30,7 +30,7 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
             },
         ),
         (catalog.prompts, {"prompts/list": list_prompts, "prompts/get": get_prompt}),
-        (catalog.completer, {"completion/complete": complete}),
+        (catalog.completer is not None, {"completion/complete": complete}),
         (services.tasks, _task_handlers() if services.tasks is not None else {}),
     ]
     return {method: handler for offer, methods in offered if offer for method, handler in methods.items()}

@@ -19,7 +19,7 @@ def list_tools(call: Call) -> PageResult:
     """``tools/list``."""
     catalog = call.services.catalog
     names, following = _page(call, catalog, list(catalog.tools))
-    tools = [catalog.tools[name].describe() for name in names]
+    tools = [catalog.tools[name].described for name in names]
     return PageResult(tools=tools, next_cursor=following, **_hint(call, catalog))
 
 
