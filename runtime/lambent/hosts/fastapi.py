@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from lambent.hosts.asgi import AsgiApp
+from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX
 
 _RESPONSES: dict[int | str, dict[str, object]] = {
     200: {
@@ -69,23 +70,22 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
     """
     router = APIRouter(tags=["MCP"])
 
-    @router.post(
+    async def delegated(request: Request) -> Response:
+        return _Delegated(app, request)
+
+    router.add_api_route(
         path,
+        delegated,
+        methods=["POST"],
+        name="mcp_endpoint",
         summary=f"MCP endpoint of {title}",
         response_class=Response,
         responses=_RESPONSES,
         openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
-    async def mcp_endpoint(request: Request) -> Response:
-        return _Delegated(app, request)
-
-    @router.api_route(path, methods=["GET", "DELETE", "PUT", "PATCH", "OPTIONS"], include_in_schema=False)
-    async def other_methods(request: Request) -> Response:
-        return _Delegated(app, request)
-
-    @router.api_route(f"{path}/server-card", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
-    @router.api_route(f"{path}/server.json", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
-    async def server_card(request: Request) -> Response:
-        return _Delegated(app, request)
-
+    methods = ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"]
+    router.add_api_route(path, delegated, methods=methods, include_in_schema=False)
+    for suffix in (CARD_SUFFIX, REGISTRY_SUFFIX):
+        card, methods = path + suffix, ["GET", "HEAD", "OPTIONS"]
+        router.add_api_route(card, delegated, methods=methods, include_in_schema=False)
     return router

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import BinaryIO
 
 import msgspec
@@ -52,7 +52,7 @@ class StdioServer:
 
     def serve(self) -> None:
         """Serve until the input ends or is interrupted; what is still running then is cancelled."""
-        try:
+        with closing(self._loop), closing(self._threads):
             try:
                 for line in self._in:
                     if line.strip():
@@ -60,9 +60,6 @@ class StdioServer:
             finally:
                 for invocation in list(self._running.values()):
                     invocation.cancel()
-                self._threads.close()
-        finally:
-            self._loop.close()
 
     def write(self, message: bytes) -> None:
         """Write one encoded message as a line."""
@@ -77,13 +74,16 @@ class StdioServer:
             error = malformed.error
             self.write(jsonrpc.failure(malformed.request_id, error.code, error.message))
             return
-        if isinstance(message.id, UnsetType):
-            self._notified(message)
-            return
-        invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
         request_id = message.id
-        self._running[request_id] = invocation
-        self._threads.submit(lambda: self._answer(message, request_id, invocation))
+        if not isinstance(request_id, UnsetType):
+            invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
+            self._running[request_id] = invocation
+            self._threads.submit(lambda: self._answer(message, request_id, invocation))
+        elif message.method == "notifications/cancelled":
+            with suppress(msgspec.DecodeError, UnicodeError):
+                params = msgspec.json.decode(message.params, type=_CancelledParams)
+                if (cancelled := self._running.get(params.request_id)) is not None:
+                    cancelled.cancel()
 
     def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
         reply = self._endpoint.answer(message, Request(), invocation, self._principal)
@@ -92,23 +92,9 @@ class StdioServer:
         if not invocation.cancelled:
             self.write(reply.body)
 
-    def _notified(self, message: RpcMessage) -> None:
-        if message.method != "notifications/cancelled":
-            return
-        with suppress(msgspec.DecodeError, UnicodeError):
-            params = msgspec.json.decode(message.params, type=_CancelledParams)
-            if (invocation := self._running.get(params.request_id)) is not None:
-                invocation.cancel()
-
 
 class StdioInvocation(LiveInvocation):
-    """One request on stdio: its notifications are lines among the others.
-
-    Args:
-        loop: where coroutines run.
-        threads: where the call runs.
-        write: writes a line.
-    """
+    """One request on stdio: its notifications are lines among the others, which ``write`` writes."""
 
     __slots__ = ("_write",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import StoreError
@@ -18,7 +18,7 @@ class CardBucket:
 
     Args:
         bucket: the bucket's name.
-        s3: a boto3 client; default: one from the environment, made at first use.
+        s3: a boto3 client; default: see ``aws.client``.
     """
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
@@ -33,17 +33,16 @@ class CardBucket:
         Raises:
             StoreError: some could not be written or removed.
         """
-        keys = {PREFIX + path: document for path, document in documents.items()}
         with self._bucket.calling("PutObject") as s3:
-            for key, document in keys.items():
+            for path, document in documents.items():
                 s3.put_object(
                     Bucket=self._bucket.name,
-                    Key=key,
+                    Key=PREFIX + path,
                     Body=document.body,
                     ContentType=document.media_type,
                     CacheControl=CACHE_CONTROL,
                 )
-        self._remove(f"{PREFIX}/", but=keys)
+        self._remove(f"{PREFIX}/", {PREFIX + path for path in documents})
 
     def clear(self, *, everything: bool = False) -> None:
         """Remove all documents. A bucket that does not exist any more has none.
@@ -54,16 +53,16 @@ class CardBucket:
         Raises:
             StoreError: some could not be removed.
         """
-        self._remove("" if everything else f"{PREFIX}/")
+        self._remove("" if everything else f"{PREFIX}/", set())
 
-    def _remove(self, prefix: str, but: Container[str] = ()) -> None:
+    def _remove(self, prefix: str, kept: set[str]) -> None:
         # Page by page: an invocation that runs out of time has removed some, and the next one goes on.
         with self._bucket.calling("ListObjectsV2") as s3:
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=prefix)
             try:
-                for page in s3.get_paginator("list_objects_v2").paginate(
-                    Bucket=self._bucket.name, Prefix=prefix
-                ):
-                    self._remove_keys([o["Key"] for o in page.get("Contents", ()) if o["Key"] not in but])
+                for page in pages:
+                    found = [item["Key"] for item in page.get("Contents", ())]
+                    self._remove_keys([key for key in found if key not in kept])
             except s3.exceptions.NoSuchBucket:
                 return
 
