@@ -24,7 +24,7 @@ from lambent.wire.http import (
     response_size,
 )
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
-from lambent.wire.outcome import Outcome
+from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 

@@ -72,12 +72,8 @@ class DiscoveryDocuments:
         return self._made(None, base_url or self._settings.public_url)
 
     def problems(self, base_url: str | None) -> list[str]:
-        """The problems that prevent publication, a sentence each; see ``card_rules.problems``.
-
-        Args:
-            base_url: the public URL of the servers; default: as the settings say.
-        """
-        from lambent.wire.card_rules import problems
+        """The problems that prevent publication, with the names of the servers; see ``by_path``."""
+        from lambent.wire.server_card import problems
 
         base_url = base_url or self._settings.public_url
         return [

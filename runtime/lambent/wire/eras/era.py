@@ -11,8 +11,7 @@ from msgspec import Raw
 from lambent.errors import InvalidParamsError
 from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.lazy import LazyDecoder
-from lambent.wire.methods import Method
-from lambent.wire.outcome import Outcome
+from lambent.wire.results import Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
 
@@ -56,10 +55,6 @@ class Era(Protocol):
     @property
     def version(self) -> str:
         """The protocol version, a date."""
-
-    @property
-    def methods(self) -> Mapping[str, Method]:
-        """The methods that this version knows."""
 
     def claims(self, message: RpcMessage, headers: Mapping[str, str] | None) -> bool:
         """Whether a message says that it is of this era; see ``eras.era_of``."""

@@ -17,8 +17,8 @@ from lambent.wire.eras.era import Reply, RpcRequest
 from lambent.wire.headers import require_match
 from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.lazy import LazyDecoder
-from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
-from lambent.wire.outcome import Outcome
+from lambent.wire.methods import ANY_METHOD, METHODS, Params
+from lambent.wire.results import Outcome
 
 VERSION = "2026-07-28"
 
@@ -34,7 +34,6 @@ class ModernEra:
     """
 
     version = VERSION
-    methods: Mapping[str, Method] = METHODS
 
     def __init__(self, supported: tuple[str, ...] = (VERSION,)) -> None:
         self._supported = supported
