@@ -29,7 +29,7 @@ class DeclarationError(LambentError, TypeError):
 class ConfigurationError(LambentError):
     """Something that the deployment must provide is missing or unusable.
 
-    The message says what to set. It is meant for the operator's log; the client sees an internal error.
+    The message, for the operator's log, says what to set; the client sees an internal error.
     """
 
 
@@ -40,15 +40,14 @@ class ItemTooLargeError(LambentError):
 class StoreError(LambentError):
     """A table, queue, bucket or secret could not be reached, or refused what it was asked for.
 
-    An inline call ends with a JSON-RPC error, code -32603; a task is tried again. ``__cause__`` is the error
-    of the library that the adapter uses. The message is meant for the operator's log.
+    The message is meant for the operator's log. ``__cause__`` is the error of the library underneath.
     """
 
 
 class ToolError(LambentError):
-    """A failure that a tool's author anticipated.
+    """A failure that a tool's author anticipated; the model is shown the message.
 
-    The message is shown to the model in an ``isError`` result (server/tools, "Error Handling").
+    Server/tools, "Error Handling".
     """
 
 
@@ -59,11 +58,7 @@ class RetryableError(ToolError):
 class StepInterrupted(ToolError):  # noqa: N818 - says what happened
     """A step with ``at_most_once=True`` was begun in an earlier run that did not get to its result.
 
-    The step may have taken effect or not. The tool can look, and then act. Where it does not catch this, the
-    call fails and the model is shown the message.
-
-    Args:
-        step: the step's name.
+    The step may have taken effect or not. The tool can look, and then act.
     """
 
     def __init__(self, step: str) -> None:
@@ -74,8 +69,8 @@ class StepInterrupted(ToolError):  # noqa: N818 - says what happened
 class Signal(BaseException):
     """Ends the run of a handler without being a failure of it.
 
-    A ``BaseException``, so that a handler's own ``except Exception`` does not catch it; cleaning up is for
-    ``finally``. Raised by this library only: from a handler's own ``raise`` it is a failure like any other.
+    A ``BaseException``, so that ``except Exception`` of a handler does not catch it. Raised by this library
+    only: a handler's own ``raise`` of it is a failure like any other.
     """
 
 
@@ -97,7 +92,7 @@ class ProtocolError(LambentError):
     Args:
         message: one sentence for whoever wrote the client.
         data: the error's ``data`` member, any JSON value, or nothing.
-        status: HTTP status code of the response; default: the class's.
+        status: HTTP status code of the response; default: that of the class.
         headers: further HTTP headers of the response, such as ``Retry-After``.
 
     Attributes:
@@ -130,8 +125,8 @@ class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
     Args:
         status: HTTP status code of the response, such as 401, 403 or 429.
         message: the reason, sent in a JSON-RPC error response.
-        headers: further response headers, such as ``WWW-Authenticate``, ``Retry-After`` or ``Allow``.
-        data: the error's ``data`` member, any JSON value, or nothing.
+        headers: further response headers, such as ``WWW-Authenticate`` or ``Retry-After``.
+        data: see ``ProtocolError``.
     """
 
     code = -32600
@@ -171,11 +166,7 @@ class InvalidParamsError(ProtocolError):
 
 
 class ResourceNotFoundError(InvalidParamsError):
-    """No resource has this URI (server/resources, "Error Handling").
-
-    Args:
-        uri: the URI that was asked for.
-    """
+    """No resource has this URI (server/resources, "Error Handling")."""
 
     def __init__(self, uri: str) -> None:
         super().__init__("Resource not found", {"uri": uri})
@@ -211,12 +202,7 @@ class MissingCapabilityError(ProtocolError):
 
 
 class UnsupportedVersionError(ProtocolError):
-    """The protocol version is not one that this server speaks (basic/versioning).
-
-    Args:
-        requested: the version that the client asked for.
-        supported: the versions that it may ask for instead, newest first.
-    """
+    """The requested protocol version is not one of those that this server supports (basic/versioning)."""
 
     code = -32022
     status = 400

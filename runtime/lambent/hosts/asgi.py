@@ -25,13 +25,7 @@ _WAITING = 1000
 
 
 class AsgiApp:
-    """What ``MCPServer.asgi`` gives.
-
-    Args:
-        endpoint: answers the requests.
-        documents: answers those for documents.
-        body_limit: bytes of a request body that are worth reading.
-    """
+    """What ``MCPServer.asgi`` gives; ``body_limit`` is how many bytes of a request body are worth reading."""
 
     def __init__(self, endpoint: Endpoint, documents: DiscoveryDocuments, body_limit: int) -> None:
         self._endpoint = endpoint
@@ -92,13 +86,8 @@ class AsgiApp:
 class AsgiInvocation(LiveInvocation):
     """One HTTP request: between the thread that runs the call and the event loop that talks to its client.
 
-    Args:
-        loop: the server's event loop; coroutines run on it too, where the rest of the application lives.
-        threads: where the call runs.
-        lambda_context: Lambda's context object, behind Mangum.
-
-    Attributes:
-        frames: what to send, and None when there is no more.
+    Coroutines run on that loop too, where the rest of the application lives. ``frames`` brings what to send,
+    and None when there is no more. ``lambda_context`` is Lambda's context object, behind Mangum.
     """
 
     __slots__ = ("_lambda_context", "frames")

@@ -23,12 +23,7 @@ _RESPONSES: dict[int | str, dict[str, object]] = {
 
 
 class _Delegated(Response):
-    """A response that the ASGI application writes.
-
-    Args:
-        app: the application.
-        request: the request, whose body a dependency may have read already.
-    """
+    """A response that the ASGI application writes; a dependency may have read the request's body already."""
 
     def __init__(self, app: AsgiApp, request: Request) -> None:
         super().__init__()
@@ -61,13 +56,7 @@ def _reread(request: Request) -> Receive:
 
 
 def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
-    """Make a router with the MCP endpoint.
-
-    Args:
-        app: the ASGI application that answers.
-        path: the path of the endpoint.
-        title: the server's name, for the OpenAPI page.
-    """
+    """Make a router with the MCP endpoint under a path; the OpenAPI page shows the title."""
     router = APIRouter(tags=["MCP"])
 
     async def delegated(request: Request) -> Response:

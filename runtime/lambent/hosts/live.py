@@ -98,11 +98,9 @@ class CallThreads:
 
 
 class LiveInvocation(Invocation):
-    """Runs coroutines on a loop that other threads share, and stops them when the client leaves.
+    """Runs coroutines on a running loop that other threads share, and stops them when the client leaves.
 
-    Args:
-        loop: a running event loop.
-        threads: where the call runs; None for a thread of its own.
+    The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
     __slots__ = ("_gone", "_loop", "_started", "_threads")

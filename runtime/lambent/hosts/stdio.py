@@ -34,10 +34,7 @@ class _CancelledParams(msgspec.Struct):
 class StdioServer:
     """Reads requests, answers them on threads, and writes responses and notifications as they come.
 
-    Args:
-        endpoint: answers the requests.
-        lines_in: where messages come from.
-        lines_out: where they go; nothing else may write to it.
+    Nothing else may write to ``lines_out``.
     """
 
     def __init__(self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
@@ -47,7 +44,6 @@ class StdioServer:
         self._writing = threading.Lock()
         self._loop = LoopThread()
         self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
-        self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
 
     def serve(self) -> None:
@@ -86,7 +82,7 @@ class StdioServer:
                     cancelled.cancel()
 
     def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
-        reply = self._endpoint.answer(message, Request(), invocation, self._principal)
+        reply = self._endpoint.answer(message, Request(), invocation)
         if self._running.get(request_id) is invocation:
             del self._running[request_id]
         if not invocation.cancelled:
@@ -114,9 +110,6 @@ def serve(endpoint: Endpoint) -> None:
     """Serve the process's own standard input and output.
 
     What features print goes to standard error: standard output carries messages and nothing else.
-
-    Args:
-        endpoint: answers the requests.
     """
     lines_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout.flush()

@@ -26,7 +26,7 @@ class Resource:
     Args:
         service: as boto3 names it, such as ``dynamodb``.
         name: the resource's name, ARN or URL.
-        given: a boto3 client; default: see ``client``.
+        given: a boto3 client; default: one from the environment, made at first use.
     """
 
     def __init__(self, service: str, name: str, given: Any = None) -> None:
@@ -58,12 +58,7 @@ class Resource:
 
 
 class SqsQueue:
-    """Sends task ids to a queue, which brings them to the worker function; a message is a task's id.
-
-    Args:
-        url: the queue's URL.
-        sqs: a boto3 client; default: see ``client``.
-    """
+    """Sends task ids to the queue with a URL, which brings them to the worker function; see ``Resource``."""
 
     def __init__(self, url: str, sqs: Any = None) -> None:
         self._queue = Resource("sqs", url, sqs)
@@ -76,12 +71,7 @@ class SqsQueue:
 
 
 class S3Blobs:
-    """Keeps blobs in a bucket; a lifecycle rule of the bucket removes them.
-
-    Args:
-        bucket: the bucket's name.
-        s3: a boto3 client; default: see ``client``.
-    """
+    """Keeps blobs in a bucket, which removes them by a lifecycle rule; see ``Resource``."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = Resource("s3", bucket, s3)

@@ -14,21 +14,13 @@ PREFIX = "cards"
 
 
 class CardBucket:
-    """Publishes documents in a bucket, each with its media type, and takes them away.
-
-    Args:
-        bucket: the bucket's name.
-        s3: a boto3 client; default: see ``aws.client``.
-    """
+    """Publishes documents in a bucket, each with its media type, and removes them; see ``aws.Resource``."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = Resource("s3", bucket, s3)
 
     def publish(self, documents: Mapping[str, Document]) -> None:
-        """Put documents, in their order, then remove those of an earlier deploy that are not among them.
-
-        Args:
-            documents: by path.
+        """Put documents, by path and in their order, then remove those of an earlier deploy.
 
         Raises:
             StoreError: some could not be written or removed.

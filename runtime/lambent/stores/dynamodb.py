@@ -31,12 +31,7 @@ _IS_NEW = "attribute_not_exists(pk)"
 
 
 class DynamoStore:
-    """Keeps items in a table.
-
-    Args:
-        table: the table's name.
-        dynamodb: a boto3 client; default: see ``aws.client``.
-    """
+    """Keeps items in the table of a name; see ``aws.Resource``."""
 
     def __init__(self, table: str, dynamodb: Any = None) -> None:
         self._table = Resource("dynamodb", table, dynamodb)

@@ -46,13 +46,7 @@ _CORS = {
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One document.
-
-    Attributes:
-        media_type: its ``Content-Type``.
-        body: its bytes.
-        link: the ``Link`` header that goes with it.
-    """
+    """One document, and the ``Link`` header that goes with it."""
 
     media_type: str
     body: bytes
@@ -65,12 +59,10 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Document]:
-    """All documents of a deployment, by path.
+    """All documents of a deployment, by path; for ``base_url`` see ``wire.server_card``.
 
-    Args:
-        summaries: the servers, whose skills have different names; where a location has room for one
-            server only, it is the first one.
-        base_url: see ``wire.server_card``.
+    The skills of the servers have different names. Where a location has room for one server only, it is the
+    first one.
     """
     skills = {
         f"{paths.SKILLS}/{skill_name(summary)}/SKILL.md": _skill(summary, base_url) for summary in summaries
@@ -94,12 +86,7 @@ def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> 
 
 
 def answer(document: Document, request: Request) -> HttpResponse:
-    """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2).
-
-    Args:
-        document: the document of the request's path.
-        request: a GET, HEAD or OPTIONS; anything else is not allowed.
-    """
+    """Answer a request for a document: GET, HEAD or OPTIONS (RFC 9110, sections 8.8.3 and 13.1.2)."""
     if request.method == "OPTIONS":
         allowed = {
             "access-control-allow-methods": _METHODS,

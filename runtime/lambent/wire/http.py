@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from lambent.errors import HttpRefusal
+from lambent.errors import HttpRefusal, ProtocolError
+from lambent.wire import jsonrpc
+from lambent.wire.jsonrpc import RequestId
 
 JSON_TYPE = "application/json"
 SSE_TYPE = "text/event-stream"
@@ -23,10 +26,9 @@ DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
 """Bytes: what Lambda takes as the response of a buffered invocation."""
 
 _ENVELOPE = 1024
-"""Bytes: the status, the headers and the rest of what Lambda's response has around the body."""
+"""Bytes of Lambda's response around the body: the status, the headers and the rest."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Host names of the local machine."""
 
 _ALLOWED_HEADERS = frozenset(
     {
@@ -42,7 +44,6 @@ _ALLOWED_HEADERS = frozenset(
 )
 _PARAM_HEADER = re.compile(r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+")
 _ZERO = re.compile(r"q=0(\.0{0,3})?")
-_PREFLIGHT_SECONDS = "7200"
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -80,17 +81,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class HttpResponse(msgspec.Struct):
-    """One HTTP response.
-
-    Attributes:
-        status: HTTP status code.
-        headers: names in lower case.
-        body: the whole body; where earlier parts were streamed, the rest of it.
-    """
+    """One HTTP response, header names in lower case; the body is what has not been streamed yet."""
 
     status: int
     headers: dict[str, str]
     body: bytes = b""
+
+
+def error_response(error: ProtocolError, request_id: RequestId | UnsetType = UNSET) -> HttpResponse:
+    """The response to a request that ends with an error; an unset id is left out."""
+    body = jsonrpc.failure(request_id, error.code, error.message, error.data)
+    return HttpResponse(error.status, {"content-type": JSON_TYPE, **error.headers}, body)
 
 
 def response_size(body: bytes) -> int:
@@ -103,8 +104,7 @@ class HttpPolicy(msgspec.Struct, frozen=True):
 
     Attributes:
         body_limit: bytes of a request body.
-        allowed_origins: origins such as ``https://app.example.com``, besides the server's own host and
-            localhost; ``"*"`` allows every origin.
+        allowed_origins: such as ``https://app.example.com``, besides the own host and localhost; or ``*``.
     """
 
     body_limit: int = DEFAULT_BODY_LIMIT
@@ -137,16 +137,10 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     if content_type != JSON_TYPE and content_type.partition(";")[0].strip().lower() != JSON_TYPE:
         raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
     body = request.body
-    if len(body) > policy.body_limit or (
-        isinstance(body, str) and not body.isascii() and _utf8_length(body) > policy.body_limit
-    ):
+    size = len(body) if isinstance(body, bytes) or body.isascii() else len(body.encode(errors="replace"))
+    if size > policy.body_limit:
         raise HttpRefusal(413, f"The request body is larger than {policy.body_limit} bytes")
-    accept = headers.get("accept")
-    return _BOTH if accept is None else _accepts(accept)
-
-
-def _utf8_length(text: str) -> int:
-    return len(text.encode(errors="replace"))
+    return _accepts(headers.get("accept", "*/*"))
 
 
 def _accepts(accept: str) -> Accepts:
@@ -172,10 +166,7 @@ def _wanted(qualities: dict[str, bool], media: str) -> bool:
 def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
     """Refuse requests of browsers from origins that are not allowed (protection against DNS rebinding).
 
-    Args:
-        origin: the ``Origin`` header.
-        domain: the host name by which the platform routed the request; see ``Request``.
-        policy: the allow-list.
+    ``domain`` is that of the ``Request``.
 
     Raises:
         HttpRefusal: 403.
@@ -210,13 +201,11 @@ def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
     if origin is not None:
         check_origin(origin, request.domain, policy)
         asked = request.headers.get("access-control-request-headers", "").lower().split(",")
-        names = sorted(
-            {name for name in map(str.strip, asked) if _PARAM_HEADER.fullmatch(name)} | _ALLOWED_HEADERS
-        )
+        names = sorted(_ALLOWED_HEADERS.union(filter(_PARAM_HEADER.fullmatch, map(str.strip, asked))))
         headers |= {
             "access-control-allow-methods": "POST, OPTIONS",
             "access-control-allow-headers": ", ".join(names),
-            "access-control-max-age": _PREFLIGHT_SECONDS,
+            "access-control-max-age": "7200",
         }
     return HttpResponse(204, headers)
 

@@ -13,8 +13,6 @@ from lambent.wire.values import (
     ResourceTemplateReference,
 )
 
-_NO_ARGUMENTS = Raw(b"{}")
-
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel"):
     """What every request carries; a missing ``_meta`` is reported when the request is checked."""
@@ -39,7 +37,7 @@ class CallToolParams(AskingParams, frozen=True, kw_only=True):
     """Parameters of ``tools/call``; the arguments stay JSON until the tool's own types read them."""
 
     name: str
-    arguments: Raw = _NO_ARGUMENTS
+    arguments: Raw = Raw(b"{}")
 
 
 class ReadResourceParams(AskingParams, frozen=True, kw_only=True):
@@ -92,13 +90,7 @@ class ListenParams(Params, frozen=True, kw_only=True):
 
 
 class Method(Struct, frozen=True):
-    """One method.
-
-    Attributes:
-        name: as it stands in the message.
-        decoder: reads its parameters.
-        mirrored: the attribute of the parameters that ``Mcp-Name`` repeats, if any.
-    """
+    """One method; ``mirrored`` is the attribute of its parameters that ``Mcp-Name`` repeats, if any."""
 
     name: str
     decoder: LazyDecoder[Any]

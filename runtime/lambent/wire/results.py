@@ -31,12 +31,7 @@ class Result(Struct, kw_only=True, rename="camel"):
 
 
 class Outcome(Struct, frozen=True):
-    """How a call ends; exactly one of ``result`` and ``error`` is set.
-
-    Attributes:
-        result: what the client is given.
-        error: why it is given nothing: a code, a message, an HTTP status and headers.
-    """
+    """How a call ends; exactly one of ``result`` and ``error`` is set."""
 
     result: Result | None = None
     error: ProtocolError | None = None

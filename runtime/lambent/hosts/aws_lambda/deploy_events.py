@@ -41,11 +41,6 @@ def run_deploy_event(
 ) -> dict[str, Any]:
     """Handle an event of CloudFormation, send it the response, and return the response.
 
-    Args:
-        event: CloudFormation's event.
-        documents: the documents to publish.
-        invocation: the invocation of the event.
-
     Raises:
         OSError: the response could not be sent; Lambda then invokes the function again.
     """

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import UNSET
-
 from lambent.errors import DeadlineReached, HttpRefusal
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
@@ -15,8 +13,7 @@ from lambent.execution.invocation import Invocation
 from lambent.execution.ports import AsyncRunner
 from lambent.hosts.aws_lambda.events import Event, format_of
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.wire import jsonrpc
-from lambent.wire.http import JSON_TYPE, HttpResponse
+from lambent.wire.http import error_response
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
@@ -30,9 +27,9 @@ class LambdaHandler:
 
     Args:
         endpoint: answers the requests.
-        worker: runs tasks that a queue brings; None where no queue does.
+        worker: runs the tasks that a queue brings, if one does.
         queue_url: that queue.
-        documents: answers requests for documents, and publishes them; None where there are none.
+        documents: answers requests for documents and publishes them, if there are any.
     """
 
     def __init__(
@@ -79,8 +76,7 @@ class LambdaHandler:
         try:
             request = read(event, context)
         except HttpRefusal as refusal:
-            body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
-            return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
+            return write(event, error_response(refusal))
         if request.method != "POST" and documents is not None:
             response = documents.answer(request)
             if response is not None:
@@ -89,12 +85,7 @@ class LambdaHandler:
 
 
 class LambdaInvocation(Invocation):
-    """An invocation that ends when Lambda says so.
-
-    Args:
-        context: Lambda's context object; None and anything else where there is none, as in tests.
-        runner: runs coroutines.
-    """
+    """An invocation that ends when Lambda's context object says so; tests may give anything else, or None."""
 
     __slots__ = ("_context",)
 

@@ -23,19 +23,10 @@ def is_queue_event(event: Mapping[str, Any]) -> bool:
 def run_messages(
     event: Mapping[str, Any], context: Any, worker: Worker | None, queue_url: str, invocation: Invocation
 ) -> dict[str, Any]:
-    """Run the tasks of an event; what fails is delivered again, what succeeded is not.
+    """Run the tasks of an SQS event, and return the partial batch response.
 
-    Messages of any other queue than the one that brings tasks come from its dead-letter queue.
-
-    Args:
-        event: the SQS event.
-        context: Lambda's context object.
-        worker: runs the tasks; None where the function has none.
-        queue_url: the queue that brings tasks.
-        invocation: the invocation that the messages came in.
-
-    Returns:
-        The partial batch response.
+    What fails is delivered again, what succeeded is not. The queue of ``queue_url`` brings tasks; messages of
+    any other one come from its dead-letter queue.
 
     Raises:
         ConfigurationError: the function has no tasks, or Powertools is not installed.

@@ -32,10 +32,6 @@ _METHODS = ("server/discover", "tools/list", "resources/list", "resources/templa
 def register(services: Services, settings: Settings) -> None:
     """Make Lambda call ``prime`` before the snapshot, and ``renew`` after each restore.
 
-    Args:
-        services: shared by all calls of the server.
-        settings: of the deployment.
-
     Raises:
         ConfigurationError: the runtime has no hooks, such as in a container image.
     """
@@ -51,7 +47,7 @@ def register(services: Services, settings: Settings) -> None:
 
 
 def prime(services: Services, settings: Settings) -> None:
-    """Do the work of first requests, without calling a function of the server; see ``register``."""
+    """Do the work of first requests, without calling a function of the server."""
     # Without middleware, which is the author's code and may have effects.
     endpoint, run = Endpoint(Executor(services), settings.http_policy), CallerLoop()
     for method in _METHODS:
@@ -85,7 +81,7 @@ def prime(services: Services, settings: Settings) -> None:
 
 
 def renew(services: Services) -> None:
-    """Replace what two copies must not share, and what does not work after a restore; see ``register``."""
+    """Replace what two copies must not share, and what does not work after a restore."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
     if "lambent.stores.aws" in sys.modules:

@@ -9,19 +9,10 @@ from collections.abc import Mapping
 
 from lambent.errors import MethodNotFoundError
 from lambent.wire.eras import modern
-from lambent.wire.eras.era import Era, Reply, RpcRequest, meta_of
+from lambent.wire.eras.era import Era, RpcRequest, meta_of
 from lambent.wire.jsonrpc import RpcMessage
 
-__all__ = [
-    "ERAS",
-    "SUPPORTED_VERSIONS",
-    "Era",
-    "Reply",
-    "RpcRequest",
-    "era_of",
-    "meta_of",
-    "method_not_found",
-]
+__all__ = ["ERAS", "SUPPORTED_VERSIONS", "Era", "RpcRequest", "era_of", "meta_of", "method_not_found"]
 
 SUPPORTED_VERSIONS: tuple[str, ...] = (modern.VERSION,)
 """What ``server/discover`` and version errors name, newest first."""
@@ -36,10 +27,6 @@ def era_of(message: RpcMessage, headers: Mapping[str, str] | None) -> Era:
     """The era of a message: the one that it claims to be of, else the newest.
 
     The newest era also answers what belongs to no era: its errors name the versions that are spoken.
-
-    Args:
-        message: the message.
-        headers: the HTTP headers, names in lower case; None on stdio.
     """
     for era in _OLDER:
         if era.claims(message, headers):
@@ -48,10 +35,6 @@ def era_of(message: RpcMessage, headers: Mapping[str, str] | None) -> Era:
 
 
 def method_not_found(method: str) -> MethodNotFoundError:
-    """The answer to a method that a server does not offer.
-
-    For ``initialize`` it names the versions that are spoken: it may be all that a client of an earlier era
-    can show (basic/versioning).
-    """
+    """The answer to a method that a server does not offer; for ``initialize`` see ``ModernEra.decode``."""
     data = {"supported": list(SUPPORTED_VERSIONS)} if method == "initialize" else None
     return MethodNotFoundError("Method not found", data)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from lambent.errors import InvalidParamsError
+from lambent.wire.http import HttpResponse
 from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.lazy import LazyDecoder
 from lambent.wire.results import Outcome
@@ -19,9 +20,7 @@ class RpcRequest(msgspec.Struct, frozen=True):
     """A JSON-RPC request that keeps the rules of its era, typed.
 
     Attributes:
-        id: the JSON-RPC id.
-        method: the JSON-RPC method.
-        params: its typed parameters.
+        params: the typed parameters.
         meta: the reserved keys of ``_meta``.
         client: the capabilities declared for this request.
         raw: the undecoded parameters.
@@ -35,20 +34,6 @@ class RpcRequest(msgspec.Struct, frozen=True):
     raw: Raw
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """The answer to one message.
-
-    Attributes:
-        status: the HTTP status that goes with it.
-        body: the encoded JSON-RPC response.
-        headers: further HTTP headers, names in lower case.
-    """
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = {}
-
-
 class Era(Protocol):
     """One way of speaking the protocol."""
 
@@ -60,23 +45,16 @@ class Era(Protocol):
         """Whether a message says that it is of this era; see ``eras.era_of``."""
 
     def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
-        """Check every rule of a request, once and in one order, and read it.
+        """Check every rule of a message with an id, once and in one order, and read it.
 
-        Args:
-            message: a message with an id.
-            headers: the HTTP headers, names in lower case; None where there are none to check (stdio).
+        ``headers`` are the HTTP headers, names in lower case; None where there are none to check (stdio).
 
         Raises:
             ProtocolError: the first rule that is broken.
         """
 
-    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> Reply:
-        """Write the response of a call.
-
-        Args:
-            request_id: the JSON-RPC id.
-            outcome: the result, or the error.
-            meta: what ``_meta`` of every result says of the server.
+    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> HttpResponse:
+        """Write the response of a call; ``meta`` is what every result says of the server.
 
         Raises:
             TypeError: the outcome has no JSON form; also ``ValueError`` and ``RecursionError``.

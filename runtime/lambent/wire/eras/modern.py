@@ -13,8 +13,9 @@ from msgspec import UNSET, Raw, UnsetType
 
 from lambent.errors import HeaderMismatchError, InvalidParamsError, ProtocolError, UnsupportedVersionError
 from lambent.wire import jsonrpc
-from lambent.wire.eras.era import Reply, RpcRequest
+from lambent.wire.eras.era import RpcRequest
 from lambent.wire.headers import require_match
+from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
 from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.lazy import LazyDecoder
 from lambent.wire.methods import ANY_METHOD, METHODS, Params
@@ -27,11 +28,7 @@ _VERSION_HEADER = "MCP-Protocol-Version"
 
 
 class ModernEra:
-    """See ``Era``.
-
-    Args:
-        supported: the versions that errors name, newest first.
-    """
+    """See ``Era``; errors name the versions that are ``supported``, newest first."""
 
     version = VERSION
 
@@ -47,11 +44,6 @@ class ModernEra:
 
         Whatever is wrong with an ``initialize``, its error names the versions that are spoken: it may be all
         that a client of an earlier era can show (basic/versioning).
-
-        Raises:
-            HeaderMismatchError: a header is missing or does not match the body.
-            UnsupportedVersionError: the version is not this era's.
-            InvalidParamsError: ``_meta`` lacks a required key, or the parameters are wrong.
         """
         try:
             return self._decode(message, headers)
@@ -60,15 +52,14 @@ class ModernEra:
                 error.data = {"supported": list(self._supported)}
             raise
 
-    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> Reply:
+    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> HttpResponse:
         """See ``Era.render``."""
-        error, result = outcome.error, outcome.result
-        if error is not None:
-            body = jsonrpc.failure(request_id, error.code, error.message, error.data)
-            return Reply(error.status, body, error.headers)
+        if outcome.error is not None:
+            return error_response(outcome.error, request_id)
+        result = outcome.result
         assert result is not None  # noqa: S101 - one of the two is set
         result.meta = meta if result.meta is UNSET else {**meta, **result.meta}
-        return Reply(200, jsonrpc.success(request_id, result))
+        return HttpResponse(200, {"content-type": JSON_TYPE}, jsonrpc.success(request_id, result))
 
     def _decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         name = message.method
