@@ -27,10 +27,7 @@ class DeclarationError(LambentError, TypeError):
 
 
 class ConfigurationError(LambentError):
-    """Something that the deployment must provide is missing or unusable.
-
-    The message, for the operator's log, says what to set; the client sees an internal error.
-    """
+    """Something that the deployment must provide is missing or unusable: the message, for the log, says what."""
 
 
 class ItemTooLargeError(LambentError):

@@ -10,9 +10,10 @@ from lambent.execution.call import Call
 from lambent.execution.execute import Executor, failure, too_large
 from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
-from lambent.wire import jsonrpc, sse
+from lambent.wire import jsonrpc
 from lambent.wire.eras import era_of
 from lambent.wire.http import (
+    SSE_HEADERS,
     SSE_TYPE,
     HttpPolicy,
     HttpResponse,
@@ -22,6 +23,7 @@ from lambent.wire.http import (
     error_response,
     preflight,
     response_size,
+    sse_frame,
 )
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
 from lambent.wire.results import Outcome
@@ -80,11 +82,11 @@ class Endpoint:
         invocation.may_stream = accepts.sse
         reply = self.answer(message, request, invocation)
         if invocation.streamed:
-            return HttpResponse(200, dict(sse.SSE_HEADERS), sse.frame(reply.body))
+            return HttpResponse(200, dict(SSE_HEADERS), sse_frame(reply.body))
         if not accepts.json or (accepts.sse and invocation.notifications and reply.status == 200):
-            frames = [sse.frame(notification) for notification in invocation.notifications]
-            body = b"".join([*frames, sse.frame(reply.body)])
-            headers = {**sse.SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
+            frames = [sse_frame(notification) for notification in invocation.notifications]
+            body = b"".join([*frames, sse_frame(reply.body)])
+            headers = {**SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
             return HttpResponse(reply.status, headers, body)
         return reply
 

@@ -10,8 +10,14 @@ from typing import Any
 from lambent.execution.endpoint import Endpoint
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import CallThreads, LiveInvocation
-from lambent.wire.http import HttpResponse, Request, cors_headers
-from lambent.wire.sse import KEEP_ALIVE, SSE_HEADERS, frame
+from lambent.wire.http import (
+    SSE_HEADERS,
+    SSE_KEEP_ALIVE,
+    HttpResponse,
+    Request,
+    cors_headers,
+    sse_frame,
+)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -108,12 +114,12 @@ class AsgiInvocation(LiveInvocation):
             super().emit(notification)
         elif not self.cancelled:
             self.streamed = True
-            self._push(frame(notification))
+            self._push(sse_frame(notification))
 
     def keep_alive(self) -> None:
         """See ``Invocation.keep_alive``."""
         if self.streamed:
-            self._push(KEEP_ALIVE)
+            self._push(SSE_KEEP_ALIVE)
 
     def _push(self, data: bytes) -> None:
         self._loop.call_soon_threadsafe(self.frames.put_nowait, data)

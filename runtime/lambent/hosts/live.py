@@ -25,12 +25,9 @@ T = TypeVar("T")
 
 
 class CallThreads:
-    """Threads for calls: so many run at a time, and those that only wait do not count among them.
+    """Threads for calls, of which so many run at a time.
 
-    Args:
-        running: how many calls may run at a time.
-        waiting: how many more may wait for something that happens elsewhere; further ones count as running.
-        name: begins the names of the threads.
+    Up to ``waiting`` more may wait for something that happens elsewhere; further ones count as running.
     """
 
     def __init__(self, running: int, waiting: int, name: str) -> None:

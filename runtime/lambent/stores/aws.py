@@ -38,8 +38,7 @@ class Resource:
     def calling(self, action: str) -> Iterator[Any]:
         """Map what boto3 raises inside the ``with`` block, which gets the client.
 
-        Args:
-            action: the operation, as IAM policies name it, such as ``PutItem``.
+        The action is the operation as IAM policies name it, such as ``PutItem``.
 
         Raises:
             StoreError: from what boto3 raised; it names service, action and resource.

@@ -59,7 +59,6 @@ class CardBucket:
                 return
 
     def _remove_keys(self, keys: list[str]) -> None:
-        """Remove objects: up to a thousand, as many as there are on a page."""
         if not keys:
             return
         deletion = {"Objects": [{"Key": key} for key in keys], "Quiet": True}

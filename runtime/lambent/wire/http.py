@@ -18,6 +18,9 @@ from lambent.wire.jsonrpc import RequestId
 
 JSON_TYPE = "application/json"
 SSE_TYPE = "text/event-stream"
+SSE_HEADERS = {"content-type": SSE_TYPE, "cache-control": "no-cache", "x-accel-buffering": "no"}
+SSE_KEEP_ALIVE = b":\n\n"
+"""A comment that keeps an idle stream open; clients ignore it."""
 
 DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
 """Bytes: what Lambda accepts as the payload of a synchronous invocation."""
@@ -97,6 +100,11 @@ def error_response(error: ProtocolError, request_id: RequestId | UnsetType = UNS
 def response_size(body: bytes) -> int:
     """Bytes of Lambda's response around a body, which travels as a JSON string."""
     return len(body) + body.count(b'"') + body.count(b"\\") + _ENVELOPE
+
+
+def sse_frame(message: bytes) -> bytes:
+    """Wrap one encoded JSON-RPC message, which has no line breaks, as a server-sent event (HTML standard)."""
+    return b"event: message\ndata: " + message + b"\n\n"
 
 
 class HttpPolicy(msgspec.Struct, frozen=True):

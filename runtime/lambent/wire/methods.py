@@ -97,12 +97,7 @@ class Method(Struct, frozen=True):
     mirrored: str | None = None
 
 
-def _table(*rows: tuple[str, type[Params], str | None]) -> dict[str, Method]:
-    decoders: dict[type[Params], LazyDecoder[Any]] = {params: LazyDecoder(params) for _, params, _ in rows}
-    return {name: Method(name, decoders[params], mirrored) for name, params, mirrored in rows}
-
-
-METHODS: dict[str, Method] = _table(
+_ROWS: tuple[tuple[str, type[Params], str | None], ...] = (
     ("server/discover", Params, None),
     ("tools/list", PageParams, None),
     ("tools/call", CallToolParams, "name"),
@@ -117,6 +112,7 @@ METHODS: dict[str, Method] = _table(
     ("tasks/update", UpdateTaskParams, "task_id"),
     ("tasks/cancel", TaskParams, "task_id"),
 )
+METHODS = {name: Method(name, LazyDecoder(params), mirrored) for name, params, mirrored in _ROWS}
 
 ANY_METHOD = Method("", LazyDecoder(Params))
 """Used for a method that is not in the table: the other rules are checked before it is refused."""
