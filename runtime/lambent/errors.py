@@ -1,16 +1,4 @@
-"""Exceptions, named by what they make happen.
-
-====================  =================================================================================
-``ProtocolError``     the request is answered with a JSON-RPC error (code, HTTP status and headers)
-``HttpRefusal``       the same, with any status and headers: 401, 403, 429, …
-``ToolError``         the tool fails, and the model is shown why (``isError``)
-``RetryableError``    the tool fails for now; a task runs again, a plain call fails
-``StepInterrupted``   a step that may run at most once was begun before, and nobody knows how it ended
-``StoreError``        a store cannot be used; a call fails with -32603, a task is tried again
-``DeclarationError``  the server is declared wrongly: raised while a module is imported
-``Signal``            the run of a handler ends here, and that is no failure
-====================  =================================================================================
-"""
+"""Exceptions, named by what they make happen."""
 
 from __future__ import annotations
 
@@ -23,11 +11,11 @@ class LambentError(Exception):
 
 
 class DeclarationError(LambentError, TypeError):
-    """A tool, resource, prompt or setting is declared in a way that cannot work."""
+    """A tool, resource, prompt or setting is declared in a way that cannot work: raised during the import."""
 
 
 class ConfigurationError(LambentError):
-    """Something that the deployment must provide is missing or unusable: the message, for the log, says what."""
+    """Something that the deployment must provide is missing or unusable; the message is meant for the log."""
 
 
 class ItemTooLargeError(LambentError):
@@ -37,19 +25,17 @@ class ItemTooLargeError(LambentError):
 class StoreError(LambentError):
     """A table, queue, bucket or secret could not be reached, or refused what it was asked for.
 
-    The message is meant for the operator's log. ``__cause__`` is the error of the library underneath.
+    A call fails with -32603, a task is tried again. The message is meant for the operator's log.
+    ``__cause__`` is the error of the library underneath.
     """
 
 
 class ToolError(LambentError):
-    """A failure that a tool's author anticipated; the model is shown the message.
-
-    Server/tools, "Error Handling".
-    """
+    """The tool fails, and the model is shown why: ``isError`` (server/tools, "Error Handling")."""
 
 
 class RetryableError(ToolError):
-    """A failure that may pass: a task tries again, a plain call fails like ``ToolError``."""
+    """The tool fails for now: a task runs again, a plain call fails as with ``ToolError``."""
 
 
 class StepInterrupted(ToolError):  # noqa: N818 - says what happened

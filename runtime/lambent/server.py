@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from lambent.hosts.asgi import AsgiApp
-    from lambent.hosts.aws_lambda import LambdaHandler
+    from lambent.hosts.aws_lambda.handler import LambdaHandler
     from lambent.hosts.settings import Settings
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"

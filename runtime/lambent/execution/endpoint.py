@@ -11,7 +11,7 @@ from lambent.execution.execute import Executor, failure, too_large
 from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.wire import jsonrpc
-from lambent.wire.eras import era_of
+from lambent.wire.eras import ERAS
 from lambent.wire.http import (
     SSE_HEADERS,
     SSE_TYPE,
@@ -105,10 +105,10 @@ class Endpoint:
             invocation: where notifications go and how much time is left.
             principal: who is calling, if known.
         """
-        era, request_id = era_of(message, headers := request.headers if request.method else None), message.id
+        era, request_id = ERAS[0], message.id
         assert not isinstance(request_id, UnsetType)  # noqa: S101 - a notification has no answer
         try:
-            rpc = era.decode(message, headers)
+            rpc = era.decode(message, request.headers if request.method else None)
         except ProtocolError as error:
             return era.render(request_id, Outcome(error=error), self._meta)
         except Exception as error:

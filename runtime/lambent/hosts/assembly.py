@@ -17,7 +17,7 @@ from lambent.hosts.settings import Settings
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Blobs, Changes, Queue, Store
-    from lambent.hosts.aws_lambda import LambdaHandler
+    from lambent.hosts.aws_lambda.handler import LambdaHandler
     from lambent.hosts.live import ThreadQueue
 
 _BUFFERED_LISTEN_SECONDS = 0.25
@@ -28,7 +28,7 @@ _LIVE_LISTEN_SECONDS = 600.0
 
 def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> LambdaHandler:
     """The function that Lambda calls, with a worker for tasks where there can be any."""
-    from lambent.hosts.aws_lambda import LambdaHandler
+    from lambent.hosts.aws_lambda.handler import LambdaHandler
 
     executor, worker = _executor(catalog, middleware, settings, in_lambda=True), None
     if (tasks := executor.services.tasks) is not None:

@@ -26,7 +26,7 @@ import msgspec
 from lambent.wire import discovery_paths as paths
 from lambent.wire import server_card as cards
 from lambent.wire.http import JSON_TYPE, HttpResponse, Request
-from lambent.wire.server_card import ServerSummary
+from lambent.wire.server_card import ServerSummary, one_line
 
 _AI_CATALOG_TYPE = "application/ai-catalog+json"
 _LINKSET_TYPE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
@@ -171,7 +171,7 @@ def _skill(summary: ServerSummary, base_url: str | None) -> Document:
         f"description: {json.dumps(description, ensure_ascii=False)}",
         "---",
         "",
-        f"# {_one_line(info.title or info.name)}",
+        f"# {one_line(info.title or info.name)}",
         "",
         description,
     ]
@@ -186,13 +186,9 @@ def _skill(summary: ServerSummary, base_url: str | None) -> Document:
 
 def _tool_line(raw: msgspec.Raw) -> str:
     tool = msgspec.json.decode(raw, type=dict[str, Any])
-    said = _one_line(str(tool.get("description") or tool.get("title") or ""))
+    said = one_line(str(tool.get("description") or tool.get("title") or ""))
     return f"- `{tool['name']}`: {said}" if said else f"- `{tool['name']}`"
 
 
 def _skill_description(summary: ServerSummary) -> str:
-    return _one_line(summary.info.description or summary.description)[:_SKILL_DESCRIPTION_LIMIT]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return one_line(summary.info.description or summary.description)[:_SKILL_DESCRIPTION_LIMIT]

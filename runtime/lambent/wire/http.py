@@ -53,18 +53,16 @@ class Request(msgspec.Struct, frozen=True):
     """What the platform says of one request, the same for every host.
 
     Attributes:
-        method: the HTTP method in upper case; empty where the request did not come over HTTP: on stdio, and
-            when a worker runs a task.
+        method: the HTTP method in upper case; empty on stdio, and when a worker runs a task.
         path: as routed, still percent-encoded.
         headers: names in lower case; values of repeated headers joined with ``", "``.
         body: bytes, or text where the host already has it as text.
         query: the raw query string, without ``?``.
-        domain: the host name by which the platform routed the request, where the platform says so. Never the
-            client's ``Host`` header, which an attacker chooses in DNS rebinding.
+        domain: the host name by which the platform routed the request, where it says so; never the ``Host``
+            header, which an attacker chooses in DNS rebinding.
         root: what public paths have in front of ``path``, such as the name of a stage.
-        client_address: the IP address that the platform received the request from; a proxy's or a CDN's where
-            one is in front. Never a header that the client alone has written. None where the platform does
-            not say.
+        client_address: the IP address that the platform received the request from, such as a proxy's; never
+            a header that the client alone has written. None where the platform does not say.
         authorizer: what the platform's authorizer found out about the caller, in the platform's own form.
         event: the Lambda event; None elsewhere.
         context: Lambda's context object; None elsewhere.

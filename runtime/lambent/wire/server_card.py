@@ -176,6 +176,11 @@ def host_of(url: str) -> str:
         return ""
 
 
+def one_line(text: str) -> str:
+    """A text with single spaces in place of line breaks and other white space."""
+    return " ".join(text.split())
+
+
 def _namespace(summary: ServerSummary, base_url: str | None) -> str:
     """The part of a server's name before the slash: as declared, else the host in reverse DNS format."""
     if _NAME.fullmatch(summary.info.name):
@@ -236,7 +241,7 @@ def _features(summary: ServerSummary, base_url: str | None) -> dict[str, Any]:
 
 
 def _shortened(text: str) -> str:
-    text = " ".join(text.split())
+    text = one_line(text)
     if len(text) <= _DESCRIPTION_LIMIT:
         return text
     cut = text[: _DESCRIPTION_LIMIT - 1]

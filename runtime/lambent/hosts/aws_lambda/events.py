@@ -82,7 +82,7 @@ def _read_v2(event: Event, lambda_context: Any = None) -> Request:
 
 
 def _write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
-    return {"statusCode": response.status, "headers": response.headers, **_encode(response.body)}
+    return {**_written(response), "headers": response.headers}
 
 
 def _read_v1(event: Event, lambda_context: Any = None) -> Request:
@@ -109,7 +109,7 @@ def _read_v1(event: Event, lambda_context: Any = None) -> Request:
 
 
 def _write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
-    written: dict[str, Any] = {"statusCode": response.status, **_encode(response.body)}
+    written = _written(response)
     if _is_balanced(event):
         from http import HTTPStatus
 
@@ -139,9 +139,9 @@ def _headers(event: Event) -> dict[str, str]:
     return {name.lower(): value for name, value in given.items() if value is not None}
 
 
-def _encode(body: bytes) -> dict[str, Any]:
+def _written(response: HttpResponse) -> dict[str, Any]:
     # All bodies that Lambent writes are UTF-8 text, so none needs Base64.
-    return {"body": body.decode(), "isBase64Encoded": False}
+    return {"statusCode": response.status, "body": response.body.decode(), "isBase64Encoded": False}
 
 
 def _body(event: Event) -> bytes | str:

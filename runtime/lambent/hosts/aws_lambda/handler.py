@@ -52,10 +52,7 @@ class LambdaHandler:
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event, run the tasks of an SQS event, or publish cards for CloudFormation.
 
-        Args:
-            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL, a load balancer, SQS, or
-                CloudFormation.
-            context: Lambda's context object.
+        HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
 
         Raises:
             UnknownEventError: the event is none of these.

@@ -1,37 +1,45 @@
-"""Protocol eras: which versions there are, and which one a message is of (basic/versioning).
+"""Protocol eras: which versions there are (basic/versioning).
 
 An era is a module of this package and a row of ``ERAS``. No other file names a protocol version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
-from lambent.errors import MethodNotFoundError
+import msgspec
+
+from lambent.errors import InvalidParamsError, MethodNotFoundError
 from lambent.wire.eras import modern
-from lambent.wire.eras.era import Era, RpcRequest, meta_of
-from lambent.wire.jsonrpc import RpcMessage
+from lambent.wire.eras.modern import RpcRequest
+from lambent.wire.lazy import LazyDecoder
 
-__all__ = ["ERAS", "SUPPORTED_VERSIONS", "Era", "RpcRequest", "era_of", "meta_of", "method_not_found"]
+__all__ = ["ERAS", "SUPPORTED_VERSIONS", "RpcRequest", "meta_of", "method_not_found"]
 
 SUPPORTED_VERSIONS: tuple[str, ...] = (modern.VERSION,)
 """What ``server/discover`` and version errors name, newest first."""
 
-ERAS: tuple[Era, ...] = (modern.ModernEra(SUPPORTED_VERSIONS),)
-"""In the order of ``SUPPORTED_VERSIONS``."""
-
-_OLDER = ERAS[1:]
+ERAS = (modern.ModernEra(SUPPORTED_VERSIONS),)
+"""In the order of ``SUPPORTED_VERSIONS``. The newest era also answers what belongs to none."""
 
 
-def era_of(message: RpcMessage, headers: Mapping[str, str] | None) -> Era:
-    """The era of a message: the one that it claims to be of, else the newest.
+class _WholeMeta(msgspec.Struct):
+    meta: dict[str, Any] = msgspec.field(name="_meta")
 
-    The newest era also answers what belongs to no era: its errors name the versions that are spoken.
+
+_whole_meta: LazyDecoder[_WholeMeta] = LazyDecoder(_WholeMeta)
+
+
+def meta_of(request: RpcRequest) -> dict[str, Any]:
+    """The whole ``_meta`` of a request, with the keys that are not the protocol's.
+
+    Raises:
+        InvalidParamsError: there is something in it that cannot be read, such as a number out of range.
     """
-    for era in _OLDER:
-        if era.claims(message, headers):
-            return era
-    return ERAS[0]
+    try:
+        return _whole_meta.decode(request.raw).meta
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise InvalidParamsError(f"Invalid params: {error}") from None
 
 
 def method_not_found(method: str) -> MethodNotFoundError:
