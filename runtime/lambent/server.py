@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from lambent.hosts.asgi import AsgiApp
-    from lambent.hosts.aws_lambda import LambdaHandler
+    from lambent.hosts.aws_lambda.handler import LambdaHandler
+    from lambent.hosts.settings import Settings
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -22,9 +22,9 @@ from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.handler import LambdaHandler
+from lambent.stores.aws import SqsQueue
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.keys import StaticKeys
-from lambent.stores.sqs import SqsQueue
 from lambent.wire.http import HttpPolicy
 
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw, UnsetType
 
-from lambent.auth.authenticator import Anonymous, Authenticator
 from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, InternalError, ProtocolError
 from lambent.execution.call import Call
 from lambent.execution.execute import Executor, failure, too_large
 from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
-from lambent.wire import jsonrpc, sse
-from lambent.wire.eras import Reply, era_of
+from lambent.wire import jsonrpc
+from lambent.wire.eras import era_of
 from lambent.wire.http import (
-    JSON_TYPE,
+    SSE_HEADERS,
+    SSE_TYPE,
     HttpPolicy,
     HttpResponse,
     Request,
     check_post,
     cors_headers,
+    error_response,
     preflight,
     response_size,
+    sse_frame,
 )
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
-from lambent.wire.outcome import Outcome
+from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 
@@ -34,18 +36,14 @@ class Endpoint:
     Args:
         executor: executes the calls.
         policy: what HTTP requests are allowed.
-        authenticator: finds out who is calling; default: nobody in particular.
 
     Attributes:
         executor: the same.
     """
 
-    def __init__(
-        self, executor: Executor, policy: HttpPolicy, authenticator: Authenticator | None = None
-    ) -> None:
+    def __init__(self, executor: Executor, policy: HttpPolicy) -> None:
         self.executor = executor
         self._policy = policy
-        self._authenticator = authenticator or Anonymous()
         info = executor.services.catalog.info
         brief = Implementation(name=info.name, version=info.version, title=info.title)
         self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
@@ -64,42 +62,33 @@ class Endpoint:
             else:
                 response = self._post(request, invocation)
         except HttpRefusal as refusal:
-            body = jsonrpc.failure(UNSET, refusal.code, refusal.message, refusal.data)
-            response = HttpResponse(refusal.status, {"content-type": JSON_TYPE, **refusal.headers}, body)
+            response = error_response(refusal)
             if refusal.status == 403:
                 return response
         if "origin" in request.headers:
             response.headers.update(cors_headers(request.headers))
         return response
 
-    def authenticate(self, request: Request) -> Principal | None:
-        """Who is calling; see ``Authenticator.authenticate``."""
-        return self._authenticator.authenticate(request)
-
     def _post(self, request: Request, invocation: Invocation) -> HttpResponse:
         accepts = check_post(request, self._policy)
-        principal = self.authenticate(request)
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
-            error = malformed.error
-            return _json(error.status, jsonrpc.failure(malformed.request_id, error.code, error.message))
+            return error_response(malformed.error, malformed.request_id)
         if isinstance(message.id, UnsetType):
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
-        reply = self.answer(message, request, invocation, principal)
+        reply = self.answer(message, request, invocation)
         if invocation.streamed:
-            return HttpResponse(200, dict(sse.SSE_HEADERS), sse.frame(reply.body))
+            return HttpResponse(200, dict(SSE_HEADERS), sse_frame(reply.body))
         if not accepts.json or (accepts.sse and invocation.notifications and reply.status == 200):
-            frames = [sse.frame(notification) for notification in invocation.notifications]
-            body = b"".join([*frames, sse.frame(reply.body)])
-            return HttpResponse(reply.status, {**sse.SSE_HEADERS, **reply.headers}, body)
-        response = _json(reply.status, reply.body)
-        if reply.headers:
-            response.headers.update(reply.headers)
-        return response
+            frames = [sse_frame(notification) for notification in invocation.notifications]
+            body = b"".join([*frames, sse_frame(reply.body)])
+            headers = {**SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
+            return HttpResponse(reply.status, headers, body)
+        return reply
 
     def answer(
         self,
@@ -107,7 +96,7 @@ class Endpoint:
         request: Request,
         invocation: Invocation,
         principal: Principal | None = None,
-    ) -> Reply:
+    ) -> HttpResponse:
         """Answer one request message, whichever transport carried it.
 
         Args:
@@ -116,7 +105,8 @@ class Endpoint:
             invocation: where notifications go and how much time is left.
             principal: who is calling, if known.
         """
-        era, request_id = era_of(message, headers := request.headers if request.method else None), message.id
+        headers = request.headers if request.method else None
+        era, request_id = era_of(message, headers), message.id
         assert not isinstance(request_id, UnsetType)  # noqa: S101 - a notification has no answer
         try:
             rpc = era.decode(message, headers)
@@ -135,7 +125,3 @@ class Endpoint:
         if len(reply.body) > limit // 3 and (size := response_size(reply.body)) > limit:
             return era.render(request_id, too_large(call, size), self._meta)
         return reply
-
-
-def _json(status: int, body: bytes) -> HttpResponse:
-    return HttpResponse(status, {"content-type": JSON_TYPE}, body)

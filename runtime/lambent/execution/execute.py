@@ -24,8 +24,7 @@ from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
 from lambent.execution.middleware import Middleware, chain
 from lambent.wire.eras import method_not_found
-from lambent.wire.outcome import Outcome
-from lambent.wire.results import Result
+from lambent.wire.results import Outcome, Result
 
 
 class AttemptFailed(Signal):

@@ -1,4 +1,4 @@
-"""Hosts that stay: many calls at a time, each on a thread, each cancellable."""
+"""Hosts that stay: many calls at a time, each on a thread, each cancellable; and threads as workers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import Cancelled
-from lambent.execution.event_loop import LoopTask
+from lambent.execution.event_loop import LoopTask, LoopThread
+from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
+
+if TYPE_CHECKING:
+    from lambent.execution.durable.tasks.worker import Worker
+
+_MAX_TASKS = 32
+"""Tasks that run at a time."""
 
 T = TypeVar("T")
 
 
 class CallThreads:
-    """Threads for calls: so many run at a time, and those that only wait do not count among them.
+    """Threads for calls, of which so many run at a time.
 
-    Args:
-        running: how many calls may run at a time.
-        waiting: how many more may wait for something that happens elsewhere; further ones count as running.
-        name: begins the names of the threads.
+    Up to ``waiting`` more may wait for something that happens elsewhere; further ones count as running.
     """
 
     def __init__(self, running: int, waiting: int, name: str) -> None:
@@ -91,11 +95,9 @@ class CallThreads:
 
 
 class LiveInvocation(Invocation):
-    """Runs coroutines on a loop that other threads share, and stops them when the client leaves.
+    """Runs coroutines on a running loop that other threads share, and stops them when the client leaves.
 
-    Args:
-        loop: a running event loop.
-        threads: where the call runs; None for a thread of its own.
+    The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
     __slots__ = ("_gone", "_loop", "_started", "_threads", "_writing")
@@ -157,3 +159,40 @@ class LiveInvocation(Invocation):
             raise Cancelled from None
         self.check()
         return value
+
+
+class ThreadQueue:
+    """A queue whose messages are run by threads of this process; they are lost when it ends.
+
+    ``worker`` is set once the server's services, which hold this queue, are made.
+    """
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._loop: LoopThread | None = None
+        self._lock = threading.Lock()
+
+    def send(self, task_id: str, delay: float = 0.0) -> None:
+        """See ``Queue.send``."""
+        if delay > 0:
+            timer = threading.Timer(delay, self._run, (task_id,))
+            timer.daemon = True
+            timer.start()
+        else:
+            self._run(task_id)
+
+    def _run(self, task_id: str) -> None:
+        with self._lock:
+            if self._threads is None or self._loop is None:
+                self._threads = ThreadPoolExecutor(_MAX_TASKS, thread_name_prefix="lambent-task")
+                self._loop = LoopThread()
+        self._threads.submit(self._work, task_id, LiveInvocation(self._loop.loop))
+
+    def _work(self, task_id: str, invocation: LiveInvocation) -> None:
+        assert self.worker is not None  # noqa: S101 - set before the first request
+        try:
+            self.worker.run(task_id, invocation)
+        except Exception as error:
+            report(error)
+            self.send(task_id, delay=1.0)

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import BinaryIO
 
 import msgspec
@@ -34,10 +34,7 @@ class _CancelledParams(msgspec.Struct):
 class StdioServer:
     """Reads requests, answers them on threads, and writes responses and notifications as they come.
 
-    Args:
-        endpoint: answers the requests.
-        lines_in: where messages come from.
-        lines_out: where they go; nothing else may write to it.
+    Nothing else may write to ``lines_out``.
     """
 
     def __init__(self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
@@ -47,12 +44,11 @@ class StdioServer:
         self._writing = threading.Lock()
         self._loop = LoopThread()
         self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
-        self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
 
     def serve(self) -> None:
         """Serve until the input ends or is interrupted; what is still running then is cancelled."""
-        try:
+        with closing(self._loop), closing(self._threads):
             try:
                 for line in self._in:
                     if line.strip():
@@ -60,9 +56,6 @@ class StdioServer:
             finally:
                 for invocation in list(self._running.values()):
                     invocation.cancel()
-                self._threads.close()
-        finally:
-            self._loop.close()
 
     def write(self, message: bytes) -> None:
         """Write one encoded message as a line."""
@@ -77,38 +70,27 @@ class StdioServer:
             error = malformed.error
             self.write(jsonrpc.failure(malformed.request_id, error.code, error.message))
             return
-        if isinstance(message.id, UnsetType):
-            self._notified(message)
-            return
-        invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
         request_id = message.id
-        self._running[request_id] = invocation
-        self._threads.submit(lambda: self._answer(message, request_id, invocation))
+        if not isinstance(request_id, UnsetType):
+            invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
+            self._running[request_id] = invocation
+            self._threads.submit(lambda: self._answer(message, request_id, invocation))
+        elif message.method == "notifications/cancelled":
+            with suppress(msgspec.DecodeError, UnicodeError):
+                params = msgspec.json.decode(message.params, type=_CancelledParams)
+                if (cancelled := self._running.get(params.request_id)) is not None:
+                    cancelled.cancel()
 
     def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
-        reply = self._endpoint.answer(message, Request(), invocation, self._principal)
+        reply = self._endpoint.answer(message, Request(), invocation)
         if self._running.get(request_id) is invocation:
             del self._running[request_id]
         if not invocation.cancelled:
             self.write(reply.body)
 
-    def _notified(self, message: RpcMessage) -> None:
-        if message.method != "notifications/cancelled":
-            return
-        with suppress(msgspec.DecodeError, UnicodeError):
-            params = msgspec.json.decode(message.params, type=_CancelledParams)
-            if (invocation := self._running.get(params.request_id)) is not None:
-                invocation.cancel()
-
 
 class StdioInvocation(LiveInvocation):
-    """One request on stdio: its notifications are lines among the others.
-
-    Args:
-        loop: where coroutines run.
-        threads: where the call runs.
-        write: writes a line.
-    """
+    """One request on stdio: its notifications are lines among the others, which ``write`` writes."""
 
     __slots__ = ("_write",)
 
@@ -128,9 +110,6 @@ def serve(endpoint: Endpoint) -> None:
     """Serve the process's own standard input and output.
 
     What features print goes to standard error: standard output carries messages and nothing else.
-
-    Args:
-        endpoint: answers the requests.
     """
     lines_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout.flush()

@@ -36,7 +36,7 @@ class SecretKeys:
 
     Args:
         secret: its name or ARN. Its values are plain strings of at least 32 characters.
-        secrets_manager: a boto3 client; default: one from the environment, made at first use.
+        secrets_manager: a boto3 client; see ``aws.Resource``.
         clock: monotonic seconds.
     """
 
@@ -60,12 +60,7 @@ class SecretKeys:
             return self._ring if self._ring is not None else self._read()
 
     def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``; the secret is read again if the last time was ten seconds ago or more.
-
-        Raises:
-            ConfigurationError: as ``ring``.
-            StoreError: as ``ring``.
-        """
+        """See ``Keys.renewed``; as ``ring``, but what was read ten seconds ago is read again."""
         with self._reading:
             is_fresh = self._clock() - self._read_at < RENEWAL_SECONDS
             return self._ring if self._ring is not None and is_fresh else self._read()
@@ -87,10 +82,11 @@ class SecretKeys:
                 f"its value must be a plain string of at least {MIN_SECRET_LENGTH} characters; make one with "
                 "`openssl rand -hex 32`"
             )
+        ring = [current]
         # A previous version that is too short was never used for sealing.
-        usable = previous is not None and len(previous) >= MIN_SECRET_LENGTH
-        ring = [current, previous] if usable and previous != current else [current]
-        self._ring = tuple(str(secret).encode() for secret in ring)
+        if previous and previous != current and len(previous) >= MIN_SECRET_LENGTH:
+            ring.append(previous)
+        self._ring = tuple(secret.encode() for secret in ring)
         return self._ring
 
     def _version(self, stage: str) -> str | None:

@@ -11,8 +11,6 @@ from lambent.errors import InvalidRequestError, ParseError, ProtocolError
 
 RequestId = str | int
 
-_NOTHING = Raw(b"{}")
-
 
 class RpcMessage(msgspec.Struct, frozen=True):
     """A request, or a notification where ``id`` is unset; ``params`` is still undecoded JSON."""
@@ -20,13 +18,7 @@ class RpcMessage(msgspec.Struct, frozen=True):
     jsonrpc: Literal["2.0"]
     method: str
     id: RequestId | UnsetType = UNSET
-    params: Raw = _NOTHING
-
-
-class _Success(msgspec.Struct):
-    jsonrpc: str
-    id: RequestId | UnsetType
-    result: Any
+    params: Raw = Raw(b"{}")
 
 
 class _ErrorObject(msgspec.Struct, omit_defaults=True):
@@ -35,16 +27,15 @@ class _ErrorObject(msgspec.Struct, omit_defaults=True):
     data: Any = None
 
 
-class _Failure(msgspec.Struct):
-    jsonrpc: str
-    id: RequestId | UnsetType
-    error: _ErrorObject
+class _Sent(msgspec.Struct):
+    """A response or a notification; what is unset is left out."""
 
-
-class _Notification(msgspec.Struct):
-    jsonrpc: str
-    method: str
-    params: Any
+    jsonrpc: str = "2.0"
+    id: RequestId | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    params: Any = UNSET
+    result: Any = UNSET
+    error: _ErrorObject | UnsetType = UNSET
 
 
 class MalformedMessage(Exception):  # noqa: N818 - carries the error to answer
@@ -113,14 +104,14 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
 
 def success(request_id: RequestId | UnsetType, result: Any) -> bytes:
     """Encode a result response."""
-    return _encoder.encode(_Success("2.0", request_id, result))
+    return _encoder.encode(_Sent(id=request_id, result=result))
 
 
 def failure(request_id: RequestId | UnsetType, code: int, message: str, data: Any = None) -> bytes:
     """Encode an error response; an unset id is left out."""
-    return _encoder.encode(_Failure("2.0", request_id, _ErrorObject(code, message, data)))
+    return _encoder.encode(_Sent(id=request_id, error=_ErrorObject(code, message, data)))
 
 
 def notification(method: str, params: Any) -> bytes:
     """Encode a notification."""
-    return _encoder.encode(_Notification("2.0", method, params))
+    return _encoder.encode(_Sent(method=method, params=params))

@@ -10,11 +10,7 @@ T = TypeVar("T")
 
 
 class LazyDecoder(Generic[T]):
-    """A JSON decoder of a type.
-
-    Args:
-        target: the type that JSON is read into.
-    """
+    """A JSON decoder of a type."""
 
     def __init__(self, target: type[T] | Any) -> None:
         self._target = target
