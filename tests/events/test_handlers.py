@@ -191,7 +191,7 @@ class Desk:
         made = self.result("http-api-tools-call-task")
         assert made["resultType"] == "task"
         store = DynamoStore(TABLE, self.cloud.dynamodb)
-        records = Records(store, time.time, "TASK", "reports", TaskRecord, lambda record: record.expires)
+        records = Records(store, time.time, "TASK", "reports", TaskRecord)
         held = records.read(records.key(made["taskId"]))
         assert held is not None
         assert records.insert(records.key(TASK_ID), changed(held.record, id=TASK_ID)) is not None

@@ -1,4 +1,4 @@
-"""A call: a request that keeps all the rules, and everything that running it needs."""
+"""A call: a valid request, and everything that running it needs."""
 
 from __future__ import annotations
 

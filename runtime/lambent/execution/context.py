@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import typing
 from collections.abc import Callable, Coroutine, Sequence
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
-
-from msgspec import Raw
 
 from lambent.auth.principal import Principal
 from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call
-from lambent.execution.rounds.journal import Journal, as_plain
-from lambent.execution.rounds.pending import DONE, Pending, PendingStep
+from lambent.execution.notifications import Notifications
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import (
     AcceptedElicitation,
     CancelledElicitation,
@@ -27,17 +23,13 @@ from lambent.execution.rounds.questions import (
     sampling_question,
     url_question,
 )
-from lambent.features.codecs import codec_of, to_json
+from lambent.execution.rounds.steps import Step
 from lambent.features.forms import form_of
-from lambent.features.functions import is_coroutine_function
 from lambent.features.resolvers import Injected
-from lambent.wire import jsonrpc
 from lambent.wire.eras import meta_of
 from lambent.wire.http import Request
 from lambent.wire.values import (
-    LOG_LEVELS,
     ClientCapabilities,
-    LogLevel,
     Root,
     SamplingMessage,
     SamplingResult,
@@ -49,18 +41,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Context:
+class Context(Notifications):
     """Handed to tools, resources and prompts that declare a parameter of this type.
 
     Everything here works in ``async def`` and in ``def``: what has nothing to wait for may be awaited or not,
     what has, is a ``Pending``.
     """
 
-    __slots__ = ("_call", "_journal", "_progress", "_rpc", "_sessions")
+    __slots__ = ("_journal", "_sessions")
 
     def __init__(self, call: Call, journal: Journal) -> None:
         self._call = call
-        self._rpc = call.rpc
         self._journal = journal
         self._progress: float | None = None
         self._sessions: SessionMaker | None = None
@@ -82,12 +73,12 @@ class Context:
     @property
     def request_id(self) -> str | int:
         """The id of the JSON-RPC request; each round has its own."""
-        return self._rpc.id
+        return self._call.rpc.id
 
     @property
     def protocol_version(self) -> str:
         """The protocol version of the request."""
-        return str(self._rpc.meta.protocol_version)
+        return str(self._call.rpc.meta.protocol_version)
 
     @property
     def request(self) -> Request:
@@ -106,32 +97,32 @@ class Context:
     @property
     def client_capabilities(self) -> ClientCapabilities:
         """What the client declared for this request."""
-        return self._rpc.client
+        return self._call.rpc.client
 
     @property
     def client_info(self) -> dict[str, Any] | None:
         """What the client says it is: for display and logs only."""
-        return self._rpc.meta.client_info
+        return self._call.rpc.meta.client_info
 
     @property
     def meta(self) -> dict[str, Any]:
         """The request's whole ``_meta``."""
-        return meta_of(self._rpc)
+        return meta_of(self._call.rpc)
 
     @property
     def trace_parent(self) -> str | None:
         """The W3C ``traceparent`` of the request (basic, "OpenTelemetry trace context")."""
-        return self._rpc.meta.trace_parent
+        return self._call.rpc.meta.trace_parent
 
     @property
     def trace_state(self) -> str | None:
         """The W3C ``tracestate`` of the request."""
-        return self._rpc.meta.trace_state
+        return self._call.rpc.meta.trace_state
 
     @property
     def baggage(self) -> str | None:
         """The W3C ``baggage`` of the request."""
-        return self._rpc.meta.baggage
+        return self._call.rpc.meta.baggage
 
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops this invocation; None where it never does."""
@@ -143,110 +134,10 @@ class Context:
         Raises:
             MissingCapabilityError: the client did not declare it.
         """
-        settings = (self._rpc.client.extensions or {}).get(identifier)
+        settings = (self._call.rpc.client.extensions or {}).get(identifier)
         if settings is None:
             raise MissingCapabilityError({"extensions": {identifier: {}}})
         return settings
-
-    # Notifications
-
-    def report_progress(
-        self, progress: float, total: float | None = None, message: str | None = None
-    ) -> Pending[None]:
-        """Tell a client that asked for it how far the call is (basic/patterns/progress).
-
-        Args:
-            progress: how much is done; a value that does not exceed the last one is not sent.
-            total: how much there is to do, if known.
-            message: what is going on, for people.
-        """
-        self._call.invocation.check()
-        self._call.invocation.progressed(progress, total, message)
-        token = self._rpc.meta.progress_token
-        if not math.isfinite(progress) or (total is not None and not math.isfinite(total)):
-            raise ValueError("progress and total are finite numbers")
-        if token is None or (self._progress is not None and progress <= self._progress):
-            return DONE
-        self._progress = progress
-        params: dict[str, Any] = {"progressToken": token, "progress": progress}
-        if total is not None:
-            params["total"] = total
-        if message is not None:
-            params["message"] = message
-        self._call.invocation.emit(jsonrpc.notification("notifications/progress", params))
-        return DONE
-
-    def log(self, level: LogLevel, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """Send a log message to a client that asked for this level (server/utilities/logging).
-
-        Args:
-            level: the severity.
-            data: any JSON value; no secrets.
-            logger_name: names the part of the server that speaks.
-        """
-        self._call.invocation.check()
-        wanted = self._rpc.meta.log_level
-        if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
-            return DONE
-        params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
-        if logger_name is not None:
-            params["logger"] = logger_name
-        self._call.invocation.emit(jsonrpc.notification("notifications/message", params))
-        return DONE
-
-    def debug(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level debug."""
-        return self.log("debug", data, logger_name=logger_name)
-
-    def info(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level info."""
-        return self.log("info", data, logger_name=logger_name)
-
-    def notice(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level notice."""
-        return self.log("notice", data, logger_name=logger_name)
-
-    def warning(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level warning."""
-        return self.log("warning", data, logger_name=logger_name)
-
-    def error(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level error."""
-        return self.log("error", data, logger_name=logger_name)
-
-    def critical(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level critical."""
-        return self.log("critical", data, logger_name=logger_name)
-
-    def alert(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level alert."""
-        return self.log("alert", data, logger_name=logger_name)
-
-    def emergency(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
-        """``log`` at level emergency."""
-        return self.log("emergency", data, logger_name=logger_name)
-
-    def notify_tools_changed(self) -> Pending[None]:
-        """Tell subscribers that the list of tools changed, where the host can deliver that."""
-        return self._publish("notifications/tools/list_changed")
-
-    def notify_prompts_changed(self) -> Pending[None]:
-        """Tell subscribers that the list of prompts changed, where the host can deliver that."""
-        return self._publish("notifications/prompts/list_changed")
-
-    def notify_resources_changed(self) -> Pending[None]:
-        """Tell subscribers that the list of resources changed, where the host can deliver that."""
-        return self._publish("notifications/resources/list_changed")
-
-    def notify_resource_updated(self, uri: str) -> Pending[None]:
-        """Tell subscribers of a resource that it changed, where the host can deliver that."""
-        return self._publish(uri)
-
-    def _publish(self, topic: str) -> Pending[None]:
-        changes = self._call.services.changes
-        if changes is not None:
-            changes.publish(topic)
-        return DONE
 
     # Questions
 
@@ -345,7 +236,7 @@ class Context:
 
     def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
         self._call.invocation.check()
-        check_capability(question, self._rpc.client)
+        check_capability(question, self._call.rpc.client)
         return self._journal.ask(question, key)
 
     # Steps
@@ -396,91 +287,10 @@ class Context:
             ValidationError: the result has no JSON form.
             ValueError: the handler has used the name already.
         """
-        self._call.invocation.check()
-        read = _reader(function)
-        known = self._journal.find_step(name)
-        if known is not None:
-            value = read(known)
-            return Pending(lambda: value)
-        if is_coroutine_function(function):
-            return self._pending(name, read, lambda: function(*args, **kwargs), at_most_once)
-        self._journal.begin_step(name, at_most_once=at_most_once)
-        self._journal.in_step += 1
-        try:
-            result = function(*args, **kwargs)
-            if isinstance(result, CoroutineType):
-                return self._pending(name, read, lambda: result)
-            raw = self._finish(name, result)
-        finally:
-            self._journal.in_step -= 1
-        self._call.invocation.check()  # the time may have been up while the step ran
-        value = read(raw)
-        return Pending(lambda: value)
-
-    def _pending(
-        self,
-        name: str,
-        read: Callable[[Raw], T],
-        start: Callable[[], Coroutine[Any, Any, Any]],
-        at_most_once: bool | None = None,
-    ) -> PendingStep[T]:
-        """A step that is a coroutine; ``at_most_once`` is None where its beginning is written already."""
-        return PendingStep(lambda: self._run_step(name, read, start, at_most_once), self._block_on)
-
-    def _block_on(self, step: Coroutine[Any, Any, T]) -> T:
-        """Run a step that is a coroutine where the handler is a plain function."""
-        self._journal.in_step += 1
-        try:
-            value = self._call.invocation.run(self._journal.run(step, self._call.invocation))
-        finally:
-            self._journal.in_step -= 1
-        self._call.invocation.check()  # as in ``step``
-        return value
-
-    async def _run_step(
-        self,
-        name: str,
-        read: Callable[[Raw], T],
-        start: Callable[[], Coroutine[Any, Any, Any]],
-        at_most_once: bool | None,
-    ) -> T:
-        import asyncio
-
-        journal = self._journal
-        write = self._call.invocation.write if journal.is_written else _call
-
-        async def run() -> T:
-            if at_most_once is not None:
-                await write(lambda: journal.begin_step(name, at_most_once=at_most_once))
-            value = await start()
-            return read(await write(lambda: self._finish(name, value)))
-
-        # Whatever stops the wait does not stop the step: see ``Journal.run``.
-        running = asyncio.create_task(run(), name=name)
-        journal.running.add(running)
-        return await asyncio.shield(running)
-
-    def _finish(self, name: str, value: Any) -> Raw:
-        try:
-            raw = Raw(to_json(value))
-        except BaseException:
-            self._journal.lose_result(name)
-            raise
-        self._journal.finish_step(name, raw)
-        return raw
-
-
-async def _call(work: Callable[[], T]) -> T:
-    return work()
-
-
-def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:
-    """How a step's result is read back: as the type that its function is annotated to return."""
-    try:
-        hint = typing.get_type_hints(function, include_extras=True).get("return", Any)
-    except (NameError, TypeError, AttributeError):
-        hint = Any
-    return as_plain if hint is Any else codec_of(hint).decode
+        invocation = self._call.invocation
+        invocation.check()
+        step = Step(name, function, at_most_once, self._journal, invocation)
+        return step.start(lambda: function(*args, **kwargs))
 
 
 INJECTED = Injected(

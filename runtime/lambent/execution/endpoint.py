@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Raw, UnsetType
 
+from lambent.auth.authenticator import Anonymous, Authenticator
 from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, InternalError, ProtocolError
 from lambent.execution.call import Call
@@ -36,32 +37,31 @@ class Endpoint:
     Args:
         executor: executes the calls.
         policy: what HTTP requests are allowed.
+        authenticator: finds out who is calling; default: nobody is identified.
 
     Attributes:
         executor: the same.
     """
 
-    def __init__(self, executor: Executor, policy: HttpPolicy) -> None:
+    def __init__(
+        self, executor: Executor, policy: HttpPolicy, authenticator: Authenticator | None = None
+    ) -> None:
         self.executor = executor
         self._policy = policy
+        self._authenticator = authenticator or Anonymous()
         info = executor.services.catalog.info
         brief = Implementation(name=info.name, version=info.version, title=info.title)
         self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
-        """In every result, so without what only ``server/discover`` needs to say, such as icons."""
+        """In every result, so without what only ``server/discover`` says, such as icons."""
 
     def handle(self, request: Request, invocation: Invocation) -> HttpResponse:
-        """Answer one HTTP request.
-
-        Args:
-            request: the request.
-            invocation: where notifications go and how much time is left.
-        """
+        """Answer one HTTP request."""
         try:
             if request.method == "OPTIONS":
                 response = preflight(request, self._policy)
             else:
                 response = self._post(request, invocation)
-        except HttpRefusal as refusal:
+        except ProtocolError as refusal:
             response = error_response(refusal)
             if refusal.status == 403:
                 return response
@@ -69,8 +69,23 @@ class Endpoint:
             response.headers.update(cors_headers(request.headers))
         return response
 
+    def authenticate(self, request: Request) -> Principal | None:
+        """Who is calling.
+
+        Raises:
+            ProtocolError: the caller is refused, or the authenticator failed, which refuses everybody.
+        """
+        try:
+            return self._authenticator.authenticate(request)
+        except ProtocolError:
+            raise
+        except Exception as error:
+            text = f"Internal error (reference {report(error)})"
+            raise InternalError(text, status=500) from error
+
     def _post(self, request: Request, invocation: Invocation) -> HttpResponse:
         accepts = check_post(request, self._policy)
+        principal = self.authenticate(request)
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
@@ -80,7 +95,7 @@ class Endpoint:
         if message.method == "subscriptions/listen" and not accepts.sse:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
-        reply = self.answer(message, request, invocation)
+        reply = self.answer(message, request, invocation, principal)
         if invocation.streamed:
             return HttpResponse(200, dict(SSE_HEADERS), sse_frame(reply.body))
         if not accepts.json or (accepts.sse and invocation.notifications and reply.status == 200):
@@ -102,7 +117,7 @@ class Endpoint:
         Args:
             message: a message with an id.
             request: what the platform says of the request.
-            invocation: where notifications go and how much time is left.
+            invocation: takes the notifications and knows how much time is left.
             principal: who is calling, if known.
         """
         headers = request.headers if request.method else None
@@ -113,14 +128,13 @@ class Endpoint:
         except ProtocolError as error:
             return era.render(request_id, Outcome(error=error), self._meta)
         except Exception as error:
-            text = f"Internal error (reference {report(error, message)})"
-            return era.render(request_id, Outcome(error=InternalError(text)), self._meta)
+            return era.render(request_id, failure(error, message), self._meta)
         call = Call(rpc, request, invocation, self.executor.services, principal)
         outcome = self.executor.execute(call)
         try:
             reply = era.render(request_id, outcome, self._meta)
         except (TypeError, ValueError, RecursionError) as error:  # no JSON form
-            return era.render(request_id, failure(call, error), self._meta)
+            return era.render(request_id, failure(error, rpc), self._meta)
         limit = self.executor.services.response_limit
         if len(reply.body) > limit // 3 and (size := response_size(reply.body)) > limit:
             return era.render(request_id, too_large(call, size), self._meta)

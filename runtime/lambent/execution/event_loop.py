@@ -7,6 +7,7 @@ own only where the caller's thread has a running loop already, or where several 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -31,7 +32,7 @@ class CallerLoop:
         import asyncio
 
         if asyncio._get_running_loop() is not None:
-            # Called from a coroutine, as tests do: its loop is busy waiting for this very call.
+            # Called from a coroutine, as tests do: its loop cannot run while it waits for this call.
             self._elsewhere = self._elsewhere or LoopThread()
             return self._elsewhere(coroutine)
         if self._loop is None:
@@ -40,7 +41,7 @@ class CallerLoop:
         try:
             return self._loop.run_until_complete(coroutine)
         except asyncio.CancelledError as error:
-            raise cancelled_within() from error
+            raise _cancelled_within() from error
         except (Signal, KeyboardInterrupt, GeneratorExit):
             # A handler that stopped in the middle leaves tasks that must not act while another is served.
             self._loop.run_until_complete(_end(asyncio.all_tasks(self._loop) - before))
@@ -84,19 +85,12 @@ class LoopThread:
 
 
 class LoopTask(Generic[T]):
-    """A coroutine on its way on a loop that runs in another thread.
-
-    Whoever waits for it waits until it has ended, its cleaning up included, also when it was cancelled.
-
-    Args:
-        coroutine: what to run; where it is cancelled before it begins, it never does.
-        loop: where to.
-    """
+    """A coroutine on a loop that runs in another thread; one that is cancelled in time never begins."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
         self._coroutine = coroutine
         self._loop = loop
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None]  # from ``_begin`` on
         self._ended = threading.Event()
         self._cancelled = False
         self._value: T | None = None
@@ -106,13 +100,11 @@ class LoopTask(Generic[T]):
     def cancel(self) -> None:
         """Cancel it from any thread."""
         self._cancelled = True
-        try:
-            self._loop.call_soon_threadsafe(self._pass_on)
-        except RuntimeError:
-            return  # the loop is closed, so it has ended
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so it has ended
+            self._loop.call_soon_threadsafe(self._cancel)
 
     def result(self) -> T:
-        """Wait for what it returns, or raise what it raised.
+        """Wait until it has ended, its cleaning up included, and return or raise what it did.
 
         Raises:
             CancelledError: of asyncio, where ``cancel`` was called.
@@ -125,21 +117,19 @@ class LoopTask(Generic[T]):
             raise RuntimeError("Waiting here would block the event loop for ever: use await in async def")
         self._ended.wait()
         if isinstance(self._error, asyncio.CancelledError) and not self._cancelled:
-            raise cancelled_within() from self._error
+            raise _cancelled_within() from self._error
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]
 
     def _begin(self) -> None:
-        import asyncio
-
-        if self._cancelled:
-            self._coroutine.close()
-            self._error = asyncio.CancelledError()
-            self._ended.set()
-            return
         self._task = self._loop.create_task(self._run())
         self._task.add_done_callback(self._end)
+        if self._cancelled:
+            self._task.cancel()
+
+    def _cancel(self) -> None:
+        self._task.cancel()
 
     async def _run(self) -> None:
         # What a task raises may end its loop, and not every exception passes between threads: it is kept.
@@ -156,13 +146,9 @@ class LoopTask(Generic[T]):
             self._error = asyncio.CancelledError()
         self._ended.set()
 
-    def _pass_on(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
 
-
-def cancelled_within() -> Exception:
-    """What a cancellation is that nobody outside asked for: a failure of the coroutine like any other."""
+def _cancelled_within() -> RuntimeError:
+    """A cancellation that nobody outside asked for is a failure of the coroutine like any other."""
     return RuntimeError("The coroutine was cancelled from within")
 
 

@@ -1,7 +1,7 @@
 """The funnel: every call enters ``Executor.execute``, whichever host or queue brought it.
 
-It is the one place where middleware wraps a call, and the one boundary where exceptions end. What an inline
-call shows as an error, a task of it shows the same.
+It is the one place where middleware wraps a call, and the one boundary where exceptions end. A call that
+is run as a task shows the same errors.
 """
 
 from __future__ import annotations
@@ -23,16 +23,13 @@ from lambent.execution.failures import is_interrupt, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
 from lambent.execution.middleware import Middleware, chain
-from lambent.wire.eras import method_not_found
+from lambent.wire.eras import RpcRequest, method_not_found
+from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.results import Outcome, Result
 
 
 class AttemptFailed(Signal):
-    """An attempt at a task failed for a reason that may pass: a worker decides what becomes of the task.
-
-    Args:
-        error: why.
-    """
+    """An attempt at a task failed for a reason that may pass: the worker decides what follows."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(error)
@@ -45,9 +42,6 @@ class Executor:
     Args:
         services: what every call shares.
         middleware: wrapped around every call, outermost first.
-
-    Attributes:
-        services: the same.
     """
 
     def __init__(self, services: Services, middleware: Sequence[Middleware] = ()) -> None:
@@ -56,10 +50,7 @@ class Executor:
         self._handle = chain(middleware, self._dispatch)
 
     def execute(self, call: Call) -> Outcome:
-        """Execute a call.
-
-        Returns:
-            Its result or its error; a client that is gone counts as an error with status 499.
+        """Execute a call; that its client is gone is an error with status 499.
 
         Raises:
             DeadlineReached: the time of a task's attempt is up.
@@ -88,34 +79,33 @@ class Executor:
 
 
 def _ended(call: Call, error: BaseException) -> Outcome:
-    """What an exception makes of a call: the one place that decides it."""
+    """The outcome of a call that has raised: the one place that decides it."""
     if isinstance(error, ProtocolError):
         return Outcome(error=error)
-    if isinstance(error, ToolError):  # its author wants it shown: to the model, or else to the client
-        is_tool = call.method == "tools/call"
-        return Outcome(failed(str(error))) if is_tool else Outcome(error=InternalError(str(error)))
+    if isinstance(error, ToolError):
+        return _shown(call, str(error))
     if isinstance(error, ItemTooLargeError):
         return Outcome(error=InternalError(str(error)))
     if isinstance(error, Signal) and call.invocation.has_sent(error):
         if isinstance(error, Cancelled):
             return Outcome(error=ProtocolError("The client is gone", status=499))
         if call.journal is not None and not isinstance(error, Suspend):
-            raise error  # a worker knows what becomes of the task
-    return failure(call, error)
+            raise error  # the worker decides what follows
+    return failure(error, call.rpc)
 
 
-def too_large(call: Call, size: int) -> Outcome:
-    """The outcome of a result that no response can carry.
-
-    Args:
-        call: the call.
-        size: bytes of the response.
-    """
-    limit = call.services.response_limit
-    text = f"The result would take {size} bytes, the limit is {limit}: return less, or a link to the data"
+def _shown(call: Call, text: str) -> Outcome:
+    """The outcome of a failure that is explained: to the model if it called a tool, else to the client."""
     return Outcome(failed(text)) if call.method == "tools/call" else Outcome(error=InternalError(text))
 
 
-def failure(call: Call, error: BaseException) -> Outcome:
+def too_large(call: Call, size: int) -> Outcome:
+    """The outcome of a result whose response would have more bytes than the host allows."""
+    limit = call.services.response_limit
+    text = f"The result would take {size} bytes, the limit is {limit}: return less, or a link to the data"
+    return _shown(call, text)
+
+
+def failure(error: BaseException, request: RpcRequest | RpcMessage) -> Outcome:
     """The outcome of a failure that nobody anticipated: the log gets everything, the client a reference."""
-    return Outcome(error=InternalError(f"Internal error (reference {report(error, call.rpc)})"))
+    return Outcome(error=InternalError(f"Internal error (reference {report(error, request)})"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MARGIN_SECONDS = 2.0
-"""Before the end of an invocation: what a write, a message and the response take, at most."""
+"""The time before the end of an invocation that a write, a message and the response take, at most."""
 
 _log = logging.getLogger("lambent")
 
@@ -25,15 +25,12 @@ _log = logging.getLogger("lambent")
 class Invocation:
     """Keeps the notifications of one request for its response, and never ends.
 
-    Args:
-        runner: runs coroutines.
-
     Attributes:
         notifications: encoded notifications, oldest first, that the response will carry.
         may_stream: the client reads streams, so hosts that can may send notifications at once.
         streamed: notifications have already been sent, so the response has begun.
         cancelled: the client does not want the result any more.
-        detached: the call runs to its end also when its client is gone.
+        detached: the call runs to its end also when its client leaves: its result is kept for a retry.
         expired: the time limit of the handler was reached.
     """
 
@@ -63,7 +60,7 @@ class Invocation:
         self.notifications.append(notification)
 
     def keep_alive(self) -> None:
-        """Keep an idle stream open; nothing to do where nothing is streamed."""
+        """Keep an idle stream open, where there is one."""
 
     def check(self) -> None:
         """Stop the handler if nobody wants its result, or if its time is up.
@@ -79,25 +76,21 @@ class Invocation:
             raise DeadlineReached
 
     def has_sent(self, signal: Signal) -> bool:
-        """Whether a signal is this invocation's, and not one that a handler has raised by itself."""
+        """Whether this invocation has raised a signal, and not the handler itself."""
         if isinstance(signal, Cancelled):
             return self.cancelled and not self.detached
         return not isinstance(signal, DeadlineReached) or self.expired
 
-    def detach(self) -> None:
-        """Run the call to its end also when its client leaves: its result is kept for a retry."""
-        self.detached = True
-
     def idle(self) -> contextlib.AbstractContextManager[None]:
-        """Wait within this for something that happens elsewhere: hosts that stay let another call run."""
+        """While the call waits within this, hosts that stay let another one run."""
         return contextlib.nullcontext()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for something that happens elsewhere."""
+        """Wait for something that another call or process does."""
         time.sleep(seconds)
 
     def may_retry(self, error: BaseException) -> bool:
-        """Whether the call is run again after a failure, so that this one is not its outcome."""
+        """Whether the call is run again after a failure, which is not its outcome then."""
         return False
 
     def remaining_ms(self) -> int | None:
@@ -109,38 +102,30 @@ class Invocation:
         return None
 
     def seconds_for_steps(self) -> float | None:
-        """Seconds until steps that are still running must be cut; None where they need not be."""
+        """Seconds until steps that are still running must be cancelled; None where they need not be."""
         if self.cancelled and not self.detached:
             return 0.0
         remaining = self.remaining_ms()
         return None if remaining is None else max(0.0, remaining / 1000 - MARGIN_SECONDS / 2)
 
     def cut_steps(self, names: Sequence[str]) -> None:
-        """Say that steps are stopped before their ends."""
+        """Log that steps are cancelled."""
         reason = "the client is gone" if self.cancelled else "the time is up"
         _log.warning("Cut while running, because %s: step %s", reason, ", ".join(sorted(names)))
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
-        """Take note of how far the handler is; nothing to do where only its client wants to know."""
+        """Take note of how far the handler is, where that is for anybody but its client."""
 
     def run(self, coroutine: Coroutine[Any, Any, T], limit: float | None = None) -> T:
-        """Run what an ``async def`` function returned.
-
-        Args:
-            coroutine: to run to its end.
-            limit: seconds that it may take.
+        """Run a coroutine to its end.
 
         Raises:
-            DeadlineReached: it took longer.
+            DeadlineReached: it took more than ``limit`` seconds.
         """
         return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Do something that waits for a store, from a coroutine; hosts that stay do not let their loop wait.
-
-        Args:
-            work: to be done, one after the other.
-        """
+        """Do work that waits for a store; hosts that stay do not block their event loop with it."""
         return work()
 
     def call(
@@ -153,7 +138,7 @@ class Invocation:
         """Call a plain function.
 
         Args:
-            function: to call.
+            function: what to call.
             kwargs: its arguments.
             limit: seconds that it may take; hosts that cannot interrupt it stop it at its next ``check``.
             journal: tells whether a step is running, which is not interrupted before the invocation ends.

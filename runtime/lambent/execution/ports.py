@@ -11,22 +11,18 @@ T = TypeVar("T")
 
 
 class Keys(Protocol):
-    """The secrets that seal request state."""
+    """The secrets that seal request state.
+
+    ``ring`` and ``renewed`` raise ``ConfigurationError`` where none is configured; it says what to set.
+    """
 
     def ring(self) -> Sequence[bytes]:
-        """All secrets in force: the first one seals, every one opens.
-
-        Raises:
-            ConfigurationError: none is configured; the message says what to set.
-        """
+        """All secrets in force: the first one seals, every one opens."""
 
     def renewed(self) -> Sequence[bytes]:
         """The ring, read again where it may have changed; asked when no secret of it opens a state.
 
-        Anybody can send such a state: an implementation bounds how often it does anything for one.
-
-        Raises:
-            ConfigurationError: as ``ring``.
+        Anybody can send such a state: an implementation bounds how often it reads the ring for one.
         """
 
     def forget(self) -> None:
@@ -54,14 +50,14 @@ class Changes(Protocol):
         """Tell whoever listens, in this process or another, that something changed."""
 
     def position(self) -> int:
-        """Where the feed stands now."""
+        """The position at the end of the feed."""
 
     def wait(self, position: int, seconds: float) -> tuple[list[str], int]:
         """Topics published after a position, and the new position; waits for the first one if need be."""
 
 
 class Item(msgspec.Struct, frozen=True):
-    """Something kept under a key.
+    """A value under a key.
 
     Attributes:
         key: such as ``TASK#…``.
@@ -79,53 +75,38 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Keeps items. Every write is conditional, and a write that is refused changes nothing.
+    """Keeps items. Every write is conditional; one that is refused returns False and changes nothing.
 
-    Reads see all writes that have returned. Whoever is told False has lost to another writer. Every method
-    raises ``StoreError`` where the store cannot be reached or refuses.
+    Reads see all writes that have returned. Every method raises ``StoreError`` where the store cannot be
+    reached or refuses; ``insert`` and ``replace`` raise ``ItemTooLargeError`` where the body is too large.
     """
 
     def insert(self, item: Item) -> bool:
-        """Keep a new item, unless there is one under its key.
-
-        Raises:
-            ItemTooLargeError: no store of this kind could keep it.
-        """
+        """Keep a new item, unless there is one under its key."""
 
     def read(self, key: str) -> Item | None:
         """The item under a key, if there is one."""
 
     def replace(self, item: Item) -> bool:
-        """Keep an item in place of the one with the version before it.
-
-        Raises:
-            ItemTooLargeError: as ``insert``.
-        """
+        """Keep an item in place of the one with the version before it."""
 
     def remove(self, key: str, version: int) -> bool:
         """Forget an item, if this is its version."""
 
 
 class Queue(Protocol):
-    """Brings task ids to workers: at least once each, in any order.
-
-    ``send`` raises ``StoreError`` where the queue cannot be reached or refuses.
-    """
+    """Brings task ids to workers: at least once each, in any order."""
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
-        """Have a worker look at a task.
+        """Have a worker look at a task, after a delay of at most 900 seconds.
 
-        Args:
-            task_id: the task.
-            delay: seconds to wait before; at most 900.
+        Raises:
+            StoreError: the queue cannot be reached or refuses.
         """
 
 
 class Blobs(Protocol):
-    """Keeps what is too large for an item.
-
-    Both methods raise ``StoreError`` where the store cannot be reached or refuses.
-    """
+    """Keeps what is too large for an item. Raises ``StoreError`` where it cannot be reached or refuses."""
 
     def put(self, name: str, data: bytes) -> None:
         """Keep bytes under a name."""

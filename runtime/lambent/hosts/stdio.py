@@ -44,6 +44,7 @@ class StdioServer:
         self._writing = threading.Lock()
         self._loop = LoopThread()
         self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
 
     def serve(self) -> None:
@@ -82,7 +83,7 @@ class StdioServer:
                     cancelled.cancel()
 
     def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
-        reply = self._endpoint.answer(message, Request(), invocation)
+        reply = self._endpoint.answer(message, Request(), invocation, self._principal)
         if self._running.get(request_id) is invocation:
             del self._running[request_id]
         if not invocation.cancelled:

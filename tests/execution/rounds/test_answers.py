@@ -7,7 +7,7 @@ import pytest
 from msgspec import Raw
 
 from lambent.errors import InvalidParamsError
-from lambent.execution.rounds.answers import check_answer
+from lambent.execution.rounds.questions import check_answer
 
 FORM = {
     "method": "elicitation/create",

@@ -12,9 +12,10 @@ A lease says who works on a record, and until when nobody else may::
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import msgspec
 
@@ -35,21 +36,13 @@ _PAUSE_SECONDS = 0.05
 _RETRY_SECONDS = 3.0
 """No write is tried again after this: a client is waiting, and boto3 has tried several times already."""
 
-R = TypeVar("R", bound=msgspec.Struct)
-
-_encode = msgspec.json.encode
-
 
 class LeaseLost(Signal):
-    """Somebody else works on the record: this run must not write any more."""
+    """Another run works on the record: this one must not write any more."""
 
 
 class StoreFailed(Signal):
-    """What must be kept could not be, so the run ends here: that is no failure of the tool.
-
-    Args:
-        error: of the store.
-    """
+    """A journal could not be kept, so the run ends here: that is no failure of the tool."""
 
     def __init__(self, error: StoreError) -> None:
         super().__init__(error)
@@ -68,28 +61,39 @@ class Lease(msgspec.Struct, frozen=True):
     until: float
 
 
-def lease_of(owner: str, invocation: Invocation, now: float, unbounded: float) -> Lease:
+def lease_of(invocation: Invocation, now: float, unbounded: float, owner: str = "") -> Lease:
     """A lease for as long as an invocation can last.
 
     Args:
-        owner: names the run.
         invocation: the invocation.
         now: seconds since the epoch.
         unbounded: seconds that the lease lasts where the invocation never ends.
+        owner: names the run; default: a new name.
     """
     remaining = invocation.remaining_ms()
     seconds = unbounded if remaining is None else remaining / 1000
-    return Lease(owner, now + seconds + SKEW_SECONDS)
+    return Lease(owner or os.urandom(12).hex(), now + seconds + SKEW_SECONDS)
+
+
+def is_leased(lease: Lease | None, now: float) -> TypeGuard[Lease]:
+    """Whether another run may be working on a record with this lease."""
+    return lease is not None and now < lease.until
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What is kept under a key; each kind adds its fields."""
+
+    @property
+    def purge_at(self) -> float:
+        """When the store may forget it, in seconds since the epoch."""
+        raise NotImplementedError
+
+
+R = TypeVar("R", bound=Record)
 
 
 class Held(Generic[R]):
-    """A record as it was read or written last.
-
-    Args:
-        records: where it is kept.
-        item: as it is kept.
-        record: what is in it.
-    """
+    """A record as it was read or written last, with the item that keeps it."""
 
     __slots__ = ("_item", "_records", "record")
 
@@ -99,34 +103,31 @@ class Held(Generic[R]):
         self.record = record
 
     def replace(self, record: R, *, reserve: int = 0) -> bool:
-        """Write another record in its place.
+        """Write another record in its place; False where another writer was faster.
 
         Args:
             record: the new one.
             reserve: bytes that have to stay free in its item.
 
-        Returns:
-            False where it is not the one that is kept any more.
-
         Raises:
             ItemTooLargeError: no item can hold it.
             StoreError: the store cannot be reached.
         """
-        item = self._records.item(self._item.key, self._item.version + 1, record, reserve)
-        if not self._records.put(item):
+        item = self._records.write(self._item.key, self._item.version + 1, record, reserve)
+        if item is None:
             return False
         self._item, self.record = item, record
         return True
 
     def change(self, make: Callable[[R], R | None], *, reserve: int = 0) -> bool:
-        """Change the record, again from what is there whenever another writer was faster.
+        """Change the record; where another writer was faster, change what that one wrote.
 
         Args:
-            make: the new record from the one that is there; None leaves it.
+            make: makes the new record from the one that is there; None leaves that one.
             reserve: see ``replace``.
 
         Returns:
-            False where ``make`` gave None or the record is gone.
+            False where ``make`` returned None or the record is gone.
 
         Raises:
             InternalError: it changes too fast; also what ``replace`` raises.
@@ -137,21 +138,15 @@ class Held(Generic[R]):
                 return False
             if self.replace(record, reserve=reserve):
                 return True
-            if not self.refresh():
+            fresh = self._records.read(self._item.key)
+            if fresh is None:
                 return False
+            self._item, self.record = fresh._item, fresh.record
         raise InternalError("The record is changing too fast: try again")
 
-    def refresh(self) -> bool:
-        """Read the record again; False where it is gone."""
-        fresh = self._records.store.read(self._item.key)
-        if fresh is None:
-            return False
-        self._item, self.record = fresh, self._records.decode(fresh.body)
-        return True
-
-    def remove(self) -> bool:
-        """Forget the record; False where it is not the one that is kept any more."""
-        return self._records.store.remove(self._item.key, self._item.version)
+    def remove(self) -> None:
+        """Forget the record, unless another writer has changed it."""
+        self._records.store.remove(self._item.key, self._item.version)
 
 
 class Records(Generic[R]):
@@ -161,45 +156,25 @@ class Records(Generic[R]):
         store: keeps them.
         clock: the time.
         kind: begins their keys, such as ``TASK``.
-        server: the server that they belong to: servers that share a table never meet.
-        record_type: what they are.
-        purge_at: seconds since the epoch, after which a record may be forgotten.
+        server: the server that they belong to; servers may share a table.
+        record_type: their type.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        kind: str,
-        server: str,
-        record_type: type[R],
-        purge_at: Callable[[R], float],
-    ) -> None:
-        self.store = store
+    def __init__(self, store: Store, clock: Clock, kind: str, server: str, record_type: type[R]) -> None:
         self.clock = clock
+        self.store = store
         self._kind = kind
         self._server = server
-        self._purge_at = purge_at
-        self.decode: Callable[[bytes], R] = msgspec.json.Decoder(record_type).decode
+        self._decode = msgspec.json.Decoder(record_type).decode
 
     def key(self, name: str, principal: str = "") -> str:
-        """The key of a record.
-
-        Args:
-            name: names it among those of its kind, server and principal.
-            principal: the key of the principal that it belongs to.
-        """
+        """The key of the record with this name, among those of a principal's key."""
         return f"{self._kind}#{digest([self._server, principal])}#{name}"
 
     def insert(self, key: str, record: R, *, reserve: int = 0) -> Held[R] | None:
-        """Keep a new record; None where there is one under its key.
-
-        Raises:
-            ItemTooLargeError: no item can hold it.
-            StoreError: the store cannot be reached.
-        """
-        item = self.item(key, 1, record, reserve)
-        return Held(self, item, record) if self.put(item) else None
+        """Keep a new record; None where there is one under its key. Raises what ``Held.replace`` raises."""
+        item = self.write(key, 1, record, reserve)
+        return Held(self, item, record) if item is not None else None
 
     def read(self, key: str) -> Held[R] | None:
         """The record under a key, if there is one.
@@ -208,26 +183,24 @@ class Records(Generic[R]):
             StoreError: the store cannot be reached.
         """
         item = self.store.read(key)
-        return Held(self, item, self.decode(item.body)) if item is not None else None
+        return Held(self, item, self._decode(item.body)) if item is not None else None
 
-    def item(self, key: str, version: int, record: R, reserve: int) -> Item:
-        """A record as an item."""
-        return Item(key, version, _encode(record), math.ceil(self._purge_at(record)), reserve)
+    def write(self, key: str, version: int, record: R, reserve: int) -> Item | None:
+        """Write version 1 of a record, or one in place of the version before it; None where that is refused.
 
-    def put(self, item: Item) -> bool:
-        """Write an item, as the first one under its key or in place of the version before it.
-
-        Where the answer is lost nobody knows whether the item was written: the store is asked, and the write
-        is tried again.
+        After a ``StoreError`` nobody knows whether the item was written: the write is tried again, and where
+        that is refused the store is read.
 
         Raises:
             StoreError: the store cannot be reached, also after some attempts.
         """
-        write = self.store.insert if item.version == 1 else self.store.replace
+        item = Item(key, version, msgspec.json.encode(record), math.ceil(record.purge_at), reserve)
+        write = self.store.insert if version == 1 else self.store.replace
         last = time.monotonic() + _RETRY_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return write(item) or (attempt > 1 and self._is_kept(item))
+                is_written = write(item) or (attempt > 1 and self._is_kept(item))
+                return item if is_written else None
             except StoreError:
                 if attempt == _ATTEMPTS or time.monotonic() > last:
                     raise

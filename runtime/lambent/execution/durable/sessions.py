@@ -1,7 +1,7 @@
 """Sessions: objects kept under handles, read once and written at most once a call.
 
-A tool that works in steps holds its session from its first step on, so that what a step has done and what the
-session says of it always fit together::
+A tool that works in steps holds its session from its first step on, so that the session always fits the steps
+that are done::
 
     load v1 ── first step: lease, v2 ── step ── … ── save, lease over, v3
     another call:        ✗ leased: wait ························ load v3
@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -21,28 +22,25 @@ from msgspec import Raw
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, ItemTooLargeError, Signal, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import Held, Lease, Records, changed, lease_of
+from lambent.execution.durable.records import Held, Lease, Record, Records, changed, is_leased, lease_of
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
-from lambent.execution.rounds.run import Render, run_handler
 from lambent.features.codecs import codec_of
-from lambent.features.signature import SessionParam, Signature, kind_of
+from lambent.features.signature import SessionParam, kind_of
 from lambent.wire.results import CallToolResult, InputRequiredResult
 
 DEFAULT_TTL = timedelta(hours=24)
 _TOMBSTONE_SECONDS = 24 * 3600
 _UNBOUNDED_SECONDS = 900.0
 _TRIES = 8
-"""How often a handler runs when others keep changing its session: each try means that another one got on."""
+"""How often a handler runs when others keep changing its session: each try means that another call ended."""
 
 _WAIT_SECONDS = 5.0
 _FIRST_POLL_SECONDS = 0.05
 _LONGEST_POLL_SECONDS = 0.5
 
-_encode = msgspec.json.encode
 
-
-class SessionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class SessionRecord(Record, frozen=True, omit_defaults=True):
     """A session as it is kept.
 
     Attributes:
@@ -50,8 +48,8 @@ class SessionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         expires: when it is forgotten, in seconds since the epoch.
         ttl: seconds for which it is kept after its last use.
         data: the object.
-        lease: which call holds it exclusively. An owner whose time is over stays named until another call
-            writes: so the owner knows that nothing has changed.
+        lease: which call holds it exclusively. When its time is over, it stays until another call writes: so
+            its owner knows whether anything has changed.
     """
 
     kind: str
@@ -60,62 +58,63 @@ class SessionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     data: Raw
     lease: Lease | None = None
 
+    @property
+    def purge_at(self) -> float:
+        """See ``Record.purge_at``."""
+        return self.expires + _TOMBSTONE_SECONDS
+
 
 class SessionChanged(Signal):
     """Another call has changed the session before this one took its first step: run again."""
 
 
 def run_with_session(
-    signature: Signature,
+    param: SessionParam,
     kwargs: dict[str, Any],
     call: Call,
     journal: Journal,
-    render: Render,
-    limit: float | None,
+    run: Callable[[dict[str, Any]], Any],
 ) -> Any:
-    """Run a function that takes a session's object; see ``run``.
+    """Run a function that takes a session's object, and keep what it changed when it succeeds.
 
-    What it changed is kept when it succeeds. Where another call was faster it runs again, from what is there.
+    Where another call was faster, it runs again with what that one has kept.
+
+    Args:
+        param: the parameter that takes the object.
+        kwargs: the function's arguments, with the session's handle.
+        call: the call.
+        journal: of the call.
+        run: runs the function; see ``run``.
 
     Raises:
         ToolError: there is no such session, another call holds it, or it changes too fast.
     """
-    param = signature.session
-    assert param is not None  # noqa: S101 - see ``run``
     for _ in range(_TRIES):
         held = HeldSession(call, param, kwargs[param.name], journal)
         journal.before_step = held.acquire
         try:
-            result = run_handler(signature, {**kwargs, param.name: held.value}, call, journal, render, limit)
+            result = run({**kwargs, param.name: held.value})
         except SessionChanged:
             journal.restart()
             continue
         except BaseException:
             held.release(0.0)
             raise
+        is_failure = isinstance(result, CallToolResult) and result.is_error is True
         if held.is_lost:  # the handler has caught the signal
             journal.restart()
-            continue
-        if isinstance(result, InputRequiredResult):
-            held.release(call.services.sealer.ttl)
+        elif is_failure or isinstance(result, InputRequiredResult):
+            held.release(0.0 if is_failure else call.services.sealer.ttl)
             return result
-        if isinstance(result, CallToolResult) and result.is_error is True:
-            held.release(0.0)
+        elif held.save():
             return result
-        if held.save():
-            return result
-        journal.restart()
+        else:
+            journal.restart()
     raise ToolError("Others keep changing the same session: try again in a moment")
 
 
 class HeldSession:
-    """A session during one run of a handler.
-
-    Args:
-        call: the call.
-        param: the parameter that takes the object.
-        handle: names the session.
-        journal: of the run; it remembers that the session is held.
+    """A session during one run of a handler, whose journal remembers that the session is held.
 
     Attributes:
         value: the object, which the handler may change.
@@ -152,7 +151,7 @@ class HeldSession:
                 raise ToolError(
                     "The session was changed after a step of this call was done: look at it, and start over"
                 )
-            if mine or lease is None or self._clock() >= lease.until:
+            if mine or not is_leased(lease, self._clock()):
                 return held
             if time.monotonic() >= deadline:
                 raise ToolError("Another call is working on the same session: try again in a moment")
@@ -170,16 +169,15 @@ class HeldSession:
             raise SessionChanged
         if self._acquired:
             return
-        owner = self._journal.session or os.urandom(12).hex()
-        lease = lease_of(owner, self._call.invocation, self._clock(), _UNBOUNDED_SECONDS)
+        lease = lease_of(self._call.invocation, self._clock(), _UNBOUNDED_SECONDS, self._journal.session)
         if not self._held.replace(changed(self._held.record, lease=lease)):
             self.is_lost = True
             raise SessionChanged
         self._acquired = True
-        self._journal.session = owner
+        self._journal.session = lease.owner
 
     def save(self) -> bool:
-        """Keep what the handler changed; a session that is only used is kept for longer now and then.
+        """Keep what the handler changed; where it changed nothing, write only to renew the ``ttl`` in time.
 
         Returns:
             False where another call has changed the session, and no step was done.
@@ -202,11 +200,7 @@ class HeldSession:
         return is_saved
 
     def release(self, seconds: float) -> None:
-        """Leave the session as it is.
-
-        Args:
-            seconds: how long it is still held, for a later round or run of the same call.
-        """
+        """Leave the session as it is, held for some seconds more: for a later round of the same call."""
         if not self._journal.session:
             return
         lease = Lease(self._journal.session, self._clock() + seconds)
@@ -225,22 +219,11 @@ def sessions_of(call: Call) -> Records[SessionRecord]:
     services = call.services
     if services.store is None:
         raise ConfigurationError("Sessions are kept in a table, so the function needs one: set LAMBENT_TABLE")
-    return Records(
-        services.store, services.clock, "SESSION", services.sealer.audience, SessionRecord, _purge_at
-    )
-
-
-def _purge_at(record: SessionRecord) -> float:
-    return record.expires + _TOMBSTONE_SECONDS
+    return Records(services.store, services.clock, "SESSION", services.sealer.audience, SessionRecord)
 
 
 class SessionMaker:
-    """``Context.sessions``: makes sessions.
-
-    Args:
-        call: the call, whose principal they belong to.
-        journal: remembers the handles, so that a handler that runs again makes no second session.
-    """
+    """``Context.sessions``: makes sessions, each once, however often the handler runs again."""
 
     def __init__(self, call: Call, journal: Journal) -> None:
         self._call = call
@@ -271,5 +254,5 @@ class SessionMaker:
         data = Raw(codec_of(type(value)).encode(value))
         kept = SessionRecord(kind_of(type(value)), records.clock() + seconds, seconds, data)
         records.insert(records.key(handle, owner), kept)
-        self._journal.finish_step(name, Raw(_encode(handle)))
+        self._journal.finish_step(name, Raw(msgspec.json.encode(handle)))
         return handle

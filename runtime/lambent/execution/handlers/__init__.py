@@ -9,14 +9,13 @@ from lambent.execution.handlers.completion import complete
 from lambent.execution.handlers.discovery import discover
 from lambent.execution.handlers.lists import list_prompts, list_resources, list_templates, list_tools
 from lambent.execution.handlers.prompts import get_prompt
-from lambent.execution.handlers.resources import read_resource
+from lambent.execution.handlers.resources import has_resources, read_resource
 from lambent.execution.handlers.subscriptions import listen
 from lambent.execution.handlers.tools import call_tool
-from lambent.features.catalog import Catalog
 
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:
-    """The methods that a server answers: a feature that it does not have, it does not know."""
+    """The methods of the features that a server has."""
     catalog = services.catalog
     offered: list[tuple[object, dict[str, Handler]]] = [
         (True, {"server/discover": discover, "subscriptions/listen": listen}),
@@ -31,17 +30,11 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         ),
         (catalog.prompts, {"prompts/list": list_prompts, "prompts/get": get_prompt}),
         (catalog.completer is not None, {"completion/complete": complete}),
-        (services.tasks, _task_handlers() if services.tasks is not None else {}),
     ]
+    if services.tasks is not None:
+        from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
+
+        offered.append(
+            (True, {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task})
+        )
     return {method: handler for offer, methods in offered if offer for method, handler in methods.items()}
-
-
-def _task_handlers() -> dict[str, Handler]:
-    from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
-
-    return {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task}
-
-
-def has_resources(catalog: Catalog) -> bool:
-    """Whether there is anything to read."""
-    return bool(catalog.resources or catalog.templates)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import UNSET
 
 from lambent.errors import ResourceNotFoundError
 from lambent.execution.call import Call
@@ -24,12 +24,12 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     Raises:
         ResourceNotFoundError: nothing is registered for the URI, or its variables do not fit.
     """
-    uri = call.rpc.params.uri
-    catalog = call.services.catalog
+    params, catalog = call.rpc.params, call.services.catalog
+    uri = params.uri
     resource, kwargs = _find(catalog, uri)
     hint = resource.cache or catalog.hints["resources/read"]
-    if _is_retry(call):
-        hint = _NOT_CACHEABLE  # its answers are not part of the cache key (server/utilities/caching)
+    if params.input_responses is not UNSET or params.request_state is not UNSET:
+        hint = _NOT_CACHEABLE  # answers are not part of the cache key (server/utilities/caching)
 
     def finish(value: Any) -> ReadResourceResult:
         contents = render(resource, uri, value)
@@ -38,6 +38,11 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     result: ReadResourceResult | InputRequiredResult
     result = run_sealed(resource.signature, kwargs, call, {}, finish)
     return result
+
+
+def has_resources(catalog: Catalog) -> bool:
+    """Whether there is anything to read."""
+    return bool(catalog.resources or catalog.templates)
 
 
 def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
@@ -52,8 +57,3 @@ def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
             except ValidationError:
                 continue
     raise ResourceNotFoundError(uri)
-
-
-def _is_retry(call: Call) -> bool:
-    params = call.rpc.params
-    return not (isinstance(params.input_responses, UnsetType) and isinstance(params.request_state, UnsetType))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,18 +11,19 @@ from msgspec import Raw
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call, Services
+from lambent.execution.handlers.resources import has_resources
 from lambent.wire import jsonrpc
 from lambent.wire.methods import SubscriptionFilter
 from lambent.wire.results import Acknowledged, ListenResult
 from lambent.wire.values import SUBSCRIPTION_ID_KEY
 
-_LIST_TOPICS: Mapping[str, str] = MappingProxyType(
-    {
-        "tools_list_changed": "notifications/tools/list_changed",
-        "prompts_list_changed": "notifications/prompts/list_changed",
-        "resources_list_changed": "notifications/resources/list_changed",
-    }
-)
+_LIST_TOPICS = {
+    "notifications/tools/list_changed": "tools_list_changed",
+    "notifications/prompts/list_changed": "prompts_list_changed",
+    "notifications/resources/list_changed": "resources_list_changed",
+}
+"""For each topic the member of the filter that asks for it."""
+
 _POLL_SECONDS = 1.0
 """How often a waiting subscription checks that its client is still connected."""
 
@@ -32,12 +31,10 @@ _KEEP_ALIVE_SECONDS = 15.0
 """Within the idle time that load balancers and proxies allow a connection."""
 
 _MARGIN_SECONDS = 1.0
-"""Kept for the response, however long a host might otherwise wait."""
+"""Kept for the response, before the invocation ends."""
 
 _MAX_TASKS = 100
-"""Tasks whose status one subscription is told: each is a read whenever the subscription looks."""
-
-_UPDATED = "notifications/resources/updated"
+"""Tasks whose status one subscription delivers: each is a read of the store at every poll."""
 
 
 def listen(call: Call) -> ListenResult:
@@ -52,18 +49,12 @@ def listen(call: Call) -> ListenResult:
 
         require_tasks(call.rpc.client)
     subscription = _Subscription(call, wanted)
-    subscription.acknowledge()
     subscription.deliver()
     return ListenResult(meta=subscription.tag)
 
 
 class _Subscription:
-    """What one client listens to.
-
-    Args:
-        call: the call.
-        wanted: the filter that it came with.
-    """
+    """What one client listens to."""
 
     def __init__(self, call: Call, wanted: SubscriptionFilter) -> None:
         self._call = call
@@ -73,29 +64,23 @@ class _Subscription:
         self._agreed = _agree(wanted, call.services, list(self._tasks))
         self.tag = {SUBSCRIPTION_ID_KEY: call.rpc.id}
 
-    def acknowledge(self) -> None:
-        """Say what will be delivered, before anything is."""
-        self._emit("notifications/subscriptions/acknowledged", Acknowledged(self._agreed, self.tag))
-
     def deliver(self) -> None:
         """Deliver until the host has waited long enough, or at once where there is nothing to wait for."""
+        invocation = self._call.invocation
+        self._emit("notifications/subscriptions/acknowledged", Acknowledged(self._agreed, self.tag))
         self._tell_tasks()
-        services = self._call.services
         deadline = last_sent = time.monotonic()
         if self._agreed != SubscriptionFilter():
-            deadline += min(services.listen_seconds, self._seconds_left())
+            remaining = invocation.remaining_ms()
+            left = math.inf if remaining is None else remaining / 1000 - _MARGIN_SECONDS
+            deadline += min(self._call.services.listen_seconds, left)
         while (left := deadline - time.monotonic()) > 0:
-            self._call.invocation.check()
+            invocation.check()
             self._tell_changes(min(left, _POLL_SECONDS))
             self._tell_tasks()
             if time.monotonic() - last_sent > _KEEP_ALIVE_SECONDS:
-                self._call.invocation.keep_alive()
+                invocation.keep_alive()
                 last_sent = time.monotonic()
-
-    def _seconds_left(self) -> float:
-        """Seconds until the invocation has to say that it is over."""
-        remaining = self._call.invocation.remaining_ms()
-        return remaining / 1000 - _MARGIN_SECONDS if remaining is not None else math.inf
 
     def _tell_changes(self, seconds: float) -> None:
         if self._changes is None:
@@ -103,15 +88,14 @@ class _Subscription:
             return
         with self._call.invocation.idle():
             topics, self._position = self._changes.wait(self._position, seconds)
-        lists = {topic for field, topic in _LIST_TOPICS.items() if getattr(self._agreed, field)}
         for topic in topics:
-            if topic in lists:
+            if topic in _LIST_TOPICS and getattr(self._agreed, _LIST_TOPICS[topic]):
                 self._emit(topic, {"_meta": self.tag})
             elif topic in self._agreed.resource_subscriptions:
-                self._emit(_UPDATED, {"uri": topic, "_meta": self.tag})
+                self._emit("notifications/resources/updated", {"uri": topic, "_meta": self.tag})
 
     def _tell_tasks(self) -> None:
-        """Tell where the tasks stand, as ``tasks/get`` would, whenever that is news."""
+        """Deliver the tasks that have changed, as ``tasks/get`` would show them."""
         for task_id, told in self._tasks.items():
             task = self._task(task_id)
             if task is None:
@@ -122,7 +106,7 @@ class _Subscription:
                 self._call.invocation.emit(notification)
 
     def _task(self, task_id: str) -> dict[str, Any] | None:
-        """A task as ``tasks/get`` would show it, but no result of a call; None where it cannot be told."""
+        """The parameters of a task's notification; None where the task is not to be found."""
         tasks = self._call.services.tasks
         if tasks is None:
             return None
@@ -139,18 +123,15 @@ class _Subscription:
 
 
 def _agree(wanted: SubscriptionFilter, services: Services, task_ids: list[str]) -> SubscriptionFilter:
-    """The part of a filter that can be honoured: nothing where nothing can be delivered.
-
-    The status of a task is kept where every process can read it, so it can be told without a feed.
-    """
+    """The part of a filter that can be delivered: only tasks, which the store has, where there is no feed."""
     if services.changes is None:
         return SubscriptionFilter(task_ids=task_ids)
     catalog = services.catalog
-    has_resources = bool(catalog.resources or catalog.templates)
+    resources = has_resources(catalog)
     return SubscriptionFilter(
         tools_list_changed=wanted.tools_list_changed and bool(catalog.tools),
         prompts_list_changed=wanted.prompts_list_changed and bool(catalog.prompts),
-        resources_list_changed=wanted.resources_list_changed and has_resources,
-        resource_subscriptions=wanted.resource_subscriptions if has_resources else [],
+        resources_list_changed=wanted.resources_list_changed and resources,
+        resource_subscriptions=wanted.resource_subscriptions if resources else [],
         task_ids=task_ids,
     )

@@ -1,13 +1,13 @@
 """The journal of a handler: the answers that it has had and the results of its finished steps.
 
-A handler that asks or works in steps is run again from the top. Whatever the journal holds, it is given
-back at once, so the handler goes on as if it had never stopped::
+A handler that asks or works in steps is run again from the top. What the journal holds is given back at once,
+so the handler goes on as if it had never stopped::
 
     run 1    step "charge" ── runs ──► journal      question ── no answer: Suspend
     run 2    step "charge" ◄── journal              question ◄── journal ── goes on …
 
-Where the journal is kept between two runs is a ``Keeper``'s business: none for what a request state carries
-along, an item of the table for tasks, idempotent calls and single-use states.
+Between two runs a request state carries the journal, or, for tasks, idempotent calls and single-use states, a
+``Keeper`` keeps it in an item of the table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import msgspec
 from msgspec import Raw
 
 from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, Suspend
@@ -39,11 +38,11 @@ class Keeper(Protocol):
 
         Args:
             state: the whole journal.
-            final: nothing that may still grow: the room that is reserved for this may be used.
+            final: it does not grow any more, so it may use the bytes that are reserved for such a write.
 
         Raises:
             ItemTooLargeError: it does not fit.
-            Signal: the store cannot be reached, or somebody else keeps this journal now.
+            Signal: the store cannot be reached, or another run keeps this journal now.
         """
 
 
@@ -51,18 +50,17 @@ class Journal:
     """What one run of a handler knows, asks and does.
 
     Args:
-        state: what earlier runs left.
+        state: what earlier runs left; None in the first round, where no question is known to be open.
         responses: the answers that came with this request, by key.
-        first: there was no earlier round, so no question is known to be open.
-        keeper: keeps the results of steps as soon as they are there; None where nothing does.
+        keeper: keeps the results of steps as soon as they are there, if anything does.
 
     Attributes:
         suspended: the handler has waited for an answer that is not there.
         asked: the questions that this run has asked and nobody has answered, with their digests.
-        running: steps that have begun and are coroutines; finished ones are among them.
+        running: the steps that are coroutines and have begun, finished ones included.
         in_step: the number of plain functions that run as steps at this moment.
         advanced: a step was finished in this run.
-        before_step: called before a step begins that has no result yet; may raise.
+        before_step: called before a step without a result begins; may raise.
     """
 
     def __init__(
@@ -70,16 +68,15 @@ class Journal:
         state: State | None = None,
         responses: Mapping[str, Raw] | None = None,
         *,
-        first: bool = True,
         keeper: Keeper | None = None,
     ) -> None:
-        state = State() if state is None else state
+        self._first = state is None
+        state = state or State()
         self._answers = dict(state.answers)
         self._steps = dict(state.steps)
         self._intents = set(state.intents)
         self._was_asked = state.asked
         self._responses = responses or {}
-        self._first = first
         self._keys: set[str] = set()
         self._step_names: set[str] = set()
         self.keeper = keeper
@@ -93,7 +90,7 @@ class Journal:
         self.before_step: Callable[[], None] | None = None
 
     def adopt(self, state: State) -> None:
-        """Take what is kept of earlier runs: it counts more than what came with the request."""
+        """Take what is kept of earlier runs; it replaces what came with the request."""
         self._answers.update(state.answers)
         self._steps.update(state.steps)
         self._intents = (self._intents | set(state.intents)) - self._steps.keys()
@@ -102,11 +99,7 @@ class Journal:
     # Questions
 
     def ask(self, question: Question[T], key: str | None) -> Pending[T]:
-        """Register a question.
-
-        Args:
-            question: what to ask.
-            key: names it among the handler's questions; None counts them.
+        """Register a question. ``key`` names it among the handler's questions; default: its number.
 
         Raises:
             InvalidParamsError: the client's answer is no answer to it.
@@ -130,10 +123,8 @@ class Journal:
         known = self._answers.get(key)
         if known is not None and known[0] == mark:
             return known[1]
-        raw = self._responses.get(key)
-        if raw is not None and (self._first or self._was_asked.get(key) == mark):
-            return raw
-        return None
+        was_asked = self._first or self._was_asked.get(key) == mark
+        return self._responses.get(key) if was_asked else None
 
     def _suspend(self) -> Any:
         self.suspended = True
@@ -151,14 +142,11 @@ class Journal:
     # Steps
 
     def find_step(self, name: str) -> Raw | None:
-        """Name a step and give the result that it had in an earlier run, if it was finished.
-
-        Args:
-            name: names it among the handler's steps.
+        """Register a step by its name, and give the result that it had in an earlier run, if any.
 
         Raises:
-            StepInterrupted: an earlier run has begun it, and did not get to its result.
-            Suspend: the handler goes on although it has waited for an answer that is not there.
+            StepInterrupted: it may run at most once, and an earlier run began it without finishing it.
+            Suspend: the handler has waited for an answer that is not there.
             ValueError: the handler has used the name already.
         """
         if name in self._step_names:
@@ -174,22 +162,16 @@ class Journal:
         return None
 
     def begin_step(self, name: str, *, at_most_once: bool) -> None:
-        """Write down what a step needs before its function is called.
-
-        Args:
-            name: see ``find_step``.
-            at_most_once: write down that it begins, so that no later run begins it again.
-        """
+        """Prepare for a step; ``at_most_once``: write down that it begins, so that no later run begins it."""
         if self.before_step is not None:
             self.before_step()
         if at_most_once:
             self._intents.add(name)
-            if self.keeper is not None:
-                self.keeper.keep(self.state)
+            self._keep()
 
     @property
     def is_written(self) -> bool:
-        """Steps cost writes, which take their time."""
+        """Steps wait for a store."""
         return self.keeper is not None or self.before_step is not None
 
     def finish_step(self, name: str, result: Raw) -> None:
@@ -201,26 +183,28 @@ class Journal:
         self._steps[name] = result
         self._intents.discard(name)
         self.advanced = True
-        if self.keeper is not None:
-            try:
-                self.keeper.keep(self.state)
-            except ItemTooLargeError:
-                del self._steps[name]
-                self.lose_result(name)
-                raise
+        try:
+            self._keep()
+        except ItemTooLargeError:
+            del self._steps[name]
+            self.lose_result(name)
+            raise
 
     def lose_result(self, name: str) -> None:
         """Remember that a step is done and its result cannot be kept: no later run may begin it again."""
         self._intents.add(name)
         self.advanced = True
+        self._keep(final=True)
+
+    def _keep(self, *, final: bool = False) -> None:
         if self.keeper is not None:
-            self.keeper.keep(self.state, final=True)
+            self.keeper.keep(self.state, final=final)
 
     async def run(self, coroutine: Coroutine[Any, Any, T], invocation: Invocation) -> T:
         """Run a handler's coroutine, and then the steps that it has begun, to their ends.
 
-        A step's effect happens in any case. It must happen within its own invocation, and its result must be
-        known to the next run. What is still running when the invocation is nearly over is cut.
+        A step must end within its own invocation, and the next run must know its result. A step that is still
+        running when the invocation is nearly over is cancelled.
 
         Raises:
             ItemTooLargeError: the result of a step that the handler did not wait for could not be kept; also
@@ -267,8 +251,3 @@ class Journal:
         asked = {key: mark for key, (mark, _) in list(self.asked.items())}
         intents = sorted(self._intents)
         return State(dict(self._answers), dict(self._steps), asked, intents, self.flow, self.session)
-
-
-def as_plain(raw: Raw) -> Any:
-    """A step's result where nothing says which type it had."""
-    return msgspec.json.decode(raw)

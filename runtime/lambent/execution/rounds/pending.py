@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,65 +12,25 @@ class Pending(Generic[T]):
     """A value that is there when it is waited for; waiting may suspend the handler.
 
     Args:
-        settle: gives the value, or raises.
-        known: the value is there.
-
-    Attributes:
-        known: waiting for it does not suspend.
+        get: gives the value, or raises.
+        known: the value is there, so waiting for it does not suspend.
     """
 
-    __slots__ = ("_settle", "known")
+    __slots__ = ("_get", "known")
 
-    def __init__(self, settle: Callable[[], T], *, known: bool = True) -> None:
-        self._settle = settle
+    def __init__(self, get: Callable[[], T], *, known: bool = True) -> None:
+        self._get = get
         self.known = known
 
     def result(self) -> T:
         """The value. In a round in which it is not known yet, the handler ends here and runs again later."""
-        return self._settle()
+        return self._get()
 
     def __await__(self) -> Generator[Any, None, T]:
         """The same, for ``await``."""
-        return self._settle()
+        return self._get()
         yield  # type: ignore[unreachable]  # makes this a generator, as awaiting wants one
 
 
-class PendingStep(Pending[T]):
-    """A step that is a coroutine: it runs when it is first waited for.
-
-    Args:
-        start: makes the coroutine that runs the step.
-        run: runs that coroutine where the handler is a plain function.
-    """
-
-    __slots__ = ("_run", "_start", "_value")
-
-    def __init__(
-        self,
-        start: Callable[[], Coroutine[Any, Any, T]],
-        run: Callable[[Coroutine[Any, Any, T]], T],
-    ) -> None:
-        super().__init__(self._block)
-        self._start: Callable[[], Coroutine[Any, Any, T]] | None = start
-        self._run = run
-
-    def _block(self) -> T:
-        if self._start is not None:
-            start, self._start = self._start, None
-            self._value = self._run(start())
-        return self._value
-
-    def __await__(self) -> Generator[Any, None, T]:
-        """Run the step on the handler's own loop."""
-        if self._start is not None:
-            start, self._start = self._start, None
-            self._value = yield from start().__await__()
-        return self._value
-
-
-def _nothing() -> None:
-    return None
-
-
-DONE: Pending[None] = Pending(_nothing)
+DONE: Pending[None] = Pending(lambda: None)
 """What methods return that have nothing to wait for, so that awaiting them works too."""

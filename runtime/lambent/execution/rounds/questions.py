@@ -76,30 +76,27 @@ _roots_answers: LazyDecoder[_RootsAnswer] = LazyDecoder(_RootsAnswer)
 
 def form_question(message: str, form: Form[T]) -> Question[ElicitationResult[T]]:
     """Ask the user to fill in a form (client/elicitation, "Form Mode")."""
-
-    def parse(raw: Raw) -> ElicitationResult[T]:
-        answer = _elicit_answers.decode(raw)
-        if answer.action == "accept":
-            return AcceptedElicitation(form.read(answer.content or {}))
-        return DeclinedElicitation() if answer.action == "decline" else CancelledElicitation()
-
     params = {"mode": "form", "message": message, "requestedSchema": form.schema}
-    return Question("elicitation/create", params, parse, {"elicitation": {"form": {}}})
+    return Question(
+        "elicitation/create", params, lambda raw: _outcome(raw, form.read), {"elicitation": {"form": {}}}
+    )
 
 
 def url_question(message: str, url: str) -> Question[ElicitationResult[None]]:
     """Ask the user to visit a page (client/elicitation, "URL Mode")."""
-
-    def parse(raw: Raw) -> ElicitationResult[None]:
-        action = _elicit_answers.decode(raw).action
-        if action == "accept":
-            return AcceptedElicitation(None)
-        return DeclinedElicitation() if action == "decline" else CancelledElicitation()
-
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"A user can be sent to a web page only, not to {url!r}")
     params = {"mode": "url", "message": message, "url": url}
-    return Question("elicitation/create", params, parse, {"elicitation": {"url": {}}})
+    return Question(
+        "elicitation/create", params, lambda raw: _outcome(raw, lambda _: None), {"elicitation": {"url": {}}}
+    )
+
+
+def _outcome(raw: Raw, read: Callable[[dict[str, Any]], T]) -> ElicitationResult[T]:
+    answer = _elicit_answers.decode(raw)
+    if answer.action == "accept":
+        return AcceptedElicitation(read(answer.content or {}))
+    return DeclinedElicitation() if answer.action == "decline" else CancelledElicitation()
 
 
 def sampling_question(
@@ -157,3 +154,21 @@ def read_answer(key: str, question: Question[T], raw: Raw) -> T:
         return question.parse(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValidationError) as error:
         raise InvalidParamsError(f"Invalid input response for {key!r}: {error}") from None
+
+
+def check_answer(key: str, request: Raw, answer: Raw) -> None:
+    """Check an answer as far as the input request tells, where the handler's question is not at hand.
+
+    Raises:
+        InvalidParamsError: it is not an answer to this question.
+    """
+    read_answer(key, _question_of(**msgspec.json.decode(request)), answer)
+
+
+def _question_of(method: str, params: dict[str, Any]) -> Question[Any]:
+    if method == "sampling/createMessage":
+        return sampling_question("", {})
+    if method == "roots/list":
+        return roots_question()
+    # The answer to a URL is that to a form without fields.
+    return form_question("", Form(params.get("requestedSchema", {}), None))

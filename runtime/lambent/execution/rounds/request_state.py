@@ -24,7 +24,7 @@ def open_journal(call: Call, arguments: Any) -> Journal:
 
     Args:
         call: the call.
-        arguments: its arguments as they came, decoded or not: the state is bound to them.
+        arguments: its arguments as the client sent them, decoded or not: the state is bound to them.
 
     Raises:
         InvalidParamsError: the request state is not valid.
@@ -34,7 +34,7 @@ def open_journal(call: Call, arguments: Any) -> Journal:
     if isinstance(params.request_state, UnsetType):
         return Journal(responses=responses)
     state = call.services.sealer.open(params.request_state, _binding(call, arguments))
-    return Journal(state, responses, first=False)
+    return Journal(state, responses)
 
 
 def seal_journal(
@@ -42,12 +42,8 @@ def seal_journal(
 ) -> Any:
     """Give a result that asks for input its request state; any other result is left as it is.
 
-    Args:
-        result: of the round.
-        journal: what the next round needs.
-        call: the call.
-        arguments: see ``open_journal``.
-        single_use: the rounds of this call belong together, so that they complete it once.
+    With ``single_use`` the state names the call's flow, so that its rounds complete the call only once. For
+    ``arguments`` see ``open_journal``.
     """
     if isinstance(result, InputRequiredResult):
         if single_use and not journal.flow:
@@ -59,14 +55,7 @@ def seal_journal(
 def run_sealed(
     signature: Signature, kwargs: dict[str, Any], call: Call, arguments: Any, render: Render
 ) -> Any:
-    """Run a feature whose journal, if it needs one, travels in the request state.
-
-    Args:
-        signature: of its function.
-        kwargs: the arguments, converted.
-        call: the call.
-        arguments: see ``open_journal``.
-        render: makes the result.
+    """Run a feature whose journal, if it needs one, travels in the request state; see ``run``.
 
     Raises:
         InvalidParamsError: the request state or an answer is not valid.
@@ -91,7 +80,7 @@ def plain_arguments(arguments: Any) -> Any:
     """Arguments as decoded JSON.
 
     Raises:
-        InvalidParamsError: there is something in them that cannot be read, such as a number out of range.
+        InvalidParamsError: they cannot be read, for example because a number is out of range.
     """
     if not isinstance(arguments, Raw):
         return arguments

@@ -22,15 +22,8 @@ def resolve(
 ) -> dict[str, Any]:
     """Fill in the parameters that resolvers give.
 
-    Resolvers whose needs are open are left for a later round, the others run: so independent questions go out
-    together.
-
-    Args:
-        plan: the compiled dependencies.
-        arguments: the feature's own arguments.
-        context: for resolvers that take it.
-        call: runs the coroutines.
-        journal: of this run.
+    A resolver that needs an answer which is not there yet is left for a later round. The others run, so that
+    independent questions go out together.
 
     Raises:
         Suspend: some answers are not there yet.
@@ -48,7 +41,7 @@ def resolve(
             if not journal.suspended:
                 raise RuntimeError(f"Suspend was raised by the resolver {resolver.key} itself") from None
             value = _UNKNOWN
-        # Its question may have come through the context: the other resolvers need not wait for the answer.
+        # It may have asked through the context: the other resolvers need not wait for that answer.
         journal.suspended = False
         values.append(value if len(journal.asked) == asked else _UNKNOWN)
     if any(value is _UNKNOWN for value in values):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
@@ -35,11 +35,11 @@ def run(
 
     Args:
         signature: of the function.
-        kwargs: its arguments but the context, the session's object and what resolvers give.
+        kwargs: its arguments without the context, the session's object and what resolvers give.
         call: the call.
         journal: what is known, asked and done.
         render: makes the result; called before a session is kept.
-        limit: seconds that it may take.
+        limit: seconds that the function may take.
 
     Returns:
         The result, or an ``InputRequiredResult`` without a state.
@@ -47,22 +47,25 @@ def run(
     Raises:
         DeadlineReached: it took longer; the journal has what it had finished.
     """
-    if signature.session is not None:
-        from lambent.execution.durable.sessions import run_with_session
 
-        return run_with_session(signature, kwargs, call, journal, render, limit)
-    return run_handler(signature, kwargs, call, journal, render, limit)
+    def run_with(kwargs: dict[str, Any]) -> Any:
+        return _run_handler(signature, kwargs, call, journal, render, limit)
+
+    if signature.session is None:
+        return run_with(kwargs)
+    from lambent.execution.durable.sessions import run_with_session
+
+    return run_with_session(signature.session, kwargs, call, journal, run_with)
 
 
-def run_handler(
+def _run_handler(
     signature: Signature,
     kwargs: dict[str, Any],
     call: Call,
     journal: Journal,
     render: Render,
-    limit: float | None = None,
+    limit: float | None,
 ) -> Any:
-    """``run`` for functions whose session, if any, is among the arguments already."""
     context = Context(call, journal)
     try:
         if signature.plan is not None:
@@ -71,30 +74,33 @@ def run_handler(
             kwargs = {**kwargs, signature.context: context}
         value = invoke(signature, kwargs, call, journal, limit)
     except Suspend:
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
+        pass
     except BaseExceptionGroup as group:
         _raise_most_important(group)
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
-    if journal.asked or journal.suspended:
+    else:
+        if not journal.asked and not journal.suspended:
+            return render(value)
         _log.warning(
             "%s went on without the answers that it has asked for (%s): its call asks for them now",
             signature.name,
             ", ".join(sorted(journal.asked)),
         )
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
-    return render(value)
+    return _input_required(journal)
+
+
+def _input_required(journal: Journal) -> InputRequiredResult:
+    return InputRequiredResult(input_requests=journal.questions or UNSET)
 
 
 def gather(
     signature: Signature, kwargs: dict[str, Any], call: Call, journal: Journal
 ) -> InputRequiredResult | None:
     """Run only the resolvers: the questions to ask before anything else is done, or None."""
-    if signature.plan is None:
-        return None
-    try:
-        resolve(signature.plan, kwargs, Context(call, journal), call, journal)
-    except Suspend:
-        return InputRequiredResult(input_requests=journal.questions or UNSET)
+    if signature.plan is not None:
+        try:
+            resolve(signature.plan, kwargs, Context(call, journal), call, journal)
+        except Suspend:
+            return _input_required(journal)
     return None
 
 
@@ -131,18 +137,16 @@ def invoke(
 
 
 def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
-    """Raise what counts most in a task group: a signal, else a failure; nothing where all are questions."""
+    """Raise what counts most in a task group: a signal, else a failure; nothing if all wait for answers."""
     signals, failures = group.split((Signal, KeyboardInterrupt))
-    for signal in _leaves(signals):
-        if not isinstance(signal, Suspend):
-            raise signal from None
+    most: BaseException | None = signals.subgroup(_ends_the_run) if signals is not None else None
+    if most is not None:
+        while isinstance(most, BaseExceptionGroup):
+            most = most.exceptions[0]
+        raise most from None
     if failures is not None:
         raise failures from None
 
 
-def _leaves(group: BaseExceptionGroup[Any] | None) -> Iterator[BaseException]:
-    for error in group.exceptions if group is not None else ():
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _ends_the_run(error: BaseException) -> bool:
+    return not isinstance(error, Suspend | BaseExceptionGroup)

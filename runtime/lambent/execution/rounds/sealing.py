@@ -1,13 +1,12 @@
 """Request state: sealed, bound and short-lived (basic/patterns/mrtr, "Server Requirements").
 
 A token is ``base64url(version ‖ key id ‖ nonce ‖ AES-256-GCM(payload))``. The header is authenticated with
-the payload. Whatever is wrong with a token, the client reads the same sentence; the log has the reason.
+the payload. Whatever is wrong with a token, the client reads the same message; the log has the reason.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import logging
 import os
 from collections.abc import Sequence
@@ -26,16 +25,16 @@ MAX_TOKEN_LENGTH = 32 * 1024
 _VERSION = b"\x01"
 _KEY_ID = 4
 _NONCE = 12
+_HEAD = 1 + _KEY_ID + _NONCE
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
 _COMPRESS_FROM = 256
 _MAX_PAYLOAD = 1024 * 1024
 _CLOCK_SKEW = 60
-
 _log = logging.getLogger("lambent.state")
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True):
-    """What a state may be used for: the request that it was made for, and nobody else's.
+    """The request that a state belongs to: it cannot be used for any other.
 
     Attributes:
         method: the JSON-RPC method.
@@ -86,7 +85,6 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True):
 
 _envelope_decoder: LazyDecoder[_Envelope] = LazyDecoder(_Envelope)
 _state_decoder: LazyDecoder[State] = LazyDecoder(State)
-_encode = msgspec.json.encode
 
 
 def digest(value: Any) -> str:
@@ -104,7 +102,7 @@ class Sealer:
         keys: the ring; read at first use.
         clock: the time.
         ttl: seconds for which a state can be used.
-        audience: names the server, so that servers that share keys do not take each other's states.
+        audience: names the server, so that servers that share keys do not accept each other's states.
     """
 
     def __init__(self, keys: Keys, clock: Clock, ttl: int, audience: str) -> None:
@@ -114,7 +112,7 @@ class Sealer:
         self.audience = audience
 
     def forget(self) -> None:
-        """Use no secret any more that this process has read or made up so far; see ``Keys.forget``."""
+        """See ``Keys.forget``."""
         self._keys.forget()
 
     def seal(self, binding: Binding, state: State) -> str:
@@ -125,11 +123,11 @@ class Sealer:
             InternalError: the token would be longer than 32 KiB.
         """
         now = int(self._clock())
-        payload = _encode(_Envelope(binding, now, now + self.ttl, Raw(_encode(state))))
+        envelope = _Envelope(binding, now, now + self.ttl, Raw(msgspec.json.encode(state)))
+        payload = msgspec.json.encode(envelope)
         key = _derive(self._keys.ring()[0])
         head = _VERSION + _key_id(key) + os.urandom(_NONCE)
-        body = head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head)
-        token = base64.urlsafe_b64encode(body).decode().rstrip("=")
+        token = _base64(head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head))
         if len(token) > MAX_TOKEN_LENGTH:
             raise _too_large(binding, f"{len(token)} characters long, the limit is {MAX_TOKEN_LENGTH}")
         if len(payload) > _MAX_PAYLOAD:
@@ -168,11 +166,11 @@ class Sealer:
         return _state_decoder.decode(envelope.state)
 
     def _decrypt(self, body: bytes) -> _Envelope:
-        head, sealed = body[: 1 + _KEY_ID + _NONCE], body[1 + _KEY_ID + _NONCE :]
+        head, sealed = body[:_HEAD], body[_HEAD:]
         if head[:1] != _VERSION or not sealed:
             raise _Rejected("not a token of this version")
         key_id = head[1 : 1 + _KEY_ID]
-        # It may be sealed by somebody who knows a newer secret, after a rotation.
+        # After a rotation, another process may have sealed it with a newer secret.
         key = _key_of(self._keys.ring(), key_id) or _key_of(self._keys.renewed(), key_id)
         if key is None:
             raise _Rejected("sealed with an unknown key")
@@ -193,16 +191,20 @@ def _too_large(binding: Binding, what: str) -> InternalError:
 
 
 class _Rejected(Exception):  # noqa: N818 - says what happened
-    """Why a token is not accepted, for the log."""
+    """The reason why a token is not accepted, for the log."""
+
+
+def _base64(body: bytes) -> str:
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
 def _unbase64(token: str) -> bytes:
     try:
         body = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise _Rejected("not base64url") from None
-    # Base64 leaves spare bits at the end: without this, several tokens would be the same one.
-    if base64.urlsafe_b64encode(body).decode().rstrip("=") != token:
+    # Base64 has unused bits at the end: without this, several tokens would be the same one.
+    if _base64(body) != token:
         raise _Rejected("not canonical base64url")
     return body
 

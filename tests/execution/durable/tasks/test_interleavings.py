@@ -29,6 +29,7 @@ from tests.support import accept
 
 from lambent import Context, InvalidParamsError, RetryableError, TaskPolicy
 from lambent.execution import execute
+from lambent.execution.durable.records import is_leased
 from lambent.execution.handlers import tools
 from lambent.execution.ports import Item
 
@@ -173,7 +174,7 @@ class Tasks(RuleBasedStateMachine):
             self.owners.setdefault(after.lease.owner, me)
         if before.lease is None or self.owners[before.lease.owner] is me:
             return
-        if after.lease == before.lease or before.is_leased(self.world.clock.now + me.skew):
+        if after.lease == before.lease or is_leased(before.lease, self.world.clock.now + me.skew):
             self.watch.wrong.append("a worker wrote under another's lease")
 
     def is_alive(self, owner: str) -> bool:

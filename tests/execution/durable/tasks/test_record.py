@@ -5,7 +5,8 @@ import pytest
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
-from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, Lease, OpenQuestion, TaskRecord
+from lambent.execution.durable.records import Lease, is_leased
+from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, OpenQuestion, TaskRecord
 from lambent.execution.rounds.sealing import State
 
 STATUSES = ("working", "input_required", "completed", "failed", "cancelled")
@@ -39,11 +40,11 @@ def test_terminal_is_what_nothing_follows(status: str) -> None:
 
 @pytest.mark.parametrize(("now", "leased"), [(9.99, True), (10.0, False), (10.01, False)])
 def test_a_lease_ends_with_its_deadline(now: float, leased: bool) -> None:
-    assert record(lease=Lease("me", 10.0)).is_leased(now) is leased
+    assert is_leased(Lease("me", 10.0), now) is leased
 
 
 def test_what_nobody_has_taken_is_not_leased() -> None:
-    assert not record().is_leased(0.0)
+    assert not is_leased(record().lease, 0.0)
 
 
 def test_a_record_is_read_as_it_was_written() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from lambent.errors import Cancelled, Signal, StoreError
 from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFailed, changed
 from lambent.execution.durable.tasks.record import TaskRecord
-from lambent.execution.durable.tasks.service import Tasks, ended
+from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
 from lambent.execution.ports import Clock
 from lambent.execution.rounds.journal import Journal
@@ -20,12 +20,7 @@ _PROGRESS_SECONDS = 1.0
 
 
 class Attempt:
-    """A task under this worker's lease, and the keeper of its journal.
-
-    Args:
-        tasks: where it is kept.
-        held: the record with the lease.
-    """
+    """A task under this worker's lease, and the keeper of its journal."""
 
     def __init__(self, tasks: Tasks, held: Held[TaskRecord]) -> None:
         self._tasks = tasks
@@ -42,22 +37,14 @@ class Attempt:
         self.write(lambda record: changed(record, state=state), reserve=0 if final else RESERVE)
 
     def write(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
-        """``change`` for the middle of a run, which a handler cannot catch by mistake.
-
-        Raises:
-            StoreFailed: the store could not be reached.
-        """
+        """``change`` while a handler runs: an error of the store is a signal, which no handler catches."""
         try:
             self.change(make, reserve=reserve)
         except StoreError as error:
             raise StoreFailed(error) from error
 
     def change(self, make: Callable[[TaskRecord], TaskRecord], *, reserve: int = 0) -> None:
-        """Write a change, while the lease is ours.
-
-        Args:
-            make: the new record from the one that is there.
-            reserve: see ``Held.replace``.
+        """Change the record while the lease is ours; see ``Held.change``.
 
         Raises:
             LeaseLost: it is not.
@@ -74,18 +61,11 @@ class Attempt:
     def end(self, status: Any, **changes: Any) -> None:
         """End the task; see ``change``."""
         now = self._tasks.clock()
-        self.change(lambda record: ended(record, status, now, **changes))
+        self.change(lambda record: record.ended(status, now, **changes))
 
 
 class TaskInvocation(Invocation):
-    """An attempt at a task: what it reports becomes the task's status message.
-
-    Args:
-        host: the invocation that the attempt runs in.
-        attempt: the attempt.
-        policy: of the task's tool; None where the tool is gone.
-        clock: the time.
-    """
+    """An attempt within the invocation of a host: its progress becomes the task's status message."""
 
     __slots__ = ("_attempt", "_clock", "_host", "_policy", "_reported")
 

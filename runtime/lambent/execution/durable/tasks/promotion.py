@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from lambent.errors import (
+    ConfigurationError,
     DeadlineReached,
     InternalError,
     ItemTooLargeError,
@@ -13,7 +14,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call
-from lambent.execution.durable.tasks.service import Tasks, missing_tasks
+from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import gather, run
@@ -23,19 +24,18 @@ from lambent.wire.results import TASK, TaskResult
 from lambent.wire.values import ClientCapabilities
 
 
-def declares_tasks(client: ClientCapabilities) -> bool:
-    """The client can deal with tasks, as it says with this very request."""
-    return EXTENSION in (client.extensions or {})
-
-
 def require_tasks(client: ClientCapabilities) -> None:
-    """Refuse clients that cannot.
+    """Refuse clients that do not declare the extension for tasks in this request.
 
     Raises:
         MissingCapabilityError: naming the extension.
     """
-    if not declares_tasks(client):
+    if not _declares_tasks(client):
         raise MissingCapabilityError({"extensions": {EXTENSION: {}}})
+
+
+def _declares_tasks(client: ClientCapabilities) -> bool:
+    return EXTENSION in (client.extensions or {})
 
 
 def run_task_tool(
@@ -50,8 +50,8 @@ def run_task_tool(
         policy: how it becomes a task.
         kwargs: the arguments, converted.
         call: the call.
-        journal: of the call; the task goes on with it.
-        task_id: of the task; default: a new one.
+        journal: of the call; the task continues it.
+        task_id: of the task; empty: a new one.
 
     Raises:
         MissingCapabilityError: the tool requires a task and the client cannot deal with one.
@@ -61,38 +61,32 @@ def run_task_tool(
     if policy.support == "required":
         require_tasks(call.rpc.client)
         if tasks is None:
-            raise missing_tasks(tool.name)
-    if tasks is not None and not declares_tasks(call.rpc.client):
+            raise ConfigurationError(
+                f"Tool {tool.name!r} runs as a task, so this function needs a table and a queue: set "
+                "LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL"
+            )
+    elif not _declares_tasks(call.rpc.client):
         tasks = None
-    if policy.support == "auto":
-        return _run_for_a_while(tool, policy, kwargs, call, journal, tasks, task_id)
-    if tasks is None:
-        return run(tool.signature, kwargs, call, journal, functools.partial(render, tool))
-    return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)
-
-
-def _run_for_a_while(
-    tool: Tool,
-    policy: TaskPolicy,
-    kwargs: dict[str, Any],
-    call: Call,
-    journal: Journal,
-    tasks: Tasks | None,
-    task_id: str,
-) -> Any:
-    limit = policy.inline.total_seconds()
-    remaining = call.invocation.remaining_ms()
-    if remaining is not None:
-        limit = max(0.0, min(limit, remaining / 1000 - MARGIN_SECONDS))
+    if tasks is not None and policy.support != "auto":
+        return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)
+    limit = _inline_seconds(policy, call) if policy.support == "auto" else None
     try:
         return run(tool.signature, kwargs, call, journal, functools.partial(render, tool), limit)
     except DeadlineReached:
-        if tasks is None:
-            raise ToolError(
-                f"Tool {tool.name!r} takes longer than a request may. A client that declares the extension "
-                f"{EXTENSION} gets a task instead of this error."
-            ) from None
-        return _create(tool, call, journal, tasks, task_id)
+        if limit is None:
+            raise
+        if tasks is not None:
+            return _create(tool, call, journal, tasks, task_id)
+        raise ToolError(
+            f"Tool {tool.name!r} takes longer than a request may. A client that declares the extension "
+            f"{EXTENSION} gets a task instead of this error."
+        ) from None
+
+
+def _inline_seconds(policy: TaskPolicy, call: Call) -> float:
+    """How long the tool may run before its call becomes a task."""
+    limit, remaining = policy.inline.total_seconds(), call.invocation.remaining_ms()
+    return limit if remaining is None else max(0.0, min(limit, remaining / 1000 - MARGIN_SECONDS))
 
 
 def _create(tool: Tool, call: Call, journal: Journal, tasks: Tasks, task_id: str) -> TaskResult:

@@ -1,4 +1,4 @@
-"""A task as it is kept, and the table of what may become of it."""
+"""A task as it is kept, the table of what may follow each status, and the changes that requests make."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import msgspec
 from msgspec import Raw
 
 from lambent.auth.principal import Principal
-from lambent.execution.durable.records import Lease
+from lambent.execution.durable.records import Lease, Record, changed
 from lambent.execution.rounds.sealing import State
 
 NULL = Raw(b"null")
+
+_TOMBSTONE_SECONDS = 24 * 3600
+"""How long an expired task can still be told from an unknown one."""
 
 Status = Literal["working", "input_required", "completed", "failed", "cancelled"]
 
@@ -43,30 +46,30 @@ class OpenQuestion(msgspec.Struct, frozen=True):
     request: Raw
 
 
-class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about a task.
 
     Attributes:
         id: at least 128 random bits.
         tool: the tool that was called.
-        params: the parameters of the call, without its MRTR parts; null where they lie in a blob.
+        params: the parameters of the call, without its MRTR parts; null where a blob holds them.
         params_blob: the name of that blob.
-        principal: who called, if known: nobody else gets at the task.
+        principal: who called, if known; the task belongs to them.
         created: seconds since the epoch, like all times here.
         updated: when its status last changed.
         expires: until when it can be asked for.
         ttl_ms: the same, from its creation.
         poll_ms: how often clients should ask.
-        status: where it stands.
+        status: the status of the task.
         message: what it is doing, or why it failed.
         attempt: how often a worker has tried since the last progress.
         lease: who works on it.
-        due: by when a worker should have begun, if all is well.
+        due: when a worker should have begun at the latest.
         cancel: the client has asked for cancellation.
         state: answers and steps that a run starts with.
         questions: what it waits for, by wire key.
-        used_keys: every wire key it ever had.
-        result: the result of the call; null where there is none yet, or where it lies in a blob.
+        used_keys: every wire key that it ever had.
+        result: the result of the call; null where there is none yet, or where a blob holds it.
         result_blob: the name of that blob.
         error: the JSON-RPC error that ended it.
     """
@@ -88,17 +91,34 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due: float = 0.0
     cancel: bool = False
     state: State = State()
-    questions: dict[str, OpenQuestion] = {}
-    used_keys: dict[str, str] = {}
+    questions: dict[str, OpenQuestion] = msgspec.field(default_factory=dict)
+    used_keys: dict[str, str] = msgspec.field(default_factory=dict)
     result: Raw = NULL
     result_blob: str | None = None
     error: dict[str, Any] | None = None
 
     @property
+    def purge_at(self) -> float:
+        """See ``Record.purge_at``."""
+        return self.expires + _TOMBSTONE_SECONDS
+
+    @property
     def is_terminal(self) -> bool:
-        """Nothing will become of it any more."""
+        """Nothing follows its status."""
         return not TRANSITIONS[self.status]
 
-    def is_leased(self, now: float) -> bool:
-        """A worker may be at it."""
-        return self.lease is not None and now < self.lease.until
+    def ended(self, status: Status, now: float, **changes: Any) -> TaskRecord:
+        """The record of the same task when it is over."""
+        over: dict[str, Any] = {"status": status, "updated": now, "lease": None, "questions": {}}
+        return changed(self, **(over | {"message": None} | changes))
+
+    def answered(self, taken: Mapping[str, Raw], now: float, due: float) -> TaskRecord:
+        """The record with answers to some of its questions; without open ones it is working again."""
+        answers = dict(self.state.answers)
+        for key, answer in taken.items():
+            question = self.questions[key]
+            answers[question.key] = question.mark, answer
+        state = msgspec.structs.replace(self.state, answers=answers, asked={})
+        questions = {key: question for key, question in self.questions.items() if key not in taken}
+        answered = changed(self, state=state, questions=questions, updated=now)
+        return answered if questions else changed(answered, status="working", due=due)

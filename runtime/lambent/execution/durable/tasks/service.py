@@ -13,35 +13,27 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from lambent.auth.principal import Principal, key_of
-from lambent.errors import (
-    ConfigurationError,
-    InternalError,
-    InvalidParamsError,
-    ItemTooLargeError,
-    StoreError,
-)
-from lambent.execution.durable.records import RESERVE, Held, Records, changed
-from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, Status, TaskRecord
+from lambent.errors import InternalError, InvalidParamsError, ItemTooLargeError, StoreError
+from lambent.execution.durable.records import RESERVE, Held, Records, changed, is_leased
+from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, TaskRecord
 from lambent.execution.failures import report
 from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
-from lambent.execution.rounds.answers import check_answer
+from lambent.execution.rounds.questions import check_answer
 from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import TaskPolicy
 from lambent.features.tools import Tool
 from lambent.wire.results import TaskResult
 
-_TOMBSTONE_SECONDS = 24 * 3600
-"""How long an expired task can still be told from an unknown one."""
-
 _SPARE_SECONDS = 60.0
 """How much longer than its window an idempotent task is kept: both begin at about the same moment."""
 
 PICKUP_SECONDS = 60.0
-"""After this a task that nobody has picked up is queued again by whoever asks for it."""
+"""A task that no worker has begun for so long is queued again when its client asks for it."""
+
+_INLINE_BYTES = 256 * 1024
+"""Larger arguments and results go into a blob: an item holds 400 KB, state and questions included."""
 
 _log = logging.getLogger("lambent.tasks")
-
-_encode = msgspec.json.encode
 
 
 class Tasks:
@@ -65,25 +57,23 @@ class Tasks:
         changes: Changes | None,
         server: str,
     ) -> None:
-        self._records = Records(store, clock, "TASK", server, TaskRecord, _purge_at)
+        self._records = Records(store, clock, "TASK", server, TaskRecord)
         self._blobs = blobs
         self._changes = changes
         self.queue = queue
         self.clock = clock
 
-    # Requests
-
     def create(
         self, tool: Tool, params: Raw, state: State, principal: Principal | None, task_id: str = ""
     ) -> TaskRecord:
-        """Create a task and queue it: one write, one message. What cannot be queued is removed again.
+        """Create a task and queue it: one write, one message. A task that cannot be queued is removed again.
 
         Args:
             tool: the tool that was called.
             params: the parameters of the call.
             state: the answers and steps that are known already.
             principal: who called, if known.
-            task_id: default: a new one. The task that has it already is the same one.
+            task_id: default: a new one. If there is a task with this id, it is returned.
 
         Raises:
             ItemTooLargeError: the parameters need a bucket and there is none.
@@ -91,7 +81,7 @@ class Tasks:
         """
         policy, now = tool.task or TaskPolicy(), self.clock()
         ttl = policy.ttl.total_seconds()
-        if tool.idempotency is not None:  # its result is given again for as long as the window lasts
+        if tool.idempotency is not None:  # the result is given again as long as the window lasts
             ttl = max(ttl, tool.idempotency.window.total_seconds() + _SPARE_SECONDS)
         record = TaskRecord(
             id=task_id or base64.urlsafe_b64encode(os.urandom(24)).decode(),
@@ -109,7 +99,7 @@ class Tasks:
         if len(record.params) >= _INLINE_BYTES:
             blob = self._put(f"arguments/{record.id}", bytes(record.params))
             record = changed(record, params=NULL, params_blob=blob)
-        held = self._records.insert(self._key(record.id), record, reserve=RESERVE)
+        held = self._records.insert(self._records.key(record.id), record, reserve=RESERVE)
         if held is None:
             return self._owned(record.id, principal).record
         try:
@@ -120,17 +110,20 @@ class Tasks:
         return record
 
     def get(self, task_id: str, principal: Principal | None) -> TaskRecord:
-        """A task, as its caller may see it: one read.
-
-        A task that should have been picked up long ago is queued again.
+        """A task of a principal: one read. If no worker has begun it in time, it is queued again.
 
         Raises:
             InvalidParamsError: it is unknown, expired or somebody else's.
         """
         held = self._owned(task_id, principal)
         record, now = held.record, self.clock()
-        if record.status == "working" and not record.is_leased(now) and now > record.due:
-            self._requeue(held, now)
+        is_overdue = record.status == "working" and now > record.due and not is_leased(record.lease, now)
+        if is_overdue and held.replace(changed(record, due=now + PICKUP_SECONDS)):
+            _log.warning("Task %s was not picked up: queued again", record.id)
+            try:
+                self.queue.send(record.id)
+            except StoreError as error:  # the client gets an answer all the same, and may ask again
+                report(error)
         return record
 
     def update(self, task_id: str, responses: dict[str, Raw], principal: Principal | None) -> None:
@@ -150,13 +143,20 @@ class Tasks:
                 return None  # answered, superseded or never asked: to be ignored
             for key, response in taken.items():
                 check_answer(key, record.questions[key].request, response)
-            return _answered(record, taken, self.clock())
+            now = self.clock()
+            return record.answered(taken, now, due=now + PICKUP_SECONDS)
 
         if self.change(held, answered, reserve=RESERVE) and held.record.status == "working":
-            self._send_or_restore(held, asking)
+            try:
+                self.queue.send(asking.id)
+            except BaseException:
+                # The client has to send its answers again. If a worker has the task already, the message did
+                # arrive, and the record has another version, so this changes nothing.
+                held.replace(asking)
+                raise
 
     def cancel(self, task_id: str, principal: Principal | None) -> None:
-        """Ask for cancellation: done at once where nobody is at work, else where the worker next looks.
+        """Cancel a task: at once where no worker has it, else when its worker looks next.
 
         Raises:
             InvalidParamsError: the task is unknown, expired or somebody else's.
@@ -165,9 +165,10 @@ class Tasks:
         def cancelled(record: TaskRecord) -> TaskRecord | None:
             if record.is_terminal or record.cancel:
                 return None
-            if record.is_leased(self.clock()):
+            now = self.clock()
+            if is_leased(record.lease, now):
                 return changed(record, cancel=True)
-            return ended(record, "cancelled", self.clock(), cancel=True, message=record.message)
+            return record.ended("cancelled", now, cancel=True, message=record.message)
 
         self.change(self._owned(task_id, principal), cancelled)
 
@@ -189,11 +190,9 @@ class Tasks:
             error=record.error if record.error is not None else UNSET,
         )
 
-    # Workers
-
     def find(self, task_id: str) -> Held[TaskRecord] | None:
         """A task, whoever it belongs to."""
-        return self._records.read(self._key(task_id))
+        return self._records.read(self._records.key(task_id))
 
     def change(
         self, held: Held[TaskRecord], make: Callable[[TaskRecord], TaskRecord | None], *, reserve: int = 0
@@ -215,25 +214,19 @@ class Tasks:
         return True
 
     def keep_result(self, record: TaskRecord, result: bytes) -> dict[str, Any]:
-        """What a completed record says of its result: the result, or the blob that it is in."""
-        arguments = len(record.params)
-        if len(result) + arguments < _INLINE_BYTES:
+        """The fields of a completed record for its result: the result, or the blob that it is put into."""
+        if len(result) + len(record.params) < _INLINE_BYTES:
             return {"result": Raw(result)}
         return {"result_blob": self._put(f"results/{record.id}", result)}
 
     def load(self, blob: str | None, raw: Raw) -> Raw:
-        """What a record says, or what lies in the blob that it names."""
+        """What a record holds itself, or the blob that it names."""
         if blob is None:
             return raw
         data = self._blobs.get(blob) if self._blobs is not None else None
         if data is None:
             raise InternalError("The task's data is not there any more")
         return Raw(data)
-
-    # Storage
-
-    def _key(self, task_id: str) -> str:
-        return self._records.key(task_id)
 
     def _owned(self, task_id: str, principal: Principal | None) -> Held[TaskRecord]:
         found = self.find(task_id)
@@ -252,56 +245,13 @@ class Tasks:
         self._blobs.put(name, data)
         return name
 
-    def _requeue(self, held: Held[TaskRecord], now: float) -> None:
-        if held.replace(changed(held.record, due=now + PICKUP_SECONDS)):
-            _log.warning("Task %s was not picked up: queued again", held.record.id)
-            try:
-                self.queue.send(held.record.id)
-            except StoreError as error:  # who asks gets an answer all the same, and may ask again
-                report(error)
-
-    def _send_or_restore(self, held: Held[TaskRecord], asking: TaskRecord) -> None:
-        """Queue a task that has its answers; if that fails, the client has to send them again."""
-        try:
-            self.queue.send(asking.id)
-        except BaseException:
-            # The version alone decides: if a worker is at it already, the message did arrive.
-            held.replace(asking)
-            raise
-
-
-_INLINE_BYTES = 256 * 1024
-"""Larger arguments and results go elsewhere: an item holds 400 KB, state and questions included."""
-
-
-def _answered(record: TaskRecord, taken: dict[str, Raw], now: float) -> TaskRecord:
-    answers = dict(record.state.answers)
-    for key, answer in taken.items():
-        question = record.questions[key]
-        answers[question.key] = question.mark, answer
-    questions = {key: question for key, question in record.questions.items() if key not in taken}
-    state = msgspec.structs.replace(record.state, answers=answers, asked={})
-    if questions:
-        return changed(record, state=state, questions=questions, updated=now)
-    return changed(record, state=state, questions={}, updated=now, status="working", due=now + PICKUP_SECONDS)
-
 
 def _bare(params: Raw) -> bytes:
     """The parameters without what belongs to the rounds before the task."""
     fields: dict[str, Raw] = msgspec.json.decode(params, type=dict[str, Raw])
     fields.pop("inputResponses", None)
     fields.pop("requestState", None)
-    return _encode(fields)
-
-
-def ended(record: TaskRecord, status: Status, now: float, **changes: Any) -> TaskRecord:
-    """A task that is over, from one that is not."""
-    over: dict[str, Any] = {"status": status, "updated": now, "lease": None, "questions": {}, "message": None}
-    return changed(record, **(over | changes))
-
-
-def _purge_at(record: TaskRecord) -> float:
-    return record.expires + _TOMBSTONE_SECONDS
+    return msgspec.json.encode(fields)
 
 
 def _visible(record: TaskRecord) -> tuple[Any, ...]:
@@ -310,11 +260,3 @@ def _visible(record: TaskRecord) -> tuple[Any, ...]:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def missing_tasks(tool: str) -> ConfigurationError:
-    """What the log says where a tool needs tasks and nothing keeps them."""
-    return ConfigurationError(
-        f"Tool {tool!r} runs as a task, so this function needs a table and a queue: set LAMBENT_TABLE and "
-        "LAMBENT_TASK_QUEUE_URL"
-    )

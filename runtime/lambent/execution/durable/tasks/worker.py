@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 from typing import Any
 
@@ -11,10 +10,10 @@ from msgspec import UNSET, Raw
 
 from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, ProtocolError, StoreError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, lease_of
+from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, is_leased, lease_of
 from lambent.execution.durable.tasks.attempt import Attempt, TaskInvocation
 from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord
-from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks, ended
+from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks
 from lambent.execution.execute import AttemptFailed, Executor, failure, too_large
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
 from lambent.execution.rounds.journal import Journal
@@ -28,24 +27,19 @@ from lambent.wire.results import InputRequiredResult, Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
 _UNBOUNDED_SECONDS = 3600.0
-"""How long a lease lasts where invocations have no deadline."""
+"""The length of a lease where invocations have no deadline."""
 
 _WORTHWHILE_SECONDS = 1.0
 """With less time than this an attempt is not begun."""
 
 _MAX_DELAY = 900.0
-"""What a queue can be asked to wait, at most, in seconds."""
+"""The longest delay of a queue, in seconds."""
 
 _log = logging.getLogger("lambent.tasks")
 
 
 class Worker:
-    """Runs tasks.
-
-    Args:
-        executor: executes their calls, as it does every call of the server.
-        tasks: the tasks of that server.
-    """
+    """Runs the tasks of a server, whose calls the executor executes as it does every other call."""
 
     def __init__(self, executor: Executor, tasks: Tasks) -> None:
         self._executor = executor
@@ -54,7 +48,7 @@ class Worker:
     def run(
         self, task_id: str, host: Invocation, request: Request | None = None, *, may_wait: bool = False
     ) -> None:
-        """Look at a task that the queue brought, and run it if there is anything to run.
+        """Run a task that the queue brought, if there is anything to run.
 
         Delivery is at least once: a task that is done, waits for input or is unknown is left alone. One that
         another worker holds is queued again for when its lease is over, in case that worker is dead.
@@ -63,38 +57,39 @@ class Worker:
             task_id: the task.
             host: the invocation to run in.
             request: what the platform says of that invocation.
-            may_wait: the invocation has done other things before; if it is nearly over, another one may try.
+            may_wait: if the invocation is nearly over, leave the task to another one.
 
         Raises:
             StoreError: the store cannot be reached: the queue has to deliver the task again.
         """
-        if may_wait and _is_nearly_over(host):
+        remaining = host.remaining_ms() if may_wait else None
+        if remaining is not None and remaining / 1000 < MARGIN_SECONDS + _WORTHWHILE_SECONDS:
             self._tasks.queue.send(task_id)  # it has waited behind slower ones of its batch
             return
         attempt = self._take(task_id, host)
         if attempt is None:
             return
         record = attempt.record
-        journal = Journal(record.state, first=False, keeper=attempt)
+        journal = Journal(record.state, keeper=attempt)
         try:
             delay = self._attempt(attempt, journal, host, request or Request())
         except LeaseLost:
             _log.warning("Task %s is with another worker now", task_id)
             return
         except (StoreError, StoreFailed) as error:
-            delay = self._try_later(attempt, error, journal)
+            _log.warning("Task %s: the store failed, so it is tried again: %s", record.id, error)
+            try:
+                delay = self._wait(attempt, state=journal.state)
+            except LeaseLost:
+                return
         if delay is not None:
             self._tasks.queue.send(task_id, delay)
 
     def fail_undelivered(self, task_id: str) -> None:
-        """End a task that the queue has given up: it must not stay working for ever.
-
-        One that waits for its client is not working; one under a lease is run by a worker, or queued again
-        when the lease is over.
-        """
+        """End a task that is working, that no worker holds, and that the queue has given up."""
 
         def failed(record: TaskRecord) -> TaskRecord | None:
-            if record.status != "working" or record.is_leased(self._tasks.clock()):
+            if record.status != "working" or is_leased(record.lease, self._tasks.clock()):
                 return None
             return self._failed(record, "The task could not be run")
 
@@ -102,46 +97,36 @@ class Worker:
         if held is not None:
             self._tasks.change(held, failed)
 
-    # Taking
-
     def _take(self, task_id: str, host: Invocation) -> Attempt | None:
         held = self._tasks.find(task_id)
         if held is None or held.record.status != "working":
             return None
-        owner = os.urandom(12).hex()
-        if self._tasks.change(held, lambda record: self._leased(record, owner, host)):
+        if self._tasks.change(held, lambda record: self._leased(record, host)):
             return Attempt(self._tasks, held) if held.record.lease is not None else None
-        self._look_again_later(task_id)
+        held, now = self._tasks.find(task_id), self._tasks.clock()
+        if held is not None and held.record.status == "working":
+            lease = held.record.lease
+            if is_leased(lease, now):  # its worker may be dead
+                self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
         return None
 
-    def _leased(self, record: TaskRecord, owner: str, host: Invocation) -> TaskRecord | None:
-        """The record with a lease, or ended where there is nothing to try; None: leave it."""
+    def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
+        """The record with a lease, or ended where nothing is to be tried; None: leave it."""
         now = self._tasks.clock()
-        if record.status != "working" or now >= record.expires or record.is_leased(now):
+        if record.status != "working" or now >= record.expires or is_leased(record.lease, now):
             return None
         if record.cancel:
-            return ended(record, "cancelled", now)
+            return record.ended("cancelled", now)
         policy = self._policy(record)
         if policy is not None and record.attempt >= policy.max_attempts:
             return self._failed(record, f"The task was interrupted {record.attempt} times")
-        lease = lease_of(owner, host, now, _UNBOUNDED_SECONDS)
+        lease = lease_of(host, now, _UNBOUNDED_SECONDS)
         return changed(record, lease=lease, attempt=record.attempt + 1, due=lease.until)
-
-    def _look_again_later(self, task_id: str) -> None:
-        """Have a task looked at when its lease is over: its worker may be dead."""
-        held = self._tasks.find(task_id)
-        now = self._tasks.clock()
-        if held is None or held.record.status != "working" or held.record.lease is None:
-            return
-        if held.record.is_leased(now):
-            self._tasks.queue.send(task_id, min(held.record.lease.until - now + 1.0, _MAX_DELAY))
-
-    # Trying
 
     def _attempt(
         self, attempt: Attempt, journal: Journal, host: Invocation, request: Request
     ) -> float | None:
-        """Run the task once; the seconds until it has to be queued again, if it has to."""
+        """Run the task; the seconds until it has to be queued again, if it has to."""
         try:
             call = self._call(attempt, journal, host, request)
         except ProtocolError as error:  # its arguments are gone
@@ -161,12 +146,12 @@ class Worker:
             _log.warning("Task %s: attempt %s failed: %s", attempt.record.id, attempt.record.attempt, failed)
             return self._wait(attempt)
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
-            outcome, encoded = failure(call, error), b"null"
+            outcome, encoded = failure(error, call.rpc), b"null"
         self._end(attempt, journal, outcome, encoded)
         return None
 
     def _call(self, attempt: Attempt, journal: Journal, host: Invocation, request: Request) -> Call:
-        """The call that a record was made of."""
+        """The call that became the task."""
         record = attempt.record
         raw = self._tasks.load(record.params_blob, record.params)
         params = METHODS["tools/call"].decoder.decode(raw)
@@ -188,8 +173,6 @@ class Worker:
             journal,
         )
 
-    # Ending
-
     def _end(self, attempt: Attempt, journal: Journal, outcome: Outcome, encoded: bytes) -> None:
         try:
             if outcome.status == 499:
@@ -199,7 +182,7 @@ class Worker:
             elif isinstance(outcome.result, InputRequiredResult):
                 self._ask(attempt, journal)
             else:
-                # What an idempotent call must not do again, the next task of it has to know.
+                # The next task of an idempotent call that failed must know the finished steps.
                 is_done = getattr(outcome.result, "is_error", UNSET) is not True
                 kept = self._tasks.keep_result(attempt.record, encoded)
                 attempt.end("completed", **kept, **({"state": State()} if is_done else {}))
@@ -211,8 +194,8 @@ class Worker:
         now = self._tasks.clock()
 
         def asking(record: TaskRecord) -> TaskRecord:
-            if record.cancel:  # it came while the questions were asked, and nobody would look at it again
-                return ended(record, "cancelled", now)
+            if record.cancel:  # while the questions were asked: no later worker would notice it
+                return record.ended("cancelled", now)
             return changed(
                 record,
                 status="input_required",
@@ -227,22 +210,13 @@ class Worker:
         attempt.change(asking)
 
     def _interrupted(self, attempt: Attempt, journal: Journal) -> float:
-        """The invocation is nearly over: go on in the next one. An attempt that got on does not count."""
+        """Go on in the next invocation. An attempt that has finished a step does not count."""
         tries = 0 if journal.advanced else attempt.record.attempt
         due = self._tasks.clock() + PICKUP_SECONDS
         attempt.change(
             lambda record: changed(record, state=journal.state, lease=None, attempt=tries, due=due)
         )
         return 0.0
-
-    def _try_later(self, attempt: Attempt, error: StoreError | StoreFailed, journal: Journal) -> float | None:
-        """The store failed: write down what this attempt has done, and have it tried again later."""
-        record = attempt.record
-        _log.warning("Task %s: the store failed, so it is tried again: %s", record.id, error)
-        try:
-            return self._wait(attempt, state=journal.state)
-        except LeaseLost:
-            return None
 
     def _wait(self, attempt: Attempt, **changes: Any) -> float:
         delay = _backoff(attempt.record.attempt)
@@ -251,16 +225,11 @@ class Worker:
         return delay
 
     def _failed(self, record: TaskRecord, said: str) -> TaskRecord:
-        return ended(record, "failed", self._tasks.clock(), **_error(InternalError(said)))
+        return record.ended("failed", self._tasks.clock(), **_error(InternalError(said)))
 
     def _policy(self, record: TaskRecord) -> TaskPolicy | None:
         tool = self._executor.services.catalog.tools.get(record.tool)
         return tool.task if tool is not None else None
-
-
-def _is_nearly_over(host: Invocation) -> bool:
-    remaining = host.remaining_ms()
-    return remaining is not None and remaining / 1000 < MARGIN_SECONDS + _WORTHWHILE_SECONDS
 
 
 def _backoff(attempt: int) -> float:

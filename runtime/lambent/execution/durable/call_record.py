@@ -1,0 +1,113 @@
+"""A claimed call as it is kept, and what a later call is given of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from lambent.errors import InvalidParamsError
+from lambent.execution.call import Call
+from lambent.execution.durable.records import Lease, Record
+from lambent.execution.rounds.sealing import State, digest
+from lambent.wire.results import TASK, CallToolResult, Result, TaskResult
+from lambent.wire.values import TextContent
+
+
+class CallRecord(Record, frozen=True, omit_defaults=True):
+    """A call as it is kept.
+
+    Attributes:
+        arguments: a digest of them: a key that comes with others is a mistake.
+        expires: when it is forgotten, in seconds since the epoch.
+        lease: who runs it; None where nobody does.
+        state: its journal.
+        task_id: the id of the task that it becomes, if it becomes one.
+        result: what it returned, once it is done.
+    """
+
+    arguments: str
+    expires: float
+    lease: Lease | None = None
+    state: State = State()
+    task_id: str = ""
+    result: Raw | UnsetType = UNSET
+
+    @property
+    def purge_at(self) -> float:
+        """See ``Record.purge_at``."""
+        return self.expires if self.lease is None else max(self.expires, self.lease.until)
+
+
+class _KeptResult(Result, kw_only=True):
+    """The result of a call, whose content is not read again."""
+
+    content: list[Raw]
+    structured_content: Raw | UnsetType = UNSET
+    is_error: bool | UnsetType = UNSET
+
+
+_results = msgspec.json.Decoder(_KeptResult)
+_tasks = msgspec.json.Decoder(TaskResult)
+
+TOO_LARGE = Raw(
+    msgspec.json.encode(
+        CallToolResult(
+            content=[
+                TextContent(text="The call was done before; its result is too large to be given again.")
+            ],
+            is_error=True,
+        )
+    )
+)
+"""Kept in place of a result that no item can hold."""
+
+
+def kept_result(raw: Raw, call: Call) -> Result | State | None:
+    """The result that a call had; see ``kept_task`` where it is a task."""
+    if msgspec.json.decode(raw)["resultType"] != TASK:
+        return _results.decode(raw)
+    return kept_task(_tasks.decode(raw).task_id, call)
+
+
+def kept_task(task_id: str, call: Call) -> TaskResult | State | None:
+    """A task as it stands now; its journal where it ended without success; None where there is none.
+
+    Raises:
+        MissingCapabilityError: the client cannot deal with tasks.
+    """
+    from lambent.execution.durable.tasks.promotion import require_tasks
+
+    tasks = call.services.tasks
+    if tasks is None:
+        return None
+    try:
+        record = tasks.get(task_id, call.principal)
+    except InvalidParamsError:
+        return None
+    require_tasks(call.rpc.client)
+    shown = tasks.show(record)
+    is_failed = record.status == "completed" and msgspec.json.decode(shown.result).get("isError")
+    if is_failed or record.status in ("failed", "cancelled"):
+        return record.state
+    shown.result_type, shown.result = TASK, UNSET
+    return shown
+
+
+def contradicts(answers: Mapping[str, tuple[str, Raw]], kept: State) -> bool:
+    """Whether an answer differs from the one that the same question of a kept call was given."""
+    return any(
+        key in answers and answers[key][0] == mark and not _is_same(answers[key][1], answer)
+        for key, (mark, answer) in kept.answers.items()
+    )
+
+
+def _is_same(one: Raw, other: Raw) -> bool:
+    """Whether two answers are the same JSON value, whatever the order of their members."""
+    if bytes(one) == bytes(other):
+        return True
+    try:
+        return digest(msgspec.json.decode(one)) == digest(msgspec.json.decode(other))
+    except (msgspec.DecodeError, ValueError, RecursionError):  # such as a number out of range
+        return False

@@ -1,0 +1,115 @@
+"""What a handler tells its client while it runs: progress, log messages and changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from msgspec import Raw
+
+from lambent.execution.call import Call
+from lambent.execution.rounds.pending import DONE, Pending
+from lambent.features.codecs import to_json
+from lambent.wire import jsonrpc
+from lambent.wire.values import LOG_LEVELS, LogLevel
+
+C = TypeVar("C")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _at_level(
+    level: LogLevel, log: Callable[Concatenate[C, LogLevel, P], T]
+) -> Callable[Concatenate[C, P], T]:
+    """The method ``log`` with its level filled in."""
+
+    def method(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return log(self, level, *args, **kwargs)
+
+    method.__name__, method.__doc__ = level, f"``log`` at level {level}."
+    return method
+
+
+class Notifications:
+    """The part of ``Context`` that sends notifications."""
+
+    __slots__ = ("_call", "_progress")
+
+    _call: Call
+    _progress: float | None
+
+    def report_progress(
+        self, progress: float, total: float | None = None, message: str | None = None
+    ) -> Pending[None]:
+        """Tell a client that asked for it how far the call is (basic/patterns/progress).
+
+        Args:
+            progress: how much is done; a value that does not exceed the last one is not sent.
+            total: how much there is to do, if known.
+            message: what is going on, for people.
+        """
+        self._call.invocation.check()
+        self._call.invocation.progressed(progress, total, message)
+        token = self._call.rpc.meta.progress_token
+        if not math.isfinite(progress) or (total is not None and not math.isfinite(total)):
+            raise ValueError("progress and total are finite numbers")
+        if token is None or (self._progress is not None and progress <= self._progress):
+            return DONE
+        self._progress = progress
+        params: dict[str, Any] = {"progressToken": token, "progress": progress}
+        if total is not None:
+            params["total"] = total
+        if message is not None:
+            params["message"] = message
+        self._call.invocation.emit(jsonrpc.notification("notifications/progress", params))
+        return DONE
+
+    def log(self, level: LogLevel, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message to a client that asked for this level (server/utilities/logging).
+
+        Args:
+            level: the severity.
+            data: any JSON value; no secrets.
+            logger_name: names the part of the server that speaks.
+        """
+        self._call.invocation.check()
+        wanted = self._call.rpc.meta.log_level
+        if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
+            return DONE
+        params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
+        if logger_name is not None:
+            params["logger"] = logger_name
+        self._call.invocation.emit(jsonrpc.notification("notifications/message", params))
+        return DONE
+
+    debug = _at_level("debug", log)
+    info = _at_level("info", log)
+    notice = _at_level("notice", log)
+    warning = _at_level("warning", log)
+    error = _at_level("error", log)
+    critical = _at_level("critical", log)
+    alert = _at_level("alert", log)
+    emergency = _at_level("emergency", log)
+
+    def notify_tools_changed(self) -> Pending[None]:
+        """Tell subscribers that the list of tools changed, where the host can deliver that."""
+        return self._publish("notifications/tools/list_changed")
+
+    def notify_prompts_changed(self) -> Pending[None]:
+        """Tell subscribers that the list of prompts changed, where the host can deliver that."""
+        return self._publish("notifications/prompts/list_changed")
+
+    def notify_resources_changed(self) -> Pending[None]:
+        """Tell subscribers that the list of resources changed, where the host can deliver that."""
+        return self._publish("notifications/resources/list_changed")
+
+    def notify_resource_updated(self, uri: str) -> Pending[None]:
+        """Tell subscribers of a resource that it changed, where the host can deliver that."""
+        return self._publish(uri)
+
+    def _publish(self, topic: str) -> Pending[None]:
+        changes = self._call.services.changes
+        if changes is not None:
+            changes.publish(topic)
+        return DONE

@@ -1,0 +1,136 @@
+"""Steps: the parts of a handler whose results its journal keeps; see ``Context.step``."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Generator
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.pending import Pending
+from lambent.features.codecs import codec_of, to_json
+from lambent.features.functions import is_coroutine_function
+
+if TYPE_CHECKING:
+    from lambent.execution.invocation import Invocation
+
+T = TypeVar("T")
+
+
+class Step(Pending[Any]):
+    """A step in one run of its handler; one that is a coroutine runs when it is first waited for.
+
+    Args:
+        name: names it among the handler's steps.
+        function: what the handler passed; its annotation says as which type the result is read back.
+        at_most_once: write down that the step begins, and never begin it twice.
+        journal: keeps the result.
+        invocation: runs coroutines, and says whether the handler may go on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        at_most_once: bool,
+        journal: Journal,
+        invocation: Invocation,
+    ) -> None:
+        super().__init__(self._block)
+        self._name = name
+        self._function = function
+        self._at_most_once = at_most_once
+        self._journal = journal
+        self._invocation = invocation
+        self._read = _reader(function)
+        self._has_begun = False
+        self._has_run = False
+
+    def start(self, work: Callable[[], Any]) -> Pending[Any]:
+        """Give the result of an earlier run; else call ``work``, now or when its coroutine is waited for."""
+        known = self._journal.find_step(self._name)
+        if known is not None:
+            return self._known(known)
+        self._work = work
+        if is_coroutine_function(self._function):
+            return self
+        self._begin()
+        self._journal.in_step += 1
+        try:
+            result = work()
+            if isinstance(result, CoroutineType):
+                self._work = lambda: result
+                return self
+            raw = self._finish(result)
+        finally:
+            self._journal.in_step -= 1
+        self._invocation.check()  # the time may have been up while the step ran
+        return self._known(raw)
+
+    def _known(self, raw: Raw) -> Pending[Any]:
+        value = self._read(raw)
+        return Pending(lambda: value)
+
+    def _begin(self) -> None:
+        self._journal.begin_step(self._name, at_most_once=self._at_most_once)
+        self._has_begun = True
+
+    def _finish(self, value: Any) -> Raw:
+        try:
+            raw = Raw(to_json(value))
+        except BaseException:
+            self._journal.lose_result(self._name)
+            raise
+        self._journal.finish_step(self._name, raw)
+        return raw
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Run the step on the handler's own loop."""
+        if not self._has_run:
+            self._value = yield from self._run().__await__()
+        return self._value
+
+    def _block(self) -> Any:
+        """Run the step where the handler is a plain function."""
+        if not self._has_run:
+            self._journal.in_step += 1
+            try:
+                self._value = self._invocation.run(self._journal.run(self._run(), self._invocation))
+            finally:
+                self._journal.in_step -= 1
+            self._invocation.check()  # as in ``start``
+        return self._value
+
+    async def _run(self) -> Any:
+        import asyncio
+
+        self._has_run = True
+        write = self._invocation.write if self._journal.is_written else _call
+
+        async def run() -> Any:
+            if not self._has_begun:
+                await write(self._begin)
+            value = await self._work()
+            return self._read(await write(lambda: self._finish(value)))
+
+        # Whatever stops the wait does not stop the step: see ``Journal.run``.
+        running = asyncio.create_task(run(), name=self._name)
+        self._journal.running.add(running)
+        return await asyncio.shield(running)
+
+
+async def _call(work: Callable[[], T]) -> T:
+    return work()
+
+
+def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:
+    """How a step's result is read back: as the type that its function is annotated to return."""
+    try:
+        hint = typing.get_type_hints(function, include_extras=True).get("return", Any)
+    except (NameError, TypeError, AttributeError):
+        hint = Any
+    return msgspec.json.decode if hint is Any else codec_of(hint).decode
