@@ -99,7 +99,16 @@ class ProtocolError(LambentError):
         self.data = data
         if status is not None:
             self.status = status
-        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self.headers = {name.lower(): _checked(name, value) for name, value in (headers or {}).items()}
+
+
+def _checked(name: str, value: str) -> str:
+    is_name = isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()
+    if not is_name or not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+        raise ValueError(f"{name!r}: {value!r} cannot be sent as an HTTP header")
+    if name.lower() in ("content-length", "content-type", "transfer-encoding"):
+        raise ValueError(f"{name} is set by the host")
+    return value
 
 
 class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
@@ -117,6 +126,8 @@ class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
     def __init__(
         self, status: int, message: str, headers: Mapping[str, str] | None = None, data: Any = None
     ) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(f"A refusal has a status from 400 to 599, not {status}")
         super().__init__(message, data, status=status, headers=headers)
 
 

@@ -98,8 +98,9 @@ class Invocation:
         return None
 
     def time_limit(self) -> float | None:
-        """Seconds that a handler may take; None where nothing limits it."""
-        return None
+        """Seconds that a handler may take, so that its end can still be written; None: any time."""
+        remaining = self.remaining_ms()
+        return None if remaining is None else max(0.1, remaining / 1000 - MARGIN_SECONDS)
 
     def seconds_for_steps(self) -> float | None:
         """Seconds until steps that are still running must be cancelled; None where they need not be."""

@@ -83,7 +83,8 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         if self.key is None:
             return None
         if not isinstance(self.key, str):
-            return ["function", self.key(arguments)]
+            found = self.key(arguments)
+            return None if found is None else ["function", found]
         value: Any = arguments
         for name in self.key.split("."):
             value = value.get(name) if isinstance(value, dict) else None

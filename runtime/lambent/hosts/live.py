@@ -42,11 +42,8 @@ class CallThreads:
         """Run something on a thread, at once or as soon as one may run."""
         future: Future[T] = Future()
         with self._changed:
-            if self._free and not self._queue:
-                self._free -= 1
-                self._pool.submit(self._run, future, work)
-            else:
-                self._queue.append((future, work))
+            self._queue.append((future, work))
+            self._start_next()
         return future
 
     @contextlib.contextmanager
@@ -67,6 +64,7 @@ class CallThreads:
                     self._returning -= 1
                     self._free -= 1
                     self._may_wait += 1
+                    self._start_next()
 
     def close(self) -> None:
         """Wait until everything that was submitted has ended, and end the threads."""
@@ -86,12 +84,15 @@ class CallThreads:
                 self._release()
 
     def _release(self) -> None:
-        """Let the next one run: first those that have waited in the middle of a call."""
-        if self._queue and not self._returning:
-            self._pool.submit(self._run, *self._queue.popleft())
-        else:
-            self._free += 1
+        self._free += 1
+        self._start_next()
         self._changed.notify_all()
+
+    def _start_next(self) -> None:
+        """Let calls run that wait for their turn, behind those that have waited in the middle of a call."""
+        while self._queue and self._free > self._returning:
+            self._free -= 1
+            self._pool.submit(self._run, *self._queue.popleft())
 
 
 class LiveInvocation(Invocation):

@@ -64,15 +64,17 @@ TOO_LARGE = Raw(
 """Kept in place of a result that no item can hold."""
 
 
-def kept_result(raw: Raw, call: Call) -> Result | State | None:
+def kept_result(raw: Raw, call: Call, window: float) -> Result | State | None:
     """The result that a call had; see ``kept_task`` where it is a task."""
     if msgspec.json.decode(raw)["resultType"] != TASK:
         return _results.decode(raw)
-    return kept_task(_tasks.decode(raw).task_id, call)
+    return kept_task(_tasks.decode(raw).task_id, call, window)
 
 
-def kept_task(task_id: str, call: Call) -> TaskResult | State | None:
+def kept_task(task_id: str, call: Call, window: float) -> TaskResult | State | None:
     """A task as it stands now; its journal where it ended without success; None where there is none.
+
+    One that is completed is given for ``window`` seconds from its creation; one that is not, until it ends.
 
     Raises:
         MissingCapabilityError: the client cannot deal with tasks.
@@ -85,6 +87,8 @@ def kept_task(task_id: str, call: Call) -> TaskResult | State | None:
     try:
         record = tasks.get(task_id, call.principal)
     except InvalidParamsError:
+        return None
+    if record.is_terminal and call.services.clock() >= record.created + window:
         return None
     require_tasks(call.rpc.client)
     shown = tasks.show(record)

@@ -48,7 +48,12 @@ def seal_journal(
     if isinstance(result, InputRequiredResult):
         if single_use and not journal.flow:
             journal.flow = base64.urlsafe_b64encode(os.urandom(18)).decode()
-        result.request_state = call.services.sealer.seal(_binding(call, arguments), journal.state)
+        try:
+            result.request_state = call.services.sealer.seal(_binding(call, arguments), journal.state)
+        except BaseException:
+            if journal.abandon is not None:
+                journal.abandon()
+            raise
     return result
 
 

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from lambent.errors import Cancelled, DeadlineReached, Signal, Suspend
 from lambent.execution.call import Call
 from lambent.execution.context import Context
+from lambent.execution.failures import most_important
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.resolving import resolve
 from lambent.features.signature import Signature
@@ -47,6 +48,7 @@ def run(
     Raises:
         DeadlineReached: it took longer; the journal has what it had finished.
     """
+    journal.restart()  # middleware may run a call a second time
 
     def run_with(kwargs: dict[str, Any]) -> Any:
         return _run_handler(signature, kwargs, call, journal, render, limit)
@@ -75,8 +77,6 @@ def _run_handler(
         value = invoke(signature, kwargs, call, journal, limit)
     except Suspend:
         pass
-    except BaseExceptionGroup as group:
-        _raise_most_important(group)
     else:
         if not journal.asked and not journal.suspended:
             return render(value)
@@ -125,28 +125,24 @@ def invoke(
         if type(result) is not CoroutineType:
             return result
         try:
-            coroutine = result if journal is None else journal.run(result, call.invocation)
+            coroutine = result if journal is None else journal.run(result, call.invocation, closes=True)
             return call.invocation.run(coroutine, limit)
         finally:
             result.close()  # where it never began; else it has ended
     except (Suspend, Cancelled, DeadlineReached) as signal:
-        is_asking = journal is not None and journal.suspended
-        if is_asking if isinstance(signal, Suspend) else call.invocation.has_sent(signal):
-            raise
+        _check_sender(signal, call, journal)
+        raise
+    except BaseExceptionGroup as group:
+        cause = most_important(group)
+        if isinstance(cause, Signal):
+            _check_sender(cause, call, journal)
+        raise cause from (None if isinstance(cause, BaseExceptionGroup | Signal) else group)
+    finally:
+        if journal is not None:
+            journal.closed = True
+
+
+def _check_sender(signal: Signal, call: Call, journal: Journal | None) -> None:
+    is_asking = journal is not None and journal.suspended
+    if not (is_asking if isinstance(signal, Suspend) else call.invocation.has_sent(signal)):
         raise RuntimeError(f"{type(signal).__name__} was raised by the function itself") from signal
-
-
-def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
-    """Raise what counts most in a task group: a signal, else a failure; nothing if all wait for answers."""
-    signals, failures = group.split((Signal, KeyboardInterrupt))
-    most: BaseException | None = signals.subgroup(_ends_the_run) if signals is not None else None
-    if most is not None:
-        while isinstance(most, BaseExceptionGroup):
-            most = most.exceptions[0]
-        raise most from None
-    if failures is not None:
-        raise failures from None
-
-
-def _ends_the_run(error: BaseException) -> bool:
-    return not isinstance(error, Suspend | BaseExceptionGroup)

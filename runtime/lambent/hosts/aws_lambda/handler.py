@@ -108,11 +108,13 @@ class LambdaInvocation(Invocation):
         from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
 
         def is_busy() -> bool:
-            return journal is not None and journal.in_step > 0
+            return journal is not None and bool(journal.in_step)
 
         self._deadline = time.monotonic() + limit
         try:
             return call_with_time_limit(function, kwargs, limit, is_busy, self.seconds_for_steps())
         except DeadlineReached:
             self.expired = time.monotonic() >= self._deadline
+            if journal is not None and journal.in_step:
+                self.cut_steps(journal.in_step)
             raise
