@@ -10,14 +10,7 @@ from typing import Any
 from lambent.execution.endpoint import Endpoint
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import CallThreads, LiveInvocation
-from lambent.wire.http import (
-    SSE_HEADERS,
-    SSE_KEEP_ALIVE,
-    HttpResponse,
-    Request,
-    cors_headers,
-    sse_frame,
-)
+from lambent.wire.http import SSE_HEADERS, SSE_KEEP_ALIVE, HttpResponse, Request, cors_headers, sse_frame
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -20,8 +20,7 @@ _KEPT = 10_000
 class MemoryStore:
     """Keeps items in a dictionary; any number of threads may use it.
 
-    Args:
-        clock: the time, for removing expired items as DynamoDB does by itself; None removes none.
+    With a clock it removes expired items, as DynamoDB does by itself.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -101,11 +100,7 @@ class MemoryBlobs:
 
 
 class MemoryQueue:
-    """Keeps messages in a list: for tests, which deliver them themselves.
-
-    Attributes:
-        messages: task ids and their delays, in the order in which they were sent.
-    """
+    """Keeps task ids and their delays in ``messages``: for tests, which deliver them themselves."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, float]] = []

@@ -1,8 +1,8 @@
-"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages")."""
+"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages"); and decoders of their parts."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import InvalidRequestError, ParseError, ProtocolError
 
 RequestId = str | int
+T = TypeVar("T")
 
 
 class RpcMessage(msgspec.Struct, frozen=True):
@@ -115,3 +116,16 @@ def failure(request_id: RequestId | UnsetType, code: int, message: str, data: An
 def notification(method: str, params: Any) -> bytes:
     """Encode a notification."""
     return _encoder.encode(_Sent(method=method, params=params))
+
+
+class LazyDecoder(Generic[T]):
+    """A JSON decoder of a type that is made at first use: a request needs only two of about a dozen."""
+
+    def __init__(self, target: type[T] | Any) -> None:
+        self._target = target
+
+    def decode(self, raw: bytes | str | Raw) -> T:
+        """Read JSON; see ``msgspec.json.Decoder.decode``."""
+        decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(self._target)
+        self.decode = decoder.decode  # type: ignore[method-assign,assignment]  # the next call goes to msgspec directly
+        return decoder.decode(raw)

@@ -40,12 +40,7 @@ class RotationError(LambentError):
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
-    """Take one step of a rotation.
-
-    Args:
-        event: of Secrets Manager, with ``Step``, ``SecretId`` and ``ClientRequestToken``, the new version's
-            id.
-        context: Lambda's context object; not used.
+    """Take the step of a rotation that an event of Secrets Manager names.
 
     Raises:
         RotationError: the event belongs to no current rotation, or the new version cannot be used.

@@ -12,7 +12,7 @@ import msgspec
 from lambent.errors import InvalidParamsError, MethodNotFoundError
 from lambent.wire.eras import modern
 from lambent.wire.eras.modern import RpcRequest
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 
 __all__ = ["ERAS", "SUPPORTED_VERSIONS", "RpcRequest", "meta_of", "method_not_found"]
 
