@@ -19,9 +19,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _RUNNING = 64
 """Calls that run at a time."""
 
-_WAITING = 1000
-"""Calls that wait at a time, such as subscriptions and duplicates of a running call."""
-
 
 class AsgiApp:
     """What ``MCPServer.asgi`` gives; ``body_limit`` is how many bytes of a request body are worth reading."""
@@ -30,7 +27,7 @@ class AsgiApp:
         self._endpoint = endpoint
         self._documents = documents
         self._body_limit = body_limit
-        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._threads = CallThreads(_RUNNING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""

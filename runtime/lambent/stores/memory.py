@@ -18,10 +18,7 @@ _KEPT = 10_000
 
 
 class MemoryStore:
-    """Keeps items in a dictionary; any number of threads may use it.
-
-    With a clock it removes expired items, as DynamoDB does by itself.
-    """
+    """Keeps items in a dictionary, for any number of threads; with a clock it removes expired ones."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._lock = threading.RLock()

@@ -52,8 +52,6 @@ _SPARE_LEVELS = 200
 """Levels of nesting. A deeply nested body is first read inside this many arrays: if that works, code further
 down the stack can read and write parts of the body without reaching Python's recursion limit."""
 
-_OPENING, _CLOSING = "[" * _SPARE_LEVELS, "]" * _SPARE_LEVELS
-
 _skip = msgspec.json.Decoder(Raw)
 _decoder = msgspec.json.Decoder(RpcMessage)
 _encoder = msgspec.json.Encoder()
@@ -71,7 +69,7 @@ def decode(body: bytes | str) -> RpcMessage:
         # Decode all of it: msgspec does not check the UTF-8 of strings that it skips.
         text = body if isinstance(body, str) else body.decode()
         if text.count("[") + text.count("{") > _SPARE_LEVELS:
-            _skip.decode(_OPENING + text + _CLOSING)
+            _skip.decode("[" * _SPARE_LEVELS + text + "]" * _SPARE_LEVELS)
         return _decoder.decode(text)
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None

@@ -27,8 +27,6 @@ class UnknownEventError(LambentError):
     """An event that is not an HTTP request in one of these formats."""
 
 
-_DEFAULT_STAGE = "$default"
-
 Reader = Callable[[Event, Any], Request]
 Writer = Callable[[Event, HttpResponse], dict[str, Any]]
 
@@ -62,7 +60,8 @@ def _read_v2(event: Event, lambda_context: Any = None) -> Request:
     http = context["http"]
     headers = _headers(event)
     # The name of a stage is the first part of the path, but not part of the route.
-    root = "" if (stage := context.get("stage") or _DEFAULT_STAGE) == _DEFAULT_STAGE else f"/{stage}"
+    stage = context.get("stage")
+    root = f"/{stage}" if stage and stage != "$default" else ""
     path = event.get("rawPath") or "/"
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)

@@ -29,9 +29,6 @@ from lambent.stores.aws import client
 from lambent.stores.keys import MIN_SECRET_LENGTH, StaticKeys
 from lambent.stores.secrets import CURRENT, PENDING
 
-_RANDOM_BYTES = 48
-"""64 characters of URL-safe Base64."""
-
 _STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 
@@ -85,7 +82,7 @@ def _create(manager: Any, secret: str, token: str) -> None:
         manager.put_secret_value(
             SecretId=secret,
             ClientRequestToken=token,
-            SecretString=secrets.token_urlsafe(_RANDOM_BYTES),
+            SecretString=secrets.token_urlsafe(48),  # 64 characters
             VersionStages=[PENDING],
         )
     except manager.exceptions.ResourceExistsException:

@@ -26,14 +26,7 @@ _VERSION_HEADER = "MCP-Protocol-Version"
 
 
 class RpcRequest(msgspec.Struct, frozen=True):
-    """A JSON-RPC request that keeps the rules of its era, typed.
-
-    Attributes:
-        params: the typed parameters.
-        meta: the reserved keys of ``_meta``.
-        client: the capabilities declared for this request.
-        raw: the undecoded parameters.
-    """
+    """A JSON-RPC request that keeps the rules of its era, typed; ``raw`` are the undecoded parameters."""
 
     id: RequestId
     method: str
