@@ -14,7 +14,6 @@ _PURGE_EVERY = 1000
 """Inserts: a scan of all items takes as long as a few hundred inserts."""
 
 _KEPT = 10_000
-"""Topics of a feed that a late reader still finds."""
 
 
 class MemoryStore:
@@ -133,5 +132,6 @@ class MemoryChanges:
     def wait(self, position: int, seconds: float) -> tuple[list[str], int]:
         """See ``Changes.wait``."""
         with self._changed:
-            self._changed.wait_for(lambda: self.position() > position, seconds)
-            return self._topics[max(0, position - self._forgotten) :], self.position()
+            self._changed.wait_for(lambda: self._forgotten + len(self._topics) > position, seconds)
+            topics = self._topics[max(0, position - self._forgotten) :]
+            return topics, self._forgotten + len(self._topics)
