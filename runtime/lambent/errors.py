@@ -77,9 +77,6 @@ class ProtocolError(LambentError):
         data: the error's ``data`` member, any JSON value, or nothing.
         status: HTTP status code of the response; default: that of the class.
         headers: further HTTP headers of the response, such as ``Retry-After``.
-
-    Attributes:
-        code: the JSON-RPC error code.
     """
 
     code: ClassVar[int] = -32603
@@ -178,11 +175,7 @@ class HeaderMismatchError(ProtocolError):
 
 
 class MissingCapabilityError(ProtocolError):
-    """The request needs a capability that the client did not declare (basic, "_meta").
-
-    Args:
-        required: the missing part of ``ClientCapabilities``, such as ``{"sampling": {}}``.
-    """
+    """The request needs a capability, such as ``{"sampling": {}}``, that the client did not declare."""
 
     code = -32021
     status = 400

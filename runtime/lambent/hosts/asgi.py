@@ -10,14 +10,7 @@ from typing import Any
 from lambent.execution.endpoint import Endpoint
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import CallThreads, LiveInvocation
-from lambent.wire.http import (
-    SSE_HEADERS,
-    SSE_KEEP_ALIVE,
-    HttpResponse,
-    Request,
-    cors_headers,
-    sse_frame,
-)
+from lambent.wire.http import SSE_HEADERS, SSE_KEEP_ALIVE, HttpResponse, Request, cors_headers, sse_frame
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,9 +18,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _RUNNING = 64
 """Calls that run at a time."""
-
-_WAITING = 1000
-"""Calls that wait at a time, such as subscriptions and duplicates of a running call."""
 
 
 class AsgiApp:
@@ -37,7 +27,7 @@ class AsgiApp:
         self._endpoint = endpoint
         self._documents = documents
         self._body_limit = body_limit
-        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._threads = CallThreads(_RUNNING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""

@@ -23,7 +23,6 @@ class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
     They are made at the first request for one of them: most execution environments never get such a request.
-    The settings say the public URL, and the file that describes the other servers.
     """
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:

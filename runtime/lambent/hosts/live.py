@@ -27,11 +27,12 @@ T = TypeVar("T")
 class CallThreads:
     """Threads for calls, of which so many run at a time.
 
-    Up to ``waiting`` more may wait for something that happens elsewhere; further ones count as running.
+    Up to ``waiting`` more may wait for something that happens elsewhere, such as subscriptions and duplicates
+    of a running call; further ones count as running.
     """
 
-    def __init__(self, running: int, waiting: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(running + waiting, thread_name_prefix=name)
+    def __init__(self, running: int, waiting: int = 1000) -> None:
+        self._pool = ThreadPoolExecutor(running + waiting, thread_name_prefix="lambent-call")
         self._changed = threading.Condition()
         self._free = running
         self._may_wait = waiting

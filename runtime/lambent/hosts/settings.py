@@ -27,11 +27,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         audience: distinguishes this server from others with the same keys; default: the server's name.
         allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
         body_limit: bytes of a request body.
-        listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 on live hosts.
+        listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
         table: the DynamoDB table of tasks, sessions and idempotent calls.
         task_queue_url: the SQS queue of the tasks that workers run.
         bucket: the S3 bucket for arguments and results that are too large for an item.
-        public_url: without the endpoint's path; default: the host that the platform routed to.
+        public_url: without the endpoint's path; default: that by which the platform routed the request.
         mcp_path: the path of the endpoint below that.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
         in_lambda: this process is one of many execution environments.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
@@ -23,19 +22,13 @@ from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
 _RUNNING = 256
 """Calls that run at a time."""
 
-_WAITING = 1000
-"""Calls that wait at a time, such as subscriptions."""
-
 
 class _CancelledParams(msgspec.Struct):
     request_id: RequestId = msgspec.field(name="requestId")
 
 
 class StdioServer:
-    """Reads requests, answers them on threads, and writes responses and notifications as they come.
-
-    Nothing else may write to ``lines_out``.
-    """
+    """Reads requests, answers them on threads, and writes lines as they come; nothing else may write any."""
 
     def __init__(self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
         self._endpoint = endpoint
@@ -43,7 +36,7 @@ class StdioServer:
         self._out = lines_out
         self._writing = threading.Lock()
         self._loop = LoopThread()
-        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._threads = CallThreads(_RUNNING)
         self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
 
@@ -73,7 +66,7 @@ class StdioServer:
             return
         request_id = message.id
         if not isinstance(request_id, UnsetType):
-            invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
+            invocation = StdioInvocation(self._loop, self._threads, self.write)
             self._running[request_id] = invocation
             self._threads.submit(lambda: self._answer(message, request_id, invocation))
         elif message.method == "notifications/cancelled":
@@ -95,10 +88,8 @@ class StdioInvocation(LiveInvocation):
 
     __slots__ = ("_write",)
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, threads: CallThreads, write: Callable[[bytes], None]
-    ) -> None:
-        super().__init__(loop, threads)
+    def __init__(self, loop: LoopThread, threads: CallThreads, write: Callable[[bytes], None]) -> None:
+        super().__init__(loop.loop, threads)
         self._write = write
 
     def emit(self, notification: bytes) -> None:

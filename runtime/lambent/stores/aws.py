@@ -1,7 +1,4 @@
-"""AWS through boto3: clients that are made on first use, the queue in SQS and the blobs in S3.
-
-boto3's errors are mapped here and nowhere else.
-"""
+"""AWS through boto3, whose errors are mapped here only: clients made on first use; SQS and S3."""
 
 from __future__ import annotations
 

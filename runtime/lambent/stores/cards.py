@@ -37,10 +37,7 @@ class CardBucket:
         self._remove(f"{PREFIX}/", {PREFIX + path for path in documents})
 
     def clear(self, *, everything: bool = False) -> None:
-        """Remove all documents. A bucket that does not exist any more has none.
-
-        Args:
-            everything: all other objects too, so that the bucket can be deleted.
+        """Remove all documents; with ``everything`` all objects, so that the bucket can be deleted.
 
         Raises:
             StoreError: some could not be removed.

@@ -12,10 +12,7 @@ MIN_SECRET_LENGTH = 32
 
 
 class StaticKeys:
-    """Secrets from settings.
-
-    Args:
-        secrets: the first one seals, every one opens.
+    """Secrets from settings; the first one seals, every one opens.
 
     Raises:
         ConfigurationError: there is none, or one is too short.

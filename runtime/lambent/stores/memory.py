@@ -14,15 +14,10 @@ _PURGE_EVERY = 1000
 """Inserts: a scan of all items takes as long as a few hundred inserts."""
 
 _KEPT = 10_000
-"""Topics of a feed that a late reader still finds."""
 
 
 class MemoryStore:
-    """Keeps items in a dictionary; any number of threads may use it.
-
-    Args:
-        clock: the time, for removing expired items as DynamoDB does by itself; None removes none.
-    """
+    """Keeps items in a dictionary, for any number of threads; with a clock it removes expired ones."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._lock = threading.RLock()
@@ -101,11 +96,7 @@ class MemoryBlobs:
 
 
 class MemoryQueue:
-    """Keeps messages in a list: for tests, which deliver them themselves.
-
-    Attributes:
-        messages: task ids and their delays, in the order in which they were sent.
-    """
+    """Keeps task ids and their delays in ``messages``: for tests, which deliver them themselves."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, float]] = []
@@ -141,5 +132,6 @@ class MemoryChanges:
     def wait(self, position: int, seconds: float) -> tuple[list[str], int]:
         """See ``Changes.wait``."""
         with self._changed:
-            self._changed.wait_for(lambda: self.position() > position, seconds)
-            return self._topics[max(0, position - self._forgotten) :], self.position()
+            self._changed.wait_for(lambda: self._forgotten + len(self._topics) > position, seconds)
+            topics = self._topics[max(0, position - self._forgotten) :]
+            return topics, self._forgotten + len(self._topics)

@@ -32,12 +32,9 @@ _UNUSABLE = {
 
 
 class SecretKeys:
-    """The current and the previous version of a secret, read at first use.
+    """The current and the previous version of a secret with a name or ARN, read at first use.
 
-    Args:
-        secret: its name or ARN. Its values are plain strings of at least 32 characters.
-        secrets_manager: a boto3 client; see ``aws.Resource``.
-        clock: monotonic seconds.
+    Its values are plain strings of at least 32 characters. The clock gives monotonic seconds.
     """
 
     def __init__(

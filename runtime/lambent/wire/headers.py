@@ -46,13 +46,9 @@ def decode_value(name: str, value: str) -> str:
 
 
 def require_match(headers: dict[str, str], name: str, expected: str, *, encoded: bool = True) -> None:
-    """Check a header that must repeat a value of the body.
+    """Check a header that must repeat a value of the body; its name is as the specification writes it.
 
-    Args:
-        headers: the request's headers, names in lower case.
-        name: as the specification writes it.
-        expected: the value that the body carries.
-        encoded: the header may use the Base64 sentinel, as ``Mcp-Name`` and ``Mcp-Param-*`` may.
+    Where it may be ``encoded``, as ``Mcp-Name`` and ``Mcp-Param-*`` may, it can use the Base64 sentinel.
 
     Raises:
         HeaderMismatchError: it is missing, malformed or different.

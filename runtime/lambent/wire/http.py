@@ -1,7 +1,4 @@
-"""HTTP requests and responses of the MCP endpoint, and the rules that apply before any JSON is read.
-
-Streamable HTTP, "Security & Endpoint" and "Sending Messages".
-"""
+"""HTTP of the MCP endpoint (streamable HTTP, "Security & Endpoint" and "Sending Messages")."""
 
 from __future__ import annotations
 
@@ -22,11 +19,8 @@ SSE_HEADERS = {"content-type": SSE_TYPE, "cache-control": "no-cache", "x-accel-b
 SSE_KEEP_ALIVE = b":\n\n"
 """A comment that keeps an idle stream open; clients ignore it."""
 
-DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
-"""Bytes: what Lambda accepts as the payload of a synchronous invocation."""
-
-DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
-"""Bytes: what Lambda takes as the response of a buffered invocation."""
+DEFAULT_BODY_LIMIT = DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
+"""Bytes: what Lambda takes as the payload and as the response of a synchronous invocation."""
 
 _ENVELOPE = 1024
 """Bytes of Lambda's response around the body: the status, the headers and the rest."""
@@ -35,14 +29,8 @@ LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _ALLOWED_HEADERS = frozenset(
     {
-        "accept",
-        "authorization",
-        "content-type",
-        "last-event-id",
-        "mcp-method",
-        "mcp-name",
-        "mcp-protocol-version",
-        "mcp-session-id",
+        *("accept", "authorization", "content-type", "last-event-id"),
+        *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
     }
 )
 _PARAM_HEADER = re.compile(r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+")

@@ -1,8 +1,8 @@
-"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages")."""
+"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages"); and decoders of their parts."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import InvalidRequestError, ParseError, ProtocolError
 
 RequestId = str | int
+T = TypeVar("T")
 
 
 class RpcMessage(msgspec.Struct, frozen=True):
@@ -51,8 +52,6 @@ _SPARE_LEVELS = 200
 """Levels of nesting. A deeply nested body is first read inside this many arrays: if that works, code further
 down the stack can read and write parts of the body without reaching Python's recursion limit."""
 
-_OPENING, _CLOSING = "[" * _SPARE_LEVELS, "]" * _SPARE_LEVELS
-
 _skip = msgspec.json.Decoder(Raw)
 _decoder = msgspec.json.Decoder(RpcMessage)
 _encoder = msgspec.json.Encoder()
@@ -70,7 +69,7 @@ def decode(body: bytes | str) -> RpcMessage:
         # Decode all of it: msgspec does not check the UTF-8 of strings that it skips.
         text = body if isinstance(body, str) else body.decode()
         if text.count("[") + text.count("{") > _SPARE_LEVELS:
-            _skip.decode(_OPENING + text + _CLOSING)
+            _skip.decode("[" * _SPARE_LEVELS + text + "]" * _SPARE_LEVELS)
         return _decoder.decode(text)
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
@@ -115,3 +114,16 @@ def failure(request_id: RequestId | UnsetType, code: int, message: str, data: An
 def notification(method: str, params: Any) -> bytes:
     """Encode a notification."""
     return _encoder.encode(_Sent(method=method, params=params))
+
+
+class LazyDecoder(Generic[T]):
+    """A JSON decoder of a type that is made at first use: a request needs only two of about a dozen."""
+
+    def __init__(self, target: type[T] | Any) -> None:
+        self._target = target
+
+    def decode(self, raw: bytes | str | Raw) -> T:
+        """Read JSON; see ``msgspec.json.Decoder.decode``."""
+        decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(self._target)
+        self.decode = decoder.decode  # type: ignore[method-assign,assignment]  # the next call goes to msgspec directly
+        return decoder.decode(raw)

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 from lambent.wire.values import (
     CompletionArgument,
     CompletionContext,

@@ -1,7 +1,4 @@
-"""How calls end: results as they stand on the wire (basic, "Result Responses"), or errors.
-
-What is unset is left out.
-"""
+"""How calls end: results (basic, "Result Responses"), where what is unset is left out, or errors."""
 
 from __future__ import annotations
 

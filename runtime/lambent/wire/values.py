@@ -201,7 +201,6 @@ class PromptMessage(Value, frozen=True):
     content: Content | str
 
     def __post_init__(self) -> None:
-        """Turn plain text into a text block."""
         if isinstance(self.content, str):
             force_setattr(self, "content", TextContent(text=self.content))
 
@@ -243,7 +242,6 @@ class CacheHint(Value, frozen=True):
     scope: Literal["public", "private"] = "private"
 
     def __post_init__(self) -> None:
-        """Refuse what the specification forbids."""
         if self.ttl_ms < 0:
             raise ValueError(f"ttl_ms must be 0 or more, not {self.ttl_ms}")
         if self.scope not in ("public", "private"):

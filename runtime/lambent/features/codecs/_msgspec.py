@@ -10,7 +10,7 @@ import msgspec
 from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
 from lambent.features.functions import Parameter
 from lambent.features.mcp_header import McpHeader
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 
 _encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"

@@ -44,7 +44,8 @@ def run_deploy_event(
     Raises:
         OSError: the response could not be sent; Lambda then invokes the function again.
     """
-    bucket = str(_properties(event).get("Bucket") or "")
+    properties = event.get("ResourceProperties") or {}
+    bucket = str(properties.get("Bucket") or "")
     remaining = invocation.remaining_ms()
     seconds = 60.0 if remaining is None else remaining / 1000 - _SPARE_SECONDS
     response = {
@@ -54,7 +55,7 @@ def run_deploy_event(
         **{name: event.get(name) for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
-        arguments = {"event": event, "bucket": bucket, "documents": documents}
+        arguments = {"event": event, "properties": properties, "bucket": bucket, "documents": documents}
         call_with_time_limit(_publish_or_remove, arguments, seconds)
     except (Exception, DeadlineReached) as error:
         _log.exception("%s of %s failed", event.get("RequestType"), event.get("LogicalResourceId"))
@@ -65,12 +66,10 @@ def run_deploy_event(
     return response
 
 
-def _properties(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    return event.get("ResourceProperties") or {}
-
-
-def _publish_or_remove(event: Mapping[str, Any], bucket: str, documents: DiscoveryDocuments) -> None:
-    properties, is_ours = _properties(event), event.get("ResourceType") == RESOURCE_TYPE
+def _publish_or_remove(
+    event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, documents: DiscoveryDocuments
+) -> None:
+    is_ours = event.get("ResourceType") == RESOURCE_TYPE
     if event.get("RequestType") == "Delete":
         # After a failed ``Create`` CloudFormation sends ``Delete`` with the same invalid properties.
         if bucket and is_ours:

@@ -27,8 +27,6 @@ class UnknownEventError(LambentError):
     """An event that is not an HTTP request in one of these formats."""
 
 
-_DEFAULT_STAGE = "$default"
-
 Reader = Callable[[Event, Any], Request]
 Writer = Callable[[Event, HttpResponse], dict[str, Any]]
 
@@ -62,7 +60,8 @@ def _read_v2(event: Event, lambda_context: Any = None) -> Request:
     http = context["http"]
     headers = _headers(event)
     # The name of a stage is the first part of the path, but not part of the route.
-    root = "" if (stage := context.get("stage") or _DEFAULT_STAGE) == _DEFAULT_STAGE else f"/{stage}"
+    stage = context.get("stage")
+    root = f"/{stage}" if stage and stage != "$default" else ""
     path = event.get("rawPath") or "/"
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
@@ -101,7 +100,7 @@ def _read_v1(event: Event, lambda_context: Any = None) -> Request:
         query=_query(event),
         domain=context.get("domainName"),
         root=public.removesuffix(path) if public.endswith(path) else "",
-        client_address=_client_address(event, headers),
+        client_address=_client_address(context, headers),
         authorizer=context.get("authorizer"),
         event=event,
         context=lambda_context,
@@ -125,9 +124,9 @@ def _is_balanced(event: Event) -> bool:
     return "elb" in (event.get("requestContext") or {})
 
 
-def _client_address(event: Event, headers: Mapping[str, str]) -> str | None:
-    if not _is_balanced(event):
-        identity: Mapping[str, Any] = (event.get("requestContext") or {}).get("identity") or {}
+def _client_address(context: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    if "elb" not in context:
+        identity: Mapping[str, Any] = context.get("identity") or {}
         return identity.get("sourceIp")
     # A load balancer appends the client's address to what the client has sent, unless it is set to preserve
     # the header (``routing.http.xff_header_processing.mode``).

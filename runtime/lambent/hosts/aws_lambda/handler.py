@@ -25,11 +25,7 @@ T = TypeVar("T")
 class LambdaHandler:
     """What ``MCPServer.lambda_handler`` gives: call it with an event and a context.
 
-    Args:
-        endpoint: answers the requests.
-        worker: runs the tasks that a queue brings, if one does.
-        queue_url: that queue.
-        documents: answers requests for documents and publishes them, if there are any.
+    The worker runs the tasks that the queue of ``queue_url`` brings.
     """
 
     def __init__(
@@ -64,18 +60,17 @@ class LambdaHandler:
 
             if is_queue_event(event):
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
-        documents = self._documents
-        if "ResponseURL" in event and documents is not None:
+        if "ResponseURL" in event and self._documents is not None:
             from lambent.hosts.aws_lambda.deploy_events import run_deploy_event
 
-            return run_deploy_event(event, documents, invocation)
+            return run_deploy_event(event, self._documents, invocation)
         read, write = format_of(event)
         try:
             request = read(event, context)
         except HttpRefusal as refusal:
             return write(event, error_response(refusal))
-        if request.method != "POST" and documents is not None:
-            response = documents.answer(request)
+        if request.method != "POST" and self._documents is not None:
+            response = self._documents.answer(request)
             if response is not None:
                 return write(event, response)
         return write(event, self._endpoint.handle(request, invocation))

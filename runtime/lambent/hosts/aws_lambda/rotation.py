@@ -29,9 +29,6 @@ from lambent.stores.aws import client
 from lambent.stores.keys import MIN_SECRET_LENGTH, StaticKeys
 from lambent.stores.secrets import CURRENT, PENDING
 
-_RANDOM_BYTES = 48
-"""64 characters of URL-safe Base64."""
-
 _STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 
@@ -40,12 +37,7 @@ class RotationError(LambentError):
 
 
 def handler(event: Mapping[str, Any], context: Any) -> None:
-    """Take one step of a rotation.
-
-    Args:
-        event: of Secrets Manager, with ``Step``, ``SecretId`` and ``ClientRequestToken``, the new version's
-            id.
-        context: Lambda's context object; not used.
+    """Take the step of a rotation that an event of Secrets Manager names.
 
     Raises:
         RotationError: the event belongs to no current rotation, or the new version cannot be used.
@@ -90,7 +82,7 @@ def _create(manager: Any, secret: str, token: str) -> None:
         manager.put_secret_value(
             SecretId=secret,
             ClientRequestToken=token,
-            SecretString=secrets.token_urlsafe(_RANDOM_BYTES),
+            SecretString=secrets.token_urlsafe(48),  # 64 characters
             VersionStages=[PENDING],
         )
     except manager.exceptions.ResourceExistsException:

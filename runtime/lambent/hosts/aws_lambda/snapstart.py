@@ -55,8 +55,7 @@ def prime(services: Services, settings: Settings) -> None:
     unknown = "none"
     while unknown in services.catalog.tools:
         unknown += "-"
-    call = _request("tools/call", {"mcp-name": unknown}, name=unknown, arguments={})
-    endpoint.handle(call, Invocation(run))
+    endpoint.handle(_request("tools/call", name=unknown, arguments={}), Invocation(run))
 
     if any(signature.is_async for signature in services.catalog.signatures):
         import asyncio  # noqa: F401
@@ -89,17 +88,18 @@ def renew(services: Services) -> None:
     services.sealer.forget()
 
 
-def _request(method: str, headers: dict[str, str] | None = None, **params: Any) -> Request:
+def _request(method: str, **params: Any) -> Request:
     version = SUPPORTED_VERSIONS[0]
-    params["_meta"] = {
+    meta = {
         "io.modelcontextprotocol/protocolVersion": version,
         "io.modelcontextprotocol/clientCapabilities": {},
     }
-    message = {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
-    own = {
+    message = {"jsonrpc": "2.0", "id": 0, "method": method, "params": {**params, "_meta": meta}}
+    headers = {
         "accept": f"{JSON_TYPE}, {SSE_TYPE}",
         "content-type": JSON_TYPE,
         "mcp-method": method,
+        "mcp-name": params.get("name", ""),
         "mcp-protocol-version": version,
     }
-    return Request("POST", "/", {**own, **(headers or {})}, jsonrpc.encode(message))
+    return Request("POST", "/", headers, jsonrpc.encode(message))

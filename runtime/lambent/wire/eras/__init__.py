@@ -14,8 +14,7 @@ from lambent.errors import InvalidParamsError, MethodNotFoundError
 from lambent.wire.eras import modern
 from lambent.wire.eras.modern import RpcRequest
 from lambent.wire.http import HttpResponse
-from lambent.wire.jsonrpc import RequestId, RpcMessage
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
 from lambent.wire.methods import Method
 from lambent.wire.results import Outcome
 
@@ -74,9 +73,6 @@ class _WholeMeta(msgspec.Struct):
     meta: dict[str, Any] = msgspec.field(name="_meta")
 
 
-_whole_meta: LazyDecoder[_WholeMeta] = LazyDecoder(_WholeMeta)
-
-
 def meta_of(request: RpcRequest) -> dict[str, Any]:
     """The whole ``_meta`` of a request, with the keys that are not the protocol's.
 
@@ -84,7 +80,7 @@ def meta_of(request: RpcRequest) -> dict[str, Any]:
         InvalidParamsError: there is something in it that cannot be read, such as a number out of range.
     """
     try:
-        return _whole_meta.decode(request.raw).meta
+        return msgspec.json.decode(request.raw, type=_WholeMeta).meta
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise InvalidParamsError(f"Invalid params: {error}") from None
 

@@ -15,8 +15,7 @@ from lambent.errors import HeaderMismatchError, InvalidParamsError, ProtocolErro
 from lambent.wire import jsonrpc
 from lambent.wire.headers import require_match
 from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
-from lambent.wire.jsonrpc import RequestId, RpcMessage
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
 from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
 from lambent.wire.results import Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
@@ -27,14 +26,7 @@ _VERSION_HEADER = "MCP-Protocol-Version"
 
 
 class RpcRequest(msgspec.Struct, frozen=True):
-    """A JSON-RPC request that keeps the rules of its era, typed.
-
-    Attributes:
-        params: the typed parameters.
-        meta: the reserved keys of ``_meta``.
-        client: the capabilities declared for this request.
-        raw: the undecoded parameters.
-    """
+    """A JSON-RPC request that keeps the rules of its era, typed; ``raw`` are the undecoded parameters."""
 
     id: RequestId
     method: str
@@ -120,13 +112,11 @@ class ModernEra:
         self, headers: dict[str, str], message: RpcMessage, version: str | UnsetType
     ) -> None:
         header = headers.get("mcp-protocol-version")
-        if header is not None and header == version:
-            return
         if isinstance(version, UnsetType):
             self._refuse_legacy(header, message)
-        if header is None:
-            raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
-        if not isinstance(version, UnsetType):
+            if header is None:
+                raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
+        elif header != version:
             require_match(headers, _VERSION_HEADER, version, encoded=False)
 
     def _refuse_legacy(self, header: str | None, message: RpcMessage) -> None:
