@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from lambent.errors import Suspend
+from lambent.errors import DeadlineReached, Suspend
 from lambent.execution.failures import is_interrupt
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
@@ -72,6 +72,9 @@ class Step(Pending[Any]):
             raw = self._finish(result)
         except Suspend:
             self._journal.forget_intent(self._name)
+            raise
+        except DeadlineReached:
+            self._invocation.cut_steps([self._name])
             raise
         finally:
             self._journal.in_step.remove(self._name)

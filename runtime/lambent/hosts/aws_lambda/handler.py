@@ -110,6 +110,4 @@ class LambdaInvocation(Invocation):
             return call_with_time_limit(function, kwargs, limit, is_busy, self.seconds_for_steps())
         except DeadlineReached:
             self.expired = time.monotonic() >= self._deadline
-            if journal is not None and journal.in_step:
-                self.cut_steps(journal.in_step)
             raise

@@ -14,7 +14,7 @@ from lambent.errors import InvalidParamsError, MethodNotFoundError
 from lambent.wire.eras import modern
 from lambent.wire.eras.modern import RpcRequest
 from lambent.wire.http import HttpResponse
-from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
+from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.methods import Method
 from lambent.wire.results import Outcome
 
