@@ -51,7 +51,7 @@ class Call(msgspec.Struct, frozen=True):
         rpc: what the client wants, typed.
         request: what the platform says of the request: HTTP method, path, query, headers, client address,
             authorizer, Lambda event and context.
-        invocation: where its notifications go, how much time is left, what runs its coroutines.
+        invocation: takes its notifications, knows how much time is left, runs its coroutines.
         services: what it shares with every other call.
         principal: who is calling; None where nobody is identified.
         journal: the journal of a task; None where the call is not an attempt at one.

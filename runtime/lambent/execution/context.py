@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lambent.auth.principal import Principal
-from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call
 from lambent.execution.notifications import Notifications
 from lambent.execution.rounds.journal import Journal
@@ -19,6 +18,7 @@ from lambent.execution.rounds.questions import (
     Question,
     check_capability,
     form_question,
+    require_extension,
     roots_question,
     sampling_question,
     url_question,
@@ -28,12 +28,7 @@ from lambent.features.forms import form_of
 from lambent.features.resolvers import Injected
 from lambent.wire.eras import meta_of
 from lambent.wire.http import Request
-from lambent.wire.values import (
-    ClientCapabilities,
-    Root,
-    SamplingMessage,
-    SamplingResult,
-)
+from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult
 
 if TYPE_CHECKING:
     from lambent.execution.durable.sessions import SessionMaker
@@ -134,10 +129,7 @@ class Context(Notifications):
         Raises:
             MissingCapabilityError: the client did not declare it.
         """
-        settings = (self._call.rpc.client.extensions or {}).get(identifier)
-        if settings is None:
-            raise MissingCapabilityError({"extensions": {identifier: {}}})
-        return settings
+        return require_extension(self._call.rpc.client, identifier)
 
     # Questions
 
@@ -257,15 +249,7 @@ class Context(Notifications):
         self, name: str, function: Callable[..., T], /, *args: Any, at_most_once: bool = False, **kwargs: Any
     ) -> Pending[T]: ...
 
-    def step(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        /,
-        *args: Any,
-        at_most_once: bool = False,
-        **kwargs: Any,
-    ) -> Pending[Any]:
+    def step(self, name: str, function: Any, /, *args: Any, at_most_once: bool = False, **kwargs: Any) -> Any:
         """Do something once, however often the handler is run again.
 
         The result is kept as JSON and read back as the type that the function says it returns, already in the

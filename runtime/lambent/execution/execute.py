@@ -29,11 +29,7 @@ from lambent.wire.results import Outcome, Result
 
 
 class AttemptFailed(Signal):
-    """An attempt at a task failed for a reason that may pass: the worker decides what follows."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(error)
-        self.error = error
+    """An attempt at a task failed for a reason that may pass, its cause; the worker decides what follows."""
 
 
 class Executor:

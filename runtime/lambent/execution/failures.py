@@ -17,11 +17,7 @@ _log = logging.getLogger("lambent")
 
 
 def report(error: BaseException, request: RpcRequest | RpcMessage | None = None) -> str:
-    """Log an exception with its traceback.
-
-    Args:
-        error: what happened.
-        request: the request that it happened to, if that is known.
+    """Log an exception with its traceback and, if it is known, the request that failed.
 
     Returns:
         A reference that stands in the log and may be shown to the client.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import Cancelled, DeadlineReached, Signal
@@ -18,8 +17,6 @@ T = TypeVar("T")
 
 MARGIN_SECONDS = 2.0
 """The time before the end of an invocation that a write, a message and the response take, at most."""
-
-_log = logging.getLogger("lambent")
 
 
 class Invocation:
@@ -108,11 +105,6 @@ class Invocation:
             return 0.0
         remaining = self.remaining_ms()
         return None if remaining is None else max(0.0, remaining / 1000 - MARGIN_SECONDS / 2)
-
-    def cut_steps(self, names: Sequence[str]) -> None:
-        """Log that steps are cancelled."""
-        reason = "the client is gone" if self.cancelled else "the time is up"
-        _log.warning("Cut while running, because %s: step %s", reason, ", ".join(sorted(names)))
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         """Take note of how far the handler is, where that is for anybody but its client."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+
+Clock = Callable[[], float]
+"""The time, in seconds since the epoch."""
 
 
 class Keys(Protocol):
@@ -27,13 +30,6 @@ class Keys(Protocol):
 
     def forget(self) -> None:
         """Drop what was read or made up so far: this process is a copy of another one."""
-
-
-class Clock(Protocol):
-    """The time."""
-
-    def __call__(self) -> float:
-        """Seconds since the epoch."""
 
 
 class AsyncRunner(Protocol):

@@ -10,9 +10,11 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.durable.records import Lease, Record
+from lambent.execution.handlers.tools import failed
+from lambent.execution.rounds.questions import require_extension
 from lambent.execution.rounds.sealing import State, digest
-from lambent.wire.results import TASK, CallToolResult, Result, TaskResult
-from lambent.wire.values import TextContent
+from lambent.features.tasks import EXTENSION
+from lambent.wire.results import TASK, Result, TaskResult
 
 
 class CallRecord(Record, frozen=True, omit_defaults=True):
@@ -20,8 +22,8 @@ class CallRecord(Record, frozen=True, omit_defaults=True):
 
     Attributes:
         arguments: a digest of them: a key that comes with others is a mistake.
-        expires: when it is forgotten, in seconds since the epoch.
-        lease: who runs it; None where nobody does.
+        expires: seconds since the epoch.
+        lease: who runs it.
         state: its journal.
         task_id: the id of the task that it becomes, if it becomes one.
         result: what it returned, once it is done.
@@ -41,34 +43,26 @@ class CallRecord(Record, frozen=True, omit_defaults=True):
 
 
 class _KeptResult(Result, kw_only=True):
-    """The result of a call, whose content is not read again."""
+    """The result of a call, or the id of the task that it became; what is not needed stays JSON."""
 
-    content: list[Raw]
+    content: list[Raw] | UnsetType = UNSET
     structured_content: Raw | UnsetType = UNSET
     is_error: bool | UnsetType = UNSET
+    task_id: str | UnsetType = UNSET
 
 
 _results = msgspec.json.Decoder(_KeptResult)
-_tasks = msgspec.json.Decoder(TaskResult)
 
 TOO_LARGE = Raw(
-    msgspec.json.encode(
-        CallToolResult(
-            content=[
-                TextContent(text="The call was done before; its result is too large to be given again.")
-            ],
-            is_error=True,
-        )
-    )
+    msgspec.json.encode(failed("The call was done before; its result is too large to be given again."))
 )
 """Kept in place of a result that no item can hold."""
 
 
 def kept_result(raw: Raw, call: Call, window: float) -> Result | State | None:
-    """The result that a call had; see ``kept_task`` where it is a task."""
-    if msgspec.json.decode(raw)["resultType"] != TASK:
-        return _results.decode(raw)
-    return kept_task(_tasks.decode(raw).task_id, call, window)
+    """The result that a call had; for a task see ``kept_task``."""
+    result = _results.decode(raw)
+    return result if isinstance(result.task_id, UnsetType) else kept_task(result.task_id, call, window)
 
 
 def kept_task(task_id: str, call: Call, window: float) -> TaskResult | State | None:
@@ -79,8 +73,6 @@ def kept_task(task_id: str, call: Call, window: float) -> TaskResult | State | N
     Raises:
         MissingCapabilityError: the client cannot deal with tasks.
     """
-    from lambent.execution.durable.tasks.promotion import require_tasks
-
     tasks = call.services.tasks
     if tasks is None:
         return None
@@ -90,7 +82,7 @@ def kept_task(task_id: str, call: Call, window: float) -> TaskResult | State | N
         return None
     if record.is_terminal and call.services.clock() >= record.created + window:
         return None
-    require_tasks(call.rpc.client)
+    require_extension(call.rpc.client, EXTENSION)
     shown = tasks.show(record)
     is_failed = record.status == "completed" and msgspec.json.decode(shown.result).get("isError")
     if is_failed or record.status in ("failed", "cancelled"):

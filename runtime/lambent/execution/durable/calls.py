@@ -13,9 +13,7 @@ is kept. A call that holds a claim runs to its end also when its client hangs up
 
 from __future__ import annotations
 
-import base64
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,13 +31,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call
-from lambent.execution.durable.call_record import (
-    TOO_LARGE,
-    CallRecord,
-    contradicts,
-    kept_result,
-    kept_task,
-)
+from lambent.execution.durable.call_record import TOO_LARGE, CallRecord, contradicts, kept_result, kept_task
 from lambent.execution.durable.records import (
     RESERVE,
     Held,
@@ -49,9 +41,9 @@ from lambent.execution.durable.records import (
     changed,
     is_leased,
     lease_of,
+    random_id,
 )
 from lambent.execution.failures import report
-from lambent.execution.ports import Store
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State, digest
 from lambent.features.codecs import to_json
@@ -82,7 +74,7 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
 
     Args:
         tool: the tool.
-        kwargs: its arguments, converted: calls that say the same in other words are the same.
+        kwargs: its arguments, converted, so that other spellings of them make the same call.
         call: the call.
         journal: what came with the request.
         run: runs the call.
@@ -129,15 +121,13 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
             raise _invalid_state()  # it belongs to a call with another key
         if name:
             journal.flow = name
-            store = _store_of(call, "This tool remembers its calls")
             window = tool.idempotency.window.total_seconds()
             if tool.single_use:
                 window = max(window, call.services.sealer.ttl + _FLOW_SPARE_SECONDS)
-            return Claim(CALL, name, window, store, tool, arguments, call, journal)
+            return Claim(CALL, name, window, tool, arguments, call, journal)
     elif tool.single_use and journal.flow:
-        store = _store_of(call, "This tool wants states used once")
         window = call.services.sealer.ttl + _FLOW_SPARE_SECONDS
-        return Claim(FLOW, journal.flow, window, store, tool, arguments, call, journal)
+        return Claim(FLOW, journal.flow, window, tool, arguments, call, journal)
     return None
 
 
@@ -145,40 +135,21 @@ def _invalid_state() -> InvalidParamsError:
     return InvalidParamsError("Invalid or expired requestState: start the request over")
 
 
-def _store_of(call: Call, why: str) -> Store:
-    store = call.services.store
-    if store is None:
-        raise ConfigurationError(f"{why}, so the function needs a table: set LAMBENT_TABLE")
-    return store
-
-
 class Claim:
     """The exclusive right to run a call, and the keeper of its journal.
 
-    Args:
-        kind: ``CALL`` or ``FLOW``.
-        name: names the call among those of its kind.
-        window: seconds for which its result is given again.
-        store: keeps the record.
-        tool: the tool that is called.
-        arguments: of the call.
-        call: the call.
-        journal: what came with the request; what is kept is put into it.
+    ``name`` names the call among those of its kind and principal. For ``window`` seconds its result is given
+    again.
     """
 
     def __init__(
-        self,
-        kind: str,
-        name: str,
-        window: float,
-        store: Store,
-        tool: Tool,
-        arguments: Any,
-        call: Call,
-        journal: Journal,
+        self, kind: str, name: str, window: float, tool: Tool, arguments: Any, call: Call, journal: Journal
     ) -> None:
         services = call.services
-        self._records = Records(store, services.clock, kind, services.sealer.audience, CallRecord)
+        if services.store is None:
+            why = "remembers its calls" if kind == CALL else "wants states used once"
+            raise ConfigurationError(f"This tool {why}, so the function needs a table: set LAMBENT_TABLE")
+        self._records = Records(services.store, services.clock, kind, services.sealer.audience, CallRecord)
         self._kind = kind
         self.key = self._records.key(name, key_of(call.principal))
         self._window = window
@@ -200,10 +171,9 @@ class Claim:
     def begin(self) -> Any:
         """Take the call over and return None, or wait for the call that runs it and return its result."""
         invocation, wait = self._call.invocation, _FIRST_POLL_SECONDS
-        remaining = invocation.remaining_ms()
-        seconds = (
-            _WAIT_SECONDS if remaining is None else min(_WAIT_SECONDS, remaining / 1000 - _SPARE_SECONDS)
-        )
+        remaining, seconds = invocation.remaining_ms(), _WAIT_SECONDS
+        if remaining is not None:
+            seconds = min(seconds, remaining / 1000 - _SPARE_SECONDS)
         deadline = time.monotonic() + seconds
         found: Held[CallRecord] | None = None
         while True:
@@ -266,13 +236,15 @@ class Claim:
         """The record under our lease, with the answers that came: a later run has to have the same."""
         now = self._records.clock()
         lease = lease_of(self._call.invocation, now, _UNBOUNDED_SECONDS)
-        is_same_call = found is not None and found.result is UNSET and now < found.expires
+        task_id = random_id() if self._tool.task is not None else ""
+        if found is not None and found.result is UNSET and now < found.expires:
+            task_id = found.task_id
         return CallRecord(
             arguments=self._arguments,
             expires=lease.until + self._window,  # whoever takes over needs the journal
             lease=lease,
             state=msgspec.structs.replace(prior, answers={**self._journal.answers(), **prior.answers}),
-            task_id=found.task_id if found is not None and is_same_call else _new_task_id(self._tool),
+            task_id=task_id,
         )
 
     def keep(self, state: State, *, final: bool = False) -> None:
@@ -320,7 +292,3 @@ class Claim:
     def _write(self, record: CallRecord, *, reserve: int = 0) -> None:
         if not self._held.replace(record, reserve=reserve):
             raise LeaseLost
-
-
-def _new_task_id(tool: Tool) -> str:
-    return base64.urlsafe_b64encode(os.urandom(24)).decode() if tool.task is not None else ""

@@ -1,6 +1,6 @@
 """Typed records in the store: tasks, calls and sessions, each under a key of its own server and kind.
 
-Every write is conditional on the version that was read, so of two writers one is told that it lost.
+Every write is conditional on the version that was read, so of two writers one is refused.
 
 A lease says who works on a record, and until when nobody else may::
 
@@ -23,7 +23,7 @@ import msgspec
 from lambent.errors import InternalError, Signal, StoreError
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Clock, Item, Store
-from lambent.execution.rounds.sealing import digest
+from lambent.execution.rounds.sealing import digest, to_base64url
 
 SKEW_SECONDS = 30.0
 """How far the clocks of two environments may be apart without both holding a lease."""
@@ -45,10 +45,6 @@ class LeaseLost(Signal):
 class StoreFailed(Signal):
     """A journal could not be kept, so the run ends here: that is no failure of the tool."""
 
-    def __init__(self, error: StoreError) -> None:
-        super().__init__(error)
-        self.error = error
-
 
 class Lease(msgspec.Struct, frozen=True):
     """Who works on a record, and until when nobody else may.
@@ -63,14 +59,7 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 def lease_of(invocation: Invocation, now: float, unbounded: float, owner: str = "") -> Lease:
-    """A lease for as long as an invocation can last.
-
-    Args:
-        invocation: the invocation.
-        now: seconds since the epoch.
-        unbounded: seconds that the lease lasts where the invocation never ends.
-        owner: names the run; default: a new name.
-    """
+    """A lease for as long as an invocation can last; ``unbounded`` seconds where it never ends."""
     remaining = invocation.remaining_ms()
     seconds = unbounded if remaining is None else remaining / 1000
     return Lease(owner or os.urandom(12).hex(), now + seconds + SKEW_SECONDS)
@@ -107,9 +96,7 @@ class Held(Generic[R]):
     def replace(self, record: R, *, reserve: int = 0) -> bool:
         """Write another record in its place; False where another writer was faster.
 
-        Args:
-            record: the new one.
-            reserve: bytes that have to stay free in its item.
+        ``reserve`` bytes have to stay free in its item.
 
         Raises:
             ItemTooLargeError: no item can hold it.
@@ -125,12 +112,8 @@ class Held(Generic[R]):
     def change(self, make: Callable[[R], R | None], *, reserve: int = 0) -> bool:
         """Change the record; where another writer was faster, change what that one wrote.
 
-        Args:
-            make: makes the new record from the one that is there; None leaves that one.
-            reserve: see ``replace``.
-
-        Returns:
-            False where ``make`` returned None or the record is gone.
+        ``make`` makes the new record from the one that is there. Where it returns None, or the record is
+        gone, this returns False.
 
         Raises:
             InternalError: it changes too fast; also what ``replace`` raises.
@@ -154,15 +137,7 @@ class Held(Generic[R]):
 
 
 class Records(Generic[R]):
-    """The records of one kind.
-
-    Args:
-        store: keeps them.
-        clock: the time.
-        kind: begins their keys, such as ``TASK``.
-        server: the server that they belong to; servers may share a table.
-        record_type: their type.
-    """
+    """The records of one kind, such as ``TASK``, of one server: servers may share a store."""
 
     def __init__(self, store: Store, clock: Clock, kind: str, server: str, record_type: type[R]) -> None:
         self.clock = clock
@@ -181,11 +156,7 @@ class Records(Generic[R]):
         return Held(self, item, record) if item is not None else None
 
     def read(self, key: str) -> Held[R] | None:
-        """The record under a key, if there is one.
-
-        Raises:
-            StoreError: the store cannot be reached.
-        """
+        """The record under a key, if there is one."""
         item = self.store.read(key)
         return Held(self, item, self._decode(item.body)) if item is not None else None
 
@@ -214,6 +185,11 @@ class Records(Generic[R]):
     def _is_kept(self, item: Item) -> bool:
         kept = self.store.read(item.key)
         return kept is not None and (kept.version, kept.body) == (item.version, item.body)
+
+
+def random_id() -> str:
+    """A new name, 192 random bits, that nobody can guess."""
+    return to_base64url(os.urandom(24))
 
 
 def changed(record: R, **changes: Any) -> R:

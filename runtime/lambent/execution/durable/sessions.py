@@ -9,22 +9,29 @@ that are done::
 
 from __future__ import annotations
 
-import base64
-import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, ItemTooLargeError, Signal, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.records import Held, Lease, Record, Records, changed, is_leased, lease_of
+from lambent.execution.durable.records import (
+    Held,
+    Lease,
+    Record,
+    Records,
+    changed,
+    is_leased,
+    lease_of,
+    random_id,
+)
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.steps import Step
 from lambent.features.codecs import codec_of
 from lambent.features.signature import SessionParam, kind_of
 from lambent.wire.results import CallToolResult, InputRequiredResult
@@ -93,26 +100,24 @@ def run_with_session(
         ToolError: there is no such session, another call holds it, or it changes too fast.
     """
     for _ in range(_TRIES):
+        journal.restart()
         held = HeldSession(call, param, kwargs[param.name], journal)
         journal.before_step, journal.abandon = held.acquire, held.release
         try:
             result = run({**kwargs, param.name: held.value})
         except SessionChanged:
-            journal.restart()
             continue
         except BaseException:
             held.release()
             raise
-        is_failure = isinstance(result, CallToolResult) and result.is_error is True
         if held.is_lost:  # the handler has caught the signal
-            journal.restart()
-        elif is_failure or isinstance(result, InputRequiredResult):
+            continue
+        is_failure = isinstance(result, CallToolResult) and result.is_error is True
+        if is_failure or isinstance(result, InputRequiredResult):
             held.release(0.0 if is_failure else call.services.sealer.ttl)
             return result
-        elif held.save():
+        if held.save():
             return result
-        else:
-            journal.restart()
     raise ToolError("Others keep changing the same session: try again in a moment")
 
 
@@ -122,9 +127,6 @@ class HeldSession:
     Attributes:
         value: the object, which the handler may change.
         is_lost: another call has changed the session before the first step.
-
-    Raises:
-        ToolError: there is no such session, or another call holds it for too long.
     """
 
     def __init__(self, call: Call, param: SessionParam, handle: str, journal: Journal) -> None:
@@ -147,7 +149,7 @@ class HeldSession:
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             held = records.read(key)
-            # Whatever is wrong with a handle, the model reads the same sentence.
+            # Whatever is wrong with a handle, the model reads the same message.
             if held is None or held.record.kind != self._param.kind or self._clock() >= held.record.expires:
                 raise ToolError(
                     f"There is no session under the handle given as {self._param.name!r}, or it has expired: "
@@ -168,11 +170,7 @@ class HeldSession:
             wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
     def acquire(self) -> None:
-        """Hold the session exclusively: called before each step.
-
-        Raises:
-            SessionChanged: another call has changed it since it was read.
-        """
+        """Hold the session exclusively before a step; ``SessionChanged`` if another call was faster."""
         if self.is_lost:
             raise SessionChanged
         if self._acquired:
@@ -259,16 +257,14 @@ class SessionMaker:
         """
         self._count += 1
         name = f"lambent.session {self._count}"  # not one that an author would give a step
-        known = self._journal.find_step(name)
-        if known is not None:
-            return str(msgspec.json.decode(known))
-        self._journal.begin_step(name, at_most_once=False)
+        step = Step(name, self._insert, False, self._journal, self._call.invocation)
+        return str(step.start(lambda: self._insert(value, ttl.total_seconds())).result())
+
+    def _insert(self, value: Any, ttl: float) -> str:
         if isinstance(value, type):
             value = value()
-        records, seconds = sessions_of(self._call), ttl.total_seconds()
-        owner, handle = key_of(self._call.principal), base64.urlsafe_b64encode(os.urandom(24)).decode()
+        records, handle = sessions_of(self._call), random_id()
         data = Raw(codec_of(type(value)).encode(value))
-        kept = SessionRecord(kind_of(type(value)), records.clock() + seconds, seconds, data)
-        records.insert(records.key(handle, owner), kept)
-        self._journal.finish_step(name, Raw(msgspec.json.encode(handle)))
+        record = SessionRecord(kind_of(type(value)), records.clock() + ttl, ttl, data)
+        records.insert(records.key(handle, key_of(self._call.principal)), record)
         return handle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
+from lambent.execution.rounds.sealing import from_base64url, to_base64url
 from lambent.wire.results import PageResult
 
 
@@ -53,19 +53,14 @@ def _page(call: Call, member: str, items: Iterable[str], describe: Callable[[str
     entries: dict[str, Any] = {member: [describe(key) for key in keys[start:end]]}
     return PageResult(
         **entries,
-        next_cursor=_encode(call.method, keys[end - 1]) if end < len(keys) else UNSET,
+        next_cursor=to_base64url(f"{call.method} {keys[end - 1]}".encode()) if end < len(keys) else UNSET,
         ttl_ms=hint.ttl_ms,
         cache_scope=hint.scope,
     )
 
 
-def _encode(method: str, key: str) -> str:
-    return base64.urlsafe_b64encode(f"{method} {key}".encode()).decode().rstrip("=")
-
-
 def _decode(method: str, cursor: str) -> str:
-    text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    found, _, key = text.partition(" ")
+    found, _, key = from_base64url(cursor).decode().partition(" ")
     if found != method:
         raise ValueError(cursor)
     return key

@@ -33,5 +33,5 @@ def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
         return GetPromptResult(description=prompt.definition.description or UNSET, messages=render(value))
 
     result: GetPromptResult | InputRequiredResult
-    result = run_sealed(prompt.signature, kwargs, call, params.arguments, finish)
+    result = run_sealed(prompt.signature, kwargs, call, finish)
     return result

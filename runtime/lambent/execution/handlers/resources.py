@@ -36,7 +36,7 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
         return ReadResourceResult(contents=contents, ttl_ms=hint.ttl_ms, cache_scope=hint.scope)
 
     result: ReadResourceResult | InputRequiredResult
-    result = run_sealed(resource.signature, kwargs, call, {}, finish)
+    result = run_sealed(resource.signature, kwargs, call, finish)
     return result
 
 

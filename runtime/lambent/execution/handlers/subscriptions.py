@@ -12,6 +12,8 @@ from msgspec import Raw
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call, Services
 from lambent.execution.handlers.resources import has_resources
+from lambent.execution.rounds.questions import require_extension
+from lambent.features.tasks import EXTENSION
 from lambent.wire import jsonrpc
 from lambent.wire.methods import SubscriptionFilter
 from lambent.wire.results import Acknowledged, ListenResult
@@ -45,9 +47,7 @@ def listen(call: Call) -> ListenResult:
     """
     wanted = call.rpc.params.notifications
     if wanted.task_ids:
-        from lambent.execution.durable.tasks.promotion import require_tasks
-
-        require_tasks(call.rpc.client)
+        require_extension(call.rpc.client, EXTENSION)
     subscription = _Subscription(call, wanted)
     subscription.deliver()
     return ListenResult(meta=subscription.tag)

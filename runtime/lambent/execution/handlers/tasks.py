@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lambent.execution.call import Call
-from lambent.execution.durable.tasks.promotion import require_tasks
 from lambent.execution.durable.tasks.service import Tasks
+from lambent.execution.rounds.questions import require_extension
+from lambent.features.tasks import EXTENSION
 from lambent.wire.results import EmptyResult, TaskResult
 
 
@@ -28,7 +29,7 @@ def cancel_task(call: Call) -> EmptyResult:
 
 
 def _tasks(call: Call) -> Tasks:
-    require_tasks(call.rpc.client)
+    require_extension(call.rpc.client, EXTENSION)
     tasks = call.services.tasks
     assert tasks is not None  # noqa: S101 - without tasks these methods are not offered
     return tasks

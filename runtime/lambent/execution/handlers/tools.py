@@ -72,7 +72,7 @@ def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
     if call.journal is not None:
         limit = call.invocation.time_limit()
         return run(tool.signature, kwargs, call, call.journal, functools.partial(render, tool), limit)
-    journal = open_journal(call, call.rpc.params.arguments)
+    journal = open_journal(call)
     if tool.idempotency is None and not tool.single_use:
         return _run_inline(tool, kwargs, call, journal)
     from lambent.execution.durable.calls import run_claimed  # servers without such tools never load it
@@ -90,7 +90,7 @@ def _run_inline(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
         from lambent.execution.durable.tasks.promotion import run_task_tool  # as above
 
         result = run_task_tool(tool, tool.task, kwargs, call, journal, task_id)
-    return seal_journal(result, journal, call, call.rpc.params.arguments, single_use=tool.single_use)
+    return seal_journal(result, journal, call, single_use=tool.single_use)
 
 
 def failed(message: str) -> CallToolResult:

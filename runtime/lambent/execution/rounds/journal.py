@@ -12,6 +12,7 @@ Between two runs a request state carries the journal, or, for tasks, idempotent 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,22 +25,20 @@ from lambent.execution.rounds.questions import Question, read_answer
 from lambent.execution.rounds.sealing import State, digest
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import Task
 
     from lambent.execution.invocation import Invocation
 
 T = TypeVar("T")
+
+_log = logging.getLogger("lambent")
 
 
 class Keeper(Protocol):
     """Keeps a journal where later runs find it."""
 
     def keep(self, state: State, *, final: bool = False) -> None:
-        """Write the journal down; it is there when this returns.
-
-        Args:
-            state: the whole journal.
-            final: it does not grow any more, so it may use the bytes that are reserved for such a write.
+        """Write the whole journal; ``final``: into the bytes too that are reserved for the last write.
 
         Raises:
             ItemTooLargeError: it does not fit.
@@ -89,7 +88,7 @@ class Journal:
         self.session = state.session
         self.suspended = False
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
-        self.running: set[Future[Any]] = set()
+        self.running: set[Task[Any]] = set()
         self.in_step: list[str] = []
         self.closed = False
         self._writing = threading.Lock()
@@ -119,21 +118,17 @@ class Journal:
             raise ValueError(f"The key {key!r} names two questions")
         self._keys.add(key)
         mark = digest(question.request)
-        raw = self._answer(key, mark)
+        known, raw = self._answers.get(key), None
+        if known is not None and known[0] == mark:
+            raw = known[1]
+        elif self._first or self._was_asked.get(key) == mark:  # the question is the one that was answered
+            raw = self._responses.get(key)
         if raw is None:
             self.asked[key] = mark, question
             return Pending(self._suspend, known=False)
         answer = read_answer(key, question, raw)
         self._answers[key] = mark, raw
         return Pending(lambda: answer)
-
-    def _answer(self, key: str, mark: str) -> Raw | None:
-        """The answer to a question, unless the question has changed since it was answered."""
-        known = self._answers.get(key)
-        if known is not None and known[0] == mark:
-            return known[1]
-        was_asked = self._first or self._was_asked.get(key) == mark
-        return self._responses.get(key) if was_asked else None
 
     def _suspend(self) -> Any:
         self.suspended = True
@@ -258,7 +253,7 @@ class Journal:
 
         done, cut = await asyncio.wait(self.running, timeout=invocation.seconds_for_steps())
         if cut:
-            invocation.cut_steps([step.get_name() for step in cut if isinstance(step, asyncio.Task)])
+            log_cut(invocation, *(step.get_name() for step in cut))
             for step in cut:
                 step.cancel()
             await asyncio.wait(cut)
@@ -279,13 +274,14 @@ class Journal:
         self._step_names.clear()
 
     @property
-    def questions(self) -> dict[str, Any]:
-        """The questions that are open, as ``inputRequests``."""
-        return {key: question.request for key, (_, question) in self.asked.items()}
-
-    @property
     def state(self) -> State:
         """What a later run needs."""
         asked = {key: mark for key, (mark, _) in list(self.asked.items())}
         intents = sorted(self._intents)
         return State(dict(self._answers), dict(self._steps), asked, intents, self.flow, self.session)
+
+
+def log_cut(invocation: Invocation, *names: str) -> None:
+    """Log that steps do not get to their ends."""
+    reason = "the client is gone" if invocation.cancelled else "the time is up"
+    _log.warning("Cut while running, because %s: step %s", reason, ", ".join(sorted(names)))

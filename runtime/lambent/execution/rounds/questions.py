@@ -144,6 +144,18 @@ def check_capability(question: Question[Any], client: ClientCapabilities) -> Non
                 raise MissingCapabilityError(question.requires)
 
 
+def require_extension(client: ClientCapabilities, identifier: str) -> dict[str, Any]:
+    """The client's settings of an extension.
+
+    Raises:
+        MissingCapabilityError: the client did not declare it with this request.
+    """
+    settings = (client.extensions or {}).get(identifier)
+    if settings is None:
+        raise MissingCapabilityError({"extensions": {identifier: {}}})
+    return settings
+
+
 def read_answer(key: str, question: Question[T], raw: Raw) -> T:
     """Read a client's answer.
 

@@ -1,8 +1,7 @@
-"""Journals that travel in the request state: opened once when a call begins, sealed when it asks."""
+"""Journals that travel in the request state: opened when a call begins, sealed when it asks."""
 
 from __future__ import annotations
 
-import base64
 import os
 from typing import Any
 
@@ -14,17 +13,13 @@ from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import Render, invoke, run
-from lambent.execution.rounds.sealing import Binding, digest
+from lambent.execution.rounds.sealing import Binding, digest, to_base64url
 from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
 
 
-def open_journal(call: Call, arguments: Any) -> Journal:
+def open_journal(call: Call) -> Journal:
     """The journal of a call, from its request state and the answers that came with it.
-
-    Args:
-        call: the call.
-        arguments: its arguments as the client sent them, decoded or not: the state is bound to them.
 
     Raises:
         InvalidParamsError: the request state is not valid.
@@ -33,23 +28,20 @@ def open_journal(call: Call, arguments: Any) -> Journal:
     responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
     if isinstance(params.request_state, UnsetType):
         return Journal(responses=responses)
-    state = call.services.sealer.open(params.request_state, _binding(call, arguments))
+    state = call.services.sealer.open(params.request_state, _binding(call))
     return Journal(state, responses)
 
 
-def seal_journal(
-    result: Any, journal: Journal, call: Call, arguments: Any, *, single_use: bool = False
-) -> Any:
+def seal_journal(result: Any, journal: Journal, call: Call, *, single_use: bool = False) -> Any:
     """Give a result that asks for input its request state; any other result is left as it is.
 
-    With ``single_use`` the state names the call's flow, so that its rounds complete the call only once. For
-    ``arguments`` see ``open_journal``.
+    With ``single_use`` the state names the call's flow, so that its rounds complete the call only once.
     """
     if isinstance(result, InputRequiredResult):
         if single_use and not journal.flow:
-            journal.flow = base64.urlsafe_b64encode(os.urandom(18)).decode()
+            journal.flow = to_base64url(os.urandom(18))
         try:
-            result.request_state = call.services.sealer.seal(_binding(call, arguments), journal.state)
+            result.request_state = call.services.sealer.seal(_binding(call), journal.state)
         except BaseException:
             if journal.abandon is not None:
                 journal.abandon()
@@ -57,9 +49,7 @@ def seal_journal(
     return result
 
 
-def run_sealed(
-    signature: Signature, kwargs: dict[str, Any], call: Call, arguments: Any, render: Render
-) -> Any:
+def run_sealed(signature: Signature, kwargs: dict[str, Any], call: Call, render: Render) -> Any:
     """Run a feature whose journal, if it needs one, travels in the request state; see ``run``.
 
     Raises:
@@ -67,11 +57,12 @@ def run_sealed(
     """
     if not signature.needs_journal and isinstance(call.rpc.params.request_state, UnsetType):
         return render(invoke(signature, kwargs, call))
-    journal = open_journal(call, arguments)
-    return seal_journal(run(signature, kwargs, call, journal, render), journal, call, arguments)
+    journal = open_journal(call)
+    return seal_journal(run(signature, kwargs, call, journal, render), journal, call)
 
 
-def _binding(call: Call, arguments: Any) -> Binding:
+def _binding(call: Call) -> Binding:
+    arguments = getattr(call.rpc.params, "arguments", {})
     return Binding(
         method=call.method,
         target=call.name or "",

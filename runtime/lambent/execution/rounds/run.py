@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from types import CoroutineType
@@ -49,24 +50,21 @@ def run(
         DeadlineReached: it took longer; the journal has what it had finished.
     """
     journal.restart()  # middleware may run a call a second time
-
-    def run_with(kwargs: dict[str, Any]) -> Any:
-        return _run_handler(signature, kwargs, call, journal, render, limit)
-
+    run_handler = functools.partial(_run_handler, signature, call, journal, render, limit)
     if signature.session is None:
-        return run_with(kwargs)
+        return run_handler(kwargs)
     from lambent.execution.durable.sessions import run_with_session
 
-    return run_with_session(signature.session, kwargs, call, journal, run_with)
+    return run_with_session(signature.session, kwargs, call, journal, run_handler)
 
 
 def _run_handler(
     signature: Signature,
-    kwargs: dict[str, Any],
     call: Call,
     journal: Journal,
     render: Render,
     limit: float | None,
+    kwargs: dict[str, Any],
 ) -> Any:
     context = Context(call, journal)
     try:
@@ -89,7 +87,8 @@ def _run_handler(
 
 
 def _input_required(journal: Journal) -> InputRequiredResult:
-    return InputRequiredResult(input_requests=journal.questions or UNSET)
+    requests = {key: question.request for key, (_, question) in journal.asked.items()}
+    return InputRequiredResult(input_requests=requests or UNSET)
 
 
 def gather(

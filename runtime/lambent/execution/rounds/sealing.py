@@ -92,7 +92,17 @@ def digest(value: Any) -> str:
     import hashlib  # maps OpenSSL into memory: 2 ms and 4 MB that a plain tool never needs
 
     canonical = msgspec.json.encode(value, order="deterministic")
-    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()[:18]).decode()
+    return to_base64url(hashlib.sha256(canonical).digest()[:18])
+
+
+def to_base64url(data: bytes) -> str:
+    """Base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def from_base64url(text: str) -> bytes:
+    """Read Base64 for URLs, without padding. Raises ``ValueError``."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 class Sealer:
@@ -127,7 +137,7 @@ class Sealer:
         payload = msgspec.json.encode(envelope)
         key = _derive(self._keys.ring()[0])
         head = _VERSION + _key_id(key) + os.urandom(_NONCE)
-        token = _base64(head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head))
+        token = to_base64url(head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head))
         if len(token) > MAX_TOKEN_LENGTH:
             raise _too_large(binding, f"{len(token)} characters long, the limit is {MAX_TOKEN_LENGTH}")
         if len(payload) > _MAX_PAYLOAD:
@@ -194,17 +204,13 @@ class _Rejected(Exception):  # noqa: N818 - says what happened
     """The reason why a token is not accepted, for the log."""
 
 
-def _base64(body: bytes) -> str:
-    return base64.urlsafe_b64encode(body).decode().rstrip("=")
-
-
 def _unbase64(token: str) -> bytes:
     try:
-        body = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        body = from_base64url(token)
     except ValueError:
         raise _Rejected("not base64url") from None
     # Base64 has unused bits at the end: without this, several tokens would be the same one.
-    if _base64(body) != token:
+    if to_base64url(body) != token:
         raise _Rejected("not canonical base64url")
     return body
 

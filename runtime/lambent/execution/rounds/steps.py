@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from lambent.errors import DeadlineReached, Suspend
 from lambent.execution.failures import is_interrupt
-from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.journal import Journal, log_cut
 from lambent.execution.rounds.pending import Pending
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.functions import is_coroutine_function
@@ -74,7 +74,7 @@ class Step(Pending[Any]):
             self._journal.forget_intent(self._name)
             raise
         except DeadlineReached:
-            self._invocation.cut_steps([self._name])
+            log_cut(self._invocation, self._name)
             raise
         finally:
             self._journal.in_step.remove(self._name)

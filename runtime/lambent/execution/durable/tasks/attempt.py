@@ -23,6 +23,7 @@ class Attempt:
     """A task under this worker's lease, and the keeper of its journal."""
 
     def __init__(self, tasks: Tasks, held: Held[TaskRecord]) -> None:
+        self.journal = Journal(held.record.state, keeper=self)
         self._tasks = tasks
         self._held = held
         self._owner = held.record.lease.owner if held.record.lease is not None else ""

@@ -10,32 +10,17 @@ from lambent.errors import (
     DeadlineReached,
     InternalError,
     ItemTooLargeError,
-    MissingCapabilityError,
     ToolError,
 )
 from lambent.execution.call import Call
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS
 from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.questions import require_extension
 from lambent.execution.rounds.run import gather, run
 from lambent.features.tasks import EXTENSION, TaskPolicy
 from lambent.features.tools import Tool, render
 from lambent.wire.results import TASK, TaskResult
-from lambent.wire.values import ClientCapabilities
-
-
-def require_tasks(client: ClientCapabilities) -> None:
-    """Refuse clients that do not declare the extension for tasks in this request.
-
-    Raises:
-        MissingCapabilityError: naming the extension.
-    """
-    if not _declares_tasks(client):
-        raise MissingCapabilityError({"extensions": {EXTENSION: {}}})
-
-
-def _declares_tasks(client: ClientCapabilities) -> bool:
-    return EXTENSION in (client.extensions or {})
 
 
 def run_task_tool(
@@ -59,13 +44,13 @@ def run_task_tool(
     """
     tasks = call.services.tasks
     if policy.support == "required":
-        require_tasks(call.rpc.client)
+        require_extension(call.rpc.client, EXTENSION)
         if tasks is None:
             raise ConfigurationError(
                 f"Tool {tool.name!r} runs as a task, so this function needs a table and a queue: set "
                 "LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL"
             )
-    elif not _declares_tasks(call.rpc.client):
+    elif EXTENSION not in (call.rpc.client.extensions or {}):
         tasks = None
     if tasks is not None and policy.support != "auto":
         return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)

@@ -47,7 +47,7 @@ class OpenQuestion(msgspec.Struct, frozen=True):
 
 
 class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything about a task.
+    """Everything about a task; times are in seconds since the epoch.
 
     Attributes:
         id: at least 128 random bits.
@@ -55,15 +55,11 @@ class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
         params: the parameters of the call, without its MRTR parts; null where a blob holds them.
         params_blob: the name of that blob.
         principal: who called, if known; the task belongs to them.
-        created: seconds since the epoch, like all times here.
         updated: when its status last changed.
-        expires: until when it can be asked for.
-        ttl_ms: the same, from its creation.
+        expires: until when it can be asked for; ``ttl_ms`` says the same from its creation.
         poll_ms: how often clients should ask.
-        status: the status of the task.
         message: what it is doing, or why it failed.
         attempt: how often a worker has tried since the last progress.
-        lease: who works on it.
         due: when a worker should have begun at the latest.
         cancel: the client has asked for cancellation.
         state: answers and steps that a run starts with.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +12,7 @@ from msgspec import UNSET, Raw
 
 from lambent.auth.principal import Principal, key_of
 from lambent.errors import InternalError, InvalidParamsError, ItemTooLargeError, StoreError
-from lambent.execution.durable.records import RESERVE, Held, Records, changed, is_leased
+from lambent.execution.durable.records import RESERVE, Held, Records, changed, is_leased, random_id
 from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, TaskRecord
 from lambent.execution.failures import report
 from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
@@ -84,7 +82,7 @@ class Tasks:
         if tool.idempotency is not None:  # the result is given again as long as the window lasts
             ttl = max(ttl, tool.idempotency.window.total_seconds() + _SPARE_SECONDS)
         record = TaskRecord(
-            id=task_id or base64.urlsafe_b64encode(os.urandom(24)).decode(),
+            id=task_id or random_id(),
             tool=tool.name,
             params=Raw(_bare(params)),
             principal=principal,
@@ -197,7 +195,7 @@ class Tasks:
     def change(
         self, held: Held[TaskRecord], make: Callable[[TaskRecord], TaskRecord | None], *, reserve: int = 0
     ) -> bool:
-        """Change a task; see ``Held.change``. Whoever listens is told what can be seen of it."""
+        """Change a task; see ``Held.change``. Subscriptions are told if a client can see the change."""
         before = held.record
 
         def checked(record: TaskRecord) -> TaskRecord | None:

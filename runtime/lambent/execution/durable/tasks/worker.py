@@ -69,17 +69,15 @@ class Worker:
         attempt = self._take(task_id, host)
         if attempt is None:
             return
-        record = attempt.record
-        journal = Journal(record.state, keeper=attempt)
         try:
-            delay = self._attempt(attempt, journal, host, request or Request())
+            delay = self._attempt(attempt, host, request or Request())
         except LeaseLost:
             _log.warning("Task %s is with another worker now", task_id)
             return
         except (StoreError, StoreFailed) as error:
-            _log.warning("Task %s: the store failed, so it is tried again: %s", record.id, error)
+            _log.warning("Task %s: the store failed, so it is tried again: %s", task_id, error)
             try:
-                delay = self._wait(attempt, state=journal.state)
+                delay = self._release(attempt, _backoff(attempt.record.attempt), state=attempt.journal.state)
             except LeaseLost:
                 return
         if delay is not None:
@@ -104,14 +102,13 @@ class Worker:
         if self._tasks.change(held, lambda record: self._leased(record, host)):
             return Attempt(self._tasks, held) if held.record.lease is not None else None
         held, now = self._tasks.find(task_id), self._tasks.clock()
-        if held is not None and held.record.status == "working":
-            lease = held.record.lease
-            if is_leased(lease, now):  # its worker may be dead
-                self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
+        lease = held.record.lease if held is not None and held.record.status == "working" else None
+        if is_leased(lease, now):  # its worker may be dead
+            self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
         return None
 
     def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
-        """The record with a lease, or ended where nothing is to be tried; None: leave it."""
+        """The record under a new lease, or ended; None leaves it as it is."""
         now = self._tasks.clock()
         if record.status != "working" or now >= record.expires or is_leased(record.lease, now):
             return None
@@ -123,12 +120,10 @@ class Worker:
         lease = lease_of(host, now, _UNBOUNDED_SECONDS)
         return changed(record, lease=lease, attempt=record.attempt + 1, due=lease.until)
 
-    def _attempt(
-        self, attempt: Attempt, journal: Journal, host: Invocation, request: Request
-    ) -> float | None:
+    def _attempt(self, attempt: Attempt, host: Invocation, request: Request) -> float | None:
         """Run the task; the seconds until it has to be queued again, if it has to."""
         try:
-            call = self._call(attempt, journal, host, request)
+            call = self._call(attempt, host, request)
         except ProtocolError as error:  # its arguments are gone
             attempt.end("failed", **_error(error))
             return None
@@ -138,49 +133,39 @@ class Worker:
             if (size := response_size(encoded)) > call.services.response_limit:
                 outcome = too_large(call, size)
                 encoded = jsonrpc.encode(outcome.result)
-        except DeadlineReached:
-            return self._interrupted(attempt, journal)
+        except DeadlineReached:  # an attempt that has finished a step does not count
+            tries = 0 if attempt.journal.advanced else attempt.record.attempt
+            return self._release(attempt, 0.0, state=attempt.journal.state, attempt=tries)
         except AttemptFailed as failed:
-            if isinstance(failed.error, StoreError):
-                raise failed.error from None
+            if isinstance(failed.__cause__, StoreError):
+                raise failed.__cause__ from None
             _log.warning("Task %s: attempt %s failed: %s", attempt.record.id, attempt.record.attempt, failed)
-            return self._wait(attempt)
+            return self._release(attempt, _backoff(attempt.record.attempt))
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
             outcome, encoded = failure(error, call.rpc), b"null"
-        self._end(attempt, journal, outcome, encoded)
+        self._end(attempt, outcome, encoded)
         return None
 
-    def _call(self, attempt: Attempt, journal: Journal, host: Invocation, request: Request) -> Call:
+    def _call(self, attempt: Attempt, host: Invocation, request: Request) -> Call:
         """The call that became the task."""
         record = attempt.record
         raw = self._tasks.load(record.params_blob, record.params)
         params = METHODS["tools/call"].decoder.decode(raw)
         meta = params.meta if isinstance(params.meta, RequestMeta) else RequestMeta()
         client = meta.client_capabilities
-        return Call(
-            RpcRequest(
-                id=record.id,
-                method="tools/call",
-                params=params,
-                meta=meta,
-                client=client if isinstance(client, ClientCapabilities) else ClientCapabilities(),
-                raw=raw,
-            ),
-            request,
-            TaskInvocation(host, attempt, self._policy(record), self._tasks.clock),
-            self._executor.services,
-            record.principal,
-            journal,
-        )
+        client = client if isinstance(client, ClientCapabilities) else ClientCapabilities()
+        rpc = RpcRequest(id=record.id, method="tools/call", params=params, meta=meta, client=client, raw=raw)
+        invocation = TaskInvocation(host, attempt, self._policy(record), self._tasks.clock)
+        return Call(rpc, request, invocation, self._executor.services, record.principal, attempt.journal)
 
-    def _end(self, attempt: Attempt, journal: Journal, outcome: Outcome, encoded: bytes) -> None:
+    def _end(self, attempt: Attempt, outcome: Outcome, encoded: bytes) -> None:
         try:
             if outcome.status == 499:
                 attempt.end("cancelled")
             elif outcome.error is not None:
                 attempt.end("failed", **_error(outcome.error, Raw(encoded)))
             elif isinstance(outcome.result, InputRequiredResult):
-                self._ask(attempt, journal)
+                self._ask(attempt)
             else:
                 # The next task of an idempotent call that failed must know the finished steps.
                 is_done = getattr(outcome.result, "is_error", UNSET) is not True
@@ -189,8 +174,8 @@ class Worker:
         except ItemTooLargeError as error:
             attempt.end("failed", **_error(InternalError(str(error))))
 
-    def _ask(self, attempt: Attempt, journal: Journal) -> None:
-        questions, used = _name(attempt.record, journal)
+    def _ask(self, attempt: Attempt) -> None:
+        questions, used = _name(attempt.record, attempt.journal)
         now = self._tasks.clock()
 
         def asking(record: TaskRecord) -> TaskRecord:
@@ -201,7 +186,7 @@ class Worker:
                 status="input_required",
                 questions=questions,
                 used_keys=used,
-                state=journal.state,
+                state=attempt.journal.state,
                 attempt=0,
                 lease=None,
                 updated=now,
@@ -209,17 +194,8 @@ class Worker:
 
         attempt.change(asking)
 
-    def _interrupted(self, attempt: Attempt, journal: Journal) -> float:
-        """Go on in the next invocation. An attempt that has finished a step does not count."""
-        tries = 0 if journal.advanced else attempt.record.attempt
-        due = self._tasks.clock() + PICKUP_SECONDS
-        attempt.change(
-            lambda record: changed(record, state=journal.state, lease=None, attempt=tries, due=due)
-        )
-        return 0.0
-
-    def _wait(self, attempt: Attempt, **changes: Any) -> float:
-        delay = _backoff(attempt.record.attempt)
+    def _release(self, attempt: Attempt, delay: float, /, **changes: Any) -> float:
+        """End the lease, so that the task is run again after a delay in seconds, which is returned."""
         due = self._tasks.clock() + delay + PICKUP_SECONDS
         attempt.change(lambda record: changed(record, lease=None, due=due, **changes))
         return delay
