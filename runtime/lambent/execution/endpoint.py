@@ -112,14 +112,7 @@ class Endpoint:
         invocation: Invocation,
         principal: Principal | None = None,
     ) -> HttpResponse:
-        """Answer one request message, whichever transport carried it.
-
-        Args:
-            message: a message with an id.
-            request: what the platform says of the request.
-            invocation: takes the notifications and knows how much time is left.
-            principal: who is calling, if known.
-        """
+        """Answer a message with an id, whichever transport carried it."""
         headers = request.headers if request.method else None
         era, request_id = era_of(message, headers), message.id
         assert not isinstance(request_id, UnsetType)  # noqa: S101 - a notification has no answer

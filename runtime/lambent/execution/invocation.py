@@ -117,6 +117,15 @@ class Invocation:
         """
         return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
+    def finish(
+        self, coroutine: Coroutine[Any, Any, T], journal: Journal | None = None, limit: float | None = None
+    ) -> T:
+        """Run a coroutine that a function has returned, and the steps that it begins; see ``Journal.run``."""
+        try:
+            return self.run(coroutine if journal is None else journal.run(coroutine, self), limit)
+        finally:
+            coroutine.close()  # where it never began; else it has ended
+
     async def write(self, work: Callable[[], T]) -> T:
         """Do work that waits for a store; hosts that stay do not block their event loop with it."""
         return work()

@@ -72,12 +72,7 @@ Run = Callable[[Journal, str], Any]
 def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal, run: Run) -> Any:
     """Run a call of a tool that is idempotent or whose states count once, or give the result that it had.
 
-    Args:
-        tool: the tool.
-        kwargs: its arguments, converted, so that other spellings of them make the same call.
-        call: the call.
-        journal: what came with the request.
-        run: runs the call.
+    ``kwargs`` are the arguments, converted, so that other spellings of them make the same call.
 
     Raises:
         ConfigurationError: there is no table to remember calls in.

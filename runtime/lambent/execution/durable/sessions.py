@@ -52,11 +52,11 @@ class SessionRecord(Record, frozen=True, omit_defaults=True):
 
     Attributes:
         kind: the name of the object's type.
-        expires: when it is forgotten, in seconds since the epoch.
+        expires: seconds since the epoch.
         ttl: seconds for which it is kept after its last use.
         data: the object.
-        lease: which call holds it exclusively. When its time is over, it stays until another call writes: so
-            its owner knows whether anything has changed.
+        lease: which call holds it exclusively. When its time is over, it stays until another call writes, so
+            that its owner knows whether anything has changed.
         before: the object as the lease's owner has read it. A call that takes effect once and died between
             the write of the session and that of its result runs again from there.
     """
@@ -87,14 +87,8 @@ def run_with_session(
 ) -> Any:
     """Run a function that takes a session's object, and keep what it changed when it succeeds.
 
-    Where another call was faster, it runs again with what that one has kept.
-
-    Args:
-        param: the parameter that takes the object.
-        kwargs: the function's arguments, with the session's handle.
-        call: the call.
-        journal: of the call.
-        run: runs the function; see ``run``.
+    Where another call was faster, it runs again with what that one has kept. ``kwargs`` have the session's
+    handle, and ``run`` takes them with its object in place of that.
 
     Raises:
         ToolError: there is no such session, another call holds it, or it changes too fast.
@@ -225,11 +219,7 @@ class HeldSession:
 
 
 def sessions_of(call: Call) -> Records[SessionRecord]:
-    """The sessions of a server.
-
-    Raises:
-        ConfigurationError: there is no table to keep them in; the message says what to set.
-    """
+    """The sessions of a server; ``ConfigurationError`` where there is no table to keep them in."""
     services = call.services
     if services.store is None:
         raise ConfigurationError("Sessions are kept in a table, so the function needs one: set LAMBENT_TABLE")

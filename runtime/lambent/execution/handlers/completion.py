@@ -26,7 +26,7 @@ def complete(call: Call) -> CompleteResult:
         raise InvalidParamsError(f"Unknown argument: {params.argument.name}")
     value = completer(params.ref, params.argument, params.context)
     if type(value) is CoroutineType:
-        value = call.invocation.run(value)
+        value = call.invocation.finish(value)
     return CompleteResult(completion=render(value))
 
 

@@ -102,12 +102,7 @@ def _outcome(raw: Raw, read: Callable[[dict[str, Any]], T]) -> ElicitationResult
 def sampling_question(
     messages: str | Sequence[SamplingMessage], options: Mapping[str, Any]
 ) -> Question[SamplingResult]:
-    """Ask the client's model (client/sampling).
-
-    Args:
-        messages: the conversation, or what the user says in it.
-        options: further parameters, in wire names; those that are None are left out.
-    """
+    """Ask the client's model (client/sampling); ``options`` are further parameters, None where not given."""
     if isinstance(messages, str):
         messages = [SamplingMessage(role="user", content=TextContent(text=messages))]
     given = {name: value for name, value in options.items() if value is not None}

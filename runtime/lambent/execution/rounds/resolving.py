@@ -37,7 +37,14 @@ def resolve(
             continue
         asked = len(journal.asked)
         try:
-            value = _value(_run(resolver, values, arguments, context, call, journal), resolver, context)
+            kwargs = {name: _take(name, need, values) for name, need in resolver.needs.items()}
+            kwargs |= {name: arguments[name] for name in resolver.arguments}
+            if resolver.context is not None:
+                kwargs[resolver.context] = context
+            result = resolver.function(**kwargs)
+            if isinstance(result, CoroutineType):
+                result = call.invocation.finish(result, journal)
+            value = _value(result, resolver, context)
         except Suspend:
             if not journal.suspended:
                 raise RuntimeError(f"Suspend was raised by the resolver {resolver.key} itself") from None
@@ -55,27 +62,6 @@ def resolve(
                 _take(name, need, values)  # a no ends the call, whatever else is open
         raise Suspend
     return {name: _take(name, need, values) for name, need in plan.needs.items()}
-
-
-def _run(
-    resolver: Resolver,
-    values: list[Any],
-    arguments: dict[str, Any],
-    context: Context,
-    call: Call,
-    journal: Journal,
-) -> Any:
-    kwargs = {name: _take(name, need, values) for name, need in resolver.needs.items()}
-    kwargs |= {name: arguments[name] for name in resolver.arguments}
-    if resolver.context is not None:
-        kwargs[resolver.context] = context
-    result = resolver.function(**kwargs)
-    if not isinstance(result, CoroutineType):
-        return result
-    try:
-        return call.invocation.run(journal.run(result, call.invocation))
-    finally:
-        result.close()  # where it never began; else it has ended
 
 
 def _value(result: Any, resolver: Resolver, context: Context) -> Any:

@@ -28,12 +28,7 @@ T = TypeVar("T")
 class Step(Pending[Any]):
     """A step in one run of its handler; one that is a coroutine runs when it is first waited for.
 
-    Args:
-        name: names it among the handler's steps.
-        function: what the handler passed; its annotation says as which type the result is read back.
-        at_most_once: write down that the step begins, and never begin it twice.
-        journal: keeps the result.
-        invocation: runs coroutines, and says whether the handler may go on.
+    ``function`` is what the handler passed: its annotation says as which type the result is read back.
     """
 
     def __init__(

@@ -8,8 +8,6 @@ from typing import Any
 from lambent.errors import (
     ConfigurationError,
     DeadlineReached,
-    InternalError,
-    ItemTooLargeError,
     ToolError,
 )
 from lambent.execution.call import Call
@@ -30,13 +28,7 @@ def run_task_tool(
 
     Resolvers run before the task is made: what they ask is answered in rounds of the call itself.
 
-    Args:
-        tool: the tool.
-        policy: how it becomes a task.
-        kwargs: the arguments, converted.
-        call: the call.
-        journal: of the call; the task continues it.
-        task_id: of the task; empty: a new one.
+    The task continues the journal of the call. An empty ``task_id`` stands for a new one.
 
     Raises:
         MissingCapabilityError: the tool requires a task and the client cannot deal with one.
@@ -75,10 +67,6 @@ def _inline_seconds(policy: TaskPolicy, call: Call) -> float:
 
 
 def _create(tool: Tool, call: Call, journal: Journal, tasks: Tasks, task_id: str) -> TaskResult:
-    try:
-        record = tasks.create(tool, call.rpc.raw, journal.state, call.principal, task_id)
-    except ItemTooLargeError as error:
-        raise InternalError(str(error)) from error
-    shown = tasks.show(record)
+    shown = tasks.show(tasks.create(tool, call.rpc.raw, journal.state, call.principal, task_id))
     shown.result_type = TASK
     return shown

@@ -71,7 +71,7 @@ class Tasks:
             params: the parameters of the call.
             state: the answers and steps that are known already.
             principal: who called, if known.
-            task_id: default: a new one. If there is a task with this id, it is returned.
+            task_id: empty: a new one. If there is a task with this id, it is returned.
 
         Raises:
             ItemTooLargeError: the parameters need a bucket and there is none.
