@@ -118,11 +118,17 @@ class Invocation:
         return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
     def finish(
-        self, coroutine: Coroutine[Any, Any, T], journal: Journal | None = None, limit: float | None = None
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        journal: Journal | None = None,
+        limit: float | None = None,
+        *,
+        closes: bool = False,
     ) -> T:
         """Run a coroutine that a function has returned, and the steps that it begins; see ``Journal.run``."""
+        steps = coroutine if journal is None else journal.run(coroutine, self, closes=closes)
         try:
-            return self.run(coroutine if journal is None else journal.run(coroutine, self), limit)
+            return self.run(steps, limit)
         finally:
             coroutine.close()  # where it never began; else it has ended
 

@@ -123,11 +123,7 @@ def invoke(
         # The result decides, not the signature: wrappers change what a function seems to be.
         if type(result) is not CoroutineType:
             return result
-        try:
-            coroutine = result if journal is None else journal.run(result, call.invocation, closes=True)
-            return call.invocation.run(coroutine, limit)
-        finally:
-            result.close()  # where it never began; else it has ended
+        return call.invocation.finish(result, journal, limit, closes=True)
     except (Suspend, Cancelled, DeadlineReached) as signal:
         _check_sender(signal, call, journal)
         raise

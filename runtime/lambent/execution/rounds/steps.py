@@ -108,7 +108,7 @@ class Step(Pending[Any]):
             return self._running.result()
         self._journal.in_step.append(self._name)
         try:
-            value = self._invocation.run(self._journal.run(self._wait(), self._invocation))
+            value = self._invocation.finish(self._wait(), self._journal)
         finally:
             self._journal.in_step.remove(self._name)
         self._invocation.check()  # as in ``start``
