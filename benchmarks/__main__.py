@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import plot, report
 from benchmarks.bench import FULL, QUICK, Bench
-from benchmarks.budgets import judge
+from benchmarks.budgets import check_budgets
 from benchmarks.environments import HERE, ROOT, Installer, library_digest
 from benchmarks.measure import GROUPS
 from benchmarks.profiles import explain
@@ -43,7 +43,7 @@ def main() -> None:
             "versions": bench.versions(),
         }
         results = json.loads(json.dumps(results))  # as it will be read again
-        verdicts = judge(results)
+        verdicts = check_budgets(results)
         results["budgets"] = [verdict._asdict() for verdict in verdicts]
         text = report.write(results, verdicts)
         print(text)

@@ -9,7 +9,7 @@ Results = dict[str, Any]
 
 
 class Verdict(NamedTuple):
-    """One budget, judged.
+    """One budget, and whether it is met.
 
     Attributes:
         what: what is measured.
@@ -28,8 +28,8 @@ class Verdict(NamedTuple):
     met: bool
 
 
-def judge(results: Results) -> list[Verdict]:
-    """Judge every budget whose measurements are there."""
+def check_budgets(results: Results) -> list[Verdict]:
+    """Check every budget whose measurements are there."""
     verdicts: list[Verdict] = []
     for group, rules in _RULES.items():
         if group in results:

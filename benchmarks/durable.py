@@ -100,7 +100,7 @@ class Bench:
         self.dynamodb.put_item(TableName=TABLE, Item=ITEM)
 
     def new_client_get_item(self) -> None:
-        aws._make.cache_clear()
+        aws._clients.clear()
         client = aws.client("dynamodb")
         client.get_item(TableName=TABLE, Key={"pk": ITEM["pk"]}, ConsistentRead=True)
 
@@ -183,7 +183,7 @@ class Bench:
         yield Row(row.what, row.bare, 2, row.took, row.bare_took)  # the other reads were too early
 
         def recover(number: int) -> None:
-            aws._make.cache_clear()
+            aws._clients.clear()
             handler = self.make_handler()
             assert TaskClient(handler).status(ids[max(number, 0)]) == "completed"
             handler.close()

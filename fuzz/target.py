@@ -21,7 +21,7 @@ from lambent.execution.event_loop import CallerLoop
 from lambent.execution.execute import Executor
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.sealing import Sealer
-from lambent.hosts.aws_lambda import LambdaHandler
+from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
 
 NAME = "fuzz-target"

@@ -193,7 +193,7 @@ def test_the_command_line_is_imported_by_nobody_else() -> None:
 
 
 LATE = {"boto3", "botocore", "cryptography", "asyncio", "fastapi", "starlette", "pydantic"}
-LIVE = tuple(f"lambent.hosts.{name}" for name in ("asgi", "live", "stdio", "fastapi", "task_threads"))
+LIVE = tuple(f"lambent.hosts.{name}" for name in ("asgi", "live", "stdio", "fastapi"))
 """Hosts that are themselves imported late, as they are no part of a cold start in Lambda."""
 
 

@@ -22,7 +22,7 @@ from tests.support import full_server
 from lambent import Settings
 from lambent.cli.local_aws.template import Template, read_template
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.wire.discovery_documents import API_CATALOG
+from lambent.wire.discovery_paths import API_CATALOG
 from lambent.wire.http import Request
 
 ROOT = Path(__file__).parents[1]

@@ -1,16 +1,4 @@
-"""Exceptions, named by what they make happen.
-
-====================  =================================================================================
-``ProtocolError``     the request is answered with a JSON-RPC error (code, HTTP status and headers)
-``HttpRefusal``       the same, with any status and headers: 401, 403, 429, …
-``ToolError``         the tool fails, and the model is shown why (``isError``)
-``RetryableError``    the tool fails for now; a task runs again, a plain call fails
-``StepInterrupted``   a step that may run at most once was begun before, and nobody knows how it ended
-``StoreError``        a store cannot be used; a call fails with -32603, a task is tried again
-``DeclarationError``  the server is declared wrongly: raised while a module is imported
-``Signal``            the run of a handler ends here, and that is no failure
-====================  =================================================================================
-"""
+"""Exceptions, named by what they make happen."""
 
 from __future__ import annotations
 
@@ -23,14 +11,11 @@ class LambentError(Exception):
 
 
 class DeclarationError(LambentError, TypeError):
-    """A tool, resource, prompt or setting is declared in a way that cannot work."""
+    """A tool, resource, prompt or setting is declared in a way that cannot work: raised during the import."""
 
 
 class ConfigurationError(LambentError):
-    """Something that the deployment must provide is missing or unusable.
-
-    The message says what to set. It is meant for the operator's log; the client sees an internal error.
-    """
+    """Something that the deployment must provide is missing or unusable; the message is meant for the log."""
 
 
 class ItemTooLargeError(LambentError):
@@ -40,30 +25,23 @@ class ItemTooLargeError(LambentError):
 class StoreError(LambentError):
     """A table, queue, bucket or secret could not be reached, or refused what it was asked for.
 
-    An inline call ends with a JSON-RPC error, code -32603; a task is tried again. ``__cause__`` is the error
-    of the library that the adapter uses. The message is meant for the operator's log.
+    A call fails with -32603, a task is tried again. The message is meant for the operator's log.
+    ``__cause__`` is the error of the library underneath.
     """
 
 
 class ToolError(LambentError):
-    """A failure that a tool's author anticipated.
-
-    The message is shown to the model in an ``isError`` result (server/tools, "Error Handling").
-    """
+    """The tool fails, and the model is shown why: ``isError`` (server/tools, "Error Handling")."""
 
 
 class RetryableError(ToolError):
-    """A failure that may pass: a task tries again, a plain call fails like ``ToolError``."""
+    """The tool fails for now: a task runs again, a plain call fails as with ``ToolError``."""
 
 
 class StepInterrupted(ToolError):  # noqa: N818 - says what happened
     """A step with ``at_most_once=True`` was begun in an earlier run that did not get to its result.
 
-    The step may have taken effect or not. The tool can look, and then act. Where it does not catch this, the
-    call fails and the model is shown the message.
-
-    Args:
-        step: the step's name.
+    The step may have taken effect or not. The tool can look, and then act.
     """
 
     def __init__(self, step: str) -> None:
@@ -74,8 +52,8 @@ class StepInterrupted(ToolError):  # noqa: N818 - says what happened
 class Signal(BaseException):
     """Ends the run of a handler without being a failure of it.
 
-    A ``BaseException``, so that a handler's own ``except Exception`` does not catch it; cleaning up is for
-    ``finally``. Raised by this library only: from a handler's own ``raise`` it is a failure like any other.
+    A ``BaseException``, so that ``except Exception`` of a handler does not catch it. Raised by this library
+    only: a handler's own ``raise`` of it is a failure like any other.
     """
 
 
@@ -97,11 +75,8 @@ class ProtocolError(LambentError):
     Args:
         message: one sentence for whoever wrote the client.
         data: the error's ``data`` member, any JSON value, or nothing.
-        status: HTTP status code of the response; default: the class's.
+        status: HTTP status code of the response; default: that of the class.
         headers: further HTTP headers of the response, such as ``Retry-After``.
-
-    Attributes:
-        code: the JSON-RPC error code.
     """
 
     code: ClassVar[int] = -32603
@@ -121,7 +96,16 @@ class ProtocolError(LambentError):
         self.data = data
         if status is not None:
             self.status = status
-        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self.headers = {name.lower(): _checked(name, value) for name, value in (headers or {}).items()}
+
+
+def _checked(name: str, value: str) -> str:
+    is_name = isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()
+    if not is_name or not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+        raise ValueError(f"{name!r}: {value!r} cannot be sent as an HTTP header")
+    if name.lower() in ("content-length", "content-type", "transfer-encoding"):
+        raise ValueError(f"{name} is set by the host")
+    return value
 
 
 class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
@@ -130,8 +114,8 @@ class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
     Args:
         status: HTTP status code of the response, such as 401, 403 or 429.
         message: the reason, sent in a JSON-RPC error response.
-        headers: further response headers, such as ``WWW-Authenticate``, ``Retry-After`` or ``Allow``.
-        data: the error's ``data`` member, any JSON value, or nothing.
+        headers: further response headers, such as ``WWW-Authenticate`` or ``Retry-After``.
+        data: see ``ProtocolError``.
     """
 
     code = -32600
@@ -139,6 +123,8 @@ class HttpRefusal(ProtocolError):  # noqa: N818 - says what happens
     def __init__(
         self, status: int, message: str, headers: Mapping[str, str] | None = None, data: Any = None
     ) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(f"A refusal has a status from 400 to 599, not {status}")
         super().__init__(message, data, status=status, headers=headers)
 
 
@@ -171,11 +157,7 @@ class InvalidParamsError(ProtocolError):
 
 
 class ResourceNotFoundError(InvalidParamsError):
-    """No resource has this URI (server/resources, "Error Handling").
-
-    Args:
-        uri: the URI that was asked for.
-    """
+    """No resource has this URI (server/resources, "Error Handling")."""
 
     def __init__(self, uri: str) -> None:
         super().__init__("Resource not found", {"uri": uri})
@@ -193,11 +175,7 @@ class HeaderMismatchError(ProtocolError):
 
 
 class MissingCapabilityError(ProtocolError):
-    """The request needs a capability that the client did not declare (basic, "_meta").
-
-    Args:
-        required: the missing part of ``ClientCapabilities``, such as ``{"sampling": {}}``.
-    """
+    """The request needs a capability, such as ``{"sampling": {}}``, that the client did not declare."""
 
     code = -32021
     status = 400
@@ -211,12 +189,7 @@ class MissingCapabilityError(ProtocolError):
 
 
 class UnsupportedVersionError(ProtocolError):
-    """The protocol version is not one that this server speaks (basic/versioning).
-
-    Args:
-        requested: the version that the client asked for.
-        supported: the versions that it may ask for instead, newest first.
-    """
+    """The requested protocol version is not one of those that this server supports (basic/versioning)."""
 
     code = -32022
     status = 400

@@ -12,13 +12,14 @@ from lambent.execution.context import INJECTED
 from lambent.execution.middleware import Middleware
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.declarations import Declarations
+from lambent.hosts.settings import Settings
 from lambent.wire.values import CacheHint, CardDetails, Icon, Implementation
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from lambent.hosts.asgi import AsgiApp
-    from lambent.hosts.aws_lambda import LambdaHandler
+    from lambent.hosts.aws_lambda.handler import LambdaHandler
     from lambent.hosts.settings import Settings
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -27,6 +28,8 @@ _EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Z
 
 class MCPServer(Declarations):
     """An MCP server: declare its features with decorators, then make the entry point of a host.
+
+    The server is frozen once a host is made. A host reads its settings from the environment by default.
 
     Args:
         name: identifies the server.
@@ -65,6 +68,13 @@ class MCPServer(Declarations):
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
+        if unknown := sorted(set(cache_hints or ()) - set(DEFAULT_HINTS)):
+            raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
+        for identifier in extensions or ():
+            if not _EXTENSION.fullmatch(identifier):
+                raise DeclarationError(
+                    f"{identifier!r} is no extension identifier: write vendor.example/name"
+                )
         info = Implementation(
             name=name,
             version=version,
@@ -77,8 +87,8 @@ class MCPServer(Declarations):
             info=info,
             card=card or CardDetails(),
             instructions=instructions,
-            extensions=MappingProxyType(_extensions(extensions or {})),
-            hints=MappingProxyType(_hints(cache_hints or {})),
+            extensions=MappingProxyType(dict(extensions or {})),
+            hints=MappingProxyType({**DEFAULT_HINTS, **(cache_hints or {})}),
             page_size=page_size,
         )
         super().__init__(empty, INJECTED)
@@ -90,27 +100,20 @@ class MCPServer(Declarations):
         return self._empty.info.name
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
-        """Make the function that Lambda calls. The server is frozen from here on.
-
-        Args:
-            settings: default: read from the environment.
+        """Make the function that Lambda calls.
 
         Raises:
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.assembly import lambda_handler
-        from lambent.hosts.settings import Settings
 
         return lambda_handler(self.freeze(), self._middleware, settings or Settings.from_env())
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:
-        """Make an ASGI application that streams as it goes. The server is frozen from here on.
+        """Make an ASGI application that streams as it goes.
 
         Mount it anywhere, it needs no lifespan; or give it to an ASGI server as it is. ``async def``
         features run on the server's event loop, plain ones on worker threads.
-
-        Args:
-            settings: default: read from the environment.
 
         Raises:
             ConfigurationError: a setting cannot be used.
@@ -118,18 +121,13 @@ class MCPServer(Declarations):
         from lambent.hosts.asgi import AsgiApp
         from lambent.hosts.assembly import live_endpoint
         from lambent.hosts.discovery import DiscoveryDocuments
-        from lambent.hosts.settings import Settings
 
         settings, catalog = settings or Settings.from_env(), self.freeze()
         endpoint = live_endpoint(catalog, self._middleware, settings)
         return AsgiApp(endpoint, DiscoveryDocuments(catalog, settings), settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
-        """Make a FastAPI router with the MCP endpoint, shown on the OpenAPI page.
-
-        Args:
-            path: the path of the endpoint.
-            settings: see ``asgi``.
+        """Make a FastAPI router with the MCP endpoint at a path, shown on the OpenAPI page.
 
         Raises:
             ConfigurationError: a setting cannot be used, or FastAPI is not installed.
@@ -142,29 +140,12 @@ class MCPServer(Declarations):
         return make_router(self.asgi(settings), path, self._empty.info.title or self.name)
 
     def run_stdio(self, settings: Settings | None = None) -> None:
-        """Serve standard input and output until the input ends. The server is frozen from here on.
-
-        Args:
-            settings: default: read from the environment.
+        """Serve standard input and output until the input ends.
 
         Raises:
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.assembly import live_endpoint
-        from lambent.hosts.settings import Settings
         from lambent.hosts.stdio import serve
 
         serve(live_endpoint(self.freeze(), self._middleware, settings or Settings.from_env()))
-
-
-def _hints(given: Mapping[str, CacheHint]) -> dict[str, CacheHint]:
-    if unknown := sorted(set(given) - set(DEFAULT_HINTS)):
-        raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
-    return {**DEFAULT_HINTS, **given}
-
-
-def _extensions(given: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    for identifier in given:
-        if not _EXTENSION.fullmatch(identifier):
-            raise DeclarationError(f"{identifier!r} is no extension identifier: write vendor.example/name")
-    return dict(given)

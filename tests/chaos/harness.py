@@ -15,7 +15,7 @@ from tests.chaos import ledger as ledgers
 from tests.chaos import verdict
 from tests.chaos.cloud import Cloud
 from tests.chaos.ledger import Ledger
-from tests.chaos.patience import hurried
+from tests.chaos.short_times import hurried
 from tests.chaos.tools import plans, result_of
 from tests.chaos.worker import Context, Plan, environment, work
 from tests.execution.durable.tasks.harness import TaskClient
@@ -153,7 +153,7 @@ class Run:
             for process, _ in self._processes:
                 process.join()
                 process.close()
-        report = self._judge(time.monotonic() - begin)
+        report = self._report(time.monotonic() - begin)
         self._ledger.close()
         self._folder.cleanup()
         return report
@@ -216,7 +216,7 @@ class Run:
 
     # The end.
 
-    def _judge(self, seconds: float) -> Report:
+    def _report(self, seconds: float) -> Report:
         history = verdict.History(self._cloud.client("dynamodbstreams"))
         lines = ledgers.read(self._path)
         wrong = [

@@ -10,7 +10,7 @@ import msgspec
 from tests.chaos.cloud import REGION, client_of
 from tests.chaos.faults import Odds, Unruly, make_faulty
 from tests.chaos.ledger import Ledger
-from tests.chaos.patience import hurry
+from tests.chaos.short_times import hurry
 from tests.chaos.tools import make_tools
 
 from lambent.cli.local_aws.sqs_events import sqs_event
@@ -22,9 +22,9 @@ from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.handler import LambdaHandler
+from lambent.stores.aws import SqsQueue
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.keys import StaticKeys
-from lambent.stores.sqs import SqsQueue
 from lambent.wire.http import HttpPolicy
 
 

@@ -63,7 +63,7 @@ def cloud() -> Iterator[Cloud]:
     """An AWS of its own: table, queue, dead-letter queue, bucket."""
     with mock.patch.dict(os.environ, _environment({}), clear=True), mock_aws():
         # The library keeps its clients for the life of an environment, and this one's ends here.
-        aws._make.cache_clear()
+        aws._clients.clear()
         session = boto3.session.Session(region_name=REGION)
         clients = [session.client(name) for name in ("sqs", "dynamodb", "s3", "secretsmanager")]
         sqs, dynamodb, s3, _ = clients
@@ -77,7 +77,7 @@ def cloud() -> Iterator[Cloud]:
         finally:
             for client in clients:
                 client.close()
-            aws._make.cache_clear()
+            aws._clients.clear()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import pytest
 from tests.support import Client, make_handler, make_server
 
 from lambent import Context, DeclarationError, Session
-from lambent.features.sessions import hides_session, kind_of, session_param
+from lambent.features.signature import hides_session, kind_of, session_param
 
 
 @dataclass

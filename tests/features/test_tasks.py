@@ -8,7 +8,7 @@ import pytest
 from tests.support import make_server
 
 from lambent import DeclarationError, RetryableError, TaskPolicy, ToolError
-from lambent.features.tasks import EXTENSION, policy_of
+from lambent.features.tasks import EXTENSION
 
 
 def test_the_extensions_name() -> None:
@@ -26,16 +26,6 @@ def test_what_a_policy_says_by_default() -> None:
 def test_a_policy_does_not_change() -> None:
     with pytest.raises(AttributeError):
         TaskPolicy().max_attempts = 7  # type: ignore[misc]
-
-
-@pytest.mark.parametrize(("task", "policy"), [(False, None), (True, TaskPolicy())])
-def test_true_is_the_default_policy(task: bool, policy: TaskPolicy | None) -> None:
-    assert policy_of(task) == policy
-
-
-def test_a_policy_is_itself() -> None:
-    policy = TaskPolicy(max_attempts=1)
-    assert policy_of(policy) is policy
 
 
 def test_retryable_errors_are_always_transient() -> None:
@@ -81,11 +71,8 @@ def test_a_tool_keeps_its_policy() -> None:
     def plain() -> None: ...
 
     tools = mcp.freeze().tools
-    assert [tools[name].task for name in ("with_policy", "by_default", "plain")] == [
-        policy,
-        TaskPolicy(),
-        None,
-    ]
+    assert tools["with_policy"].task is policy
+    assert (tools["by_default"].task, tools["plain"].task) == (TaskPolicy(), None)
 
 
 def test_a_policy_can_be_varied() -> None:

@@ -12,9 +12,8 @@ import pytest
 from tests.wire.cards import CARD
 
 from lambent.hosts.discovery import read_bundle
-from lambent.wire.card_rules import is_internal, problems
 from lambent.wire.discovery_documents import Document, make_documents
-from lambent.wire.server_card import host_of
+from lambent.wire.server_card import host_of, is_internal, problems
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 URL = "https://mcp.example.com"

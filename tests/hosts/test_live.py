@@ -313,7 +313,7 @@ def test_a_coroutine_that_goes_on_when_cancelled_ends_in_its_own_time(
 
 
 def test_so_many_calls_run_at_a_time_and_the_others_wait_for_their_turn() -> None:
-    threads, running, most = CallThreads(2, 10, "test"), [0], [0]
+    threads, running, most = CallThreads(2, 10), [0], [0]
     lock = threading.Lock()
 
     def work() -> int:
@@ -331,7 +331,7 @@ def test_so_many_calls_run_at_a_time_and_the_others_wait_for_their_turn() -> Non
 
 
 def test_who_waits_makes_room_and_gets_its_turn_back() -> None:
-    threads, gone_on = CallThreads(1, 10, "test"), threading.Event()
+    threads, gone_on = CallThreads(1, 10), threading.Event()
 
     def wait() -> str:
         with threads.idle():
@@ -347,7 +347,7 @@ def test_who_waits_makes_room_and_gets_its_turn_back() -> None:
 
 
 def test_beyond_the_limit_who_waits_counts_as_running() -> None:
-    threads, gone_on = CallThreads(1, 1, "test"), threading.Event()
+    threads, gone_on = CallThreads(1, 1), threading.Event()
 
     def wait() -> str:
         with threads.idle():
@@ -365,7 +365,7 @@ def test_beyond_the_limit_who_waits_counts_as_running() -> None:
 
 
 def test_what_a_call_raises_reaches_whoever_submitted_it() -> None:
-    threads = CallThreads(1, 1, "test")
+    threads = CallThreads(1, 1)
 
     def fail() -> None:
         raise KeyboardInterrupt
@@ -373,4 +373,37 @@ def test_what_a_call_raises_reaches_whoever_submitted_it() -> None:
     with pytest.raises(KeyboardInterrupt):
         threads.submit(fail).result(20)
     assert threads.submit(lambda: 1).result(20) == 1
+    threads.close()
+
+
+def test_no_turn_is_lost_while_others_wait_for_theirs() -> None:
+    threads, release = CallThreads(2, 10), threading.Event()
+    running: list[int] = []
+
+    def wait() -> None:
+        with threads.idle():
+            assert release.wait(20)
+
+    def work(number: int) -> None:
+        running.append(number)
+        assert done.wait(20)
+
+    done = threading.Event()
+    waiting = [threads.submit(wait) for _ in range(2)]
+    working = [threads.submit(lambda number=number: work(number)) for number in range(4)]
+    release.set()  # both wait for their turns now, behind two calls that work
+    time.sleep(0.02)
+    done.set()
+    for future in (*waiting, *working):
+        future.result(20)
+    done.clear()
+    again = [threads.submit(lambda number=number: work(number)) for number in range(4, 7)]
+    for _ in range(2000):
+        if {4, 5} <= set(running):
+            break
+        time.sleep(0.001)
+    assert {4, 5} <= set(running)
+    done.set()
+    for future in again:
+        future.result(20)
     threads.close()

@@ -15,8 +15,7 @@ from tests.support import SETTINGS, accept, make_server
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.hosts.assembly import live_endpoint
-from lambent.hosts.live import LiveInvocation
-from lambent.hosts.task_threads import ThreadQueue
+from lambent.hosts.live import LiveInvocation, ThreadQueue
 from lambent.wire.http import Request
 
 PATIENCE = 30.0

@@ -31,9 +31,8 @@ from lambent import (
 from lambent.execution.ports import Item
 from lambent.hosts.settings import Settings
 from lambent.stores import aws
+from lambent.stores.aws import S3Blobs, SqsQueue
 from lambent.stores.dynamodb import DynamoStore
-from lambent.stores.s3 import S3Blobs
-from lambent.stores.sqs import SqsQueue
 
 REGION = "eu-west-1"
 TABLE, BUCKET = "lambent", "lambent-blobs"
@@ -120,7 +119,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session())
-    aws._make.cache_clear()
+    aws._clients.clear()
     with mock_aws():
         clients = {service: aws.client(service) for service in SERVICES}
         clients["dynamodb"].create_table(
@@ -136,7 +135,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
         yield made
         for client in clients.values():
             client.close()
-    aws._make.cache_clear()
+    aws._clients.clear()
 
 
 def item(version: int = 1, body: bytes = b'{"a":1}') -> Item:
@@ -257,8 +256,8 @@ def test_nothing_imports_boto3_before_the_first_use() -> None:
     code = (
         "import sys\n"
         "from lambent.stores.dynamodb import DynamoStore\n"
-        "from lambent.stores.s3 import S3Blobs\n"
-        "from lambent.stores.sqs import SqsQueue\n"
+        "from lambent.stores.aws import S3Blobs\n"
+        "from lambent.stores.aws import SqsQueue\n"
         "DynamoStore('t'), S3Blobs('b'), SqsQueue('u')\n"
         "print([name for name in ('lambent.stores.aws', 'boto3', 'botocore') if name in sys.modules])\n"
     )
@@ -526,7 +525,7 @@ def test_a_task_that_cannot_be_queued_is_removed(here: Shop) -> None:
 
 
 def test_threads_that_come_first_at_once_share_one_client(wire: Wire) -> None:
-    aws._make.cache_clear()
+    aws._clients.clear()
     ready = threading.Barrier(8)
 
     def make(_: int) -> Any:

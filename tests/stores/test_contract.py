@@ -14,10 +14,9 @@ from tests.chaos.cloud import CREDENTIALS, REGION, Cloud, create_table, shared_c
 
 from lambent.errors import ItemTooLargeError
 from lambent.execution.ports import Blobs, Item, Queue, Store
+from lambent.stores.aws import S3Blobs, SqsQueue
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MAX_ITEM_BYTES, MemoryBlobs, MemoryQueue, MemoryStore
-from lambent.stores.s3 import S3Blobs
-from lambent.stores.sqs import SqsQueue
 
 T = TypeVar("T")
 THREADS = 64

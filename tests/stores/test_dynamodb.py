@@ -280,7 +280,7 @@ def test_without_a_client_it_makes_one_of_the_environment(
         "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
-    aws._make.cache_clear()
+    aws._clients.clear()
     try:
         store = DynamoStore(cloud.table())
         assert store.insert(item())
@@ -292,10 +292,10 @@ def test_without_a_client_it_makes_one_of_the_environment(
         assert config.retries["total_max_attempts"] <= 4
         aws.client("dynamodb").close()
     finally:
-        aws._make.cache_clear()
+        aws._clients.clear()
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:
-    aws._make.cache_clear()
+    aws._clients.clear()
     DynamoStore("any")
-    assert aws._make.cache_info().currsize == 0
+    assert not aws._clients

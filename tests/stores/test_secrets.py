@@ -34,12 +34,12 @@ class Clock:
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Secrets Manager, with the secret."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    aws._make.cache_clear()
+    aws._clients.clear()
     with mock_aws():
         client = boto3.client("secretsmanager")
         client.create_secret(Name=NAME, SecretString=SECRET)
         yield client
-    aws._make.cache_clear()
+    aws._clients.clear()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.chaos.cloud import CREDENTIALS, REGION
 
 from lambent.errors import StoreError
 from lambent.stores import aws
-from lambent.stores.sqs import MAX_DELAY_SECONDS, SqsQueue
+from lambent.stores.aws import MAX_DELAY_SECONDS, SqsQueue
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks"
 
@@ -81,6 +81,6 @@ def test_what_cannot_be_sent_is_an_error(sqs: Any) -> None:
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:
-    aws._make.cache_clear()
+    aws._clients.clear()
     SqsQueue(URL)
-    assert aws._make.cache_info().currsize == 0
+    assert not aws._clients

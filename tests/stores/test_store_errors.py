@@ -13,11 +13,10 @@ from tests.chaos.cloud import client_of
 from lambent.errors import Cancelled, ConfigurationError, DeadlineReached, LambentError, StoreError, Suspend
 from lambent.execution.ports import Item
 from lambent.stores import aws
+from lambent.stores.aws import S3Blobs, SqsQueue
 from lambent.stores.cards import CardBucket
 from lambent.stores.dynamodb import DynamoStore
-from lambent.stores.s3 import S3Blobs
 from lambent.stores.secrets import SecretKeys
-from lambent.stores.sqs import SqsQueue
 from lambent.wire.discovery_documents import Document
 
 ITEM = Item("TASK#a", 2, b"{}", 2_000_000_000)

@@ -7,8 +7,7 @@ import pytest
 from tests.wire.cards import PLAIN, RICH, URL
 
 from lambent import CardDetails, CardHeader, Icon, Repository
-from lambent.wire.card_rules import is_internal, problems
-from lambent.wire.server_card import ServerSummary
+from lambent.wire.server_card import ServerSummary, is_internal, problems
 
 NO_NAME = (
     "the name 'com example/shop' is not in reverse DNS format, such as com.example/orders: set a namespace"

@@ -77,6 +77,11 @@ class Call(msgspec.Struct, frozen=True):
         return name if name is not None else getattr(params, "uri", None)
 
     @property
+    def is_task(self) -> bool:
+        """It is an attempt at a task, for the principal that has made the task."""
+        return self.journal is not None
+
+    @property
     def headers(self) -> dict[str, str]:
         """The HTTP headers, names in lower case; empty on stdio and in tasks."""
         return self.request.headers

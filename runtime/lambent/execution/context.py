@@ -25,7 +25,7 @@ from lambent.execution.rounds.questions import (
 )
 from lambent.execution.rounds.steps import Step
 from lambent.features.forms import form_of
-from lambent.features.signature import Injected
+from lambent.features.resolvers import Injected
 from lambent.wire.eras import meta_of
 from lambent.wire.http import Request
 from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw, UnsetType
 
 from lambent.auth.authenticator import Anonymous, Authenticator
 from lambent.auth.principal import Principal
-from lambent.errors import HttpRefusal, ProtocolError
+from lambent.errors import HttpRefusal, InternalError, ProtocolError
 from lambent.execution.call import Call
 from lambent.execution.execute import Executor, failure, too_large
+from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
-from lambent.wire import jsonrpc, sse
-from lambent.wire.eras import Reply, era_of
+from lambent.wire import jsonrpc
+from lambent.wire.eras import era_of
 from lambent.wire.http import (
-    JSON_TYPE,
+    SSE_HEADERS,
+    SSE_TYPE,
     HttpPolicy,
     HttpResponse,
     Request,
     check_post,
     cors_headers,
+    error_response,
     preflight,
     response_size,
+    sse_frame,
 )
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
-from lambent.wire.outcome import Outcome
+from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 
@@ -36,6 +38,9 @@ class Endpoint:
         executor: executes the calls.
         policy: what HTTP requests are allowed.
         authenticator: finds out who is calling; default: nobody is identified.
+
+    Attributes:
+        executor: the same.
     """
 
     def __init__(
@@ -56,9 +61,8 @@ class Endpoint:
                 response = preflight(request, self._policy)
             else:
                 response = self._post(request, invocation)
-        except HttpRefusal as refusal:
-            body = jsonrpc.failure(UNSET, refusal.code, refusal.message, refusal.data)
-            response = _json(refusal.status, body, refusal.headers)
+        except ProtocolError as refusal:
+            response = error_response(refusal)
             if refusal.status == 403:
                 return response
         if "origin" in request.headers:
@@ -66,8 +70,18 @@ class Endpoint:
         return response
 
     def authenticate(self, request: Request) -> Principal | None:
-        """Who is calling; see ``Authenticator.authenticate``."""
-        return self._authenticator.authenticate(request)
+        """Who is calling.
+
+        Raises:
+            ProtocolError: the caller is refused, or the authenticator failed, which refuses everybody.
+        """
+        try:
+            return self._authenticator.authenticate(request)
+        except ProtocolError:
+            raise
+        except Exception as error:
+            text = f"Internal error (reference {report(error)})"
+            raise InternalError(text, status=500) from error
 
     def _post(self, request: Request, invocation: Invocation) -> HttpResponse:
         accepts = check_post(request, self._policy)
@@ -75,9 +89,7 @@ class Endpoint:
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
-            error = malformed.error
-            body = jsonrpc.failure(malformed.request_id, error.code, error.message)
-            return _json(error.status, body, error.headers)
+            return error_response(malformed.error, malformed.request_id)
         if isinstance(message.id, UnsetType):
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
@@ -85,12 +97,13 @@ class Endpoint:
         invocation.may_stream = accepts.sse
         reply = self.answer(message, request, invocation, principal)
         if invocation.streamed:
-            return HttpResponse(200, dict(sse.SSE_HEADERS), sse.frame(reply.body))
+            return HttpResponse(200, dict(SSE_HEADERS), sse_frame(reply.body))
         if not accepts.json or (accepts.sse and invocation.notifications and reply.status == 200):
-            frames = [sse.frame(notification) for notification in invocation.notifications]
-            body = b"".join([*frames, sse.frame(reply.body)])
-            return HttpResponse(reply.status, {**sse.SSE_HEADERS, **reply.headers}, body)
-        return _json(reply.status, reply.body, reply.headers)
+            frames = [sse_frame(notification) for notification in invocation.notifications]
+            body = b"".join([*frames, sse_frame(reply.body)])
+            headers = {**SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
+            return HttpResponse(reply.status, headers, body)
+        return reply
 
     def answer(
         self,
@@ -98,9 +111,10 @@ class Endpoint:
         request: Request,
         invocation: Invocation,
         principal: Principal | None = None,
-    ) -> Reply:
+    ) -> HttpResponse:
         """Answer a message with an id, whichever transport carried it."""
-        era, request_id = era_of(message, headers := request.headers if request.method else None), message.id
+        headers = request.headers if request.method else None
+        era, request_id = era_of(message, headers), message.id
         assert not isinstance(request_id, UnsetType)  # noqa: S101 - a notification has no answer
         try:
             rpc = era.decode(message, headers)
@@ -118,7 +132,3 @@ class Endpoint:
         if len(reply.body) > limit // 3 and (size := response_size(reply.body)) > limit:
             return era.render(request_id, too_large(call, size), self._meta)
         return reply
-
-
-def _json(status: int, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-    return HttpResponse(status, {"content-type": JSON_TYPE, **headers}, body)

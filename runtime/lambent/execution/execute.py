@@ -25,8 +25,7 @@ from lambent.execution.handlers.tools import failed
 from lambent.execution.middleware import Middleware, chain
 from lambent.wire.eras import RpcRequest, method_not_found
 from lambent.wire.jsonrpc import RpcMessage
-from lambent.wire.outcome import Outcome
-from lambent.wire.results import Result
+from lambent.wire.results import Outcome, Result
 
 
 class AttemptFailed(Signal):

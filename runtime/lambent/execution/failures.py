@@ -6,7 +6,10 @@ import logging
 import os
 import threading
 import traceback
+from collections.abc import Iterator
+from typing import Any
 
+from lambent.errors import Signal, Suspend
 from lambent.wire.eras import RpcRequest
 from lambent.wire.jsonrpc import RpcMessage
 
@@ -38,3 +41,28 @@ def is_interrupt(error: BaseException) -> bool:
     itself, which is a failure like any other.
     """
     return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
+
+
+def most_important(group: BaseExceptionGroup[Any]) -> BaseException:
+    """What counts of the exceptions of a task group.
+
+    A signal that ends the run, else the failure, or all of them if there are several, else a question.
+    """
+    leaves = list(_leaves(group))
+    failures = [error for error in leaves if not isinstance(error, Signal)]
+    for error in leaves:
+        if isinstance(error, KeyboardInterrupt) or (
+            isinstance(error, Signal) and not isinstance(error, Suspend)
+        ):
+            return error
+    if len(failures) == 1:
+        return failures[0]
+    return group if failures else Suspend()
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -95,8 +95,9 @@ class Invocation:
         return None
 
     def time_limit(self) -> float | None:
-        """Seconds that a handler may take; None where nothing limits it."""
-        return None
+        """Seconds that a handler may take, so that its end can still be written; None: any time."""
+        remaining = self.remaining_ms()
+        return None if remaining is None else max(0.1, remaining / 1000 - MARGIN_SECONDS)
 
     def seconds_for_steps(self) -> float | None:
         """Seconds until steps that are still running must be cancelled; None where they need not be."""
@@ -113,11 +114,17 @@ class Invocation:
         return self._runner(coroutine if limit is None else self._limited(coroutine, limit))
 
     def finish(
-        self, coroutine: Coroutine[Any, Any, T], journal: Journal | None = None, limit: float | None = None
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        journal: Journal | None = None,
+        limit: float | None = None,
+        *,
+        closes: bool = False,
     ) -> T:
         """Run a coroutine that a function has returned, and the steps that it begins; see ``Journal.run``."""
+        steps = coroutine if journal is None else journal.run(coroutine, self, closes=closes)
         try:
-            return self.run(coroutine if journal is None else journal.run(coroutine, self), limit)
+            return self.run(steps, limit)
         finally:
             coroutine.close()  # where it never began; else it has ended
 

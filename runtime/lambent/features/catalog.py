@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Raw
 
-from lambent.features.completion import Completer
 from lambent.features.prompts import Prompt
 from lambent.features.resources import Resource
 from lambent.features.signature import Signature
 from lambent.features.tasks import EXTENSION
 from lambent.features.tools import Tool
+from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.values import CacheHint, CardDetails, Implementation
+
+if TYPE_CHECKING:
+    from lambent.wire.server_card import ServerSummary
+
+# Lists change only when the server is deployed.
+_OF_LISTS = CacheHint(ttl_ms=60_000, scope="public")
 
 DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
     {
-        # Lists change only when the server is deployed.
-        "server/discover": CacheHint(ttl_ms=60_000, scope="public"),
-        "tools/list": CacheHint(ttl_ms=60_000, scope="public"),
-        "resources/list": CacheHint(ttl_ms=60_000, scope="public"),
-        "resources/templates/list": CacheHint(ttl_ms=60_000, scope="public"),
-        "prompts/list": CacheHint(ttl_ms=60_000, scope="public"),
+        "server/discover": _OF_LISTS,
+        "tools/list": _OF_LISTS,
+        "resources/list": _OF_LISTS,
+        "resources/templates/list": _OF_LISTS,
+        "prompts/list": _OF_LISTS,
         # A resource may change at any time and be for one caller only, unless its author declares a hint.
         "resources/read": CacheHint(),
     }
@@ -32,21 +38,7 @@ DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """A server's declarations, in the order of their registration.
-
-    Attributes:
-        info: the server's name, version and what it says of itself.
-        card: what its server card says in addition.
-        instructions: how a model should use it.
-        extensions: settings by extension identifier.
-        hints: a caching hint for every method that carries one.
-        page_size: items on a page of a list.
-        tools: by name.
-        resources: by URI.
-        templates: in the order in which they are tried.
-        prompts: by name.
-        completer: the completion function, if any.
-    """
+    """A server's declarations in their order: by name, hints by method, resources by URI."""
 
     info: Implementation
     card: CardDetails
@@ -58,7 +50,7 @@ class Catalog(msgspec.Struct, frozen=True):
     resources: Mapping[str, Resource] = MappingProxyType({})
     templates: tuple[Resource, ...] = ()
     prompts: Mapping[str, Prompt] = MappingProxyType({})
-    completer: Completer | None = None
+    completer: Callable[..., Any] | None = None
 
     @property
     def signatures(self) -> Iterator[Signature]:
@@ -73,33 +65,43 @@ class Catalog(msgspec.Struct, frozen=True):
         return any(tool.task is not None for tool in self.tools.values())
 
 
-_OFFERED: Mapping[str, tuple[Callable[[Catalog], bool], Mapping[str, bool]]] = MappingProxyType(
-    {
-        "logging": (lambda catalog: True, {}),
-        "tools": (lambda catalog: bool(catalog.tools), {"listChanged": True}),
-        "resources": (
-            lambda catalog: bool(catalog.resources or catalog.templates),
-            {"subscribe": True, "listChanged": True},
-        ),
-        "prompts": (lambda catalog: bool(catalog.prompts), {"listChanged": True}),
-        "completions": (lambda catalog: catalog.completer is not None, {}),
-    }
-)
-"""Capabilities: whether a catalog offers each, and what it says where the host delivers notifications."""
-
-
 def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool = True) -> dict[str, Any]:
-    """A server's capabilities (server/discover): only what it answers and what its host can deliver.
-
-    Args:
-        catalog: the server's declarations.
-        notifies: the host delivers notifications of changes.
-        runs_tasks: the host runs tasks.
-    """
+    """A server's capabilities (server/discover): only what it answers and what its host can deliver."""
+    # Whether each is offered, and what it says where the host delivers notifications.
+    table: dict[str, tuple[object, dict[str, bool]]] = {
+        "logging": (True, {}),
+        "tools": (catalog.tools, {"listChanged": True}),
+        "resources": (catalog.resources or catalog.templates, {"subscribe": True, "listChanged": True}),
+        "prompts": (catalog.prompts, {"listChanged": True}),
+        "completions": (catalog.completer is not None, {}),
+    }
     offered: dict[str, Any] = {
-        name: dict(notifications) if notifies else {}
-        for name, (is_offered, notifications) in _OFFERED.items()
-        if is_offered(catalog)
+        name: notifications if notifies else {} for name, (offer, notifications) in table.items() if offer
     }
     extensions = {**catalog.extensions, **({EXTENSION: {}} if runs_tasks and catalog.has_tasks else {})}
     return {**offered, "extensions": extensions} if extensions else offered
+
+
+def summarize(catalog: Catalog, path: str) -> ServerSummary:
+    """Summarize a server, whose endpoint has this path, for its card.
+
+    The summary does not depend on the environment: a build machine and a function make the same bytes of it.
+    """
+    from lambent.wire.server_card import ServerSummary
+
+    return ServerSummary(
+        path=path,
+        info=catalog.info,
+        card=catalog.card,
+        versions=SUPPORTED_VERSIONS,
+        instructions=catalog.instructions,
+        capabilities=capabilities(catalog),
+        tools=tuple(tool.described for tool in catalog.tools.values()),
+        resources=_described(catalog.resources.values()),
+        resource_templates=_described(catalog.templates),
+        prompts=_described(catalog.prompts.values()),
+    )
+
+
+def _described(features: Iterable[Resource | Prompt]) -> tuple[Raw, ...]:
+    return tuple(Raw(msgspec.json.encode(feature.definition)) for feature in features)

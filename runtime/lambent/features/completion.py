@@ -9,9 +9,8 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.functions import (
-    POSITIONAL_ONLY,
+    KEYWORD_ONLY,
     POSITIONAL_OR_KEYWORD,
-    VAR_KEYWORD,
     VAR_POSITIONAL,
     name_of,
     parameters_of,
@@ -21,28 +20,18 @@ from lambent.wire.values import Completion
 MAX_VALUES = 100
 
 
-class Completer(msgspec.Struct, frozen=True):
-    """The registered completion function, called as ``function(ref, argument, context)``."""
-
-    function: Callable[..., Any]
-
-
-def make_completer(function: Callable[..., Any]) -> Completer:
-    """Make a function the server's completer.
+def check_completer(function: Callable[..., Any]) -> None:
+    """Check that a function can be called as ``function(ref, argument, context)``.
 
     Raises:
-        DeclarationError: it does not take a reference, an argument and a context.
+        DeclarationError: it cannot.
     """
     parameters = parameters_of(function, {})
-    positional = [item for item in parameters if item.kind in (POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD)]
-    takes_more = any(item.kind == VAR_POSITIONAL for item in parameters)
-    others = [item for item in parameters if item not in positional[:3]]
-    is_complete = all(
-        item.default is not msgspec.NODEFAULT or item.kind in (VAR_POSITIONAL, VAR_KEYWORD) for item in others
-    )
-    if not is_complete or (len(positional) < 3 and not takes_more):
+    positional = [item for item in parameters if item.kind <= POSITIONAL_OR_KEYWORD]
+    others = positional[3:] + [item for item in parameters if item.kind == KEYWORD_ONLY]
+    takes_three = len(positional) >= 3 or any(item.kind == VAR_POSITIONAL for item in parameters)
+    if not takes_three or any(item.default is msgspec.NODEFAULT for item in others):
         raise DeclarationError(f"{name_of(function)}: a completion takes (ref, argument, context)")
-    return Completer(function)
 
 
 def render(value: Any) -> Completion:
@@ -51,10 +40,8 @@ def render(value: Any) -> Completion:
     Raises:
         TypeError: the value is neither a completion nor a list of strings.
     """
-    if value is None:
-        value = Completion(values=[])
-    elif isinstance(value, list | tuple):
-        value = Completion(values=list(value))
+    if value is None or isinstance(value, list | tuple):
+        value = Completion(values=list(value or ()))
     if not isinstance(value, Completion) or not all(isinstance(item, str) for item in value.values):
         raise TypeError("A completion returns a Completion or a list of strings")
     if len(value.values) <= MAX_VALUES:

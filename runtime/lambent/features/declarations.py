@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -10,25 +10,21 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.catalog import Catalog
-from lambent.features.completion import Completer, make_completer
+from lambent.features.completion import check_completer
 from lambent.features.idempotency import Idempotency
-from lambent.features.prompts import Prompt, PromptDefinition, arguments_of
-from lambent.features.resources import Resource, ResourceDefinition, make_resource
-from lambent.features.signature import Injected, read_signature
-from lambent.features.tasks import TaskPolicy, policy_of
-from lambent.features.tools import Tool, ToolDefinition, output_codec
+from lambent.features.prompts import Prompt, arguments_of
+from lambent.features.resolvers import Injected
+from lambent.features.resources import Resource, make_resource
+from lambent.features.signature import Definition, read_signature
+from lambent.features.tasks import TaskPolicy
+from lambent.features.tools import Tool, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Declarations:
-    """Collects what a server offers until it is frozen.
-
-    Args:
-        empty: the catalog of the server without any feature.
-        injected: the types of parameters that a running call fills in.
-    """
+    """Collects what a server offers until it is frozen, starting with a catalog without any feature."""
 
     def __init__(self, empty: Catalog, injected: Injected) -> None:
         self._empty = empty
@@ -36,7 +32,7 @@ class Declarations:
         self._tools: dict[str, Tool] = {}
         self._resources: dict[str, Resource] = {}
         self._prompts: dict[str, Prompt] = {}
-        self._completer: Completer | None = None
+        self._completer: Callable[..., Any] | None = None
         self._catalog: Catalog | None = None
 
     def tool(
@@ -54,10 +50,7 @@ class Declarations:
         idempotency: Idempotency | None = None,
         single_use: bool = False,
     ) -> Callable[[F], F]:
-        """Register a function as a tool (server/tools).
-
-        The input schema comes from its parameters, the output schema from its return type, the description
-        from its docstring. The function itself is left as it is.
+        """Register a function as a tool (server/tools), and leave the function itself as it is.
 
         Args:
             name: default: the function's name.
@@ -67,7 +60,7 @@ class Declarations:
             icons: images for user interfaces.
             meta: ``_meta`` of the definition.
             structured_output: False: text only; True: structured even where the return type is text.
-            input_schema: listed in place of the derived schema. Arguments are still converted as the
+            input_schema: listed in place of that of the parameters. Arguments are still converted as the
                 signature says; the function itself has to check whatever else the schema demands.
             task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
             idempotency: how repeated calls are recognized, so that each takes effect once.
@@ -80,7 +73,7 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            definition = ToolDefinition(
+            definition = Definition(
                 name=signature.name,
                 title=title,
                 description=description or signature.doc,
@@ -93,7 +86,7 @@ class Declarations:
                 signature=signature,
                 definition=definition,
                 output=output_codec(signature, structured_output),
-                task=policy_of(task),
+                task=TaskPolicy() if task is True else task or None,
                 idempotency=idempotency,
                 single_use=single_use,
             )
@@ -136,7 +129,7 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            definition = ResourceDefinition(
+            definition = Definition(
                 name=signature.name,
                 title=title,
                 description=description or signature.doc,
@@ -161,14 +154,7 @@ class Declarations:
         *,
         meta: dict[str, Any] | None = None,
     ) -> Callable[[F], F]:
-        """Register a function as a prompt (server/prompts).
-
-        Args:
-            name: default: the function's name.
-            title: the name for people.
-            description: default: the docstring.
-            icons: images for user interfaces.
-            meta: ``_meta`` of the definition.
+        """Register a function as a prompt (server/prompts); the arguments are those of ``tool``.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
@@ -177,7 +163,7 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            definition = PromptDefinition(
+            definition = Definition(
                 name=signature.name,
                 title=title,
                 description=description or signature.doc,
@@ -204,7 +190,8 @@ class Declarations:
             if self._completer is not None:
                 raise DeclarationError("A server has one completion function, which sees every reference")
             self._not_frozen("completion")
-            self._completer = make_completer(function)
+            check_completer(function)
+            self._completer = function
             return function
 
         return register
@@ -213,12 +200,13 @@ class Declarations:
         """Give the declarations, which cannot change from here on: hosts serve them as they are now."""
         if self._catalog is None:
             resources = self._resources
+            fixed = {uri: item for uri, item in resources.items() if item.template is None}
             self._catalog = msgspec.structs.replace(
                 self._empty,
-                tools=_frozen(self._tools),
-                resources=_frozen({uri: item for uri, item in resources.items() if item.template is None}),
+                tools=MappingProxyType(self._tools),
+                resources=MappingProxyType(fixed),
                 templates=tuple(item for item in resources.values() if item.template is not None),
-                prompts=_frozen(self._prompts),
+                prompts=MappingProxyType(self._prompts),
                 completer=self._completer,
             )
         return self._catalog
@@ -232,10 +220,6 @@ class Declarations:
     def _not_frozen(self, what: str) -> None:
         if self._catalog is not None:
             raise DeclarationError(f"{what} comes too late: declare everything before making the handler")
-
-
-def _frozen(features: dict[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(features))
 
 
 def _not_bare(name: Any, kind: str) -> None:

@@ -6,34 +6,43 @@ import functools
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar, cast
 
-from lambent.features.codecs import Codec, ValidationError, codec_of
+import msgspec
+
+from lambent.features.codecs import Codec, ValidationError, codec_of, resolve
 
 T = TypeVar("T")
 
 _FORMATS = frozenset({"email", "uri", "date", "date-time"})
-_KEYWORDS: dict[str, frozenset[str]] = {
-    "string": frozenset(
-        {"title", "description", "minLength", "maxLength", "format", "default", "enum", "enumNames", "oneOf"}
-    ),
-    "number": frozenset({"title", "description", "minimum", "maximum", "default"}),
-    "integer": frozenset({"title", "description", "minimum", "maximum", "default"}),
-    "boolean": frozenset({"title", "description", "default"}),
-    "array": frozenset({"title", "description", "minItems", "maxItems", "items", "default"}),
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """A primitive type of JSON: its types in Python, the keywords of its bounds, and its other keywords."""
+
+    types: tuple[type, ...]
+    low: str
+    high: str
+    others: frozenset[str] = frozenset()
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """What the schema of a property may say."""
+        return self.others | {"type", "title", "description", "default", self.low, self.high}
+
+
+_KINDS = {
+    "string": _Kind((str,), "minLength", "maxLength", frozenset({"format", "enum", "enumNames", "oneOf"})),
+    "number": _Kind((int, float), "minimum", "maximum"),
+    "integer": _Kind((int,), "minimum", "maximum"),
+    "boolean": _Kind((bool,), "minimum", "maximum"),
+    "array": _Kind((list,), "minItems", "maxItems", frozenset({"items"})),
 }
-"""What the schema of one property may say, by its type."""
 
 
-class Form(Generic[T]):
-    """A form.
+class Form(msgspec.Struct, Generic[T], frozen=True):
+    """A form: what the client shows, and how its content is converted; without a codec it stays a dict."""
 
-    Args:
-        schema: what the client shows.
-        codec: converts what the user filled in; None: it stays a dict.
-    """
-
-    def __init__(self, schema: dict[str, Any], codec: Codec | None) -> None:
-        self.schema = schema
-        self._codec = codec
+    schema: dict[str, Any]
+    codec: Codec | None
 
     def read(self, content: dict[str, Any]) -> T:
         """Check what the user filled in, and convert it.
@@ -41,19 +50,20 @@ class Form(Generic[T]):
         Raises:
             ValidationError: it does not fit the form.
         """
-        if self._codec is not None:
-            filled: T = self._codec.convert(content)
-            return filled
-        _check(self.schema, content)
-        return content  # type: ignore[return-value]
+        if self.codec is not None:
+            return cast("T", self.codec.convert(content))
+        for name in self.schema.get("required", ()):
+            if name not in content:
+                raise ValidationError(f"Object missing required field `{name}`")
+        properties = self.schema.get("properties", {})
+        for name, value in content.items():
+            if name in properties:
+                _check(name, properties[name], value)
+        return cast("T", content)
 
 
 def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
-    """Make a form of a record type or of a JSON Schema.
-
-    Args:
-        schema: a dataclass, Struct, TypedDict or pydantic model with primitive fields, or a schema that is
-            already flat, which is shown as it is.
+    """Make a form of a record type with primitive fields, or of a flat JSON Schema, shown as it is.
 
     Raises:
         TypeError: a property is not primitive.
@@ -74,7 +84,7 @@ def _typed_form(record: Hashable) -> Form[Any]:
     codec = codec_of(record)
     full = codec.schema()
     definitions = full.get("$defs", {})
-    root = _resolve(full, definitions)
+    root = resolve(full, definitions)
     if root.get("type") != "object" or "properties" not in root:
         raise TypeError(f"A form is a record with named fields, not {record!r}")
     properties = {name: _flatten(name, prop, definitions) for name, prop in root["properties"].items()}
@@ -84,18 +94,10 @@ def _typed_form(record: Hashable) -> Form[Any]:
     return Form(schema, codec)
 
 
-def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference into the definitions; what stands beside it stays."""
-    while "$ref" in node:
-        target = definitions[node["$ref"].removeprefix("#/$defs/")]
-        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
-    return node
-
-
 def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    prop = _resolve(prop, definitions)
+    prop = resolve(prop, definitions)
     if "anyOf" in prop:
-        options = [_resolve(option, definitions) for option in prop["anyOf"]]
+        options = [resolve(option, definitions) for option in prop["anyOf"]]
         others = [option for option in options if option.get("type") != "null"]
         if len(others) == 1:
             prop = {**others[0], **{key: value for key, value in prop.items() if key != "anyOf"}}
@@ -112,12 +114,13 @@ def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> di
     if isinstance(prop.get("items"), dict):
         prop["items"] = _flatten(f"{name}[]", prop["items"], definitions)
     _require_primitive(name, prop)
-    return {key: value for key, value in prop.items() if key == "type" or key in _KEYWORDS[prop["type"]]}
+    keywords = _KINDS[prop["type"]].keywords
+    return {key: value for key, value in prop.items() if key in keywords}
 
 
 def _require_primitive(name: str, prop: Any) -> None:
     kind = prop.get("type") if isinstance(prop, dict) else None
-    allowed = isinstance(kind, str) and kind in _KEYWORDS
+    allowed = isinstance(kind, str) and kind in _KINDS
     if kind == "array":
         items = prop.get("items")
         allowed = isinstance(items, dict) and ("enum" in items or "anyOf" in items)
@@ -128,56 +131,19 @@ def _require_primitive(name: str, prop: Any) -> None:
         )
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-}
-
-
-def _check(schema: dict[str, Any], content: dict[str, Any]) -> None:
-    """Validate what was filled in against a form given as a schema."""
-    properties = schema.get("properties", {})
-    for name in schema.get("required", ()):
-        if name not in content:
-            raise ValidationError(f"Object missing required field `{name}`")
-    for name, value in content.items():
-        if name in properties:
-            _check_value(name, properties[name], value)
-
-
-def _check_value(name: str, prop: dict[str, Any], value: Any) -> None:
-    kind = prop["type"]
-    fits = isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        fits = True
-    if not fits:
-        raise ValidationError(f"Expected `{kind}` - at `$.{name}`")
-    choices = _choices(prop)
+def _check(name: str, prop: dict[str, Any], value: Any) -> None:
+    """Check a value against the schema of a property."""
+    kind = _KINDS[prop["type"]]
+    fits = isinstance(value, kind.types) and (kind.types == (bool,) or not isinstance(value, bool))
+    if not fits and not (prop["type"] == "integer" and isinstance(value, float) and value.is_integer()):
+        raise ValidationError(f"Expected `{prop['type']}` - at `$.{name}`")
+    titled = prop.get("oneOf", prop.get("anyOf"))
+    choices = prop.get("enum", [choice["const"] for choice in titled] if titled else None)
     if choices is not None and value not in choices:
         raise ValidationError(f"Expected one of {choices} - at `$.{name}`")
     size = len(value) if isinstance(value, str | list) else value
-    low, high = _LIMITS[kind]
-    if prop.get(low, size) > size or prop.get(high, size) < size:
+    if prop.get(kind.low, size) > size or prop.get(kind.high, size) < size:
         raise ValidationError(f"Out of bounds - at `$.{name}`")
-    if kind == "array":
+    if isinstance(value, list):
         for item in value:
-            _check_value(f"{name}[]", {"type": "string", **prop.get("items", {})}, item)
-
-
-_LIMITS = {
-    "string": ("minLength", "maxLength"),
-    "number": ("minimum", "maximum"),
-    "integer": ("minimum", "maximum"),
-    "boolean": ("minimum", "maximum"),
-    "array": ("minItems", "maxItems"),
-}
-
-
-def _choices(prop: dict[str, Any]) -> list[Any] | None:
-    if "enum" in prop:
-        return list(prop["enum"])
-    titled = prop.get("oneOf", prop.get("anyOf"))
-    return [choice["const"] for choice in titled] if titled else None
+            _check(f"{name}[]", {"type": "string", **prop.get("items", {})}, item)

@@ -24,14 +24,7 @@ _VAR_POSITIONAL_FLAG, _VAR_KEYWORD_FLAG, _COROUTINE_FLAG = 0x04, 0x08, 0x80
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter of a function.
-
-    Attributes:
-        name: its name, in Python and on the wire.
-        hint: its type hint, ``Annotated`` included.
-        default: its default, or ``NODEFAULT``.
-        kind: how it takes its argument; one of the constants of this module.
-    """
+    """One parameter of a function; its default may be ``NODEFAULT``, its kind is a constant from above."""
 
     name: str
     hint: Any
@@ -61,24 +54,14 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
     Raises:
         DeclarationError: a hint cannot be resolved.
     """
-    inner = _without_partials(function)
-    if not _is_plain(inner):
-        import inspect
-
-        inner = inspect.unwrap(_routine(inner))
     try:
-        return typing.get_type_hints(inner, include_extras=True)
+        return typing.get_type_hints(_unwrapped(function), include_extras=True)
     except (NameError, TypeError) as error:
         raise DeclarationError(f"{name_of(function)}: a type hint cannot be resolved: {error}") from error
 
 
 def parameters_of(function: Callable[..., Any], hints: dict[str, Any]) -> list[Parameter]:
-    """A function's parameters, in their order.
-
-    Args:
-        function: a function, a method, a partial function or a callable object.
-        hints: what ``hints_of`` gave for it.
-    """
+    """A function's parameters in their order, with the hints that ``hints_of`` gave for it."""
     if _is_plain(function):
         found = _plain_parameters(function)
     else:
@@ -103,13 +86,7 @@ def is_coroutine_function(function: Callable[..., Any]) -> bool:
 
 def wraps_coroutine_function(function: Callable[..., Any]) -> bool:
     """Whether calling a function gives a coroutine, as far as its wrappers tell."""
-    inner = _without_partials(function)
-    if _is_plain(inner):
-        return is_coroutine_function(inner)
-    import inspect
-
-    routine = _routine(inner)
-    return inspect.iscoroutinefunction(routine) or inspect.iscoroutinefunction(inspect.unwrap(routine))
+    return any(is_coroutine_function(inner) for inner in (_routine(function), _unwrapped(function)))
 
 
 def _is_plain(function: Any) -> TypeGuard[FunctionType]:
@@ -125,28 +102,39 @@ def _without_partials(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _routine(function: Callable[..., Any]) -> Callable[..., Any]:
     """What runs when the function is called: the function itself, or a callable object's ``__call__``."""
-    import inspect
+    inner = _without_partials(function)
+    if not _is_plain(inner):
+        import inspect
 
-    return function if inspect.isroutine(function) else type(function).__call__
+        if not inspect.isroutine(inner):
+            inner = type(inner).__call__
+    return inner
+
+
+def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a function's decorators wrap."""
+    routine = _routine(function)
+    if not _is_plain(routine):
+        import inspect
+
+        routine = inspect.unwrap(routine)
+    return routine
 
 
 def _plain_parameters(function: FunctionType) -> list[tuple[str, Any, int]]:
     code = function.__code__
-    names, count = list(code.co_varnames), code.co_argcount
-    keyword_names = names[count : count + code.co_kwonlyargcount]
-    variable_names = names[count + code.co_kwonlyargcount :]
-    defaults = function.__defaults__ or ()
-    values = [*[msgspec.NODEFAULT] * (count - len(defaults)), *defaults]
-    kinds = [POSITIONAL_ONLY] * code.co_posonlyargcount
-    kinds += [POSITIONAL_OR_KEYWORD] * (count - code.co_posonlyargcount)
-    found: list[tuple[str, Any, int]] = list(zip(names[:count], values, kinds, strict=True))
+    count, named = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    positional, variable = code.co_varnames[:count], iter(code.co_varnames[named:])
+    kinds = dict.fromkeys(positional, POSITIONAL_OR_KEYWORD)
+    kinds |= dict.fromkeys(positional[: code.co_posonlyargcount], POSITIONAL_ONLY)
     if code.co_flags & _VAR_POSITIONAL_FLAG:
-        found.append((variable_names.pop(0), msgspec.NODEFAULT, VAR_POSITIONAL))
-    keyword_defaults = function.__kwdefaults__ or {}
-    found += [(name, keyword_defaults.get(name, msgspec.NODEFAULT), KEYWORD_ONLY) for name in keyword_names]
+        kinds[next(variable)] = VAR_POSITIONAL
+    kinds |= dict.fromkeys(code.co_varnames[count:named], KEYWORD_ONLY)
     if code.co_flags & _VAR_KEYWORD_FLAG:
-        found.append((variable_names.pop(0), msgspec.NODEFAULT, VAR_KEYWORD))
-    return found
+        kinds[next(variable)] = VAR_KEYWORD
+    defaults = dict(zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False))
+    defaults |= function.__kwdefaults__ or {}
+    return [(name, defaults.get(name, msgspec.NODEFAULT), kind) for name, kind in kinds.items()]
 
 
 def _dedented(doc: str) -> str:

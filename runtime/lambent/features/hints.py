@@ -12,12 +12,7 @@ _RECORD_ATTRIBUTES = ("__dataclass_fields__", "__struct_fields__", "__total__", 
 
 
 def walk(hints: Iterable[Any], fields: Callable[[type], Iterable[Any]] = lambda record: ()) -> Iterator[Any]:
-    """Yield hints and everything in them: their arguments, and the metadata of ``Annotated``.
-
-    Args:
-        hints: where to begin.
-        fields: gives the hints of a class's fields, which are then walked through as well.
-    """
+    """Yield hints and everything in them: arguments, metadata of ``Annotated``, and what ``fields`` gives."""
     seen: dict[int, Any] = {}  # keeps what it has seen, so that no id is used twice
     todo = list(hints)
     while todo:
@@ -47,10 +42,7 @@ def mentions(hint: Any, *classes: type) -> bool:
 
 
 def fields_of(cls: type) -> Mapping[str, Any]:
-    """The hints of a record's fields, ``Annotated`` included, whichever library the record comes from.
-
-    Empty where the class is no record.
-    """
+    """The hints of a record's fields, whichever library it comes from; empty where the class is no record."""
     if not any(hasattr(cls, attribute) for attribute in _RECORD_ATTRIBUTES):
         return {}
     try:

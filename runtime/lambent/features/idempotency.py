@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import codec_of
+from lambent.features.codecs import codec_of, resolve
 from lambent.features.functions import Parameter
 
 
@@ -48,39 +48,32 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
             raise DeclarationError("window must be longer than zero")
 
     def check_key(self, tool: str, parameters: Iterable[Parameter]) -> None:
-        """Check that the key names an argument.
-
-        Args:
-            tool: the tool's name.
-            parameters: those that the client fills in.
+        """Check that the key names an argument among the parameters that the client fills in.
 
         Raises:
             DeclarationError: it names none.
         """
         if not isinstance(self.key, str):
             return
+        wrong = f"{tool}: the idempotency key {self.key!r} names no"
         first, *path = self.key.split(".")
         hints = {parameter.name: parameter.hint for parameter in parameters}
         if first not in hints:
-            raise DeclarationError(
-                f"{tool}: the idempotency key {self.key!r} names no argument; there are {_listed(hints)}"
-            )
+            raise DeclarationError(f"{wrong} argument; there are {', '.join(hints) or 'none'}")
         if not path:
             return
-        schema = codec_of(hints[first]).schema()
-        schemas, known = [schema], first
+        root = codec_of(hints[first]).schema()
+        schemas, known = [root], first
         for name in path:
-            nodes = [node for item in schemas for node in _alternatives(item, schema.get("$defs", {}))]
+            nodes = [node for schema in schemas for node in _alternatives(schema, root.get("$defs", {}))]
             if any(_may_have_any_field(node) for node in nodes):
                 return
             fields = [node.get("properties", {}) for node in nodes]
             schemas = [properties[name] for properties in fields if name in properties]
             schemas += [node["additionalProperties"] for node in nodes if node.get("additionalProperties")]
             if not schemas:
-                raise DeclarationError(
-                    f"{tool}: the idempotency key {self.key!r} names no field of {known!r}; "
-                    f"there are {_listed(field for properties in fields for field in properties)}"
-                )
+                names = ", ".join(field for properties in fields for field in properties)
+                raise DeclarationError(f"{wrong} field of {known!r}; there are {names or 'none'}")
             known = f"{known}.{name}"
 
     def key_of(self, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Any:
@@ -90,24 +83,21 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
         if self.key is None:
             return None
         if not isinstance(self.key, str):
-            return ["function", self.key(arguments)]
+            found = self.key(arguments)
+            return None if found is None else ["function", found]
         value: Any = arguments
         for name in self.key.split("."):
             value = value.get(name) if isinstance(value, dict) else None
         return None if value is None else ["argument", value]
 
 
-def _alternatives(node: Any, definitions: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _alternatives(node: Any, definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The schemas that a value of this schema may follow, references and unions resolved."""
-    if not isinstance(node, dict):
-        node = {}
-    if "$ref" in node:
-        node = definitions[node["$ref"].removeprefix("#/$defs/")]
+    node = resolve(node, definitions) if isinstance(node, dict) else {}
     options = node.get("anyOf") or node.get("oneOf")
     if options is None:
-        yield node
-    for option in options or ():
-        yield from _alternatives(option, definitions)
+        return [node]
+    return [found for option in options for found in _alternatives(option, definitions)]
 
 
 def _may_have_any_field(node: dict[str, Any]) -> bool:
@@ -116,7 +106,3 @@ def _may_have_any_field(node: dict[str, Any]) -> bool:
         return True
     extra = node.get("additionalProperties", not node.get("properties"))
     return node["type"] == "object" and (extra is True or extra == {})
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

@@ -17,7 +17,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _PLAIN_VALUES = frozenset({"default", "const", "enum", "examples"})
 _TYPE_NAMES = {str: "string", int: "integer", bool: "boolean"}
-_KINDS = frozenset({"string", "integer", "boolean"})
+
+_Path = tuple[str, ...]
 
 
 class McpHeader(msgspec.Struct, frozen=True):
@@ -25,9 +26,6 @@ class McpHeader(msgspec.Struct, frozen=True):
 
     Clients then send its value in the header ``Mcp-Param-Region`` too, where gateways can see it. Never mark
     secrets: intermediaries read headers.
-
-    Attributes:
-        name: what follows ``Mcp-Param-``.
     """
 
     name: str
@@ -38,17 +36,12 @@ class McpHeader(msgspec.Struct, frozen=True):
 
 
 def flatten_optionals(schema: dict[str, Any]) -> None:
-    """Make annotated optional parameters plain primitives, in place.
-
-    A header cannot carry null: the client leaves it out. So ``anyOf`` of a primitive and null becomes that
-    primitive.
-    """
+    """Make marked optional parameters plain primitives, in place: clients send no header for null."""
     for _, prop in _properties(schema, ()):
         options = prop.get("anyOf")
-        if isinstance(options, list):
+        if isinstance(options, list) and {"type": "null"} in options:
             others = [option for option in options if option != {"type": "null"}]
-            is_optional = len(others) == 1 and len(others) < len(options)
-            if is_optional and (KEYWORD in prop or KEYWORD in others[0]):
+            if len(others) == 1 and (KEYWORD in prop or KEYWORD in others[0]):
                 del prop["anyOf"]
                 prop.update(others[0])
                 if prop.get("default", ...) is None:
@@ -63,27 +56,26 @@ def compile_headers(schema: dict[str, Any]) -> tuple[HeaderParam, ...]:
     Raises:
         DeclarationError: an annotation breaks one of the specification's constraints.
     """
-    found: list[HeaderParam] = []
-    reachable: set[int] = set()
-    for path, prop in _properties(schema, ()):
-        if KEYWORD in prop:
-            reachable.add(id(prop))
-            found.append(_param(path, prop))
+    marked = [(path, prop) for path, prop in _properties(schema, ()) if KEYWORD in prop]
+    found = tuple(_param(path, prop) for path, prop in marked)
+    reachable = {id(prop) for _, prop in marked}
     for node in _schemas(schema):
         if KEYWORD in node and id(node) not in reachable:
-            raise DeclarationError(
-                f"{KEYWORD} {node[KEYWORD]!r} is not reachable through properties alone: annotate a "
-                "parameter of the tool itself"
-            )
+            raise _unreachable(repr(node[KEYWORD]))
     names = [param.header.lower() for param in found]
     if len(set(names)) != len(names):
         raise DeclarationError(f"{KEYWORD} names must differ in more than case: {', '.join(names)}")
-    return tuple(found)
+    return found
 
 
-def _properties(
-    schema: dict[str, Any], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def _unreachable(mark: str) -> DeclarationError:
+    return DeclarationError(
+        f"{KEYWORD} {mark} is not reachable through properties alone: annotate a parameter of the tool itself"
+    )
+
+
+def _properties(schema: dict[str, Any], path: _Path) -> Iterator[tuple[_Path, dict[str, Any]]]:
+    """Every property with its path, those of properties included."""
     properties = schema.get("properties")
     for name, prop in properties.items() if isinstance(properties, dict) else ():
         if isinstance(prop, dict):
@@ -106,11 +98,11 @@ def _schemas(node: Any) -> Iterator[dict[str, Any]]:
                 yield from _schemas(child)
 
 
-def _param(path: tuple[str, ...], prop: dict[str, Any]) -> HeaderParam:
+def _param(path: _Path, prop: dict[str, Any]) -> HeaderParam:
     name, kind = prop[KEYWORD], prop.get("type")
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise DeclarationError(f"{KEYWORD} of {'.'.join(path)} must be an HTTP token, not {name!r}")
-    if not isinstance(kind, str) or kind not in _KINDS:
+    if kind not in _TYPE_NAMES.values():
         raise DeclarationError(
             f"{KEYWORD} {name!r}: {'.'.join(path)} must be a string, an integer or a boolean, not {kind!r}"
         )
@@ -126,8 +118,5 @@ def mentions_header(hint: Any) -> bool:
     for record in records_in([hint]):
         for name, member in fields_of(record).items():
             if has_mark(member, McpHeader):
-                raise DeclarationError(
-                    f"{KEYWORD} on {record.__name__}.{name} is not reachable through properties alone: "
-                    "annotate a parameter of the tool itself"
-                )
+                raise _unreachable(f"on {record.__name__}.{name}")
     return has_mark(hint, McpHeader)

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.hints import description_of
-from lambent.features.media import Audio, Image
-from lambent.features.signature import Signature
-from lambent.wire.values import Content, Icon, PromptMessage, UserMessage, Value
-
-
-class PromptArgument(Value, frozen=True):
-    """One argument of a prompt."""
-
-    name: str
-    title: str | None = None
-    description: str | None = None
-    required: bool | None = None
-
-
-class PromptDefinition(Value, frozen=True):
-    """A prompt as ``prompts/list`` shows it."""
-
-    name: str
-    title: str | None = None
-    description: str | None = None
-    arguments: Sequence[PromptArgument] | None = None
-    icons: Sequence[Icon] | None = None
-    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
+from lambent.features.signature import Definition, PromptArgument, Signature
+from lambent.features.tools import Audio, Image
+from lambent.wire.values import Content, PromptMessage, UserMessage
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A registered prompt.
-
-    Attributes:
-        signature: its function.
-        definition: what ``prompts/list`` shows.
-    """
+    """A registered prompt: its function, and what ``prompts/list`` shows."""
 
     signature: Signature
-    definition: PromptDefinition
-
-    @property
-    def name(self) -> str:
-        """Unique within the server."""
-        return self.signature.name
+    definition: Definition
 
 
 def arguments_of(signature: Signature) -> list[PromptArgument] | None:

@@ -22,26 +22,21 @@ T = TypeVar("T")
 
 
 class Resolve(msgspec.Struct, frozen=True):
-    """Marks a parameter that a resolver fills in.
-
-    Attributes:
-        function: the resolver, plain or ``async``.
-    """
+    """Marks a parameter that a resolver fills in: a function, plain or ``async``."""
 
     function: Callable[..., Any]
 
 
-class Elicit(Generic[T]):
+class Elicit(msgspec.Struct, Generic[T], frozen=True):
     """A resolver's request to ask the user.
 
-    Args:
+    Attributes:
         message: why it is asked, for people.
         schema: a record type with primitive fields; the parameter gets an instance of it.
     """
 
-    def __init__(self, message: str, schema: type[T]) -> None:
-        self.message = message
-        self.schema = schema
+    message: str
+    schema: type[T]
 
 
 class Sample:
@@ -64,28 +59,22 @@ class ListRoots:
     """A resolver's request for the client's roots; the parameter gets a list of ``Root``."""
 
 
-class Need(msgspec.Struct, frozen=True):
-    """What one parameter takes from a resolver.
+class Injected(msgspec.Struct, frozen=True):
+    """The classes, defined by ``execution``, of the context and of what becomes of an elicitation."""
 
-    Attributes:
-        resolver: the resolver's position in the plan.
-        outcome: it takes the whole ``ElicitationResult``, also when the user declined or cancelled.
-    """
+    context: type
+    outcomes: tuple[type, ...] = ()
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a parameter takes from the resolver at a position of the plan: its value, or the whole outcome."""
 
     resolver: int
     outcome: bool
 
 
 class Resolver(msgspec.Struct, frozen=True):
-    """One resolver of a plan.
-
-    Attributes:
-        key: names its question.
-        function: what runs.
-        needs: parameters that other resolvers fill in.
-        arguments: parameters that are arguments of the feature.
-        context: the parameter that takes the context, if any.
-    """
+    """A resolver, the key of its question, and what fills in its parameters."""
 
     key: str
     function: Callable[..., Any]
@@ -95,74 +84,49 @@ class Resolver(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The resolvers of a feature, each after those that it needs.
-
-    Attributes:
-        resolvers: in the order in which they run.
-        needs: the feature's own parameters that resolvers fill in.
-    """
+    """The resolvers of a feature, each after those that it needs, and the parameters that they fill in."""
 
     resolvers: Sequence[Resolver]
     needs: Mapping[str, Need]
 
 
 def make_plan(
-    name: str,
-    marked: Mapping[str, Any],
-    arguments: Sequence[str],
-    context: type,
-    outcomes: tuple[type, ...],
+    name: str, marked: Mapping[str, Any], arguments: Sequence[str], injected: Injected
 ) -> Plan | None:
-    """Compile the dependencies of a feature.
-
-    Args:
-        name: the feature, for errors.
-        marked: the hints of its parameters that carry ``Resolve``.
-        arguments: the names of its arguments.
-        context: parameters annotated with this class take the context.
-        outcomes: the classes that an elicitation's outcome may have.
+    """Compile the dependencies of a feature from its marked parameters and the names of its arguments.
 
     Raises:
         DeclarationError: resolvers need each other in a circle, or have a parameter that nothing fills in.
     """
     if not marked:
         return None
-    compiler = _Compiler(name, set(arguments), context, outcomes)
+    compiler = _Compiler(name, arguments, injected)
     needs = {parameter: compiler.need(hint, ()) for parameter, hint in marked.items()}
     return Plan(compiler.resolvers, needs)
 
 
-class _Compiler:
-    def __init__(
-        self,
-        name: str,
-        arguments: set[str],
-        context: type,
-        outcomes: tuple[type, ...],
-    ) -> None:
-        self._name = name
-        self._arguments = arguments
-        self._context = context
-        self._outcomes = outcomes
-        self._positions: dict[Any, int] = {}
-        self._keys: set[str] = set()
-        self.resolvers: list[Resolver] = []
+class _Compiler(msgspec.Struct):
+    name: str
+    arguments: Sequence[str]
+    injected: Injected
+    positions: dict[Any, int] = {}
+    resolvers: list[Resolver] = []
 
     def need(self, hint: Any, path: tuple[Any, ...]) -> Need:
         marker = mark_of(hint, Resolve)
         assert marker is not None  # noqa: S101 - callers pass marked hints only
         wanted = get_args(hint)[0]
-        members = get_args(wanted) if get_origin(wanted) is not None else ()
-        outcome = any(_class_of(member) in self._outcomes for member in (wanted, *members))
+        members = [get_origin(member) or member for member in (wanted, *get_args(wanted))]
+        outcome = any(member in self.injected.outcomes for member in members)
         return Need(self._add(marker.function, path), outcome)
 
     def _add(self, function: Callable[..., Any], path: tuple[Any, ...]) -> int:
         label = name_of(function)
         identity = _identity(function)
         if identity in path:
-            raise DeclarationError(f"{self._name}: the resolver {label} needs itself")
-        if identity in self._positions:
-            return self._positions[identity]
+            raise DeclarationError(f"{self.name}: the resolver {label} needs itself")
+        if identity in self.positions:
+            return self.positions[identity]
         needs: dict[str, Need] = {}
         arguments: list[str] = []
         context: str | None = None
@@ -170,36 +134,29 @@ class _Compiler:
             name, hint = parameter.name, parameter.hint
             if mark_of(hint, Resolve) is not None:
                 needs[name] = self.need(hint, (*path, identity))
-            elif mentions(hint, self._context):
+            elif mentions(hint, self.injected.context):
                 context = name
-            elif name in self._arguments:
+            elif name in self.arguments:
                 arguments.append(name)
             elif has_mark(hint, Resolve):
                 raise DeclarationError(
-                    f"{self._name}: write {name!r} of {label} as Annotated[…, Resolve(…)] at the top"
+                    f"{self.name}: write {name!r} of {label} as Annotated[…, Resolve(…)] at the top"
                 )
             elif parameter.default is msgspec.NODEFAULT:
                 raise DeclarationError(
-                    f"{self._name}: nothing fills in the parameter {name!r} of the resolver {label}"
+                    f"{self.name}: nothing fills in the parameter {name!r} of the resolver {label}"
                 )
-        self.resolvers.append(Resolver(self._key(label), function, needs, arguments, context))
-        self._positions[identity] = len(self.resolvers) - 1
-        return self._positions[identity]
-
-    def _key(self, label: str) -> str:
+        taken = {resolver.key for resolver in self.resolvers}
         key, count = label, 1
-        while key in self._keys:
+        while key in taken:
             count += 1
             key = f"{label}-{count}"
-        self._keys.add(key)
-        return key
+        self.positions[identity] = len(self.resolvers)
+        self.resolvers.append(Resolver(key, function, needs, arguments, context))
+        return self.positions[identity]
 
 
 def _identity(function: Callable[..., Any]) -> Any:
     """The same for every mention of a resolver. A bound method is a new object at each access."""
     bound_to = getattr(function, "__self__", None)
     return (id(bound_to), function.__name__) if isinstance(function, MethodType) else id(function)
-
-
-def _class_of(hint: Any) -> Any:
-    return get_origin(hint) or hint

@@ -3,71 +3,36 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import re
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.codecs import to_json
-from lambent.features.signature import Signature
+from lambent.features.signature import Definition, Signature
 from lambent.features.uri_templates import UriTemplate
-from lambent.features.uris import normalize_uri
-from lambent.wire.values import (
-    Annotations,
-    BlobResourceContents,
-    CacheHint,
-    Icon,
-    TextResourceContents,
-    Value,
-)
+from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
 Contents = TextResourceContents | BlobResourceContents
 
-
-class ResourceDefinition(Value, frozen=True, kw_only=True):
-    """A resource as ``resources/list`` shows it, or a template as ``resources/templates/list`` does."""
-
-    uri: str | None = None
-    uri_template: str | None = None
-    name: str
-    title: str | None = None
-    description: str | None = None
-    mime_type: str | None = None
-    size: int | None = None
-    annotations: Annotations | None = None
-    icons: Sequence[Icon] | None = None
-    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
+_ENCODED = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """A registered resource or template.
-
-    Attributes:
-        uri: its URI, or its URI template.
-        template: the compiled template; None for a resource with a URI of its own.
-        signature: the function that reads it.
-        definition: what the lists show.
-        cache: how long a client may keep what it reads.
-    """
+    """A registered resource; or a template, whose URI has variables."""
 
     uri: str
     template: UriTemplate | None
     signature: Signature
-    definition: ResourceDefinition
+    definition: Definition
     cache: CacheHint | None
 
 
 def make_resource(
-    uri: str, signature: Signature, definition: ResourceDefinition, cache: CacheHint | None
+    uri: str, signature: Signature, definition: Definition, cache: CacheHint | None
 ) -> Resource:
     """Make a resource, or a template where the URI has variables.
-
-    Args:
-        uri: the URI, or the URI template.
-        signature: the function that reads it.
-        definition: what the lists show, without the URI.
-        cache: how long a client may keep what it reads.
 
     Raises:
         DeclarationError: the URI is malformed, or its variables are not the function's parameters.
@@ -99,17 +64,26 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
         return list(value)
     if isinstance(value, Contents):
         return [value]
-    if isinstance(value, str):
-        return [
-            TextResourceContents(uri=uri, text=value, mime_type=resource.definition.mime_type or "text/plain")
-        ]
+    declared = resource.definition.mime_type
     if isinstance(value, bytes | bytearray | memoryview):
         blob = base64.b64encode(value).decode()
-        mime_type = resource.definition.mime_type or "application/octet-stream"
-        return [BlobResourceContents(uri=uri, blob=blob, mime_type=mime_type)]
-    text = to_json(value).decode()
-    return [
-        TextResourceContents(
-            uri=uri, text=text, mime_type=resource.definition.mime_type or "application/json"
-        )
-    ]
+        return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]
+    usual = "text/plain" if isinstance(value, str) else "application/json"
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return [TextResourceContents(uri=uri, text=text, mime_type=declared or usual)]
+
+
+def normalize_uri(uri: str) -> str:
+    """Decode what is not ASCII, so that URIs can be compared as text (RFC 3987, section 3).
+
+    A resource that is listed as ``städte`` is the one that some clients request as ``st%C3%A4dte``.
+    """
+    return _ENCODED.sub(_decode, uri) if "%" in uri else uri
+
+
+def _decode(match: re.Match[str]) -> str:
+    octets = bytes.fromhex(match[0].replace("%", ""))
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return match[0]

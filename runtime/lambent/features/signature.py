@@ -1,44 +1,106 @@
-"""A feature's function: what its parameters, hints and docstring say, read once, when it is registered."""
+"""A feature's function and definition: read once, when the feature is registered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Codec, arguments_codec
-from lambent.features.functions import (
-    POSITIONAL_ONLY,
-    VAR_KEYWORD,
-    VAR_POSITIONAL,
-    Parameter,
-    doc_of,
-    hints_of,
-    name_of,
-    parameters_of,
-    wraps_coroutine_function,
-)
-from lambent.features.hints import has_mark, mark_of, mentions
-from lambent.features.resolvers import Plan, Resolve, make_plan
-from lambent.features.sessions import SessionParam, handle_parameter, hides_session, session_param
+from lambent.features import functions
+from lambent.features.codecs import Codec, arguments_codec, codec_of
+from lambent.features.functions import Parameter
+from lambent.features.hints import has_mark, mark_of, mentions, walk
+from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
+from lambent.wire.values import Annotations, Icon, ToolAnnotations, Value
+
+T = TypeVar("T")
+
+
+class _SessionMarker:
+    """Marks the hint of a session parameter."""
+
+
+Session = Annotated[T, _SessionMarker()]
+"""A parameter that takes a session's object: ``cart: Session[Cart]`` (server/tools, "Stateful Tools").
+
+It is a string in the tool's schema: the handle of the session. The function gets the ``Cart`` that is stored
+under it, and its changes are stored when it succeeds.
+"""
+
+
+class SessionParam(msgspec.Struct, frozen=True):
+    """A parameter that takes a session's object: a handle of another kind is refused."""
+
+    name: str
+    kind: str
+    codec: Codec
+
+    @property
+    def handle(self) -> Parameter:
+        """The parameter as clients see it: text."""
+        text = f"Handle of a {self.kind} session, as another tool returned it."
+        return Parameter(self.name, Annotated[str, text], msgspec.NODEFAULT)
+
+
+def session_param(name: str, hint: Any) -> SessionParam | None:
+    """The session that a parameter takes, if its hint is ``Session[…]``.
+
+    Raises:
+        DeclarationError: the type cannot be written as JSON.
+    """
+    if mark_of(hint, _SessionMarker) is None:
+        return None
+    return SessionParam(name, kind_of(hint.__origin__), codec_of(hint.__origin__))
+
+
+def hides_session(hint: Any) -> bool:
+    """Whether there is a session inside of another type, such as a union, where it has no effect."""
+    return any(mark_of(part, _SessionMarker) for part in walk([hint]) if part is not hint)
+
+
+def kind_of(kept: Any) -> str:
+    """Names the type of a session's object."""
+    return str(getattr(kept, "__qualname__", kept))
+
+
+class PromptArgument(Value, frozen=True):
+    """One argument of a prompt."""
+
+    name: str
+    description: str | None = None
+    required: bool | None = None
+
+
+class Definition(Value, frozen=True, kw_only=True):
+    """A feature as a list shows it; each kind of feature sets the members that it has."""
+
+    uri: str | None = None
+    uri_template: str | None = None
+    name: str
+    title: str | None = None
+    description: str | None = None
+    arguments: Sequence[PromptArgument] | None = None
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    annotations: Annotations | ToolAnnotations | None = None
+    icons: Sequence[Icon] | None = None
+    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
 
 class Signature(msgspec.Struct, frozen=True):
     """The function of a feature, and what it takes and returns.
 
     Attributes:
-        name: the feature's name.
-        function: what runs.
-        doc: the function's docstring without indentation, or None.
+        doc: the function's docstring without indentation.
         parameters: those that the client fills in.
         arguments: reads what the client sends for them; None where the function takes every argument as it
             comes, as ``**arguments``.
-        context: the name of the parameter that takes the context, if any.
-        session: the parameter that takes a session's object, if any.
-        plan: what its resolvers are and what they fill in, if any.
+        context: the name of the parameter that takes the context.
         returns: the hint of its result, or ``UNSET``.
         is_async: calling the function gives a coroutine.
     """
@@ -71,38 +133,21 @@ class Signature(msgspec.Struct, frozen=True):
         return converted
 
 
-class Injected(msgspec.Struct, frozen=True):
-    """The types of parameters that a running call fills in; ``execution`` defines these types.
-
-    Attributes:
-        context: parameters annotated with this class take the context.
-        outcomes: parameters annotated with one of these take an elicitation's whole outcome.
-    """
-
-    context: type
-    outcomes: tuple[type, ...] = ()
-
-
 def read_signature(function: Callable[..., Any], injected: Injected, name: str | None = None) -> Signature:
-    """Read a function's signature.
-
-    Args:
-        function: a function, a method, a partial function or a callable object.
-        injected: the types of parameters that a running call fills in.
-        name: the feature's name; default: the function's.
+    """Read the signature of a function, a method, a partial function or a callable object.
 
     Raises:
         DeclarationError: a hint cannot be resolved or described, a parameter is positional-only or ``*args``,
             or the resolvers cannot work.
     """
-    name = name or name_of(function)
-    hints = hints_of(function)
+    name = name or functions.name_of(function)
+    hints = functions.hints_of(function)
     sent: list[Parameter] = []
     resolved: dict[str, Any] = {}
     session: SessionParam | None = None
     context: str | None = None
     catches_all = False
-    for parameter in parameters_of(function, hints):
+    for parameter in functions.parameters_of(function, hints):
         hint = parameter.hint
         is_resolved = mark_of(hint, Resolve) is not None
         if not is_resolved and has_mark(hint, Resolve):
@@ -115,29 +160,28 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
             if session is not None:
                 raise DeclarationError(f"{name}: a call changes one session; put what belongs together in it")
             session = param
-            sent.append(handle_parameter(param))
+            sent.append(param.handle)
         elif mentions(hint, injected.context):
             if context is not None:
                 raise DeclarationError(f"{name}: only one parameter can take the context")
             context = parameter.name
-        elif parameter.kind == VAR_KEYWORD:
+        elif parameter.kind == functions.VAR_KEYWORD:
             catches_all = True
-        elif parameter.kind in (POSITIONAL_ONLY, VAR_POSITIONAL):
+        elif parameter.kind in (functions.POSITIONAL_ONLY, functions.VAR_POSITIONAL):
             raise DeclarationError(
                 f"{name}: parameter {parameter.name!r} must be one that can be named in a call"
             )
         else:
             sent.append(parameter)
-    names = [parameter.name for parameter in sent]
     return Signature(
         name=name,
         function=function,
-        doc=doc_of(function),
+        doc=functions.doc_of(function),
         parameters=sent,
         arguments=None if catches_all else arguments_codec(f"{name}Arguments", sent),
         context=context,
         session=session,
-        plan=make_plan(name, resolved, names, injected.context, injected.outcomes),
+        plan=make_plan(name, resolved, [parameter.name for parameter in sent], injected),
         returns=hints.get("return", UNSET),
-        is_async=wraps_coroutine_function(function),
+        is_async=functions.wraps_coroutine_function(function),
     )

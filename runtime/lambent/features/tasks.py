@@ -11,8 +11,6 @@ from lambent.errors import DeclarationError, RetryableError
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 
-Support = Literal["optional", "required", "auto"]
-
 
 class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How a tool's calls become tasks.
@@ -29,7 +27,7 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True):
             29 seconds.
     """
 
-    support: Support = "optional"
+    support: Literal["optional", "required", "auto"] = "optional"
     ttl: timedelta = timedelta(hours=1)
     poll_interval: timedelta = timedelta(seconds=1)
     max_attempts: int = 3
@@ -50,10 +48,3 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True):
     def transient(self) -> tuple[type[Exception], ...]:
         """The exceptions after which another attempt makes sense."""
         return (RetryableError, *self.retry_on)
-
-
-def policy_of(task: bool | TaskPolicy) -> TaskPolicy | None:
-    """The policy that ``@mcp.tool(task=…)`` stands for."""
-    if isinstance(task, TaskPolicy):
-        return task
-    return TaskPolicy() if task else None

@@ -1,10 +1,10 @@
-"""Tools: typed functions that models call (server/tools)."""
+"""Tools: typed functions that models call, and the media that they return (server/tools)."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import typing
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -16,53 +16,60 @@ from lambent.features.codecs import Codec, ValidationError, codec_of, to_json
 from lambent.features.hints import mentions
 from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
-from lambent.features.media import Audio, Image
-from lambent.features.signature import Signature
+from lambent.features.signature import Definition, Signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
-from lambent.wire.values import Content, Icon, TextContent, ToolAnnotations, ToolResult, Value
+from lambent.wire.values import AudioContent, Content, ImageContent, TextContent, ToolResult
 
 
-class ToolDefinition(Value, frozen=True, kw_only=True):
-    """A tool as ``tools/list`` shows it."""
+class Image(msgspec.Struct, frozen=True):
+    """An image to return from a tool: its bytes, and the subtype of its media type (``png``, ``jpeg``)."""
 
-    name: str
-    title: str | None = None
-    description: str | None = None
-    input_schema: dict[str, Any] | None = None
-    output_schema: dict[str, Any] | None = None
-    annotations: ToolAnnotations | None = None
-    icons: Sequence[Icon] | None = None
-    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
+    data: bytes
+    format: str = "png"
+
+    def to_content(self) -> ImageContent:
+        """The content block that contains it."""
+        return ImageContent(data=base64.b64encode(self.data).decode(), mime_type=f"image/{self.format}")
+
+
+class Audio(msgspec.Struct, frozen=True):
+    """A sound to return from a tool: its bytes, and the subtype of its media type (``wav``, ``mpeg``)."""
+
+    data: bytes
+    format: str = "wav"
+
+    def to_content(self) -> AudioContent:
+        """The content block that contains it."""
+        return AudioContent(data=base64.b64encode(self.data).decode(), mime_type=f"audio/{self.format}")
+
+
+_BLOCKS = (Content, Image, Audio)
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A registered tool.
 
     Attributes:
-        signature: its function.
-        definition: what ``tools/list`` shows; schemas that are not given are derived when somebody lists the
-            tools.
+        definition: what ``tools/list`` shows; schemas are derived when somebody lists the tools.
         output: checks and writes structured results; None where results are text or content only.
-        task: how its calls become tasks, if they may.
-        idempotency: how repeated calls are recognized, if they are.
         single_use: a request state may complete a call once.
+        headers: the parameters that clients mirror into headers. Compiled here, never given.
+        is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
 
     Raises:
         DeclarationError: these do not fit together, or a header annotation is not allowed where it is.
     """
 
     signature: Signature
-    definition: ToolDefinition
+    definition: Definition
     output: Codec | None
     task: TaskPolicy | None = None
     idempotency: Idempotency | None = None
     single_use: bool = False
     headers: tuple[HeaderParam, ...] = ()
-    """The parameters that clients mirror into headers: compiled here, never given."""
     is_plain: bool = False
-    """Its calls need no journal: they ask nothing and keep nothing. Compiled here, never given."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and compile the headers."""
@@ -85,12 +92,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Unique within the server."""
         return self.signature.name
 
-    def describe(self) -> Raw:
-        """The definition with its schemas, encoded."""
-        return self._described
-
     @functools.cached_property
-    def _described(self) -> Raw:
+    def described(self) -> Raw:
+        """The definition with its schemas, encoded."""
         output_schema = self.output.schema() if self.output is not None else None
         schemas = {"input_schema": self._input_schema(), "output_schema": output_schema}
         return Raw(msgspec.json.encode(msgspec.structs.replace(self.definition, **schemas)))
@@ -108,21 +112,14 @@ def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     """The codec of a tool's structured results; None where its results are text or content only.
 
     Text, media and ready-made results go to the model as they are; every other hint has a schema.
-
-    Args:
-        signature: the tool's function.
-        structured: False: never; True: also where the function returns text.
+    ``structured``: False: never; True: also where the function returns text.
     """
     hint = signature.returns
     bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
-    if structured is False or hint is UNSET:
-        return None
-    if structured is None and (bare in (None, type(None), str, Any) or mentions(bare, *_CONTENT)):
+    is_content = bare in (None, type(None), str, Any) or mentions(bare, ToolResult, bytes, *_BLOCKS)
+    if structured is False or hint is UNSET or (is_content and structured is None):
         return None
     return codec_of(type(None) if hint is None else hint)
-
-
-_CONTENT = (Content, Image, Audio, ToolResult, bytes)
 
 
 def render(tool: Tool, value: Any) -> CallToolResult:
@@ -136,30 +133,24 @@ def render(tool: Tool, value: Any) -> CallToolResult:
     if tool.output is not None:
         raw = tool.output.encode(value)
         return CallToolResult(content=[TextContent(text=raw.decode())], structured_content=Raw(raw))
-    return CallToolResult(content=_blocks(value))
+    if isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value):
+        return CallToolResult(content=[_block(item) for item in value])
+    return CallToolResult(content=[] if value is None else [_block(value)])
 
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
     structured = value.structured_content
-    if structured is UNSET and tool.output is not None and not value.is_error:
-        raise ValidationError("structured_content is missing: the tool has an output schema")
+    output = None if value.is_error else tool.output
     if structured is not UNSET:
-        fits = tool.output is not None and not value.is_error
-        structured = Raw(tool.output.encode(structured) if fits and tool.output else to_json(structured))
+        structured = Raw(to_json(structured) if output is None else output.encode(structured))
+    elif output is not None:
+        raise ValidationError("structured_content is missing: the tool has an output schema")
     return CallToolResult(
         content=[_block(item) for item in value.content],
         structured_content=structured,
         is_error=value.is_error or UNSET,
         meta=msgspec.json.decode(to_json(value.meta)) if value.meta else UNSET,
     )
-
-
-def _blocks(value: Any) -> list[Content]:
-    if value is None:
-        return []
-    if isinstance(value, list | tuple) and any(isinstance(item, Content | Image | Audio) for item in value):
-        return [_block(item) for item in value]
-    return [_block(value)]
 
 
 def _block(value: Any) -> Content:

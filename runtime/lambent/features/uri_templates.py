@@ -18,7 +18,7 @@ from lambent.errors import DeclarationError
 MAX_URI_LENGTH = 8192
 """Characters. Longer URIs match nothing."""
 
-_EXPRESSION = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
+_PART = re.compile(r"\{([+#./;?&]?)([^{}]*)\}|([^{}]+)|[{}]")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)(?::([1-9][0-9]{0,3})|(\*))?")
 
 
@@ -29,6 +29,7 @@ class _Operator(msgspec.Struct, frozen=True):
     separator: str
     characters: str
     named: bool = False
+    in_query: bool = False
 
 
 _OPERATORS = {
@@ -38,16 +39,23 @@ _OPERATORS = {
     ".": _Operator(".", ".", r"[^./?#]"),
     "/": _Operator("/", "/", r"[^/?#]"),
     ";": _Operator(";", ";", r"[^;/?#]", named=True),
-    "?": _Operator("?", "&", r"[^&#]", named=True),
-    "&": _Operator("&", "&", r"[^&#]", named=True),
+    "?": _Operator("?", "&", r"[^&#]", named=True, in_query=True),
+    "&": _Operator("&", "&", r"[^&#]", named=True, in_query=True),
 }
 
 
 class _Variable(msgspec.Struct, frozen=True):
     name: str
-    operator: str
-    length: int | None
+    operator: _Operator
+    length: int
     exploded: bool
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """A literal; or the variables of an expression, with the text that stands before the first of them."""
+
+    text: str
+    variables: list[_Variable] = []
 
 
 class UriTemplate:
@@ -66,9 +74,8 @@ class UriTemplate:
     def __init__(self, template: str) -> None:
         self.template = template
         self._variables: dict[str, _Variable] = {}
-        self._queried: set[str] = set()
-        pattern = "".join(self._compile(template))
-        self._pattern = re.compile(pattern, re.DOTALL)
+        self._pattern = re.compile("".join(_patterns(self._parse(template))), re.DOTALL)
+        self._has_query = any(variable.operator.in_query for variable in self._variables.values())
         self.variables = tuple(self._variables)
 
     def match(self, uri: str) -> dict[str, str | list[str]] | None:
@@ -85,55 +92,38 @@ class UriTemplate:
         found = self._pattern.fullmatch(path)
         if found is None:
             return None
-        raw = {name: text for name, text in found.groupdict().items() if text is not None}
         values: dict[str, str | list[str]] = {}
         for name, variable in self._variables.items():
+            parts = query.get(name) if variable.operator.in_query else _values(variable, found[name])
+            if parts is None:
+                continue
             try:
-                parts = query.get(name) if name in self._queried else self._parts(variable, raw.get(name))
-                if parts is None:
-                    continue
                 decoded = [unquote(part, errors="strict") for part in parts]
             except UnicodeDecodeError:
                 return None
-            if variable.length is not None and any(len(part) > variable.length for part in decoded):
-                return None
-            if any(not _is_safe(part) for part in decoded):
+            if not all(len(part) <= variable.length and _is_safe(part) for part in decoded):
                 return None
             values[name] = decoded if variable.exploded else decoded[0]
         return values
 
-    def _compile(self, template: str) -> Iterator[str]:
-        parts: list[str | tuple[_Operator, list[_Variable]]] = []
-        position = 0
-        for expression in _EXPRESSION.finditer(template):
-            if literal := self._literal(template[position : expression.start()]):
-                parts.append(literal)
-            sign = expression[1]
-            if parts and not isinstance(parts[-1], str) and sign in ("", "+"):
-                raise DeclarationError(f"{template}: put text between the variables at {expression[0]}")
-            variables = [self._variable(text, sign) for text in expression[2].split(",")]
-            if sign in ("?", "&"):
-                self._queried.update(variable.name for variable in variables)
-            else:
-                parts.append((_OPERATORS[sign], variables))
-            position = expression.end()
-        if literal := self._literal(template[position:]):
-            parts.append(literal)
-        last = max((index for index, part in enumerate(parts) if not isinstance(part, str)), default=-1)
-        for index, part in enumerate(parts):
-            if isinstance(part, str):
-                yield re.escape(part)
-            else:
-                operator, variables = part
-                following = _beginning(parts[index + 1] if index + 1 < len(parts) else None)
-                yield from _pattern_of(variables, operator, following, is_last=index == last)
+    def _parse(self, template: str) -> list[_Part]:
+        parts: list[_Part] = []
+        for match in _PART.finditer(template):
+            sign, names, literal = match.groups()
+            if literal is not None:
+                parts.append(_Part(literal))
+                continue
+            if names is None:
+                raise DeclarationError(f"{template}: unbalanced braces")
+            if parts and parts[-1].variables and sign in ("", "+"):
+                raise DeclarationError(f"{template}: put text between the variables at {match[0]}")
+            operator = _OPERATORS[sign]
+            variables = [self._variable(text, operator) for text in names.split(",")]
+            if not operator.in_query:
+                parts.append(_Part(operator.first, variables))
+        return parts
 
-    def _literal(self, text: str) -> str:
-        if "{" in text or "}" in text:
-            raise DeclarationError(f"{self.template}: unbalanced braces")
-        return text
-
-    def _variable(self, text: str, operator: str) -> _Variable:
+    def _variable(self, text: str, operator: _Operator) -> _Variable:
         match = _VARIABLE.fullmatch(text)
         if match is None:
             raise DeclarationError(f"{self.template}: {text!r} is no variable")
@@ -142,12 +132,12 @@ class UriTemplate:
             raise DeclarationError(f"{self.template}: variable {name!r} appears twice")
         if not name.isidentifier():
             raise DeclarationError(f"{self.template}: {name!r} cannot be a parameter's name")
-        variable = _Variable(name, operator, int(length) if length else None, star is not None)
+        variable = _Variable(name, operator, int(length or MAX_URI_LENGTH), star is not None)
         self._variables[name] = variable
         return variable
 
     def _split_query(self, uri: str) -> tuple[str, dict[str, list[str]]]:
-        if not self._queried:
+        if not self._has_query:
             return uri, {}
         path, mark, text = uri.partition("?")
         if "?" in self.template.partition("{?")[0]:
@@ -160,47 +150,47 @@ class UriTemplate:
             query.setdefault(name, []).append(value)
         return path, query
 
-    @staticmethod
-    def _parts(variable: _Variable, text: str | None) -> list[str] | None:
-        if text is None:
-            return None
-        operator = _OPERATORS[variable.operator]
-        if not variable.exploded:
-            return [text.removeprefix("=") if operator.named else text]
-        parts = text.removeprefix(operator.first).split(operator.separator)
-        return [part.removeprefix(f"{variable.name}=") for part in parts] if operator.named else parts
+
+def _values(variable: _Variable, text: str | None) -> list[str] | None:
+    """The values in the text that a variable's group matched."""
+    operator = variable.operator
+    if text is None:
+        return None
+    if not variable.exploded:
+        return [text.removeprefix("=") if operator.named else text]
+    values = text.removeprefix(operator.first).split(operator.separator)
+    return [value.removeprefix(f"{variable.name}=") for value in values] if operator.named else values
 
 
-def _beginning(part: str | tuple[_Operator, list[_Variable]] | None) -> str:
-    """The fixed text with which a part of a template begins."""
-    if part is None:
-        return ""
-    return part if isinstance(part, str) else part[0].first
+def _patterns(parts: list[_Part]) -> Iterator[str]:
+    last = next((part for part in reversed(parts) if part.variables), None)
+    for part, following in zip(parts, [*parts[1:], _Part("")], strict=False):
+        if part.variables:
+            yield from _patterns_of(part.variables, following.text, is_last=part is last)
+        else:
+            yield re.escape(part.text)
 
 
-def _pattern_of(
-    variables: list[_Variable], operator: _Operator, following: str, *, is_last: bool
-) -> Iterator[str]:
-    """The pattern of an expression.
+def _patterns_of(variables: list[_Variable], following: str, *, is_last: bool) -> Iterator[str]:
+    """The patterns of an expression's variables.
 
     Quantifiers are possessive, so that no text is tried twice. Only the last variable of the template may
     give characters back, to a literal at the end of the template.
     """
+    operator = variables[0].operator
     for position, variable in enumerate(variables):
-        lead = re.escape(operator.first if position == 0 else operator.separator)
         is_final = position == len(variables) - 1
+        gives_back = is_last and is_final
+        lead = re.escape(operator.separator if position else operator.first)
         stop = following if is_final else operator.separator
-        characters = operator.characters
-        if operator.separator == ",":
-            characters = characters.replace(",", "") if len(variables) == 1 else characters
-        if stop and not (is_last and is_final):
+        characters = operator.characters if len(variables) > 1 else operator.characters.replace(",", "")
+        if stop and not gives_back:
             characters = f"(?:(?!{re.escape(stop)}){characters})"
-        times = "+" if is_last and is_final else "++"
-        name = variable.name
+        name, times = variable.name, "+" if gives_back else "++"
         if variable.exploded and operator.named:
             yield f"(?P<{name}>(?:{lead}{name}={operator.characters}*+)*+)"
         elif variable.exploded and operator.first:
-            many = "+" if stop != operator.first or (is_last and is_final) else "{1}"
+            many = "+" if stop != operator.first or gives_back else "{1}"
             yield f"(?P<{name}>(?:{lead}{operator.characters}++){many})"
         elif operator.named:
             yield f"(?:{lead}{name}(?P<{name}>(?:={operator.characters}*+)?+))?+"

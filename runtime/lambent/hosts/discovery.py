@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from lambent.errors import ConfigurationError
-from lambent.features.catalog import Catalog
+from lambent.features.catalog import Catalog, summarize
 from lambent.hosts.settings import Settings
 from lambent.wire.http import LOCAL_HOSTS, HttpResponse, Request
 
@@ -23,10 +23,6 @@ class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
     They are made at the first request for one of them: most execution environments never get such a request.
-
-    Args:
-        catalog: the server's declarations.
-        settings: the public URL, and the file that describes the other servers.
     """
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
@@ -35,11 +31,10 @@ class DiscoveryDocuments:
         self._made = functools.lru_cache(_KEPT)(self._make)
 
     def answer(self, request: Request) -> HttpResponse | None:
-        """Answer a request for a document; None if the path is not one of a document.
+        """Answer any request but a POST; None if its path is not one of a document.
 
-        Args:
-            request: any but a POST. Host and scheme in the documents come from the settings or from the
-                platform, never from the request's headers, which the client chooses.
+        Host and scheme in the documents come from the settings or from the platform, never from the request's
+        headers, which the client chooses.
         """
         from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
 
@@ -61,10 +56,7 @@ class DiscoveryDocuments:
         return answer(document, request)
 
     def by_path(self, base_url: str | None) -> dict[str, Document]:
-        """All documents by path.
-
-        Args:
-            base_url: the public URL of the servers; default: as the settings say.
+        """All documents by path, for a public URL other than that of the settings.
 
         Raises:
             ConfigurationError: the file of the other servers cannot be read.
@@ -72,12 +64,8 @@ class DiscoveryDocuments:
         return self._made(None, base_url or self._settings.public_url)
 
     def problems(self, base_url: str | None) -> list[str]:
-        """The problems that prevent publication, a sentence each; see ``card_rules.problems``.
-
-        Args:
-            base_url: the public URL of the servers; default: as the settings say.
-        """
-        from lambent.wire.card_rules import problems
+        """What prevents publication at such a URL; see ``server_card.problems``."""
+        from lambent.wire.server_card import problems
 
         base_url = base_url or self._settings.public_url
         return [
@@ -95,8 +83,6 @@ class DiscoveryDocuments:
         """The servers of the deployment, or with an endpoint only this server."""
         if endpoint is None and self._settings.cards is not None:
             return read_bundle(self._settings.cards)
-        from lambent.features.summary import summarize
-
         if endpoint is None:
             endpoint = self._settings.mcp_path or _DEFAULT_PATH
         return [summarize(self._catalog, endpoint)]
@@ -104,9 +90,6 @@ class DiscoveryDocuments:
 
 def read_bundle(file: str) -> list[ServerSummary]:
     """Read the servers of a deployment from the file that ``lambent card --bundle`` has written.
-
-    Args:
-        file: its path.
 
     Raises:
         ConfigurationError: it cannot be read, or is not such a file.

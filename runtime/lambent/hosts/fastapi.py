@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from lambent.hosts.asgi import AsgiApp
+from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX
 
 _RESPONSES: dict[int | str, dict[str, object]] = {
     200: {
@@ -22,12 +23,7 @@ _RESPONSES: dict[int | str, dict[str, object]] = {
 
 
 class _Delegated(Response):
-    """A response that the ASGI application writes.
-
-    Args:
-        app: the application.
-        request: the request, whose body a dependency may have read already.
-    """
+    """A response that the ASGI application writes; a dependency may have read the request's body already."""
 
     def __init__(self, app: AsgiApp, request: Request) -> None:
         super().__init__()
@@ -60,32 +56,25 @@ def _reread(request: Request) -> Receive:
 
 
 def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
-    """Make a router with the MCP endpoint.
-
-    Args:
-        app: the ASGI application that answers.
-        path: the path of the endpoint.
-        title: the server's name, for the OpenAPI page.
-    """
+    """Make a router with the MCP endpoint under a path; the OpenAPI page shows the title."""
     router = APIRouter(tags=["MCP"])
 
-    @router.post(
+    async def delegated(request: Request) -> Response:
+        return _Delegated(app, request)
+
+    router.add_api_route(
         path,
+        delegated,
+        methods=["POST"],
+        name="mcp_endpoint",
         summary=f"MCP endpoint of {title}",
         response_class=Response,
         responses=_RESPONSES,
         openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
-    async def mcp_endpoint(request: Request) -> Response:
-        return _Delegated(app, request)
-
-    @router.api_route(path, methods=["GET", "DELETE", "PUT", "PATCH", "OPTIONS"], include_in_schema=False)
-    async def other_methods(request: Request) -> Response:
-        return _Delegated(app, request)
-
-    @router.api_route(f"{path}/server-card", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
-    @router.api_route(f"{path}/server.json", methods=["GET", "HEAD", "OPTIONS"], include_in_schema=False)
-    async def server_card(request: Request) -> Response:
-        return _Delegated(app, request)
-
+    methods = ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"]
+    router.add_api_route(path, delegated, methods=methods, include_in_schema=False)
+    for suffix in (CARD_SUFFIX, REGISTRY_SUFFIX):
+        card, methods = path + suffix, ["GET", "HEAD", "OPTIONS"]
+        router.add_api_route(card, delegated, methods=methods, include_in_schema=False)
     return router

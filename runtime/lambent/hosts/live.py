@@ -1,4 +1,4 @@
-"""Hosts that stay: many calls at a time, each on a thread, each cancellable."""
+"""Hosts that stay: many calls at a time, each on a thread, each cancellable; and threads as workers."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import Cancelled
-from lambent.execution.event_loop import LoopTask
+from lambent.execution.event_loop import LoopTask, LoopThread
+from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
+
+if TYPE_CHECKING:
+    from lambent.execution.durable.tasks.worker import Worker
+
+_MAX_TASKS = 32
+"""Tasks that run at a time."""
 
 T = TypeVar("T")
 
 
 class CallThreads:
-    """Threads for calls: so many run at a time, and those that only wait do not count among them.
+    """Threads for calls, of which so many run at a time.
 
-    Args:
-        running: how many calls may run at a time.
-        waiting: how many more may wait for something that happens elsewhere; further ones count as running.
-        name: begins the names of the threads.
+    Up to ``waiting`` more may wait for something that happens elsewhere, such as subscriptions and duplicates
+    of a running call; further ones count as running.
     """
 
-    def __init__(self, running: int, waiting: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(running + waiting, thread_name_prefix=name)
+    def __init__(self, running: int, waiting: int = 1000) -> None:
+        self._pool = ThreadPoolExecutor(running + waiting, thread_name_prefix="lambent-call")
         self._changed = threading.Condition()
         self._free = running
         self._may_wait = waiting
@@ -38,11 +43,8 @@ class CallThreads:
         """Run something on a thread, at once or as soon as one may run."""
         future: Future[T] = Future()
         with self._changed:
-            if self._free and not self._queue:
-                self._free -= 1
-                self._pool.submit(self._run, future, work)
-            else:
-                self._queue.append((future, work))
+            self._queue.append((future, work))
+            self._start_next()
         return future
 
     @contextlib.contextmanager
@@ -63,6 +65,7 @@ class CallThreads:
                     self._returning -= 1
                     self._free -= 1
                     self._may_wait += 1
+                    self._start_next()
 
     def close(self) -> None:
         """Wait until everything that was submitted has ended, and end the threads."""
@@ -82,20 +85,21 @@ class CallThreads:
                 self._release()
 
     def _release(self) -> None:
-        """Let the next one run: first those that have waited in the middle of a call."""
-        if self._queue and not self._returning:
-            self._pool.submit(self._run, *self._queue.popleft())
-        else:
-            self._free += 1
+        self._free += 1
+        self._start_next()
         self._changed.notify_all()
+
+    def _start_next(self) -> None:
+        """Let calls run that wait for their turn, behind those that have waited in the middle of a call."""
+        while self._queue and self._free > self._returning:
+            self._free -= 1
+            self._pool.submit(self._run, *self._queue.popleft())
 
 
 class LiveInvocation(Invocation):
-    """Runs coroutines on a loop that other threads share, and stops them when the client leaves.
+    """Runs coroutines on a running loop that other threads share, and stops them when the client leaves.
 
-    Args:
-        loop: a running event loop.
-        threads: where the call runs; None for a thread of its own.
+    The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
     __slots__ = ("_gone", "_loop", "_started", "_threads", "_writing")
@@ -157,3 +161,40 @@ class LiveInvocation(Invocation):
             raise Cancelled from None
         self.check()
         return value
+
+
+class ThreadQueue:
+    """A queue whose messages are run by threads of this process; they are lost when it ends.
+
+    ``worker`` is set once the server's services, which hold this queue, are made.
+    """
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._loop: LoopThread | None = None
+        self._lock = threading.Lock()
+
+    def send(self, task_id: str, delay: float = 0.0) -> None:
+        """See ``Queue.send``."""
+        if delay > 0:
+            timer = threading.Timer(delay, self._run, (task_id,))
+            timer.daemon = True
+            timer.start()
+        else:
+            self._run(task_id)
+
+    def _run(self, task_id: str) -> None:
+        with self._lock:
+            if self._threads is None or self._loop is None:
+                self._threads = ThreadPoolExecutor(_MAX_TASKS, thread_name_prefix="lambent-task")
+                self._loop = LoopThread()
+        self._threads.submit(self._work, task_id, LiveInvocation(self._loop.loop))
+
+    def _work(self, task_id: str, invocation: LiveInvocation) -> None:
+        assert self.worker is not None  # noqa: S101 - set before the first request
+        try:
+            self.worker.run(task_id, invocation)
+        except Exception as error:
+            report(error)
+            self.send(task_id, delay=1.0)

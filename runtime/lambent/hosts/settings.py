@@ -17,27 +17,23 @@ from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a deployment.
 
+    Each attribute but the last two has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
+
     Attributes:
         state_keys: the secrets that seal request state; the first one seals, all of them open.
-            ``LAMBENT_STATE_KEYS``, comma-separated.
         state_secret: name or ARN of a secret of Secrets Manager, whose current and previous version are used
-            instead. ``LAMBENT_STATE_SECRET``.
-        state_ttl: seconds for which a user can answer a question. ``LAMBENT_STATE_TTL``.
+            instead.
+        state_ttl: seconds for which a user can answer a question.
         audience: distinguishes this server from others with the same keys; default: the server's name.
-            ``LAMBENT_AUDIENCE``.
         allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
-            ``LAMBENT_ALLOWED_ORIGINS``, comma-separated.
-        body_limit: bytes of a request body. ``LAMBENT_BODY_LIMIT``.
-        listen_seconds: how long a subscription is held open; default: 0.25 on buffered hosts, 600 on live
-            ones. ``LAMBENT_LISTEN_SECONDS``.
-        table: the DynamoDB table of tasks, sessions and idempotent calls. ``LAMBENT_TABLE``.
-        task_queue_url: the SQS queue of the tasks that workers run. ``LAMBENT_TASK_QUEUE_URL``.
-        bucket: the S3 bucket for arguments and results that are too large for an item. ``LAMBENT_BUCKET``.
-        public_url: the public URL, without the endpoint's path; default: the host name by which the platform
-            routed the request. ``LAMBENT_PUBLIC_URL``.
-        mcp_path: the path of the endpoint below that. ``LAMBENT_MCP_PATH``.
+        body_limit: bytes of a request body.
+        listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
+        table: the DynamoDB table of tasks, sessions and idempotent calls.
+        task_queue_url: the SQS queue of the tasks that workers run.
+        bucket: the S3 bucket for arguments and results that are too large for an item.
+        public_url: without the endpoint's path; default: that by which the platform routed the request.
+        mcp_path: the path of the endpoint below that.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
-            ``LAMBENT_CARDS``.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
     """
@@ -65,10 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings from environment variables.
-
-        Args:
-            environ: the variables; default: those of the process.
+        """Read the settings from environment variables, by default those of the process.
 
         Raises:
             ConfigurationError: a variable cannot be read; the message names it.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import BinaryIO
 
 import msgspec
@@ -23,22 +22,13 @@ from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
 _RUNNING = 256
 """Calls that run at a time."""
 
-_WAITING = 1000
-"""Calls that wait at a time, such as subscriptions."""
-
 
 class _CancelledParams(msgspec.Struct):
     request_id: RequestId = msgspec.field(name="requestId")
 
 
 class StdioServer:
-    """Reads requests, answers them on threads, and writes responses and notifications as they come.
-
-    Args:
-        endpoint: answers the requests.
-        lines_in: where messages come from.
-        lines_out: where they go; nothing else may write to it.
-    """
+    """Reads requests, answers them on threads, and writes lines as they come; nothing else may write any."""
 
     def __init__(self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
         self._endpoint = endpoint
@@ -46,13 +36,13 @@ class StdioServer:
         self._out = lines_out
         self._writing = threading.Lock()
         self._loop = LoopThread()
-        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._threads = CallThreads(_RUNNING)
         self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
 
     def serve(self) -> None:
         """Serve until the input ends or is interrupted; what is still running then is cancelled."""
-        try:
+        with closing(self._loop), closing(self._threads):
             try:
                 for line in self._in:
                     if line.strip():
@@ -60,9 +50,6 @@ class StdioServer:
             finally:
                 for invocation in list(self._running.values()):
                     invocation.cancel()
-                self._threads.close()
-        finally:
-            self._loop.close()
 
     def write(self, message: bytes) -> None:
         """Write one encoded message as a line."""
@@ -77,13 +64,16 @@ class StdioServer:
             error = malformed.error
             self.write(jsonrpc.failure(malformed.request_id, error.code, error.message))
             return
-        if isinstance(message.id, UnsetType):
-            self._notified(message)
-            return
-        invocation = StdioInvocation(self._loop.loop, self._threads, self.write)
         request_id = message.id
-        self._running[request_id] = invocation
-        self._threads.submit(lambda: self._answer(message, request_id, invocation))
+        if not isinstance(request_id, UnsetType):
+            invocation = StdioInvocation(self._loop, self._threads, self.write)
+            self._running[request_id] = invocation
+            self._threads.submit(lambda: self._answer(message, request_id, invocation))
+        elif message.method == "notifications/cancelled":
+            with suppress(msgspec.DecodeError, UnicodeError):
+                params = msgspec.json.decode(message.params, type=_CancelledParams)
+                if (cancelled := self._running.get(params.request_id)) is not None:
+                    cancelled.cancel()
 
     def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
         reply = self._endpoint.answer(message, Request(), invocation, self._principal)
@@ -92,30 +82,14 @@ class StdioServer:
         if not invocation.cancelled:
             self.write(reply.body)
 
-    def _notified(self, message: RpcMessage) -> None:
-        if message.method != "notifications/cancelled":
-            return
-        with suppress(msgspec.DecodeError, UnicodeError):
-            params = msgspec.json.decode(message.params, type=_CancelledParams)
-            if (invocation := self._running.get(params.request_id)) is not None:
-                invocation.cancel()
-
 
 class StdioInvocation(LiveInvocation):
-    """One request on stdio: its notifications are lines among the others.
-
-    Args:
-        loop: where coroutines run.
-        threads: where the call runs.
-        write: writes a line.
-    """
+    """One request on stdio: its notifications are lines among the others, which ``write`` writes."""
 
     __slots__ = ("_write",)
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, threads: CallThreads, write: Callable[[bytes], None]
-    ) -> None:
-        super().__init__(loop, threads)
+    def __init__(self, loop: LoopThread, threads: CallThreads, write: Callable[[bytes], None]) -> None:
+        super().__init__(loop.loop, threads)
         self._write = write
 
     def emit(self, notification: bytes) -> None:
@@ -128,9 +102,6 @@ def serve(endpoint: Endpoint) -> None:
     """Serve the process's own standard input and output.
 
     What features print goes to standard error: standard output carries messages and nothing else.
-
-    Args:
-        endpoint: answers the requests.
     """
     lines_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout.flush()

@@ -1,21 +1,23 @@
-"""AWS through boto3: clients that are made on first use, and the one place that maps boto3's errors."""
+"""AWS through boto3, whose errors are mapped here only: clients made on first use; SQS and S3."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import math
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
 from lambent.errors import ConfigurationError, LambentError, StoreError
 
+MAX_DELAY_SECONDS = 900
+"""The longest delay of SQS."""
+
 _making = threading.Lock()
-_made: weakref.WeakSet[Any] = weakref.WeakSet()
+_clients: dict[str, Any] = {}
 
 
-class Resource:
+class AwsResource:
     """One resource of an AWS service: a table, a queue, a bucket or a secret.
 
     Args:
@@ -33,8 +35,7 @@ class Resource:
     def calling(self, action: str) -> Iterator[Any]:
         """Map what boto3 raises inside the ``with`` block, which gets the client.
 
-        Args:
-            action: the operation, as IAM policies name it, such as ``PutItem``.
+        The action is the operation as IAM policies name it, such as ``PutItem``.
 
         Raises:
             StoreError: from what boto3 raised; it names service, action and resource.
@@ -52,41 +53,68 @@ class Resource:
             raise StoreError(f"{self.service}: {action} of {self.name!r} failed: {error}") from error
 
 
+class SqsQueue:
+    """Sends task ids to the queue with a URL, which brings them to the worker function; see ``Resource``."""
+
+    def __init__(self, url: str, sqs: Any = None) -> None:
+        self._queue = AwsResource("sqs", url, sqs)
+
+    def send(self, task_id: str, delay: float = 0.0) -> None:
+        """See ``Queue.send``; the delay is rounded up to whole seconds."""
+        seconds = min(math.ceil(max(0.0, delay)), MAX_DELAY_SECONDS)
+        with self._queue.calling("SendMessage") as sqs:
+            sqs.send_message(QueueUrl=self._queue.name, MessageBody=task_id, DelaySeconds=seconds)
+
+
+class S3Blobs:
+    """Keeps blobs in a bucket, which removes them by a lifecycle rule; see ``Resource``."""
+
+    def __init__(self, bucket: str, s3: Any = None) -> None:
+        self._bucket = AwsResource("s3", bucket, s3)
+
+    def put(self, name: str, data: bytes) -> None:
+        """See ``Blobs.put``."""
+        with self._bucket.calling("PutObject") as s3:
+            s3.put_object(Bucket=self._bucket.name, Key=name, Body=data, ContentType="application/json")
+
+    def get(self, name: str) -> bytes | None:
+        """See ``Blobs.get``."""
+        with self._bucket.calling("GetObject") as s3:
+            try:
+                data: bytes = s3.get_object(Bucket=self._bucket.name, Key=name)["Body"].read()
+            except s3.exceptions.NoSuchKey:
+                return None
+        return data
+
+
 def client(service: str) -> Any:
     """The client of a service, from the environment's credentials, region and endpoint; one for all threads.
 
     The import of boto3 takes 165 ms, so it waits until a call needs it.
 
-    Args:
-        service: such as ``dynamodb``.
-
     Raises:
         ConfigurationError: boto3 is not installed.
     """
     with _making:  # boto3's default session is not safe for threads that make clients at the same time
-        return _make(service)
+        if service not in _clients:
+            try:
+                import boto3
+                from botocore.config import Config
+            except ImportError as error:
+                raise ConfigurationError("AWS needs boto3: pip install 'lambent[aws]'") from error
 
-
-@functools.cache
-def _make(service: str) -> Any:
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError as error:
-        raise ConfigurationError("AWS needs boto3: pip install 'lambent[aws]'") from error
-
-    # A caller is waiting, so few retries and a short connect timeout; conflicts are handled by the callers.
-    config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
-    made = boto3.client(service, config=config)
-    _made.add(made)
-    return made
+            # A caller is waiting, so few retries and a short connect timeout; callers handle conflicts.
+            retries = {"mode": "standard", "max_attempts": 3}
+            config = Config(connect_timeout=2, read_timeout=10, retries=retries)
+            _clients[service] = boto3.client(service, config=config)
+        return _clients[service]
 
 
 def close_connections() -> None:
-    """Close the connections of all clients that were made here; clients open new ones when they need them.
+    """Close the connections of all clients; they open new ones when they need them.
 
     For a process that was restored from a snapshot: the connections of the snapshot no longer exist.
     """
     with _making:
-        for made in _made:
+        for made in _clients.values():
             made.close()

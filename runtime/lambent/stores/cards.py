@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import StoreError
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 from lambent.wire.discovery_documents import CACHE_CONTROL, Document
 
 PREFIX = "cards"
@@ -14,61 +14,48 @@ PREFIX = "cards"
 
 
 class CardBucket:
-    """Publishes documents in a bucket, each with its media type, and takes them away.
-
-    Args:
-        bucket: the bucket's name.
-        s3: a boto3 client; default: one from the environment, made at first use.
-    """
+    """Publishes documents in a bucket, each with its media type, and removes them; see ``aws.Resource``."""
 
     def __init__(self, bucket: str, s3: Any = None) -> None:
-        self._bucket = Resource("s3", bucket, s3)
+        self._bucket = AwsResource("s3", bucket, s3)
 
     def publish(self, documents: Mapping[str, Document]) -> None:
-        """Put documents, in their order, then remove those of an earlier deploy that are not among them.
-
-        Args:
-            documents: by path.
+        """Put documents, by path and in their order, then remove those of an earlier deploy.
 
         Raises:
             StoreError: some could not be written or removed.
         """
-        keys = {PREFIX + path: document for path, document in documents.items()}
         with self._bucket.calling("PutObject") as s3:
-            for key, document in keys.items():
+            for path, document in documents.items():
                 s3.put_object(
                     Bucket=self._bucket.name,
-                    Key=key,
+                    Key=PREFIX + path,
                     Body=document.body,
                     ContentType=document.media_type,
                     CacheControl=CACHE_CONTROL,
                 )
-        self._remove(f"{PREFIX}/", but=keys)
+        self._remove(f"{PREFIX}/", {PREFIX + path for path in documents})
 
     def clear(self, *, everything: bool = False) -> None:
-        """Remove all documents. A bucket that does not exist any more has none.
-
-        Args:
-            everything: all other objects too, so that the bucket can be deleted.
+        """Remove all documents; with ``everything`` all objects, so that the bucket can be deleted.
 
         Raises:
             StoreError: some could not be removed.
         """
-        self._remove("" if everything else f"{PREFIX}/")
+        self._remove("" if everything else f"{PREFIX}/", set())
 
-    def _remove(self, prefix: str, but: Container[str] = ()) -> None:
+    def _remove(self, prefix: str, kept: set[str]) -> None:
         # Page by page: an invocation that runs out of time has removed some, and the next one goes on.
         with self._bucket.calling("ListObjectsV2") as s3:
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=prefix)
             try:
-                for page in s3.get_paginator("list_objects_v2").paginate(
-                    Bucket=self._bucket.name, Prefix=prefix
-                ):
-                    self._remove_keys([o["Key"] for o in page.get("Contents", ()) if o["Key"] not in but])
+                for page in pages:
+                    found = [item["Key"] for item in page.get("Contents", ())]
+                    self._remove_keys([key for key in found if key not in kept])
             except s3.exceptions.NoSuchBucket:
                 return
 
     def _remove_keys(self, keys: list[str]) -> None:
-        """Remove objects: up to a thousand, as many as there are on a page."""
         if not keys:
             return
         deletion = {"Objects": [{"Key": key} for key in keys], "Quiet": True}

@@ -18,7 +18,7 @@ import zlib
 from typing import Any
 
 from lambent.execution.ports import Item
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 from lambent.stores.memory import check_size
 
 _DEFLATE_FROM = 1024
@@ -28,19 +28,13 @@ _MAX_KEY_BYTES = 2048
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
 
 _IS_NEW = "attribute_not_exists(pk)"
-_IS_THAT_VERSION = "version = :version"
 
 
 class DynamoStore:
-    """Keeps items in a table.
-
-    Args:
-        table: the table's name.
-        dynamodb: a boto3 client; default: one from the environment, made at first use.
-    """
+    """Keeps items in the table of a name; see ``aws.Resource``."""
 
     def __init__(self, table: str, dynamodb: Any = None) -> None:
-        self._table = Resource("dynamodb", table, dynamodb)
+        self._table = AwsResource("dynamodb", table, dynamodb)
 
     def insert(self, item: Item) -> bool:
         """See ``Store.insert``."""
@@ -52,43 +46,33 @@ class DynamoStore:
             return None  # a key contains what a client has sent, such as a task's id
         # Strongly consistent: a client may ask for a task as soon as it has the task's id.
         with self._table.calling("GetItem") as dynamodb:
-            found = dynamodb.get_item(
+            answer = dynamodb.get_item(
                 TableName=self._table.name, Key={"pk": {"S": key}}, ConsistentRead=True
-            ).get("Item")
-        if found is None:
+            )
+        if (found := answer.get("Item")) is None:
             return None
-        return Item(
-            key=key,
-            version=int(found["version"]["N"]),
-            body=_unpack(found["body"]["B"]),
-            purge_at=int(found["purge_at"]["N"]),
-        )
+        body, purge_at = _unpack(found["body"]["B"]), int(found["purge_at"]["N"])
+        return Item(key, int(found["version"]["N"]), body, purge_at)
 
     def replace(self, item: Item) -> bool:
         """See ``Store.replace``."""
-        return self._put(
-            item,
-            ConditionExpression=_IS_THAT_VERSION,
-            ExpressionAttributeValues={":version": {"N": str(item.version - 1)}},
-        )
+        return self._put(item, **_is_version(item.version - 1))
 
     def remove(self, key: str, version: int) -> bool:
         """See ``Store.remove``."""
         with self._table.calling("DeleteItem") as dynamodb:
             try:
-                dynamodb.delete_item(
-                    TableName=self._table.name,
-                    Key={"pk": {"S": key}},
-                    ConditionExpression=_IS_THAT_VERSION,
-                    ExpressionAttributeValues={":version": {"N": str(version)}},
-                )
+                dynamodb.delete_item(**self._row(key), **_is_version(version))
             except dynamodb.exceptions.ConditionalCheckFailedException:
                 return False
         return True
 
+    def _row(self, key: str) -> dict[str, Any]:
+        return {"TableName": self._table.name, "Key": {"pk": {"S": key}}}
+
     def _put(self, item: Item, **condition: Any) -> bool:
-        packed = Item(item.key, item.version, _pack(item.body), item.purge_at, item.reserve)
-        check_size(packed)
+        body = _pack(item.body)
+        check_size(Item(item.key, item.version, body, item.purge_at, item.reserve))
         # When a response is lost, boto3 repeats the write, which then finds the item of the first attempt.
         by = os.urandom(12)
         with self._table.calling("PutItem") as dynamodb:
@@ -96,10 +80,10 @@ class DynamoStore:
                 dynamodb.put_item(
                     TableName=self._table.name,
                     Item={
-                        "pk": {"S": packed.key},
-                        "version": {"N": str(packed.version)},
-                        "body": {"B": packed.body},
-                        "purge_at": {"N": str(packed.purge_at)},
+                        "pk": {"S": item.key},
+                        "version": {"N": str(item.version)},
+                        "body": {"B": body},
+                        "purge_at": {"N": str(item.purge_at)},
                         "by": {"B": by},
                     },
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -108,6 +92,13 @@ class DynamoStore:
             except dynamodb.exceptions.ConditionalCheckFailedException as error:
                 return bool(error.response.get("Item", {}).get("by", {}).get("B") == by)
         return True
+
+
+def _is_version(version: int) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "version = :version",
+        "ExpressionAttributeValues": {":version": {"N": str(version)}},
+    }
 
 
 def _pack(body: bytes) -> bytes:

@@ -12,10 +12,7 @@ MIN_SECRET_LENGTH = 32
 
 
 class StaticKeys:
-    """Secrets from settings.
-
-    Args:
-        secrets: the first one seals, every one opens.
+    """Secrets from settings; the first one seals, every one opens.
 
     Raises:
         ConfigurationError: there is none, or one is too short.
@@ -34,34 +31,29 @@ class StaticKeys:
         return self._ring
 
     def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``: settings do not change."""
-        return self._ring
+        """See ``Keys.renewed``: there is no other source."""
+        return self.ring()
 
     def forget(self) -> None:
         """See ``Keys.forget``: settings are the same for all copies."""
 
 
-class ProcessKeys:
+class ProcessKeys(StaticKeys):
     """A random secret for as long as the process runs: for hosts that are one process."""
 
     def __init__(self) -> None:
-        self._ring = (os.urandom(32),)
-
-    def ring(self) -> Sequence[bytes]:
-        """See ``Keys.ring``."""
-        return self._ring
-
-    def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``: there is no other source."""
-        return self._ring
+        self.forget()
 
     def forget(self) -> None:
         """See ``Keys.forget``: this process gets a secret of its own."""
         self._ring = (os.urandom(32),)
 
 
-class MissingKeys:
+class MissingKeys(StaticKeys):
     """No secret: for Lambda, where another execution environment may handle the next round."""
+
+    def __init__(self) -> None:
+        pass
 
     def ring(self) -> Sequence[bytes]:
         """See ``Keys.ring``."""
@@ -70,10 +62,3 @@ class MissingKeys:
             "set LAMBENT_STATE_KEYS to the output of `openssl rand -hex 32`, or LAMBENT_STATE_SECRET to a "
             "secret of Secrets Manager"
         )
-
-    def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``."""
-        return self.ring()
-
-    def forget(self) -> None:
-        """See ``Keys.forget``: there is nothing to forget."""

@@ -17,14 +17,10 @@ _KEPT = 10_000
 
 
 class MemoryStore:
-    """Keeps items in a dictionary; any number of threads may use it.
-
-    Args:
-        clock: the time, for removing expired items as DynamoDB does by itself; None removes none.
-    """
+    """Keeps items in a dictionary, for any number of threads; with a clock it removes expired ones."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._clock = clock
         self._inserted = 0
         self._items: dict[str, Item] = {}
@@ -38,7 +34,7 @@ class MemoryStore:
             self._items[item.key] = item
             self._inserted += 1
             if self._clock is not None and self._inserted % _PURGE_EVERY == 0:
-                self._purge(self._clock())
+                self.purge(self._clock())
             return True
 
     def read(self, key: str) -> Item | None:
@@ -49,8 +45,7 @@ class MemoryStore:
         """See ``Store.replace``."""
         check_size(item)
         with self._lock:
-            known = self._items.get(item.key)
-            if known is None or known.version != item.version - 1:
+            if not self._has(item.key, item.version - 1):
                 return False
             self._items[item.key] = item
             return True
@@ -58,23 +53,19 @@ class MemoryStore:
     def remove(self, key: str, version: int) -> bool:
         """See ``Store.remove``."""
         with self._lock:
-            known = self._items.get(key)
-            if known is None or known.version != version:
+            if not self._has(key, version):
                 return False
             del self._items[key]
             return True
 
     def purge(self, now: float) -> None:
-        """Remove expired items.
-
-        Args:
-            now: seconds since the epoch.
-        """
+        """Remove the items that have expired at a time in seconds since the epoch."""
         with self._lock:
-            self._purge(now)
+            self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
 
-    def _purge(self, now: float) -> None:
-        self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
+    def _has(self, key: str, version: int) -> bool:
+        known = self._items.get(key)
+        return known is not None and known.version == version
 
 
 def check_size(item: Item) -> None:
@@ -83,9 +74,8 @@ def check_size(item: Item) -> None:
     Raises:
         ItemTooLargeError: key and body are larger than 400 KB.
     """
-    size = (
-        len(item.key.encode()) + len(item.body) + item.reserve + 100
-    )  # the other attributes and their names
+    # 100 bytes for the other attributes and their names
+    size = len(item.key.encode()) + len(item.body) + item.reserve + 100
     if size > MAX_ITEM_BYTES:
         raise ItemTooLargeError(f"{size} bytes do not fit into an item of {MAX_ITEM_BYTES} bytes")
 
@@ -106,11 +96,7 @@ class MemoryBlobs:
 
 
 class MemoryQueue:
-    """Keeps messages in a list: for tests, which deliver them themselves.
-
-    Attributes:
-        messages: task ids and their delays, in the order in which they were sent.
-    """
+    """Keeps task ids and their delays in ``messages``: for tests, which deliver them themselves."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, float]] = []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.errors import ConfigurationError
-from lambent.stores.aws import Resource
+from lambent.stores.aws import AwsResource
 from lambent.stores.keys import MIN_SECRET_LENGTH
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -32,18 +32,15 @@ _UNUSABLE = {
 
 
 class SecretKeys:
-    """The current and the previous version of a secret, read at first use.
+    """The current and the previous version of a secret with a name or ARN, read at first use.
 
-    Args:
-        secret: its name or ARN. Its values are plain strings of at least 32 characters.
-        secrets_manager: a boto3 client; default: one from the environment, made at first use.
-        clock: monotonic seconds.
+    Its values are plain strings of at least 32 characters. The clock gives monotonic seconds.
     """
 
     def __init__(
         self, secret: str, secrets_manager: Any = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._secret = Resource("secretsmanager", secret, secrets_manager)
+        self._secret = AwsResource("secretsmanager", secret, secrets_manager)
         self._clock = clock
         self._reading = threading.Lock()
         self._ring: tuple[bytes, ...] | None = None
@@ -60,12 +57,7 @@ class SecretKeys:
             return self._ring if self._ring is not None else self._read()
 
     def renewed(self) -> Sequence[bytes]:
-        """See ``Keys.renewed``; the secret is read again if the last time was ten seconds ago or more.
-
-        Raises:
-            ConfigurationError: as ``ring``.
-            StoreError: as ``ring``.
-        """
+        """See ``Keys.renewed``; as ``ring``, but what was read ten seconds ago is read again."""
         with self._reading:
             is_fresh = self._clock() - self._read_at < RENEWAL_SECONDS
             return self._ring if self._ring is not None and is_fresh else self._read()
@@ -87,10 +79,11 @@ class SecretKeys:
                 f"its value must be a plain string of at least {MIN_SECRET_LENGTH} characters; make one with "
                 "`openssl rand -hex 32`"
             )
+        ring = [current]
         # A previous version that is too short was never used for sealing.
-        usable = previous is not None and len(previous) >= MIN_SECRET_LENGTH
-        ring = [current, previous] if usable and previous != current else [current]
-        self._ring = tuple(str(secret).encode() for secret in ring)
+        if previous and previous != current and len(previous) >= MIN_SECRET_LENGTH:
+            ring.append(previous)
+        self._ring = tuple(secret.encode() for secret in ring)
         return self._ring
 
     def _version(self, stage: str) -> str | None:

@@ -18,30 +18,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from lambent.wire.discovery_paths import (
-    AI_CATALOG,
-    API_CATALOG,
-    CARD_SUFFIX,
-    OLDER_CARDS,
-    REGISTRY_SUFFIX,
-    SKILLS,
-    SKILLS_INDEX,
-)
+from lambent.wire import discovery_paths as paths
+from lambent.wire import server_card as cards
 from lambent.wire.http import JSON_TYPE, HttpResponse, Request
-from lambent.wire.server_card import (
-    CARD_TYPE,
-    ServerSummary,
-    card_name,
-    older_card,
-    publisher,
-    registry_entry,
-    server_card,
-)
+from lambent.wire.server_card import ServerSummary, one_line
 
 _AI_CATALOG_TYPE = "application/ai-catalog+json"
 _LINKSET_TYPE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
@@ -61,13 +46,7 @@ _CORS = {
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One document.
-
-    Attributes:
-        media_type: its ``Content-Type``.
-        body: its bytes.
-        link: the ``Link`` header that goes with it.
-    """
+    """One document, and the ``Link`` header that goes with it."""
 
     media_type: str
     body: bytes
@@ -80,35 +59,34 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Document]:
-    """All documents of a deployment, by path.
+    """All documents of a deployment, by path; for ``base_url`` see ``wire.server_card``.
 
-    Args:
-        summaries: the servers, whose skills have different names; where a location has room for one
-            server only, it is the first one.
-        base_url: the public URL of the servers, without a slash at the end; None where it is not known.
+    The skills of the servers have different names. Where a location has room for one server only, it is the
+    first one.
     """
-    skills = {skill_name(summary): _skill(summary, base_url) for summary in summaries}
+    skills = {
+        f"{paths.SKILLS}/{skill_name(summary)}/SKILL.md": _skill(summary, base_url) for summary in summaries
+    }
+    older = [cards.older_card(summary, base_url) for summary in summaries]
     found = {}
     for summary in summaries:
-        found[summary.path + CARD_SUFFIX] = _json(server_card(summary, base_url), CARD_TYPE)
-        found[summary.path + REGISTRY_SUFFIX] = _json(registry_entry(summary, base_url))
-    found |= {f"{SKILLS}/{name}/SKILL.md": skill for name, skill in skills.items()}
+        card, entry = cards.server_card(summary, base_url), cards.registry_entry(summary, base_url)
+        found[summary.path + paths.CARD_SUFFIX] = _json(card, cards.CARD_TYPE)
+        found[summary.path + paths.REGISTRY_SUFFIX] = _json(entry)
     # Documents come before those that link to them: published in this order, no link is ever broken.
-    found[SKILLS_INDEX] = _json(_skills_index(summaries, skills))
-    found[AI_CATALOG] = _json(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
+    found |= skills
+    found[paths.SKILLS_INDEX] = _json(_skills_index(summaries, skills))
+    found[paths.AI_CATALOG] = _json(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
     # RFC 9727, section 2, wants this link in the response to HEAD.
-    link = f'<{base_url or ""}{API_CATALOG}>; rel="api-catalog"'
-    found[API_CATALOG] = _json(_api_catalog(summaries, base_url), _LINKSET_TYPE, link)
-    return found | dict.fromkeys(OLDER_CARDS, _json(_older(summaries, base_url)))
+    link = f'<{base_url or ""}{paths.API_CATALOG}>; rel="api-catalog"'
+    found[paths.API_CATALOG] = _json(_api_catalog(summaries, base_url or ""), _LINKSET_TYPE, link)
+    older = [cards.older_card(summary, base_url) for summary in summaries]
+    first = older[0] if len(older) == 1 else {**older[0], "servers": older}
+    return found | dict.fromkeys(paths.OLDER_CARDS, _json(first))
 
 
 def answer(document: Document, request: Request) -> HttpResponse:
-    """Answer a request for a document (RFC 9110, sections 8.8.3 and 13.1.2).
-
-    Args:
-        document: the document of the request's path.
-        request: a GET, HEAD or OPTIONS; anything else is not allowed.
-    """
+    """Answer a request for a document: GET, HEAD or OPTIONS (RFC 9110, sections 8.8.3 and 13.1.2)."""
     if request.method == "OPTIONS":
         allowed = {
             "access-control-allow-methods": _METHODS,
@@ -121,7 +99,8 @@ def answer(document: Document, request: Request) -> HttpResponse:
     headers = {"etag": document.etag, "cache-control": CACHE_CONTROL, **_CORS}
     if document.link is not None:
         headers["link"] = document.link
-    if _is_known(request.headers.get("if-none-match"), document.etag):
+    known = request.headers.get("if-none-match", "").split(",")
+    if {"*", document.etag} & {tag.strip().removeprefix("W/") for tag in known}:
         return HttpResponse(304, headers)
     headers["content-type"] = document.media_type
     headers["x-content-type-options"] = "nosniff"
@@ -134,81 +113,68 @@ def skill_name(summary: ServerSummary) -> str:
     return name[:64].rstrip("-") or "server"
 
 
-def _is_known(if_none_match: str | None, etag: str) -> bool:
-    if if_none_match is None:
-        return False
-    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in known or etag in known
-
-
 def _json(value: Any, media_type: str = JSON_TYPE, link: str | None = None) -> Document:
     return Document(media_type, msgspec.json.encode(value), link)
 
 
-def _older(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Any]:
-    cards = [older_card(summary, base_url) for summary in summaries]
-    return cards[0] if len(cards) == 1 else {**cards[0], "servers": cards}
-
-
 def _ai_catalog(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Any]:
-    def entry(summary: ServerSummary) -> dict[str, Any]:
-        info = summary.info
-        name = card_name(summary, base_url).rpartition("/")[2]
-        described = {
-            "identifier": f"urn:air:{publisher(summary, base_url)}:mcp:{name}",
-            "displayName": info.title or info.name,
-            "type": CARD_TYPE,
+    entries = []
+    for summary in summaries:
+        name = cards.card_name(summary, base_url).rpartition("/")[2]
+        entry: dict[str, Any] = {
+            "identifier": f"urn:air:{cards.publisher(summary, base_url)}:mcp:{name}",
+            "displayName": summary.info.title or summary.info.name,
+            "type": cards.CARD_TYPE,
         }
         if base_url is None:
-            return {**described, "data": server_card(summary, base_url)}
-        return {**described, "url": base_url + summary.path + CARD_SUFFIX}
+            entry["data"] = cards.server_card(summary, base_url)
+        else:
+            entry["url"] = base_url + summary.path + paths.CARD_SUFFIX
+        entries.append(entry)
+    return {"specVersion": "1.0", "entries": entries}
 
-    return {"specVersion": "1.0", "entries": [entry(summary) for summary in summaries]}
 
-
-def _api_catalog(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Any]:
-    base = base_url or ""
-
-    def described(summary: ServerSummary) -> dict[str, Any]:
+def _api_catalog(summaries: Sequence[ServerSummary], base: str) -> dict[str, Any]:
+    items = [{"href": base + summary.path} for summary in summaries]
+    linkset: list[dict[str, Any]] = [{"anchor": base + paths.API_CATALOG, "item": items}]
+    for summary in summaries:
         endpoint = base + summary.path
-        links: dict[str, Any] = {
-            "anchor": endpoint,
-            "service-desc": [{"href": endpoint + CARD_SUFFIX, "type": CARD_TYPE}],
-        }
+        card = {"href": endpoint + paths.CARD_SUFFIX, "type": cards.CARD_TYPE}
+        links: dict[str, Any] = {"anchor": endpoint, "service-desc": [card]}
         if summary.info.website_url is not None:
             links["service-doc"] = [{"href": summary.info.website_url}]
-        return links
-
-    items = [{"href": base + summary.path} for summary in summaries]
-    catalog = {"anchor": base + API_CATALOG, "item": items}
-    return {"linkset": [catalog, *map(described, summaries)]}
+        linkset.append(links)
+    return {"linkset": linkset}
 
 
-def _skills_index(summaries: Sequence[ServerSummary], skills: Mapping[str, Document]) -> dict[str, Any]:
+def _skills_index(summaries: Sequence[ServerSummary], skills: dict[str, Document]) -> dict[str, Any]:
     entries = [
         {
-            "name": name,
+            "name": skill_name(summary),
             "type": "skill-md",
             "description": _skill_description(summary),
-            "url": f"{SKILLS}/{name}/SKILL.md",
+            "url": path,
             "digest": f"sha256:{hashlib.sha256(skill.body).hexdigest()}",
         }
-        for summary, (name, skill) in zip(summaries, skills.items(), strict=True)
+        for summary, (path, skill) in zip(summaries, skills.items(), strict=True)
     ]
     return {"$schema": _SKILLS_SCHEMA, "skills": entries}
 
 
 def _skill(summary: ServerSummary, base_url: str | None) -> Document:
     """A skill, in Markdown: where the server is and how to use it."""
-    info = summary.info
-    head = {"name": skill_name(summary), "description": _skill_description(summary)}
+    info, description = summary.info, _skill_description(summary)
     # JSON strings are YAML strings, so no description can end the front matter.
     lines = [
         "---",
-        *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()),
+        f"name: {json.dumps(skill_name(summary))}",
+        f"description: {json.dumps(description, ensure_ascii=False)}",
         "---",
+        "",
+        f"# {one_line(info.title or info.name)}",
+        "",
+        description,
     ]
-    lines += ["", f"# {' '.join((info.title or info.name).split())}", "", _skill_description(summary)]
     if base_url is not None:
         lines += ["", f"Connect to the MCP server at {base_url}{summary.path} (Streamable HTTP)."]
     if summary.card.lists_features and summary.instructions:
@@ -220,10 +186,9 @@ def _skill(summary: ServerSummary, base_url: str | None) -> Document:
 
 def _tool_line(raw: msgspec.Raw) -> str:
     tool = msgspec.json.decode(raw, type=dict[str, Any])
-    said = " ".join(str(tool.get("description") or tool.get("title") or "").split())
+    said = one_line(str(tool.get("description") or tool.get("title") or ""))
     return f"- `{tool['name']}`: {said}" if said else f"- `{tool['name']}`"
 
 
 def _skill_description(summary: ServerSummary) -> str:
-    text = " ".join((summary.info.description or summary.description).split())
-    return text[:_SKILL_DESCRIPTION_LIMIT]
+    return one_line(summary.info.description or summary.description)[:_SKILL_DESCRIPTION_LIMIT]

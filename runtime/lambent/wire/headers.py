@@ -28,11 +28,7 @@ def plain_value(name: str, value: str) -> str:
 
 
 def decode_value(name: str, value: str) -> str:
-    """Undo the Base64 sentinel encoding of a header value ("Value Encoding").
-
-    Args:
-        name: the header, for the error.
-        value: as received; surrounding white space is not part of it.
+    """Undo the Base64 sentinel encoding of the value of the header with a name ("Value Encoding").
 
     Raises:
         HeaderMismatchError: the value has characters that a header cannot carry, or its Base64 is broken.
@@ -50,20 +46,14 @@ def decode_value(name: str, value: str) -> str:
 
 
 def require_match(headers: dict[str, str], name: str, expected: str, *, encoded: bool = True) -> None:
-    """Check a header that must repeat a value of the body.
+    """Check a header that must repeat a value of the body; its name is as the specification writes it.
 
-    Args:
-        headers: the request's headers, names in lower case.
-        name: the header's name as the specification writes it.
-        expected: the value that the body carries.
-        encoded: the header may use the Base64 sentinel, as ``Mcp-Name`` and ``Mcp-Param-*`` may.
+    Where it may be ``encoded``, as ``Mcp-Name`` and ``Mcp-Param-*`` may, it can use the Base64 sentinel.
 
     Raises:
         HeaderMismatchError: it is missing, malformed or different.
     """
-    value = headers.get(name.lower())
-    if value is None:
-        raise HeaderMismatchError(f"Header mismatch: {name} header is missing")
+    value = _required(headers, name)
     if value == expected and value.isascii() and value.isprintable() and not value.startswith(_PREFIX):
         return
     if (decode_value if encoded else plain_value)(name, value) != expected:
@@ -87,11 +77,6 @@ class HeaderParam(msgspec.Struct, frozen=True):
 def check_params(headers: dict[str, str], arguments: Any, params: tuple[HeaderParam, ...]) -> None:
     """Check every mirrored parameter of a call against its header ("Server Validation").
 
-    Args:
-        headers: the request's headers, names in lower case.
-        arguments: the call's decoded arguments.
-        params: what the tool's schema annotates.
-
     Raises:
         HeaderMismatchError: a header is missing, malformed, different, or has no value in the body.
     """
@@ -111,12 +96,15 @@ def _check_value(headers: dict[str, str], param: HeaderParam, value: Any) -> Non
     elif isinstance(value, str):
         require_match(headers, param.header, value)
     elif isinstance(value, int | float):
-        header = headers.get(param.header.lower())
-        if header is None:
-            raise HeaderMismatchError(f"Header mismatch: {param.header} header is missing")
-        text = decode_value(param.header, header)
-        is_same = _NUMBER.fullmatch(text) and abs(value) <= _SAFE_INTEGER and float(text) == float(value)
-        if not is_same:
+        text = decode_value(param.header, _required(headers, param.header))
+        if not (_NUMBER.fullmatch(text) and abs(value) <= _SAFE_INTEGER and float(text) == float(value)):
             raise HeaderMismatchError(f"Header mismatch: {param.header} header does not match the body")
     else:
         raise HeaderMismatchError(f"Header mismatch: {param.header} mirrors a value that is not primitive")
+
+
+def _required(headers: dict[str, str], name: str) -> str:
+    value = headers.get(name.lower())
+    if value is None:
+        raise HeaderMismatchError(f"Header mismatch: {name} header is missing")
+    return value

@@ -1,7 +1,4 @@
-"""HTTP requests and responses of the MCP endpoint, and the rules that apply before any JSON is read.
-
-Streamable HTTP, "Security & Endpoint" and "Sending Messages".
-"""
+"""HTTP of the MCP endpoint (streamable HTTP, "Security & Endpoint" and "Sending Messages")."""
 
 from __future__ import annotations
 
@@ -10,57 +7,50 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from lambent.errors import HttpRefusal
+from lambent.errors import HttpRefusal, ProtocolError
+from lambent.wire import jsonrpc
+from lambent.wire.jsonrpc import RequestId
 
 JSON_TYPE = "application/json"
 SSE_TYPE = "text/event-stream"
+SSE_HEADERS = {"content-type": SSE_TYPE, "cache-control": "no-cache", "x-accel-buffering": "no"}
+SSE_KEEP_ALIVE = b":\n\n"
+"""A comment that keeps an idle stream open; clients ignore it."""
 
-DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
-"""Bytes: what Lambda accepts as the payload of a synchronous invocation."""
-
-DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
-"""Bytes: what Lambda takes as the response of a buffered invocation."""
+DEFAULT_BODY_LIMIT = DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
+"""Bytes: what Lambda takes as the payload and as the response of a synchronous invocation."""
 
 _ENVELOPE = 1024
-"""Bytes: the status, the headers and the rest of what Lambda's response has around the body."""
+"""Bytes of Lambda's response around the body: the status, the headers and the rest."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Host names of the local machine."""
 
 _ALLOWED_HEADERS = frozenset(
     {
-        "accept",
-        "authorization",
-        "content-type",
-        "last-event-id",
-        "mcp-method",
-        "mcp-name",
-        "mcp-protocol-version",
-        "mcp-session-id",
+        *("accept", "authorization", "content-type", "last-event-id"),
+        *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
     }
 )
 _PARAM_HEADER = re.compile(r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+")
 _ZERO = re.compile(r"q=0(\.0{0,3})?")
-_PREFLIGHT_SECONDS = "7200"
 
 
 class Request(msgspec.Struct, frozen=True):
     """What the platform says of one request, the same for every host.
 
     Attributes:
-        method: the HTTP method in upper case; empty where the request did not come over HTTP: on stdio, and
-            when a worker runs a task.
+        method: the HTTP method in upper case; empty on stdio, and when a worker runs a task.
         path: as routed, still percent-encoded.
         headers: names in lower case; values of repeated headers joined with ``", "``.
         body: bytes, or text where the host already has it as text.
         query: the raw query string, without ``?``.
-        domain: the host name by which the platform routed the request, where the platform says so. Never the
-            client's ``Host`` header, which an attacker chooses in DNS rebinding.
+        domain: the host name by which the platform routed the request, where it says so; never the ``Host``
+            header, which an attacker chooses in DNS rebinding.
         root: what public paths have in front of ``path``, such as the name of a stage.
-        client_address: the IP address that the platform received the request from; a proxy's or a CDN's where
-            one is in front. Never a header that the client alone has written. None where the platform does
-            not say.
+        client_address: the IP address that the platform received the request from, such as a proxy's; never
+            a header that the client alone has written. None where the platform does not say.
         authorizer: what the platform's authorizer found out about the caller, in the platform's own form.
         event: the Lambda event; None elsewhere.
         context: Lambda's context object; None elsewhere.
@@ -80,17 +70,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class HttpResponse(msgspec.Struct):
-    """One HTTP response.
-
-    Attributes:
-        status: HTTP status code.
-        headers: names in lower case.
-        body: the whole body; where earlier parts were streamed, the rest of it.
-    """
+    """One HTTP response, header names in lower case; the body is what has not been streamed yet."""
 
     status: int
     headers: dict[str, str]
     body: bytes = b""
+
+
+def error_response(error: ProtocolError, request_id: RequestId | UnsetType = UNSET) -> HttpResponse:
+    """The response to a request that ends with an error; an unset id is left out."""
+    body = jsonrpc.failure(request_id, error.code, error.message, error.data)
+    return HttpResponse(error.status, {"content-type": JSON_TYPE, **error.headers}, body)
 
 
 def response_size(body: bytes) -> int:
@@ -98,13 +88,17 @@ def response_size(body: bytes) -> int:
     return len(body) + body.count(b'"') + body.count(b"\\") + _ENVELOPE
 
 
+def sse_frame(message: bytes) -> bytes:
+    """Wrap one encoded JSON-RPC message, which has no line breaks, as a server-sent event (HTML standard)."""
+    return b"event: message\ndata: " + message + b"\n\n"
+
+
 class HttpPolicy(msgspec.Struct, frozen=True):
     """What the deployment allows.
 
     Attributes:
         body_limit: bytes of a request body.
-        allowed_origins: origins such as ``https://app.example.com``, besides the server's own host and
-            localhost; ``"*"`` allows every origin.
+        allowed_origins: such as ``https://app.example.com``, besides the own host and localhost; or ``*``.
     """
 
     body_limit: int = DEFAULT_BODY_LIMIT
@@ -137,16 +131,10 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     if content_type != JSON_TYPE and content_type.partition(";")[0].strip().lower() != JSON_TYPE:
         raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
     body = request.body
-    if len(body) > policy.body_limit or (
-        isinstance(body, str) and not body.isascii() and _utf8_length(body) > policy.body_limit
-    ):
+    size = len(body) if isinstance(body, bytes) or body.isascii() else len(body.encode(errors="replace"))
+    if size > policy.body_limit:
         raise HttpRefusal(413, f"The request body is larger than {policy.body_limit} bytes")
-    accept = headers.get("accept")
-    return _BOTH if accept is None else _accepts(accept)
-
-
-def _utf8_length(text: str) -> int:
-    return len(text.encode(errors="replace"))
+    return _accepts(headers.get("accept", "*/*"))
 
 
 def _accepts(accept: str) -> Accepts:
@@ -172,10 +160,7 @@ def _wanted(qualities: dict[str, bool], media: str) -> bool:
 def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
     """Refuse requests of browsers from origins that are not allowed (protection against DNS rebinding).
 
-    Args:
-        origin: the ``Origin`` header.
-        domain: the host name by which the platform routed the request; see ``Request``.
-        policy: the allow-list.
+    ``domain`` is that of the ``Request``.
 
     Raises:
         HttpRefusal: 403.
@@ -210,13 +195,11 @@ def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
     if origin is not None:
         check_origin(origin, request.domain, policy)
         asked = request.headers.get("access-control-request-headers", "").lower().split(",")
-        names = sorted(
-            {name for name in map(str.strip, asked) if _PARAM_HEADER.fullmatch(name)} | _ALLOWED_HEADERS
-        )
+        names = sorted(_ALLOWED_HEADERS.union(filter(_PARAM_HEADER.fullmatch, map(str.strip, asked))))
         headers |= {
             "access-control-allow-methods": "POST, OPTIONS",
             "access-control-allow-headers": ", ".join(names),
-            "access-control-max-age": _PREFLIGHT_SECONDS,
+            "access-control-max-age": "7200",
         }
     return HttpResponse(204, headers)
 

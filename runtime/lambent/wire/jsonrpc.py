@@ -1,8 +1,8 @@
-"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages")."""
+"""JSON-RPC 2.0 messages: one body in, one response out (basic, "Messages"); and decoders of their parts."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -10,8 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 from lambent.errors import InvalidRequestError, ParseError, ProtocolError
 
 RequestId = str | int
-
-_NOTHING = Raw(b"{}")
+T = TypeVar("T")
 
 
 class RpcMessage(msgspec.Struct, frozen=True):
@@ -20,13 +19,7 @@ class RpcMessage(msgspec.Struct, frozen=True):
     jsonrpc: Literal["2.0"]
     method: str
     id: RequestId | UnsetType = UNSET
-    params: Raw = _NOTHING
-
-
-class _Success(msgspec.Struct):
-    jsonrpc: str
-    id: RequestId | UnsetType
-    result: Any
+    params: Raw = Raw(b"{}")
 
 
 class _ErrorObject(msgspec.Struct, omit_defaults=True):
@@ -35,16 +28,15 @@ class _ErrorObject(msgspec.Struct, omit_defaults=True):
     data: Any = None
 
 
-class _Failure(msgspec.Struct):
-    jsonrpc: str
-    id: RequestId | UnsetType
-    error: _ErrorObject
+class _Sent(msgspec.Struct):
+    """A response or a notification; what is unset is left out."""
 
-
-class _Notification(msgspec.Struct):
-    jsonrpc: str
-    method: str
-    params: Any
+    jsonrpc: str = "2.0"
+    id: RequestId | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    params: Any = UNSET
+    result: Any = UNSET
+    error: _ErrorObject | UnsetType = UNSET
 
 
 class MalformedMessage(Exception):  # noqa: N818 - carries the error to answer
@@ -59,8 +51,6 @@ class MalformedMessage(Exception):  # noqa: N818 - carries the error to answer
 _SPARE_LEVELS = 200
 """Levels of nesting. A deeply nested body is first read inside this many arrays: if that works, code further
 down the stack can read and write parts of the body without reaching Python's recursion limit."""
-
-_OPENING, _CLOSING = "[" * _SPARE_LEVELS, "]" * _SPARE_LEVELS
 
 _skip = msgspec.json.Decoder(Raw)
 _decoder = msgspec.json.Decoder(RpcMessage)
@@ -79,7 +69,7 @@ def decode(body: bytes | str) -> RpcMessage:
         # Decode all of it: msgspec does not check the UTF-8 of strings that it skips.
         text = body if isinstance(body, str) else body.decode()
         if text.count("[") + text.count("{") > _SPARE_LEVELS:
-            _skip.decode(_OPENING + text + _CLOSING)
+            _skip.decode("[" * _SPARE_LEVELS + text + "]" * _SPARE_LEVELS)
         return _decoder.decode(text)
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
@@ -113,14 +103,27 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
 
 def success(request_id: RequestId | UnsetType, result: Any) -> bytes:
     """Encode a result response."""
-    return _encoder.encode(_Success("2.0", request_id, result))
+    return _encoder.encode(_Sent(id=request_id, result=result))
 
 
 def failure(request_id: RequestId | UnsetType, code: int, message: str, data: Any = None) -> bytes:
     """Encode an error response; an unset id is left out."""
-    return _encoder.encode(_Failure("2.0", request_id, _ErrorObject(code, message, data)))
+    return _encoder.encode(_Sent(id=request_id, error=_ErrorObject(code, message, data)))
 
 
 def notification(method: str, params: Any) -> bytes:
     """Encode a notification."""
-    return _encoder.encode(_Notification("2.0", method, params))
+    return _encoder.encode(_Sent(method=method, params=params))
+
+
+class LazyDecoder(Generic[T]):
+    """A JSON decoder of a type that is made at first use: a request needs only two of about a dozen."""
+
+    def __init__(self, target: type[T] | Any) -> None:
+        self._target = target
+
+    def decode(self, raw: bytes | str | Raw) -> T:
+        """Read JSON; see ``msgspec.json.Decoder.decode``."""
+        decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(self._target)
+        self.decode = decoder.decode  # type: ignore[method-assign,assignment]  # the next call goes to msgspec directly
+        return decoder.decode(raw)

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 from lambent.wire.values import (
     CompletionArgument,
     CompletionContext,
@@ -12,8 +12,6 @@ from lambent.wire.values import (
     RequestMeta,
     ResourceTemplateReference,
 )
-
-_NO_ARGUMENTS = Raw(b"{}")
 
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -39,7 +37,7 @@ class CallToolParams(AskingParams, frozen=True, kw_only=True):
     """Parameters of ``tools/call``; the arguments stay JSON until the tool's own types read them."""
 
     name: str
-    arguments: Raw = _NO_ARGUMENTS
+    arguments: Raw = Raw(b"{}")
 
 
 class ReadResourceParams(AskingParams, frozen=True, kw_only=True):
@@ -92,25 +90,14 @@ class ListenParams(Params, frozen=True, kw_only=True):
 
 
 class Method(Struct, frozen=True):
-    """One method.
-
-    Attributes:
-        name: as it stands in the message.
-        decoder: reads its parameters.
-        mirrored: the attribute of the parameters that ``Mcp-Name`` repeats, if any.
-    """
+    """One method; ``mirrored`` is the attribute of its parameters that ``Mcp-Name`` repeats, if any."""
 
     name: str
     decoder: LazyDecoder[Any]
     mirrored: str | None = None
 
 
-def _table(*rows: tuple[str, type[Params], str | None]) -> dict[str, Method]:
-    decoders: dict[type[Params], LazyDecoder[Any]] = {params: LazyDecoder(params) for _, params, _ in rows}
-    return {name: Method(name, decoders[params], mirrored) for name, params, mirrored in rows}
-
-
-METHODS: dict[str, Method] = _table(
+_ROWS: tuple[tuple[str, type[Params], str | None], ...] = (
     ("server/discover", Params, None),
     ("tools/list", PageParams, None),
     ("tools/call", CallToolParams, "name"),
@@ -125,6 +112,7 @@ METHODS: dict[str, Method] = _table(
     ("tasks/update", UpdateTaskParams, "task_id"),
     ("tasks/cancel", TaskParams, "task_id"),
 )
+METHODS = {name: Method(name, LazyDecoder(params), mirrored) for name, params, mirrored in _ROWS}
 
 ANY_METHOD = Method("", LazyDecoder(Params))
 """Used for a method that is not in the table: the other rules are checked before it is refused."""

@@ -1,12 +1,13 @@
-"""Results as they stand on the wire (basic, "Result Responses"); what is unset is left out."""
+"""How calls end: results (basic, "Result Responses"), where what is unset is left out, or errors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from lambent.errors import ProtocolError
 from lambent.wire.methods import SubscriptionFilter
 from lambent.wire.values import (
     BlobResourceContents,
@@ -16,16 +17,31 @@ from lambent.wire.values import (
     TextResourceContents,
 )
 
-COMPLETE = "complete"
-INPUT_REQUIRED = "input_required"
 TASK = "task"
 
 
 class Result(Struct, kw_only=True, rename="camel"):
     """The base of every result; ``meta`` is completed when the response is rendered."""
 
-    result_type: str = COMPLETE
+    result_type: str = "complete"
     meta: Any = field(default=UNSET, name="_meta")
+
+
+class Outcome(Struct, frozen=True):
+    """How a call ends; exactly one of ``result`` and ``error`` is set."""
+
+    result: Result | None = None
+    error: ProtocolError | None = None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return 200 if self.error is None else self.error.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Further HTTP headers, names in lower case."""
+        return {} if self.error is None else self.error.headers
 
 
 class CallToolResult(Result, kw_only=True):
@@ -60,7 +76,7 @@ class CompleteResult(Result, kw_only=True):
 class InputRequiredResult(Result, kw_only=True):
     """Questions instead of a result (basic/patterns/mrtr)."""
 
-    result_type: str = INPUT_REQUIRED
+    result_type: str = "input_required"
     input_requests: dict[str, Any] | UnsetType = UNSET
     request_state: str | UnsetType = UNSET
 

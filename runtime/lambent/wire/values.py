@@ -4,7 +4,7 @@ Names are snake_case in Python and camelCase on the wire; fields with their defa
 module for all of them: each further module adds about 0.2 ms to every cold start.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import force_setattr
@@ -13,12 +13,7 @@ Role = Literal["user", "assistant"]
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
-LOG_LEVELS: dict[str, int] = {
-    level: rank
-    for rank, level in enumerate(
-        ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-    )
-}
+LOG_LEVELS: dict[str, int] = {level: rank for rank, level in enumerate(get_args(LogLevel))}
 """Severity by name; a higher number is more severe (server/utilities/logging)."""
 
 
@@ -31,7 +26,6 @@ class Icon(Value, frozen=True):
 
     Attributes:
         src: an ``https:`` or ``data:`` URI.
-        mime_type: the image's media type.
         sizes: such as ``["48x48"]`` or ``["any"]``.
         theme: the background that it is drawn for.
     """
@@ -57,7 +51,6 @@ class Repository(Value, frozen=True):
     """The repository of a server's source code, for its server card.
 
     Attributes:
-        url: for browsing and cloning.
         source: the hosting service, such as ``"github"``.
         subfolder: the server's folder in it.
         id: the service's own id of the repository.
@@ -73,15 +66,12 @@ class CardHeader(Value, frozen=True):
     """An HTTP header that a client must or may send, for a server card (``KeyValueInput`` of its schema).
 
     Attributes:
-        name: the header's name.
         description: for users: what the value should be.
         is_required: requests without it fail.
-        is_secret: clients keep the value like a password. A secret has neither ``default`` nor ``value``,
-            because cards are public.
+        is_secret: clients keep the value like a password. The card, which is public, must not show it.
         default: the value, unless the user gives another one.
         placeholder: an example of a value.
         value: a fixed value, in which the client replaces ``{name}`` by what its user enters.
-        choices: the allowed values.
     """
 
     name: str
@@ -98,9 +88,7 @@ class CardDetails(Value, frozen=True):
     """What a server card contains in addition to the server's declarations.
 
     Attributes:
-        namespace: the publisher's domain in reverse DNS format, such as ``"com.example"``; default: the
-            host of the server's public URL.
-        repository: of the source code.
+        namespace: in reverse DNS format, such as ``"com.example"``; default: the host of the public URL.
         headers: HTTP headers that clients have to send.
         scopes: OAuth scopes that the server's tools need.
         lists_features: whether the card, which everybody can read, contains tools, resources and prompts.
@@ -117,7 +105,6 @@ class Annotations(Value, frozen=True):
     """Hints on how a client may use content (server/resources, "Annotations").
 
     Attributes:
-        audience: the intended readers.
         priority: importance, 0.0 to 1.0.
         last_modified: an ISO 8601 time.
     """
@@ -214,7 +201,6 @@ class PromptMessage(Value, frozen=True):
     content: Content | str
 
     def __post_init__(self) -> None:
-        """Turn plain text into a text block."""
         if isinstance(self.content, str):
             force_setattr(self, "content", TextContent(text=self.content))
 
@@ -236,7 +222,6 @@ class ToolResult(Value, frozen=True):
         content: the blocks that the model reads.
         structured_content: any JSON value; must match the tool's output schema, if there is one.
         is_error: the call failed, and ``content`` says why.
-        meta: the result's ``_meta``.
     """
 
     content: list[Content | str] = field(default_factory=list)
@@ -257,7 +242,6 @@ class CacheHint(Value, frozen=True):
     scope: Literal["public", "private"] = "private"
 
     def __post_init__(self) -> None:
-        """Refuse what the specification forbids."""
         if self.ttl_ms < 0:
             raise ValueError(f"ttl_ms must be 0 or more, not {self.ttl_ms}")
         if self.scope not in ("public", "private"):
@@ -294,7 +278,6 @@ class Completion(Value, frozen=True):
     """Suggestions, the best one first; at most 100 of them are sent.
 
     Attributes:
-        values: the suggestions.
         total: the number of all suggestions, if known.
         has_more: there are more suggestions than ``values``.
     """
@@ -373,16 +356,12 @@ class SamplingCapability(Value, frozen=True):
     tools: dict[str, Any] | None = None
 
 
-class RootsCapability(Value, frozen=True):
-    """The client offers roots (client/roots)."""
-
-
 class ClientCapabilities(Value, frozen=True):
     """The capabilities that the client declares with this request; None is not declared."""
 
     elicitation: ElicitationCapability | None = None
     sampling: SamplingCapability | None = None
-    roots: RootsCapability | None = None
+    roots: dict[str, Any] | None = None
     extensions: dict[str, dict[str, Any]] | None = None
     experimental: dict[str, Any] | None = None
 

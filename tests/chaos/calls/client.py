@@ -14,7 +14,7 @@ import msgspec
 from tests.chaos.calls.tools import KINDS, NAMES
 from tests.support import EVERYTHING, accept, dumps, headers_of, message
 
-_PATIENCE = 150.0
+_CALL_SECONDS = 150.0
 _TIMEOUT = 40.0
 _DOUBLED = 0.1
 
@@ -63,7 +63,7 @@ class Client:
     def bring_about(self, made: Made) -> None:
         """Make a call until it has a result, and perhaps once or twice more."""
         rounds: list[dict[str, Any]] = [{}]
-        last = time.monotonic() + _PATIENCE
+        last = time.monotonic() + _CALL_SECONDS
         while time.monotonic() < last:
             result = self._try_twice(made, self._round(made, rounds))
             if result is None:

@@ -41,5 +41,5 @@ class Journals:
         assert isinstance(claim, Claim), "a step of a call that nothing is kept of"
         lease = claim.record.lease
         assert lease is not None
-        item = self._store.read(claim._key)
+        item = self._store.read(claim.key)
         return lease, decode(item.body) if item is not None else None

@@ -99,7 +99,7 @@ def play(
         finally:
             serving.close()
         seconds = time.monotonic() - begin
-        return _judge(cloud, made, ledgers.read(path), host=host, seconds=seconds, seed=seed)
+        return _report(cloud, made, ledgers.read(path), host=host, seconds=seconds, seed=seed)
 
 
 def _make_calls(port: int, made: list[Made], clients: int, dice: random.Random) -> None:
@@ -122,7 +122,7 @@ def _make_calls(port: int, made: list[Made], clients: int, dice: random.Random) 
         thread.join()
 
 
-def _judge(cloud: Cloud, made: list[Made], lines: list[Line], **about: Any) -> Report:
+def _report(cloud: Cloud, made: list[Made], lines: list[Line], **about: Any) -> Report:
     history = verdict.history_of(cloud.client("dynamodbstreams"))
     begun = Counter((line.task, line.name) for line in lines if line.what == "begun")
     return Report(

@@ -13,7 +13,7 @@ from tests.chaos.calls.records import Journals
 from tests.chaos.calls.tools import Tools
 from tests.chaos.faults import kill_this_process, make_faulty
 from tests.chaos.ledger import Ledger
-from tests.chaos.patience import hurry
+from tests.chaos.short_times import hurry
 
 from lambent import MCPServer
 from lambent.stores import aws

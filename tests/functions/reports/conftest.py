@@ -18,7 +18,7 @@ from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.rounds.sealing import Sealer
-from lambent.hosts.aws_lambda import LambdaHandler
+from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.settings import Settings
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
 

@@ -12,7 +12,7 @@ from tests.support import EVERYTHING, accept
 
 from lambent import Context, Idempotency, MCPServer
 from lambent.execution.ports import Item
-from lambent.hosts.asgi import app as asgi_app
+from lambent.hosts import asgi as asgi_app
 from lambent.stores.memory import MemoryStore
 
 ORDER = {"order": "A1"}

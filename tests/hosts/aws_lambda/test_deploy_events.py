@@ -237,6 +237,6 @@ def test_an_answer_that_is_never_taken_is_an_error(world: World) -> None:
 
 
 def test_no_client_is_made_for_plain_requests() -> None:
-    aws._make.cache_clear()
+    aws._clients.clear()
     MCPServer("shop").lambda_handler(Settings())
-    assert aws._make.cache_info().currsize == 0
+    assert not aws._clients

@@ -59,10 +59,10 @@ class Manager:
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    aws._make.cache_clear()
+    aws._clients.clear()
     with mock_aws():
         yield Manager(aws.client("secretsmanager"))
-    aws._make.cache_clear()
+    aws._clients.clear()
 
 
 def sealer() -> Sealer:

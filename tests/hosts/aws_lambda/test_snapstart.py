@@ -155,12 +155,12 @@ def test_what_is_dear_is_loaded_before_the_snapshot() -> None:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    aws._make.cache_clear()
+    aws._clients.clear()
     with mock_aws():
         manager = boto3.client("secretsmanager")
         manager.create_secret(Name="state", SecretString=SECRET)
         yield manager
-    aws._make.cache_clear()
+    aws._clients.clear()
 
 
 def test_clients_are_made_before_and_used_after(

@@ -23,9 +23,9 @@ from lambent.cli.gateway.messages import (
 from lambent.cli.gateway.pool import Pool, PoolClosedError
 from lambent.cli.gateway.responses import BODILESS, MalformedResponseError
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 
 # The header lines with the case of the client, which ASGI itself does not keep.
 RAW_HEADERS: Final = "lambent.raw_headers"
@@ -63,7 +63,7 @@ class GatewayApp:
         self._api = api
         self._log = log
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiMessage, receive: Receive, send: Send) -> None:
         """Answer one request; see the ASGI specification.
 
         Args:
@@ -132,7 +132,7 @@ def _is_foreign(host: str) -> bool:
     return False
 
 
-def _request(scope: Message, body: bytes, api: Api) -> FrontEndRequest:
+def _request(scope: AsgiMessage, body: bytes, api: Api) -> FrontEndRequest:
     path = scope["raw_path"].decode("latin-1") or "/"
     # A client may use the URL that the function sees, which names the stage.
     if api.stage != DEFAULT_STAGE and path.startswith(f"/{api.stage}/"):
@@ -151,7 +151,7 @@ def _request(scope: Message, body: bytes, api: Api) -> FrontEndRequest:
     )
 
 
-def _headers(scope: Message) -> Headers:
+def _headers(scope: AsgiMessage) -> Headers:
     raw: list[tuple[bytes, bytes]] | None = scope.get(RAW_HEADERS)
     if raw is None:
         raw = [(name.title(), value) for name, value in scope["headers"]]

@@ -10,7 +10,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lambent.cli.gateway.asgi import RAW_HEADERS, Message, Receive, Send
+from lambent.cli.gateway.asgi import RAW_HEADERS, AsgiMessage, Receive, Send
 
 
 class _Connection(h11.Connection):
@@ -34,7 +34,7 @@ class RawHeadersProtocol(H11Protocol):
         connection = _Connection(h11.SERVER, self.config.h11_max_incomplete_event_size or 64 * 1024)
         application: Any = self.app
 
-        async def with_raw_headers(scope: Message, receive: Receive, send: Send) -> None:
+        async def with_raw_headers(scope: AsgiMessage, receive: Receive, send: Send) -> None:
             # The next request of the connection is not read before this one is answered.
             scope[RAW_HEADERS] = connection.raw_headers
             await application(scope, receive, send)

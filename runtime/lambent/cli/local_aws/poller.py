@@ -14,7 +14,7 @@ from lambent.cli.gateway.environment import Failed, Outcome
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.messages import Arrival
 from lambent.cli.gateway.pool import Pool, PoolClosedError
-from lambent.cli.local_aws.sqs_events import Message, failed_ids, sqs_event
+from lambent.cli.local_aws.sqs_events import SqsMessage, failed_ids, sqs_event
 
 T = TypeVar("T")
 
@@ -83,13 +83,13 @@ class Poller:
             if self._deliveries:
                 await asyncio.wait(self._deliveries)
 
-    def _start_delivery(self, messages: Sequence[Message]) -> None:
+    def _start_delivery(self, messages: Sequence[SqsMessage]) -> None:
         delivery = asyncio.create_task(self._deliver(messages))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
         delivery.add_done_callback(lambda _: self._free_workers.release())
 
-    async def _receive(self) -> Sequence[Message]:
+    async def _receive(self) -> Sequence[SqsMessage]:
         try:
             received = await self._call(
                 self._sqs.receive_message,
@@ -104,10 +104,10 @@ class Poller:
             self._note_error(error)
             await asyncio.sleep(_RETRY_SECONDS)
             return ()
-        messages: Sequence[Message] = received.get("Messages", ())
+        messages: Sequence[SqsMessage] = received.get("Messages", ())
         return messages
 
-    async def _deliver(self, messages: Sequence[Message]) -> None:
+    async def _deliver(self, messages: Sequence[SqsMessage]) -> None:
         start = time.perf_counter()
         event = sqs_event(messages, self._source.arn, self._source.region)
         try:

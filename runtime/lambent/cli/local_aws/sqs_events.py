@@ -11,10 +11,10 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-Message = Mapping[str, Any]
+SqsMessage = Mapping[str, Any]
 
 
-def sqs_event(messages: Sequence[Message], queue_arn: str, region: str) -> dict[str, Any]:
+def sqs_event(messages: Sequence[SqsMessage], queue_arn: str, region: str) -> dict[str, Any]:
     """The event of a batch of messages.
 
     Args:
@@ -28,7 +28,7 @@ def sqs_event(messages: Sequence[Message], queue_arn: str, region: str) -> dict[
     return {"Records": [_record(message, queue_arn, region) for message in messages]}
 
 
-def _record(message: Message, queue_arn: str, region: str) -> dict[str, Any]:
+def _record(message: SqsMessage, queue_arn: str, region: str) -> dict[str, Any]:
     record = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

@@ -57,20 +57,25 @@ TOO_LARGE = Raw(
 """Kept in place of a result that no item can hold."""
 
 
-def kept_result(raw: Raw, call: Call) -> Result | State | None:
+def kept_result(raw: Raw, call: Call, window: float) -> Result | State | None:
     """The result that a call had; for a task see ``kept_task``."""
     result = _results.decode(raw)
-    return result if isinstance(result.task_id, UnsetType) else kept_task(result.task_id, call)
+    return result if isinstance(result.task_id, UnsetType) else kept_task(result.task_id, call, window)
 
 
-def kept_task(task_id: str, call: Call) -> TaskResult | State | None:
-    """A task as it stands now; its journal where it ended without success; None where there is none."""
+def kept_task(task_id: str, call: Call, window: float) -> TaskResult | State | None:
+    """A task as it stands now; its journal where it ended without success; None where there is none.
+
+    One that is completed is given for ``window`` seconds from its creation; one that is not, until it ends.
+    """
     tasks = call.services.tasks
     if tasks is None:
         return None
     try:
         record = tasks.get(task_id, call.principal)
     except InvalidParamsError:
+        return None
+    if record.is_terminal and call.services.clock() >= record.created + window:
         return None
     require_extension(call.rpc.client, EXTENSION)
     shown = tasks.show(record)

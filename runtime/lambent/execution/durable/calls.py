@@ -22,7 +22,14 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.principal import key_of
-from lambent.errors import ConfigurationError, InvalidParamsError, ItemTooLargeError, StoreError, ToolError
+from lambent.errors import (
+    ConfigurationError,
+    DeadlineReached,
+    InvalidParamsError,
+    ItemTooLargeError,
+    StoreError,
+    ToolError,
+)
 from lambent.execution.call import Call
 from lambent.execution.durable.call_record import TOO_LARGE, CallRecord, contradicts, kept_result, kept_task
 from lambent.execution.durable.records import (
@@ -47,7 +54,9 @@ from lambent.wire.results import CallToolResult, TaskResult
 CALL, FLOW = "CALL", "FLOW"
 """What a claim is named by: the key of an idempotent call, or the flow that a request state belongs to."""
 
-_UNBOUNDED_SECONDS = 900.0
+_UNBOUNDED_SECONDS = 3600.0
+"""How long a lease lasts where invocations have no deadline; each step renews it."""
+
 _WAIT_SECONDS = 20.0
 _FIRST_POLL_SECONDS = 0.05
 _LONGEST_POLL_SECONDS = 1.0
@@ -77,12 +86,17 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
     given = claim.begin()
     if given is not None:
         return given
-    journal.keeper = claim
+    journal.keeper, journal.session_owner = claim, claim.key
     call.invocation.detached = True
     try:
         result = run(journal, claim.record.task_id)
     except LeaseLost:
         raise claim.still_running() from None
+    except DeadlineReached:
+        claim.give_back()
+        raise ToolError(
+            "The call takes longer than its invocation: ask again, to go on behind its steps"
+        ) from None
     except BaseException:
         claim.give_back()
         raise
@@ -97,13 +111,23 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
     arguments: dict[str, Any] = msgspec.json.decode(to_json(kwargs))
     if tool.idempotency is not None:
         key = tool.idempotency.key_of(arguments, meta_of(call.rpc))
-        if key is not None:
+        name = digest([tool.name, key]) if key is not None else ""
+        if journal.flow and journal.flow != name:
+            raise _invalid_state()  # it belongs to a call with another key
+        if name:
+            journal.flow = name
             window = tool.idempotency.window.total_seconds()
-            return Claim(CALL, digest([tool.name, key]), window, tool, arguments, call, journal)
-    if tool.single_use and journal.flow:
+            if tool.single_use:
+                window = max(window, call.services.sealer.ttl + _FLOW_SPARE_SECONDS)
+            return Claim(CALL, name, window, tool, arguments, call, journal)
+    elif tool.single_use and journal.flow:
         window = call.services.sealer.ttl + _FLOW_SPARE_SECONDS
         return Claim(FLOW, journal.flow, window, tool, arguments, call, journal)
     return None
+
+
+def _invalid_state() -> InvalidParamsError:
+    return InvalidParamsError("Invalid or expired requestState: start the request over")
 
 
 class Claim:
@@ -122,7 +146,7 @@ class Claim:
             raise ConfigurationError(f"This tool {why}, so the function needs a table: set LAMBENT_TABLE")
         self._records = Records(services.store, services.clock, kind, services.sealer.audience, CallRecord)
         self._kind = kind
-        self._key = self._records.key(name, key_of(call.principal))
+        self.key = self._records.key(name, key_of(call.principal))
         self._window = window
         self._tool = tool
         self._arguments = digest(arguments)
@@ -146,11 +170,11 @@ class Claim:
         while True:
             invocation.check()
             if found is None:
-                made = self._records.insert(self._key, self._taken(None, State()), reserve=RESERVE)
+                made = self._records.insert(self.key, self._taken(None, State()), reserve=RESERVE)
                 if made is not None:
                     self._held = made
                     return None
-            found = self._records.read(self._key)
+            found = self._records.read(self.key)
             if found is None:
                 continue
             given, prior = self._given(found.record)
@@ -186,29 +210,30 @@ class Claim:
         has_effects = record.result is not UNSET or record.state.has_effects
         if (has_effects or is_running) and record.arguments != self._arguments:
             raise ToolError("The idempotency key was used before with other arguments: use a new key")
-        if has_effects and self._kind == FLOW and contradicts(self._journal.answers(), record.state):
+        if has_effects and self._tool.single_use and contradicts(self._journal.answers(), record.state):
             _log.warning("Request state for %r rejected: used before, with other answers", self._call.name)
-            raise InvalidParamsError("Invalid or expired requestState: start the request over")
+            raise _invalid_state()
         prior, given = State(), None
         if not isinstance(record.result, UnsetType):
-            given = kept_result(record.result, self._call)
+            given = kept_result(record.result, self._call, self._window)
         elif not is_running:
             prior = record.state if has_effects else State()
             if self._tool.task is not None:
                 # The run before may have made its task, and died before it could say so.
-                given = kept_task(record.task_id, self._call)
+                given = kept_task(record.task_id, self._call, self._window)
         return (None, given) if isinstance(given, State) else (given, prior)
 
     def _taken(self, found: CallRecord | None, prior: State) -> CallRecord:
         """The record under our lease, with the answers that came: a later run has to have the same."""
         now = self._records.clock()
+        lease = lease_of(self._call.invocation, now, _UNBOUNDED_SECONDS)
         task_id = random_id() if self._tool.task is not None else ""
         if found is not None and found.result is UNSET and now < found.expires:
             task_id = found.task_id
         return CallRecord(
             arguments=self._arguments,
-            expires=now + self._window,
-            lease=lease_of(self._call.invocation, now, _UNBOUNDED_SECONDS),
+            expires=lease.until + self._window,  # whoever takes over needs the journal
+            lease=lease,
             state=msgspec.structs.replace(prior, answers={**self._journal.answers(), **prior.answers}),
             task_id=task_id,
         )
@@ -216,18 +241,24 @@ class Claim:
     def keep(self, state: State, *, final: bool = False) -> None:
         """See ``Keeper.keep``."""
         try:
-            self._write(changed(self.record, state=state), reserve=0 if final else RESERVE)
+            owner = self.record.lease.owner if self.record.lease is not None else ""
+            lease = lease_of(self._call.invocation, self._records.clock(), _UNBOUNDED_SECONDS, owner)
+            renewed = changed(self.record, state=state, lease=lease, expires=lease.until + self._window)
+            self._write(renewed, reserve=0 if final else RESERVE)
         except StoreError as error:
             raise StoreFailed(error) from error
 
     def finish(self, result: Any) -> None:
         """Keep the result. The call has taken effect, so an error of the store is only logged."""
-        answers = self._journal.state.answers if self._kind == FLOW else {}
+        answers = self._journal.state.answers if self._tool.single_use else {}
+        window = self._window
+        if isinstance(result, TaskResult):  # it is known for as long as it runs; see ``kept_task``
+            window = max(window, result.ttl_ms / 1000)
         ended = changed(
             self.record,
             lease=None,
             state=State(answers=answers),
-            expires=self._records.clock() + self._window,
+            expires=self._records.clock() + window,
             result=Raw(msgspec.json.encode(result)),
         )
         try:
@@ -242,7 +273,8 @@ class Claim:
         """Let the call be run again; what its journal has keeps it from repeating what it did."""
         try:
             if self.record.state.has_effects or self._journal.advanced:
-                self._write(changed(self.record, lease=None, state=self._journal.state))
+                expires = self._records.clock() + self._window
+                self._write(changed(self.record, lease=None, state=self._journal.state, expires=expires))
             else:
                 self._held.remove()
         except (StoreError, ItemTooLargeError, LeaseLost) as error:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeGuard, TypeVar
@@ -79,11 +80,12 @@ R = TypeVar("R", bound=Record)
 class Held(Generic[R]):
     """A record as it was read or written last, with the item that keeps it."""
 
-    __slots__ = ("_item", "_records", "record")
+    __slots__ = ("_item", "_records", "_writing", "record")
 
     def __init__(self, records: Records[R], item: Item, record: R) -> None:
         self._records = records
         self._item = item
+        self._writing = threading.RLock()  # steps of one handler may end on several threads
         self.record = record
 
     def replace(self, record: R, *, reserve: int = 0) -> bool:
@@ -95,11 +97,12 @@ class Held(Generic[R]):
             ItemTooLargeError: no item can hold it.
             StoreError: the store cannot be reached.
         """
-        item = self._records.write(self._item.key, self._item.version + 1, record, reserve)
-        if item is None:
-            return False
-        self._item, self.record = item, record
-        return True
+        with self._writing:
+            item = self._records.write(self._item.key, self._item.version + 1, record, reserve)
+            if item is None:
+                return False
+            self._item, self.record = item, record
+            return True
 
     def change(self, make: Callable[[R], R | None], *, reserve: int = 0) -> bool:
         """Change the record; where another writer was faster, change what that one wrote.
@@ -110,16 +113,17 @@ class Held(Generic[R]):
         Raises:
             InternalError: it changes too fast; also what ``replace`` raises.
         """
-        for _ in range(_CONFLICTS):
-            record = make(self.record)
-            if record is None:
-                return False
-            if self.replace(record, reserve=reserve):
-                return True
-            fresh = self._records.read(self._item.key)
-            if fresh is None:
-                return False
-            self._item, self.record = fresh._item, fresh.record
+        with self._writing:
+            for _ in range(_CONFLICTS):
+                record = make(self.record)
+                if record is None:
+                    return False
+                if self.replace(record, reserve=reserve):
+                    return True
+                fresh = self._records.read(self._item.key)
+                if fresh is None:
+                    return False
+                self._item, self.record = fresh._item, fresh.record
         raise InternalError("The record is changing too fast: try again")
 
     def remove(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from lambent.auth.principal import key_of
 from lambent.errors import ConfigurationError, ItemTooLargeError, Signal, StoreError, ToolError
@@ -33,7 +33,7 @@ from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.steps import Step
 from lambent.features.codecs import codec_of
-from lambent.features.sessions import SessionParam, kind_of
+from lambent.features.signature import SessionParam, kind_of
 from lambent.wire.results import CallToolResult, InputRequiredResult
 
 DEFAULT_TTL = timedelta(hours=24)
@@ -55,6 +55,8 @@ class SessionRecord(Record, frozen=True, omit_defaults=True):
         ttl: seconds for which it is kept after its last use.
         lease: which call holds it exclusively. When its time is over, it stays until another call writes, so
             that its owner knows whether anything has changed.
+        before: the object as the lease's owner has read it. A call that takes effect once and died between
+            the write of the session and that of its result runs again from there.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class SessionRecord(Record, frozen=True, omit_defaults=True):
     ttl: float
     data: Raw
     lease: Lease | None = None
+    before: Raw | UnsetType = UNSET
 
     @property
     def purge_at(self) -> float:
@@ -91,13 +94,13 @@ def run_with_session(
     for _ in range(_TRIES):
         journal.restart()
         held = HeldSession(call, param, kwargs[param.name], journal)
-        journal.before_step = held.acquire
+        journal.before_step, journal.abandon = held.acquire, held.release
         try:
             result = run({**kwargs, param.name: held.value})
         except SessionChanged:
             continue
         except BaseException:
-            held.release(0.0)
+            held.release()
             raise
         if held.is_lost:  # the handler has caught the signal
             continue
@@ -123,9 +126,13 @@ class HeldSession:
         self._clock = call.services.clock
         self._param = param
         self._journal = journal
+        self._owners = {journal.session, journal.session_owner} - {""}
         self._held = self._load(handle)
         self._acquired = False
-        self.value = param.codec.decode(self._held.record.data)
+        record = self._held.record
+        is_saved = record.lease is not None and record.lease.owner in self._owners
+        self._data = record.data if isinstance(record.before, UnsetType) or not is_saved else record.before
+        self.value = param.codec.decode(self._data)
         self.is_lost = False
 
     def _load(self, handle: str) -> Held[SessionRecord]:
@@ -141,11 +148,12 @@ class HeldSession:
                     "create a new one and pass its handle."
                 )
             lease, mine = held.record.lease, self._journal.session
+            is_ours = lease is not None and lease.owner in self._owners
             if mine and (lease is None or lease.owner != mine):
                 raise ToolError(
                     "The session was changed after a step of this call was done: look at it, and start over"
                 )
-            if mine or not is_leased(lease, self._clock()):
+            if is_ours or not is_leased(lease, self._clock()):
                 return held
             if time.monotonic() >= deadline:
                 raise ToolError("Another call is working on the same session: try again in a moment")
@@ -159,7 +167,8 @@ class HeldSession:
             raise SessionChanged
         if self._acquired:
             return
-        lease = lease_of(self._call.invocation, self._clock(), _UNBOUNDED_SECONDS, self._journal.session)
+        owner = self._journal.session or self._journal.session_owner
+        lease = lease_of(self._call.invocation, self._clock(), _UNBOUNDED_SECONDS, owner)
         if not self._held.replace(changed(self._held.record, lease=lease)):
             self.is_lost = True
             raise SessionChanged
@@ -179,17 +188,24 @@ class HeldSession:
         is_held = bool(self._journal.session)
         if not is_held and data == bytes(record.data) and record.expires - now > record.ttl / 2:
             return True
-        kept = changed(record, data=Raw(data), expires=now + record.ttl, lease=None)
+        owner = self._journal.session_owner
+        kept = changed(
+            record,
+            data=Raw(data),
+            expires=now + record.ttl,
+            lease=Lease(owner, now) if owner else None,
+            before=self._data if owner else UNSET,
+        )
         try:
             is_saved = self._held.replace(kept)
         except ItemTooLargeError as error:
-            self.release(0.0)
+            self.release()
             raise ToolError("The session has grown too large to be kept: put less into it") from error
         if not is_saved and is_held:
             raise ToolError("The call took so long that another one has changed its session")
         return is_saved
 
-    def release(self, seconds: float) -> None:
+    def release(self, seconds: float = 0.0) -> None:
         """Leave the session as it is, held for some seconds more: for a later round of the same call."""
         if not self._journal.session:
             return

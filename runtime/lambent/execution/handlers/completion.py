@@ -24,7 +24,7 @@ def complete(call: Call) -> CompleteResult:
     params = call.rpc.params
     if params.argument.name not in _arguments(catalog, params.ref):
         raise InvalidParamsError(f"Unknown argument: {params.argument.name}")
-    value = completer.function(params.ref, params.argument, params.context)
+    value = completer(params.ref, params.argument, params.context)
     if type(value) is CoroutineType:
         value = call.invocation.finish(value)
     return CompleteResult(completion=render(value))

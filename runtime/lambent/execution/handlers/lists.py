@@ -16,7 +16,7 @@ from lambent.wire.results import PageResult
 def list_tools(call: Call) -> PageResult:
     """``tools/list``."""
     tools = call.services.catalog.tools
-    return _page(call, "tools", tools, lambda name: tools[name].describe())
+    return _page(call, "tools", tools, lambda name: tools[name].described)
 
 
 def list_resources(call: Call) -> PageResult:

@@ -27,7 +27,7 @@ def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
     try:
         kwargs = prompt.signature.convert(params.arguments)
     except ValidationError as error:
-        raise InvalidParamsError(f"Invalid arguments for prompt {prompt.name!r}: {error}") from None
+        raise InvalidParamsError(f"Invalid arguments for prompt {params.name!r}: {error}") from None
 
     def finish(value: Any) -> GetPromptResult:
         return GetPromptResult(description=prompt.definition.description or UNSET, messages=render(value))

@@ -11,8 +11,7 @@ from lambent.execution.call import Call
 from lambent.execution.rounds.request_state import run_sealed
 from lambent.features.catalog import Catalog
 from lambent.features.codecs import ValidationError
-from lambent.features.resources import Resource, render
-from lambent.features.uris import normalize_uri
+from lambent.features.resources import Resource, normalize_uri, render
 from lambent.wire.results import InputRequiredResult, ReadResourceResult
 from lambent.wire.values import CacheHint
 

@@ -83,7 +83,9 @@ def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
 def _run_inline(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal, task_id: str = "") -> Any:
     result: Any
     if tool.task is None:
-        result = run(tool.signature, kwargs, call, journal, functools.partial(render, tool))
+        # A call that holds a claim says so when its time is up; others are ended by the host.
+        limit = call.invocation.time_limit() if journal.keeper is not None else None
+        result = run(tool.signature, kwargs, call, journal, functools.partial(render, tool), limit)
     else:
         from lambent.execution.durable.tasks.promotion import run_task_tool  # as above
 

@@ -13,6 +13,7 @@ Between two runs a request state carries the journal, or, for tasks, idempotent 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -57,9 +58,13 @@ class Journal:
         suspended: the handler has waited for an answer that is not there.
         asked: the questions that this run has asked and nobody has answered, with their digests.
         running: the steps that are coroutines and have begun, finished ones included.
-        in_step: the number of plain functions that run as steps at this moment.
+        in_step: the names of steps that the handler's own thread runs at this moment.
+        closed: the handler has ended, so no step may begin any more.
         advanced: a step was finished in this run.
         before_step: called before a step without a result begins; may raise.
+        abandon: called where the questions of this run cannot be asked.
+        session_owner: names this call as the owner of a session, the same in every run; empty where no run
+            knows of another.
     """
 
     def __init__(
@@ -84,9 +89,13 @@ class Journal:
         self.suspended = False
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
         self.running: set[Task[Any]] = set()
-        self.in_step = 0
+        self.in_step: list[str] = []
+        self.closed = False
+        self._writing = threading.Lock()
         self.advanced = False
         self.before_step: Callable[[], None] | None = None
+        self.abandon: Callable[[], None] | None = None
+        self.session_owner = ""
 
     def adopt(self, state: State) -> None:
         """Take what is kept of earlier runs; it replaces what came with the request."""
@@ -144,13 +153,23 @@ class Journal:
             raise ValueError(f"The name {name!r} names two steps")
         self._step_names.add(name)
         known = self._steps.get(name)
-        if known is not None:
-            return known
+        if known is None:
+            self.check_open()
+            if name in self._intents:
+                raise StepInterrupted(name)
+        return known
+
+    def check_open(self) -> None:
+        """Refuse to begin a step.
+
+        Raises:
+            RuntimeError: the handler has ended, and left something behind that goes on.
+            Suspend: the handler has waited for an answer that is not there.
+        """
+        if self.closed:
+            raise RuntimeError("A step can only begin while its handler runs")
         if self.suspended:
             raise Suspend
-        if name in self._intents:
-            raise StepInterrupted(name)
-        return None
 
     def begin_step(self, name: str, *, at_most_once: bool) -> None:
         """Prepare for a step; ``at_most_once``: write down that it begins, so that no later run begins it."""
@@ -158,6 +177,16 @@ class Journal:
             self.before_step()
         if at_most_once:
             self._intents.add(name)
+            try:
+                self._keep()
+            except BaseException:
+                self._intents.discard(name)  # the step does not begin
+                raise
+
+    def forget_intent(self, name: str) -> None:
+        """Take back that a step has begun: it waits for an answer, and is to be run again."""
+        if name in self._intents:
+            self._intents.discard(name)
             self._keep()
 
     @property
@@ -189,21 +218,29 @@ class Journal:
 
     def _keep(self, *, final: bool = False) -> None:
         if self.keeper is not None:
-            self.keeper.keep(self.state, final=final)
+            with self._writing:  # steps of one handler may end on several threads
+                self.keeper.keep(self.state, final=final)
 
-    async def run(self, coroutine: Coroutine[Any, Any, T], invocation: Invocation) -> T:
-        """Run a handler's coroutine, and then the steps that it has begun, to their ends.
+    async def run(
+        self, coroutine: Coroutine[Any, Any, T], invocation: Invocation, *, closes: bool = False
+    ) -> T:
+        """Run a coroutine of the handler, and then the steps that have begun, to their ends.
 
         A step must end within its own invocation, and the next run must know its result. A step that is still
         running when the invocation is nearly over is cancelled.
 
+        Args:
+            coroutine: the handler's, or one that it waits for.
+            invocation: knows how much time is left.
+            closes: it is the handler's: no step begins behind it.
+
         Raises:
-            ItemTooLargeError: the result of a step that the handler did not wait for could not be kept; also
-                signals.
+            Signal: the result of a step that the handler did not wait for could not be kept.
         """
         try:
             return await coroutine
         finally:
+            self.closed = self.closed or closes
             if self.running:
                 await self._finish_running(invocation)
 
@@ -212,20 +249,19 @@ class Journal:
 
         done, cut = await asyncio.wait(self.running, timeout=invocation.seconds_for_steps())
         if cut:
-            reason = "the client is gone" if invocation.cancelled else "the time is up"
-            names = sorted(step.get_name() for step in cut)
-            _log.warning("Cut while running, because %s: step %s", reason, ", ".join(names))
+            log_cut(invocation, *(step.get_name() for step in cut))
             for step in cut:
                 step.cancel()
             await asyncio.wait(cut)
+        self.running.clear()
         for step in done:
             error = None if step.cancelled() else step.exception()
-            if isinstance(error, Signal | ItemTooLargeError):
+            if isinstance(error, Signal) and not isinstance(error, Suspend):
                 raise error
 
     def restart(self) -> None:
         """Begin another run in the same round, with the answers and steps of the one before."""
-        self.suspended = False
+        self.suspended = self.closed = False
         self.asked.clear()
         self.running.clear()
         self._keys.clear()
@@ -237,3 +273,9 @@ class Journal:
         asked = {key: mark for key, (mark, _) in list(self.asked.items())}
         intents = sorted(self._intents)
         return State(dict(self._answers), dict(self._steps), asked, intents, self.flow, self.session)
+
+
+def log_cut(invocation: Invocation, *names: str) -> None:
+    """Log that steps do not get to their ends."""
+    reason = "the client is gone" if invocation.cancelled else "the time is up"
+    _log.warning("Cut while running, because %s: step %s", reason, ", ".join(sorted(names)))

@@ -11,7 +11,7 @@ from msgspec import Raw
 from lambent.errors import InvalidParamsError, MissingCapabilityError
 from lambent.features.codecs import ValidationError
 from lambent.features.forms import Form
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult, TextContent
 
 T = TypeVar("T")

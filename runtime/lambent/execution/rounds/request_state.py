@@ -40,7 +40,12 @@ def seal_journal(result: Any, journal: Journal, call: Call, *, single_use: bool 
     if isinstance(result, InputRequiredResult):
         if single_use and not journal.flow:
             journal.flow = to_base64url(os.urandom(18))
-        result.request_state = call.services.sealer.seal(_binding(call), journal.state)
+        try:
+            result.request_state = call.services.sealer.seal(_binding(call), journal.state)
+        except BaseException:
+            if journal.abandon is not None:
+                journal.abandon()
+            raise
     return result
 
 

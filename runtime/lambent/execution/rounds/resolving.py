@@ -8,6 +8,7 @@ from typing import Any
 from lambent.errors import Suspend, ToolError
 from lambent.execution.call import Call
 from lambent.execution.context import Context
+from lambent.execution.failures import most_important
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
@@ -47,6 +48,10 @@ def resolve(
         except Suspend:
             if not journal.suspended:
                 raise RuntimeError(f"Suspend was raised by the resolver {resolver.key} itself") from None
+            value = _UNKNOWN
+        except BaseExceptionGroup as group:
+            if not isinstance(cause := most_important(group), Suspend):
+                raise cause from group
             value = _UNKNOWN
         # It may have asked through the context: the other resolvers need not wait for that answer.
         journal.suspended = False

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from lambent.errors import Cancelled, DeadlineReached, Signal, Suspend
 from lambent.execution.call import Call
 from lambent.execution.context import Context
+from lambent.execution.failures import most_important
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.resolving import resolve
 from lambent.features.signature import Signature
@@ -48,6 +49,7 @@ def run(
     Raises:
         DeadlineReached: it took longer; the journal has what it had finished.
     """
+    journal.restart()  # middleware may run a call a second time
     run_handler = functools.partial(_run_handler, signature, call, journal, render, limit)
     if signature.session is None:
         return run_handler(kwargs)
@@ -73,8 +75,6 @@ def _run_handler(
         value = invoke(signature, kwargs, call, journal, limit)
     except Suspend:
         pass
-    except BaseExceptionGroup as group:
-        _raise_most_important(group)
     else:
         if not journal.asked and not journal.suspended:
             return render(value)
@@ -123,22 +123,21 @@ def invoke(
         # The result decides, not the signature: wrappers change what a function seems to be.
         if type(result) is not CoroutineType:
             return result
-        return call.invocation.finish(result, journal, limit)
+        return call.invocation.finish(result, journal, limit, closes=True)
     except (Suspend, Cancelled, DeadlineReached) as signal:
-        is_asking = journal is not None and journal.suspended
-        if is_asking if isinstance(signal, Suspend) else call.invocation.has_sent(signal):
-            raise
+        _check_sender(signal, call, journal)
+        raise
+    except BaseExceptionGroup as group:
+        cause = most_important(group)
+        if isinstance(cause, Signal):
+            _check_sender(cause, call, journal)
+        raise cause from (None if isinstance(cause, BaseExceptionGroup | Signal) else group)
+    finally:
+        if journal is not None:
+            journal.closed = True
+
+
+def _check_sender(signal: Signal, call: Call, journal: Journal | None) -> None:
+    is_asking = journal is not None and journal.suspended
+    if not (is_asking if isinstance(signal, Suspend) else call.invocation.has_sent(signal)):
         raise RuntimeError(f"{type(signal).__name__} was raised by the function itself") from signal
-
-
-def _raise_most_important(group: BaseExceptionGroup[Any]) -> None:
-    """Raise what counts most in a task group: a signal, else a failure; nothing if all wait for answers."""
-    _, rest = group.split(Suspend)
-    signals, failures = rest.split((Signal, KeyboardInterrupt)) if rest is not None else (None, None)
-    if signals is not None:
-        first: BaseException = signals
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
-    if failures is not None:
-        raise failures from None

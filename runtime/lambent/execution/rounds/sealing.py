@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from lambent.errors import ConfigurationError, InternalError, InvalidParamsError
 from lambent.execution.ports import Clock, Keys
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 
 MAX_TOKEN_LENGTH = 32 * 1024
 """Characters. Clients carry the token back and forth, gateways limit what they carry."""

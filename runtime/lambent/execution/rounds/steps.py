@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from lambent.execution.rounds.journal import Journal
+from lambent.errors import DeadlineReached, Suspend
+from lambent.execution.failures import is_interrupt
+from lambent.execution.rounds.journal import Journal, log_cut
 from lambent.execution.rounds.pending import Pending
 from lambent.features.codecs import codec_of, to_json
 from lambent.features.functions import is_coroutine_function
 
 if TYPE_CHECKING:
+    import asyncio
+
     from lambent.execution.invocation import Invocation
 
 T = TypeVar("T")
@@ -43,7 +47,7 @@ class Step(Pending[Any]):
         self._invocation = invocation
         self._read = _reader(function)
         self._has_begun = False
-        self._has_run = False
+        self._running: asyncio.Task[Any] | None = None
 
     def start(self, work: Callable[[], Any]) -> Pending[Any]:
         """Give the result of an earlier run; else call ``work``, now or when its coroutine is waited for."""
@@ -54,15 +58,21 @@ class Step(Pending[Any]):
         if is_coroutine_function(self._function):
             return self
         self._begin()
-        self._journal.in_step += 1
+        self._journal.in_step.append(self._name)
         try:
             result = work()
             if isinstance(result, CoroutineType):
                 self._work = lambda: result
                 return self
             raw = self._finish(result)
+        except Suspend:
+            self._journal.forget_intent(self._name)
+            raise
+        except DeadlineReached:
+            log_cut(self._invocation, self._name)
+            raise
         finally:
-            self._journal.in_step -= 1
+            self._journal.in_step.remove(self._name)
         self._invocation.check()  # the time may have been up while the step ran
         return self._known(raw)
 
@@ -84,38 +94,45 @@ class Step(Pending[Any]):
         return raw
 
     def __await__(self) -> Generator[Any, None, Any]:
-        """Run the step on the handler's own loop."""
-        if not self._has_run:
-            self._value = yield from self._run().__await__()
-        return self._value
+        """Run the step on the handler's own loop; whatever stops the wait does not stop the step."""
+        import asyncio
+
+        if self._running is None:
+            self._running = asyncio.create_task(self._run(), name=self._name)
+            self._journal.running.add(self._running)
+        return (yield from asyncio.shield(self._running).__await__())
 
     def _block(self) -> Any:
         """Run the step where the handler is a plain function."""
-        if not self._has_run:
-            self._journal.in_step += 1
-            try:
-                self._value = self._invocation.finish(self._run(), self._journal)
-            finally:
-                self._journal.in_step -= 1
-            self._invocation.check()  # as in ``start``
-        return self._value
+        if self._running is not None and self._running.done():
+            return self._running.result()
+        self._journal.in_step.append(self._name)
+        try:
+            value = self._invocation.finish(self._wait(), self._journal)
+        finally:
+            self._journal.in_step.remove(self._name)
+        self._invocation.check()  # as in ``start``
+        return value
+
+    async def _wait(self) -> Any:
+        return await self
 
     async def _run(self) -> Any:
-        import asyncio
-
-        self._has_run = True
         write = self._invocation.write if self._journal.is_written else _call
-
-        async def run() -> Any:
-            if not self._has_begun:
-                await write(self._begin)
+        if not self._has_begun:
+            self._journal.check_open()
+            await write(self._begin)
+        try:
             value = await self._work()
-            return self._read(await write(lambda: self._finish(value)))
-
-        # Whatever stops the wait does not stop the step: see ``Journal.run``.
-        running = asyncio.create_task(run(), name=self._name)
-        self._journal.running.add(running)
-        return await asyncio.shield(running)
+        except Suspend:
+            await write(lambda: self._journal.forget_intent(self._name))
+            raise
+        except (SystemExit, KeyboardInterrupt) as error:
+            if is_interrupt(error):
+                raise
+            # From a task these two would end the event loop, and with it every other call of the process.
+            raise RuntimeError(f"The step {self._name!r} raised {type(error).__name__}") from error
+        return self._read(await write(lambda: self._finish(value)))
 
 
 async def _call(work: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ import enum
 import sys
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
@@ -29,9 +29,8 @@ class ValidationError(ValueError):
 class Codec(Protocol):
     """Describes, reads and writes the values of a type hint."""
 
-    @property
-    def is_plain(self) -> bool:
-        """The hint consists of types that both libraries can always describe."""
+    is_plain: bool
+    """The hint consists of types that both libraries can always describe."""
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema (2020-12) of the values that fit."""
@@ -97,14 +96,8 @@ def _foreign(value: Any) -> Any:
 
 _encoder = msgspec.json.Encoder(enc_hook=_foreign)
 
-
-_IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
-
-
-def is_immutable(value: Any) -> bool:
-    """Whether calls may share a default."""
-    return isinstance(value, _IMMUTABLE)
-
+IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
+"""Classes whose objects calls may share as a default."""
 
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, list, dict, tuple, set, frozenset})
 
@@ -123,12 +116,7 @@ def is_plain(hint: Any, *bases: type) -> bool:
 
 
 def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
-    """Add the descriptions that ``Annotated`` gives the fields of records; both libraries ignore them.
-
-    Args:
-        schema: the schema of the hints; changed in place.
-        hints: those that mention the records.
-    """
+    """Add to a schema what ``Annotated`` says of the fields of records; both libraries ignore it."""
     definitions = schema.get("$defs", {})
     for cls in records_in(hints):
         node = definitions.get(cls.__name__, schema if schema.get("title") == cls.__name__ else {})
@@ -139,13 +127,16 @@ def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
     return schema
 
 
-def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
-    """Replace the metadata of every ``Annotated`` in a hint by what a library understands.
+def resolve(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Follow a schema's reference into the definitions; what stands beside it stays."""
+    while "$ref" in node:
+        target = definitions[node["$ref"].removeprefix("#/$defs/")]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
 
-    Args:
-        hint: any type hint.
-        translate: gives the replacement of one piece of metadata.
-    """
+
+def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
+    """Translate each piece of metadata of every ``Annotated`` in a hint to what a library understands."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is None or origin is typing.Literal:
         return hint
@@ -177,17 +168,15 @@ def _declared(make: Callable[[], Codec], what: Any) -> Codec:
 
 def _mentions_pydantic(hints: list[Any]) -> bool:
     """Whether pydantic must describe these hints. Hints that mention it have imported it already."""
-    pydantic = sys.modules.get("pydantic")
-    if pydantic is None:
+    if sys.modules.get("pydantic") is None:
         return False
 
     def fields(cls: type) -> Iterable[Any]:
         return () if issubclass(cls, msgspec.Struct) else fields_of(cls).values()
 
-    for part in walk(hints, fields):
-        if hasattr(part, "__get_pydantic_core_schema__") or hasattr(part, "__pydantic_core_schema__"):
-            return True
-        module = getattr(part if isinstance(part, type) else type(part), "__module__", "") or ""
-        if module == "pydantic" or module.startswith("pydantic."):
-            return True
-    return False
+    def is_pydantic(part: Any) -> bool:
+        module = getattr(part if isinstance(part, type) else type(part), "__module__", None) or ""
+        marks = ("__get_pydantic_core_schema__", "__pydantic_core_schema__")
+        return module.partition(".")[0] == "pydantic" or any(hasattr(part, mark) for mark in marks)
+
+    return any(is_pydantic(part) for part in walk(hints, fields))

@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import ValidationError, describe_fields, is_immutable, is_plain, rewrite
+from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
 from lambent.features.functions import Parameter
 from lambent.features.mcp_header import McpHeader
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.jsonrpc import LazyDecoder
 
 _encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"
 
-# Classes of the annotated-types package, by name so that it need not be imported, and fields of msgspec.Meta.
-_BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt", "MultipleOf": "multiple_of"}
-_LENGTHS = {"MinLen": "min_length", "MaxLen": "max_length"}
+# Classes of the annotated-types package, by name so that it need not be imported, and their attributes.
+_BOUNDS = frozenset({"Ge", "Gt", "Le", "Lt", "Interval", "MultipleOf", "MinLen", "MaxLen", "Len"})
+_ATTRIBUTES = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length")
 
 
 class MsgspecCodec:
@@ -28,27 +28,24 @@ class MsgspecCodec:
         self._type = rewrite(hint, _translate)
         self._decoder = msgspec.json.Decoder(self._type, strict=False)
         self._checker: LazyDecoder[Any] = LazyDecoder(self._type)
+        self._hints = [self._type]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Codec.schema``."""
-        return describe_fields(_schema(self._type), [self._type])
+        return describe_fields(_schema(self._type), self._hints)
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """See ``Codec.decode``."""
         try:
             return self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> Any:
-        """See ``Codec.convert``."""
         try:
             return msgspec.convert(value, self._type, strict=False)
         except (msgspec.ValidationError, RecursionError) as error:
             raise ValidationError(_explain(error)) from None
 
     def encode(self, value: Any) -> bytes:
-        """See ``Codec.encode``."""
         try:
             # Read back strictly as the type, so that what is sent fits the schema exactly.
             return _encoder.encode(self._checker.decode(_encoder.encode(value)))
@@ -66,29 +63,26 @@ class MsgspecArguments(MsgspecCodec):
         self._hints = [item.hint for item in parameters]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Codec.schema``: the object itself, without a title."""
-        schema = describe_fields(_schema(self._type), self._hints)
+        schema = super().schema()
         schema.pop("title", None)
         if not schema["required"]:
             del schema["required"]
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        """See ``Codec.decode``."""
         try:
             return msgspec.structs.asdict(self._decoder.decode(raw))
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """See ``Codec.convert``."""
         return msgspec.structs.asdict(super().convert(value))
 
 
 def _default(value: Any) -> Any:
     """A default that calls do not share."""
     is_empty = isinstance(value, list | dict | set) and not value  # msgspec itself copies these
-    if not is_empty and not is_immutable(value) and value is not msgspec.NODEFAULT:
+    if not is_empty and not isinstance(value, IMMUTABLE) and value is not msgspec.NODEFAULT:
         from copy import deepcopy
 
         return msgspec.field(default_factory=functools.partial(deepcopy, value))
@@ -107,15 +101,9 @@ def _translate(item: Any) -> Any:
         return msgspec.Meta(extra_json_schema={"x-mcp-header": item.name})
     if name == "Doc":
         return msgspec.Meta(description=item.documentation)
-    for table in (_BOUNDS, _LENGTHS):
-        if name in table:
-            return msgspec.Meta(**{table[name]: getattr(item, table[name])})
-    if name == "Interval":
-        return msgspec.Meta(
-            **{key: bound for key in _BOUNDS.values() if (bound := getattr(item, key, None)) is not None}
-        )
-    if name == "Len":
-        return msgspec.Meta(min_length=item.min_length, max_length=item.max_length)
+    if name in _BOUNDS:
+        bounds = {attribute: getattr(item, attribute, None) for attribute in _ATTRIBUTES}
+        return msgspec.Meta(**bounds)
     return item
 
 

@@ -14,18 +14,16 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from lambent.features.codecs import ValidationError, describe_fields, is_immutable, is_plain, rewrite
+from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
 from lambent.features.functions import Parameter
 
+# Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
-"""Problems in one error message, so that it stays short enough for a model to read."""
-
+# Problems of which some are shown; of more, only their number is.
 _MAX_COUNTED = 1000
-"""Problems of which some are shown; of more, only their number is."""
-
+# Values in one call's arguments. pydantic keeps every problem that it finds, about 300 bytes each: more of
+# them could exhaust the function's memory.
 _MAX_VALUES = 200_000
-"""Values in one call's arguments. pydantic keeps every problem that it finds, about 300 bytes each: more of
-them could exhaust the function's memory."""
 
 
 class _Untitled(GenerateJsonSchema):
@@ -44,7 +42,6 @@ class PydanticCodec:
         self._hints = [hint]
 
     def schema(self) -> dict[str, Any]:
-        """See ``Codec.schema``."""
         schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
         return describe_fields(schema, self._hints)
 
@@ -52,21 +49,18 @@ class PydanticCodec:
     _mode: Any = "serialization"
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """See ``Codec.decode``."""
         try:
             return self._adapter.validate_json(bytes(raw))
         except pydantic.ValidationError as error:
             raise ValidationError(_explain(error)) from None
 
     def convert(self, value: Any) -> Any:
-        """See ``Codec.convert``."""
         try:
             return self._adapter.validate_python(value)
         except pydantic.ValidationError as error:
             raise ValidationError(_explain(error)) from None
 
     def encode(self, value: Any) -> bytes:
-        """See ``Codec.encode``."""
         try:
             known = self._adapter.validate_python(value)
             raw = self._adapter.dump_json(known, by_alias=True, warnings="error")
@@ -87,29 +81,24 @@ class PydanticArguments(PydanticCodec):
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
-        members: dict[str, Any] = {
-            own: _member(item) for own, item in zip(self._names, parameters, strict=True)
-        }
+        members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
         super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
-        self.is_plain = all(is_plain(item.hint, BaseModel) for item in parameters)
         self._hints = [item.hint for item in parameters]
+        self.is_plain = all(is_plain(hint, BaseModel) for hint in self._hints)
 
     def schema(self) -> dict[str, Any]:
-        """See ``Codec.schema``: the object itself, without a title."""
         schema = super().schema()
         schema.pop("title", None)
         schema.setdefault("properties", {})
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        """See ``Codec.decode``."""
         text = bytes(raw)
         if text.count(b",") > _MAX_VALUES:
             raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         return self._as_dict(super().decode(text))
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """See ``Codec.convert``."""
         return self._as_dict(super().convert(value))
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
@@ -127,7 +116,7 @@ def _member(parameter: Parameter) -> tuple[Any, Any]:
             given._attributes_set[alias] = parameter.name
         return hint, given
     default = parameter.default
-    if is_immutable(default):
+    if isinstance(default, IMMUTABLE):
         return hint, PydanticField(default, alias=parameter.name)
     return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=parameter.name)
 
@@ -146,9 +135,8 @@ def _explain(error: pydantic.ValidationError) -> str:
     if count > _MAX_COUNTED:
         return f"there are {count} problems in it"  # pydantic would build all of them to show a few
     lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False)[
-        :_MAX_PROBLEMS
-    ]:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    for problem in problems[:_MAX_PROBLEMS]:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
         lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
     if count > _MAX_PROBLEMS:

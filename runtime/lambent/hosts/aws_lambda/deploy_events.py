@@ -8,8 +8,8 @@ event        action
 ``Delete``   remove all documents; with ``EmptyOnDelete`` all objects of the bucket
 ===========  ==========================================================================
 
-Its properties: ``Bucket``; ``Url``, the public URL of the servers; ``EmptyOnDelete``; and any
-property that changes together with the cards: CloudFormation sends ``Update`` only if a property has changed.
+Its properties: ``Bucket``; ``Url``, the public URL of the servers; ``EmptyOnDelete``; and any property that
+changes together with the cards: CloudFormation sends ``Update`` only if a property has changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import ConfigurationError, DeadlineReached
-from lambent.hosts.aws_lambda.invocation import LambdaInvocation
+from lambent.execution.invocation import Invocation
 from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.stores.cards import CardBucket
@@ -37,17 +37,9 @@ _log = logging.getLogger("lambent.deploy")
 
 
 def run_deploy_event(
-    event: Mapping[str, Any], documents: DiscoveryDocuments, invocation: LambdaInvocation
+    event: Mapping[str, Any], documents: DiscoveryDocuments, invocation: Invocation
 ) -> dict[str, Any]:
-    """Handle an event of CloudFormation, and send it the response.
-
-    Args:
-        event: CloudFormation's event.
-        documents: the documents to publish.
-        invocation: the invocation of the event.
-
-    Returns:
-        The response.
+    """Handle an event of CloudFormation, send it the response, and return the response.
 
     Raises:
         OSError: the response could not be sent; Lambda then invokes the function again.
@@ -63,22 +55,18 @@ def run_deploy_event(
         **{name: event.get(name) for name in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
-        call_with_time_limit(
-            _do, {"event": event, "properties": properties, "bucket": bucket, "documents": documents}, seconds
-        )
+        arguments = {"event": event, "properties": properties, "bucket": bucket, "documents": documents}
+        call_with_time_limit(_publish_or_remove, arguments, seconds)
     except (Exception, DeadlineReached) as error:
         _log.exception("%s of %s failed", event.get("RequestType"), event.get("LogicalResourceId"))
-        reason = (
-            "the time limit was reached"
-            if isinstance(error, DeadlineReached)
-            else f"{type(error).__name__}: {error}"
-        )
+        is_late = isinstance(error, DeadlineReached)
+        reason = "the time limit was reached" if is_late else f"{type(error).__name__}: {error}"
         response |= {"Status": "FAILED", "Reason": reason[:_REASON_LIMIT]}
     _respond(str(event["ResponseURL"]), response)
     return response
 
 
-def _do(
+def _publish_or_remove(
     event: Mapping[str, Any], properties: Mapping[str, Any], bucket: str, documents: DiscoveryDocuments
 ) -> None:
     is_ours = event.get("ResourceType") == RESOURCE_TYPE

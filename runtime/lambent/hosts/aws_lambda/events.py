@@ -27,13 +27,14 @@ class UnknownEventError(LambentError):
     """An event that is not an HTTP request in one of these formats."""
 
 
-_DEFAULT_STAGE = "$default"
-
 Reader = Callable[[Event, Any], Request]
+Writer = Callable[[Event, HttpResponse], dict[str, Any]]
 
 
-def format_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dict[str, Any]]]:
-    """The functions that read an event of this format and write its response.
+def format_of(event: Event) -> tuple[Reader, Writer]:
+    """The functions that read an event of this format, with Lambda's context, and write its response.
+
+    The first one raises ``HttpRefusal``, 400, where the body is not the Base64 that the event says it is.
 
     Raises:
         UnknownEventError: it is not an HTTP event.
@@ -43,34 +44,24 @@ def format_of(event: Event) -> tuple[Reader, Callable[[Event, HttpResponse], dic
             f"This handler takes HTTP events, which are objects, not {type(event).__name__}"
         )
     context = event.get("requestContext")
-    if isinstance(context, Mapping):
-        if "http" in context:
-            return read_v2, write_v2
-        if "elb" in context or "httpMethod" in event:
-            return read_v1, write_v1
-    if "httpMethod" in event:
-        return read_v1, write_v1
+    if isinstance(context, Mapping) and "http" in context:
+        return _read_v2, _write_v2
+    if "httpMethod" in event or (isinstance(context, Mapping) and "elb" in context):
+        return _read_v1, _write_v1
     raise UnknownEventError(
         "This handler takes HTTP events of API Gateway (HTTP API 2.0, REST 1.0), function URLs and load "
         f"balancers, but the event has the keys: {', '.join(sorted(map(str, event))) or 'none'}"
     )
 
 
-def read_v2(event: Event, lambda_context: Any = None) -> Request:
-    """Read an HTTP API 2.0 or Function URL event.
-
-    Args:
-        event: the event.
-        lambda_context: Lambda's context object.
-
-    Raises:
-        HttpRefusal: 400, the body is not the Base64 that the event says it is.
-    """
+def _read_v2(event: Event, lambda_context: Any = None) -> Request:
+    """Read an HTTP API 2.0 or Function URL event."""
     context = event["requestContext"]
     http = context["http"]
     headers = _headers(event)
     # The name of a stage is the first part of the path, but not part of the route.
-    root = "" if (stage := context.get("stage") or _DEFAULT_STAGE) == _DEFAULT_STAGE else f"/{stage}"
+    stage = context.get("stage")
+    root = f"/{stage}" if stage and stage != "$default" else ""
     path = event.get("rawPath") or "/"
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
@@ -89,21 +80,12 @@ def read_v2(event: Event, lambda_context: Any = None) -> Request:
     )
 
 
-def write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
-    """Write a response for HTTP API 2.0 or a Function URL."""
-    return {"statusCode": response.status, "headers": response.headers, **_encode(response.body)}
+def _write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
+    return {**_written(response), "headers": response.headers}
 
 
-def read_v1(event: Event, lambda_context: Any = None) -> Request:
-    """Read a REST 1.0 or load balancer event.
-
-    Args:
-        event: the event.
-        lambda_context: Lambda's context object.
-
-    Raises:
-        HttpRefusal: 400, the body is not the Base64 that the event says it is.
-    """
+def _read_v1(event: Event, lambda_context: Any = None) -> Request:
+    """Read a REST 1.0 or load balancer event."""
     context = event.get("requestContext") or {}
     headers = _headers(event)
     path = event.get("path") or "/"
@@ -125,10 +107,9 @@ def read_v1(event: Event, lambda_context: Any = None) -> Request:
     )
 
 
-def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
-    """Write a response for REST 1.0 or a load balancer, with multi-value headers if the event has them."""
-    written: dict[str, Any] = {"statusCode": response.status, **_encode(response.body)}
-    if "elb" in (event.get("requestContext") or {}):
+def _write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
+    written = _written(response)
+    if _is_balanced(event):
         from http import HTTPStatus
 
         written["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
@@ -137,6 +118,10 @@ def write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
     else:
         written["headers"] = response.headers
     return written
+
+
+def _is_balanced(event: Event) -> bool:
+    return "elb" in (event.get("requestContext") or {})
 
 
 def _client_address(context: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
@@ -153,9 +138,9 @@ def _headers(event: Event) -> dict[str, str]:
     return {name.lower(): value for name, value in given.items() if value is not None}
 
 
-def _encode(body: bytes) -> dict[str, Any]:
+def _written(response: HttpResponse) -> dict[str, Any]:
     # All bodies that Lambent writes are UTF-8 text, so none needs Base64.
-    return {"body": body.decode(), "isBase64Encoded": False}
+    return {"statusCode": response.status, "body": response.body.decode(), "isBase64Encoded": False}
 
 
 def _body(event: Event) -> bytes | str:
@@ -169,12 +154,10 @@ def _body(event: Event) -> bytes | str:
 
 
 def _query(event: Event) -> str:
-    many = event.get("multiValueQueryStringParameters")
-    if many:
-        pairs = [(name, value) for name, values in many.items() for value in values or ()]
-    else:
-        pairs = list((event.get("queryStringParameters") or {}).items())
-    if "elb" in (event.get("requestContext") or {}):
+    many = event.get("multiValueQueryStringParameters") or {}
+    pairs = [(name, value) for name, values in many.items() for value in values or ()]
+    pairs = pairs or list((event.get("queryStringParameters") or {}).items())
+    if _is_balanced(event):
         return "&".join(f"{name}={value}" for name, value in pairs)  # a load balancer does not decode them
     from urllib.parse import urlencode
 

@@ -1,32 +1,31 @@
-"""The function that Lambda calls."""
+"""The function that Lambda calls, and one invocation of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import UNSET
-
-from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.errors import DeadlineReached, HttpRefusal
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
+from lambent.execution.invocation import Invocation
+from lambent.execution.ports import AsyncRunner
 from lambent.hosts.aws_lambda.events import Event, format_of
-from lambent.hosts.aws_lambda.invocation import LambdaInvocation
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.wire import jsonrpc
-from lambent.wire.http import JSON_TYPE, HttpResponse
+from lambent.wire.http import error_response
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
+    from lambent.execution.rounds.journal import Journal
+
+T = TypeVar("T")
 
 
 class LambdaHandler:
     """What ``MCPServer.lambda_handler`` gives: call it with an event and a context.
 
-    Args:
-        endpoint: answers the requests.
-        worker: runs tasks that a queue brings; None where no queue does.
-        queue_url: that queue.
-        documents: answers requests for documents, and publishes them; None where there are none.
+    The worker runs the tasks that the queue of ``queue_url`` brings.
     """
 
     def __init__(
@@ -49,38 +48,66 @@ class LambdaHandler:
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event, run the tasks of an SQS event, or publish cards for CloudFormation.
 
-        Args:
-            event: of API Gateway (HTTP API 2.0 or REST 1.0), a Function URL, a load balancer, SQS, or
-                CloudFormation.
-            context: Lambda's context object.
+        HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
 
         Raises:
             UnknownEventError: the event is none of these.
             ConfigurationError: an SQS event has come to a function without tasks.
         """
+        invocation = LambdaInvocation(context, self._run)
         if "Records" in event:
             from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
 
             if is_queue_event(event):
-                if self._worker is None:
-                    raise ConfigurationError(
-                        "This function has no tasks to run: set LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL, "
-                        "and declare tools with task="
-                    )
-                invocation = LambdaInvocation(context, self._run)
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
         if "ResponseURL" in event and self._documents is not None:
             from lambent.hosts.aws_lambda.deploy_events import run_deploy_event
 
-            return run_deploy_event(event, self._documents, LambdaInvocation(context, self._run))
+            return run_deploy_event(event, self._documents, invocation)
         read, write = format_of(event)
         try:
             request = read(event, context)
         except HttpRefusal as refusal:
-            body = jsonrpc.failure(UNSET, refusal.code, refusal.message)
-            return write(event, HttpResponse(refusal.status, {"content-type": JSON_TYPE}, body))
+            return write(event, error_response(refusal))
         if request.method != "POST" and self._documents is not None:
             response = self._documents.answer(request)
             if response is not None:
                 return write(event, response)
-        return write(event, self._endpoint.handle(request, LambdaInvocation(context, self._run)))
+        return write(event, self._endpoint.handle(request, invocation))
+
+
+class LambdaInvocation(Invocation):
+    """An invocation that ends when Lambda's context object says so; tests may give anything else, or None."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Any, runner: AsyncRunner) -> None:
+        super().__init__(runner)
+        self._context = context
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        remaining = getattr(self._context, "get_remaining_time_in_millis", None)
+        return int(remaining()) if remaining is not None else None
+
+    def call(
+        self,
+        function: Callable[..., T],
+        kwargs: dict[str, Any],
+        limit: float | None = None,
+        journal: Journal | None = None,
+    ) -> T:
+        """See ``Invocation.call``; here the limit also interrupts a function that waits."""
+        if limit is None:
+            return function(**kwargs)
+        from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
+
+        def is_busy() -> bool:
+            return journal is not None and bool(journal.in_step)
+
+        self._deadline = time.monotonic() + limit
+        try:
+            return call_with_time_limit(function, kwargs, limit, is_busy, self.seconds_for_steps())
+        except DeadlineReached:
+            self.expired = time.monotonic() >= self._deadline
+            raise

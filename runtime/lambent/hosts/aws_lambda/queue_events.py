@@ -8,36 +8,34 @@ from typing import Any
 
 from lambent.errors import ConfigurationError
 from lambent.execution.durable.tasks.worker import Worker
-from lambent.hosts.aws_lambda.invocation import LambdaInvocation
+from lambent.execution.invocation import Invocation
 from lambent.wire.http import Request
 
-_SOURCE = "aws:sqs"
 _log = logging.getLogger("lambent.tasks")
 
 
 def is_queue_event(event: Mapping[str, Any]) -> bool:
     """Whether an event brings messages of a queue."""
     records = event.get("Records")
-    return bool(records) and isinstance(records, list) and records[0].get("eventSource") == _SOURCE
+    return bool(records) and isinstance(records, list) and records[0].get("eventSource") == "aws:sqs"
 
 
 def run_messages(
-    event: Mapping[str, Any], context: Any, worker: Worker, queue_url: str, invocation: LambdaInvocation
+    event: Mapping[str, Any], context: Any, worker: Worker | None, queue_url: str, invocation: Invocation
 ) -> dict[str, Any]:
-    """Run the tasks of an event; what fails is delivered again, what succeeded is not.
+    """Run the tasks of an SQS event, and return the partial batch response.
 
-    Messages of any other queue than the one that brings tasks come from its dead-letter queue.
+    What fails is delivered again, what succeeded is not. The queue of ``queue_url`` brings tasks; messages of
+    any other one come from its dead-letter queue.
 
-    Args:
-        event: the SQS event.
-        context: Lambda's context object.
-        worker: runs the tasks.
-        queue_url: the queue that brings tasks.
-        invocation: the invocation that the messages came in.
-
-    Returns:
-        The partial batch response.
+    Raises:
+        ConfigurationError: the function has no tasks, or Powertools is not installed.
     """
+    if worker is None:
+        raise ConfigurationError(
+            "This function has no tasks to run: set LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL, "
+            "and declare tools with task="
+        )
     # Loaded here: only worker functions pay for it.
     try:
         from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -61,9 +59,4 @@ def run_messages(
 
     # A batch in which everything failed is no error of the function: each message is tried again by itself.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    response: dict[str, Any] = dict(
-        process_partial_response(
-            event=dict(event), record_handler=handle, processor=processor, context=context
-        )
-    )
-    return response
+    return dict(process_partial_response(dict(event), handle, processor, context))

@@ -13,63 +13,73 @@ from msgspec import UNSET, Raw, UnsetType
 
 from lambent.errors import HeaderMismatchError, InvalidParamsError, ProtocolError, UnsupportedVersionError
 from lambent.wire import jsonrpc
-from lambent.wire.eras.era import Reply, RpcRequest
 from lambent.wire.headers import require_match
-from lambent.wire.jsonrpc import RequestId, RpcMessage
-from lambent.wire.lazy import LazyDecoder
+from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
+from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
 from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
-from lambent.wire.outcome import Outcome
+from lambent.wire.results import Outcome
+from lambent.wire.values import ClientCapabilities, RequestMeta
 
 VERSION = "2026-07-28"
 
-_INITIALIZE = "initialize"
 _VERSION_HEADER = "MCP-Protocol-Version"
 
 
+class RpcRequest(msgspec.Struct, frozen=True):
+    """A JSON-RPC request that keeps the rules of its era, typed; ``raw`` are the undecoded parameters."""
+
+    id: RequestId
+    method: str
+    params: Any
+    meta: RequestMeta
+    client: ClientCapabilities
+    raw: Raw
+
+
 class ModernEra:
-    """See ``Era``.
+    """The era's rules; errors name the versions that are ``supported``, newest first."""
 
-    Args:
-        supported: the versions that errors name, newest first.
-    """
-
-    version = VERSION
+    version: str = VERSION
     methods: Mapping[str, Method] = METHODS
 
     def __init__(self, supported: tuple[str, ...] = (VERSION,)) -> None:
         self._supported = supported
 
     def claims(self, message: RpcMessage, headers: Mapping[str, str] | None) -> bool:
-        """See ``Era.claims``: as the newest era this one takes every message that no other claims."""
-        return True
+        """See ``Era.claims``."""
+        return isinstance(meta := _read(ANY_METHOD.decoder, message.params)[0].meta, RequestMeta) and (
+            meta.protocol_version == VERSION
+        )
 
     def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
-        """See ``Era.decode``.
+        """Check every rule of a message with an id, once and in one order, and read it.
 
-        Whatever is wrong with an ``initialize``, its error names the versions that are spoken: it may be all
+        ``headers`` are the HTTP headers, names in lower case; None where there are none to check (stdio).
+        Whatever is wrong with an ``initialize``, its error names the supported versions: it may be all
         that a client of an earlier era can show (basic/versioning).
 
         Raises:
-            HeaderMismatchError: a header is missing or does not match the body.
-            UnsupportedVersionError: the version is not this era's.
-            InvalidParamsError: ``_meta`` lacks a required key, or the parameters are wrong.
+            ProtocolError: the first rule that is broken.
         """
         try:
             return self._decode(message, headers)
         except ProtocolError as error:
-            if message.method == _INITIALIZE and error.data is None:
+            if message.method == "initialize" and error.data is None:
                 error.data = {"supported": list(self._supported)}
             raise
 
-    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> Reply:
-        """See ``Era.render``."""
-        error, result = outcome.error, outcome.result
-        if error is not None:
-            body = jsonrpc.failure(request_id, error.code, error.message, error.data)
-            return Reply(error.status, body, error.headers)
+    def render(self, request_id: RequestId, outcome: Outcome, meta: Mapping[str, Any]) -> HttpResponse:
+        """Write the response of a call; ``meta`` is what every result says of the server.
+
+        Raises:
+            TypeError: the outcome has no JSON form; also ``ValueError`` and ``RecursionError``.
+        """
+        if outcome.error is not None:
+            return error_response(outcome.error, request_id)
+        result = outcome.result
         assert result is not None  # noqa: S101 - one of the two is set
         result.meta = meta if result.meta is UNSET else {**meta, **result.meta}
-        return Reply(200, jsonrpc.success(request_id, result))
+        return HttpResponse(200, {"content-type": JSON_TYPE}, jsonrpc.success(request_id, result))
 
     def _decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         name = message.method
@@ -102,20 +112,18 @@ class ModernEra:
         self, headers: dict[str, str], message: RpcMessage, version: str | UnsetType
     ) -> None:
         header = headers.get("mcp-protocol-version")
-        if header is not None and header == version:
-            return
         if isinstance(version, UnsetType):
             self._refuse_legacy(header, message)
-        if header is None:
-            raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
-        if not isinstance(version, UnsetType):
+            if header is None:
+                raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
+        elif header != version:
             require_match(headers, _VERSION_HEADER, version, encoded=False)
 
     def _refuse_legacy(self, header: str | None, message: RpcMessage) -> None:
         """Tell a client of an era before ``_meta`` which versions it would need (basic/versioning)."""
         if header is not None and header.strip() != VERSION:
             raise UnsupportedVersionError(header.strip(), self._supported)
-        if header is None and message.method == _INITIALIZE:
+        if header is None and message.method == "initialize":
             try:
                 requested = msgspec.json.decode(message.params)["protocolVersion"]
             except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):

@@ -9,7 +9,7 @@ from lambent.errors import Cancelled, Signal, StoreError
 from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFailed, changed
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.execution.durable.tasks.service import Tasks
-from lambent.execution.invocation import MARGIN_SECONDS, Invocation
+from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Clock
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State
@@ -84,11 +84,6 @@ class TaskInvocation(Invocation):
     def remaining_ms(self) -> int | None:
         """See ``Invocation.remaining_ms``."""
         return self._host.remaining_ms()
-
-    def time_limit(self) -> float | None:
-        """See ``Invocation.time_limit``."""
-        remaining = self._host.remaining_ms()
-        return None if remaining is None else max(0.1, remaining / 1000 - MARGIN_SECONDS)
 
     def sleep(self, seconds: float) -> None:
         """See ``Invocation.sleep``."""

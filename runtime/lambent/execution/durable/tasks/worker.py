@@ -23,8 +23,7 @@ from lambent.wire import jsonrpc
 from lambent.wire.eras import RpcRequest
 from lambent.wire.http import Request, response_size
 from lambent.wire.methods import METHODS
-from lambent.wire.outcome import Outcome
-from lambent.wire.results import InputRequiredResult
+from lambent.wire.results import InputRequiredResult, Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
 _UNBOUNDED_SECONDS = 3600.0

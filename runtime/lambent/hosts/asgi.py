@@ -1,41 +1,33 @@
-"""The ASGI application: mount it in any other, or serve it alone. It needs no lifespan."""
+"""ASGI: the server as a live application, mounted in another one or alone; it needs no lifespan."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from lambent.execution.endpoint import Endpoint
-from lambent.hosts.asgi.invocation import AsgiInvocation
-from lambent.hosts.asgi.types import AsgiMessage, Receive, Scope, Send
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.hosts.live import CallThreads
-from lambent.wire.http import HttpResponse, Request, cors_headers
-from lambent.wire.sse import SSE_HEADERS
+from lambent.hosts.live import CallThreads, LiveInvocation
+from lambent.wire.http import SSE_HEADERS, SSE_KEEP_ALIVE, HttpResponse, Request, cors_headers, sse_frame
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _RUNNING = 64
 """Calls that run at a time."""
 
-_WAITING = 1000
-"""Calls that wait at a time, such as subscriptions and duplicates of a running call."""
-
 
 class AsgiApp:
-    """What ``MCPServer.asgi`` gives.
-
-    Args:
-        endpoint: answers the requests.
-        documents: answers those for documents.
-        body_limit: bytes of a request body that are worth reading.
-    """
+    """What ``MCPServer.asgi`` gives; ``body_limit`` is how many bytes of a request body are worth reading."""
 
     def __init__(self, endpoint: Endpoint, documents: DiscoveryDocuments, body_limit: int) -> None:
         self._endpoint = endpoint
         self._documents = documents
         self._body_limit = body_limit
-        self._threads = CallThreads(_RUNNING, _WAITING, "lambent-call")
+        self._threads = CallThreads(_RUNNING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""
@@ -63,15 +55,13 @@ class AsgiApp:
             event=scope.get("aws.event"),
             context=scope.get("aws.context"),
         )
-        loop = asyncio.get_running_loop()
         if request.method != "POST":
-            document = await asyncio.wrap_future(
-                self._threads.submit(lambda: self._documents.answer(request))
-            )
+            found = self._threads.submit(lambda: self._documents.answer(request))
+            document = await asyncio.wrap_future(found)
             if document is not None:
                 await _finish(document, send, begun=False)
                 return
-        invocation = AsgiInvocation(loop, self._threads, scope.get("aws.context"))
+        invocation = AsgiInvocation(asyncio.get_running_loop(), self._threads, request.context)
         # What middleware and dependencies have set, such as a span or a user, features see too.
         context = contextvars.copy_context()
         work = asyncio.wrap_future(
@@ -88,6 +78,42 @@ class AsgiApp:
         finally:
             invocation.cancel()
             watch.cancel()
+
+
+class AsgiInvocation(LiveInvocation):
+    """One HTTP request: between the thread that runs the call and the event loop that talks to its client.
+
+    Coroutines run on that loop too, where the rest of the application lives. ``frames`` brings what to send,
+    and None when there is no more. ``lambda_context`` is Lambda's context object, behind Mangum.
+    """
+
+    __slots__ = ("_lambda_context", "frames")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads, lambda_context: Any) -> None:
+        super().__init__(loop, threads)
+        self._lambda_context = lambda_context
+        self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        remaining = getattr(self._lambda_context, "get_remaining_time_in_millis", None)
+        return int(remaining()) if remaining is not None else None
+
+    def emit(self, notification: bytes) -> None:
+        """See ``Invocation.emit``."""
+        if not self.may_stream:
+            super().emit(notification)
+        elif not self.cancelled:
+            self.streamed = True
+            self._push(sse_frame(notification))
+
+    def keep_alive(self) -> None:
+        """See ``Invocation.keep_alive``."""
+        if self.streamed:
+            self._push(SSE_KEEP_ALIVE)
+
+    def _push(self, data: bytes) -> None:
+        self._loop.call_soon_threadsafe(self.frames.put_nowait, data)
 
 
 async def _forward(invocation: AsgiInvocation, request: Request, send: Send) -> None:
@@ -115,17 +141,12 @@ async def _start(status: int, headers: dict[str, str], send: Send) -> None:
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
     """The body, or so much of it that it is surely too long; None where the client has left."""
-    chunks: list[bytes] = []
-    length = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunk = message.get("body", b"")
-        length += len(chunk)
-        chunks.append(chunk)
-        if not message.get("more_body", False) or length > limit:
-            return b"".join(chunks)
+    body = bytearray()
+    while (message := await receive())["type"] != "http.disconnect":
+        body += message.get("body", b"")
+        if not message.get("more_body", False) or len(body) > limit:
+            return bytes(body)
+    return None
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -151,8 +172,7 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message: AsgiMessage = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+    event = ""
+    while event != "lifespan.shutdown":
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})

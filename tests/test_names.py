@@ -1,0 +1,13 @@
+"""Names of the library: each class has one of its own."""
+
+import ast
+from collections import Counter
+
+from tests.test_layers import MODULES
+
+
+def test_no_two_classes_share_a_name() -> None:
+    names = Counter(
+        node.name for tree in MODULES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
