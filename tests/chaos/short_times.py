@@ -1,4 +1,4 @@
-"""Short patience of the library, so that who dies is missed in seconds; in one process, or for a while."""
+"""Short times of the library, so that a killed process is noticed in seconds."""
 
 import contextlib
 import random
@@ -24,29 +24,29 @@ def settings(
         pickup: seconds after which a task that nobody picked up is queued again.
         unbounded: seconds that the lease of a call lasts on a host that stays.
     """
-    patient = types.SimpleNamespace(**vars(time))
-    patient.sleep = lambda seconds: time.sleep(min(seconds, 0.02))
+    quick = types.SimpleNamespace(**vars(time))
+    quick.sleep = lambda seconds: time.sleep(min(seconds, 0.02))
     return [
         (records, "SKEW_SECONDS", allowance),
         (calls, "_UNBOUNDED_SECONDS", unbounded),
-        *((module, "MARGIN_SECONDS", 0.3) for module in (invocation, attempt, worker)),
+        *((module, "MARGIN_SECONDS", 0.3) for module in (invocation, worker)),
         *((module, "PICKUP_SECONDS", pickup) for module in (service, worker)),
         (worker, "_WORTHWHILE_SECONDS", 0.2),
         (worker, "_backoff", lambda number: random.uniform(0, min(0.1 * 2**number, 0.8))),
         (attempt, "_PROGRESS_SECONDS", 0.05),
-        (botocore.endpoint, "time", patient),
+        (botocore.endpoint, "time", quick),
     ]
 
 
 def hurry(**seconds: float) -> None:
-    """Make the patience of this process short; see ``settings``."""
+    """Make the times of this process short; see ``settings``."""
     for module, name, value in settings(**seconds):
         setattr(module, name, value)
 
 
 @contextlib.contextmanager
 def hurried(**seconds: float) -> Iterator[None]:
-    """Make the patience of this process short for a while; see ``settings``."""
+    """Make the times of this process short for a while; see ``settings``."""
     made = settings(**seconds)
     kept = [(module, name, getattr(module, name)) for module, name, _ in made]
     hurry(**seconds)
