@@ -1,6 +1,5 @@
 """A server on which everything goes wrong, as an execution environment or uvicorn imports it."""
 
-import functools
 import logging
 import os
 import random
@@ -29,10 +28,7 @@ def make() -> MCPServer:
     def told(what: str) -> None:
         ledger.write("fault", name=what)
 
-    make_client = aws._make.__wrapped__
-    aws._make = functools.cache(  # type: ignore[assignment]
-        lambda service: make_faulty(make_client(service), plan.odds, dice, told)
-    )
+    aws._clients["dynamodb"] = make_faulty(aws.client("dynamodb"), plan.odds, dice, told)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # more calls at a time than connections to keep
     mcp = MCPServer("chaos")
 
