@@ -92,7 +92,6 @@ def run_with_session(
         ToolError: there is no such session, another call holds it, or it changes too fast.
     """
     for _ in range(_TRIES):
-        journal.restart()
         held = HeldSession(call, param, kwargs[param.name], journal)
         journal.before_step, journal.abandon = held.acquire, held.release
         try:

@@ -49,7 +49,6 @@ def run(
     Raises:
         DeadlineReached: it took longer; the journal has what it had finished.
     """
-    journal.restart()  # middleware may run a call a second time
     run_handler = functools.partial(_run_handler, signature, call, journal, render, limit)
     if signature.session is None:
         return run_handler(kwargs)
@@ -66,6 +65,7 @@ def _run_handler(
     limit: float | None,
     kwargs: dict[str, Any],
 ) -> Any:
+    journal.restart()  # a session has changed, or middleware runs a call a second time
     context = Context(call, journal)
     try:
         if signature.plan is not None:
