@@ -1,4 +1,4 @@
-"""Middleware: ``(call, next) -> outcome``, one shape, around every call."""
+"""Middleware: ``(call, following) -> result``, one shape, around every call."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from lambent.execution.call import Call, Handler
 
 Middleware = Callable[[Call, Handler], Any]
-"""Wraps a call: it may look at it, answer it, refuse it by raising a ``ProtocolError`` or, for a tool, a
-``ToolError``, or pass it on with ``next(call)`` and look at the outcome."""
+"""Wraps a call. It may return a result of its own; refuse the call by raising a ``ProtocolError`` or, for a
+tool, a ``ToolError``; or pass the call on with ``following(call)`` and look at the result."""
 
 
 def chain(middleware: Sequence[Middleware], handler: Handler) -> Handler:
-    """Wrap a handler; the first middleware sees a call first and its outcome last."""
+    """Wrap a handler; the first middleware sees a call first and its result last."""
     for wrap in reversed(middleware):
         handler = functools.partial(_around, wrap, handler)
     return handler

@@ -64,7 +64,8 @@ class Declarations:
                 signature says; the function itself has to check whatever else the schema demands.
             task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
             idempotency: how repeated calls are recognized, so that each takes effect once.
-            single_use: a request state may complete a call once; a retry that presents it again is refused.
+            single_use: a request state completes a call once. Sent again with the same answers, it gives the
+                same result; with other answers it is refused.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
