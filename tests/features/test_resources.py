@@ -139,7 +139,7 @@ def client(serve: Serve) -> Client:
     def file(path: str) -> str:
         return path
 
-    @mcp.resource("tree://root{/parts*}")
+    @mcp.resource("tree://base{/parts*}")
     async def tree(parts: list[str]) -> str:
         return "|".join(parts)
 
@@ -161,7 +161,7 @@ def client(serve: Serve) -> Client:
         ("orders://a/lines?sort=x&page=2&sort=y&other=z", "a 2 ['x', 'y'] 1"),
         ("files://a/b/c.txt", "a/b/c.txt"),
         ("files://a%2Fb", "a/b"),
-        ("tree://root/a/b", "a|b"),
+        ("tree://base/a/b", "a|b"),
     ],
 )
 def test_uris_find_their_resource(client: Client, uri: str, text: str) -> None:
@@ -186,8 +186,8 @@ def test_uris_find_their_resource(client: Client, uri: str, text: str) -> None:
         "files://..%5Csecret",
         "files://C:%5Csecret",
         "files://a%00.txt",
-        "tree://root/a/../b",
-        "tree://root/%2e%2e",
+        "tree://base/a/../b",
+        "tree://base/%2e%2e",
         "orders://%ff",
         "https://example.com/",
         "orders://" + "x" * 9_000,
