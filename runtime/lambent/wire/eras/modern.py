@@ -83,7 +83,7 @@ class ModernEra:
 
     def _decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         name = message.method
-        method = METHODS.get(name, ANY_METHOD)
+        method = self.methods.get(name, ANY_METHOD)
         params, problem = _read(method.decoder, message.params)
         meta = params.meta
         version = UNSET if isinstance(meta, UnsetType) else meta.protocol_version
