@@ -188,7 +188,7 @@ def rejection_reason(request: ParsedRequest) -> str | None:
         return "the id is missing or not valid"
     meta = request.meta
     if meta.get(f"{PREFIX}protocolVersion") != VERSION:
-        return "the protocol version of the body is not spoken"
+        return "the protocol version of the body is not supported"
     if not isinstance(meta.get(f"{PREFIX}clientCapabilities"), dict):
         return "there are no client capabilities"
     return _header_problem(request)

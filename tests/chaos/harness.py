@@ -269,7 +269,7 @@ def _arn(cloud: Cloud, url: str) -> str:
 
 
 def play(cloud: Cloud, **options: Any) -> Report:
-    """Run once, with the library's patience as short in this process as in the workers; then as it was."""
+    """Run once, with the library's waiting times as short in this process as in the workers."""
     run = Run(cloud, **options)
     with hurried(allowance=run.plan.allowance, pickup=run.plan.pickup):
         return run.play()

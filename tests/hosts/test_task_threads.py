@@ -18,7 +18,7 @@ from lambent.hosts.assembly import live_endpoint
 from lambent.hosts.live import LiveInvocation, ThreadQueue
 from lambent.wire.http import Request
 
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass
@@ -33,7 +33,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     thread.start()
     yield made
     made.call_soon_threadsafe(made.stop)
-    thread.join(PATIENCE)
+    thread.join(TIMEOUT_SECONDS)
     made.close()
 
 
@@ -52,7 +52,7 @@ def client_of(server: MCPServer, loop: asyncio.AbstractEventLoop) -> TaskClient:
 def end_of(client: TaskClient, task_id: str, *statuses: str) -> dict[str, Any]:
     """Ask until a task has one of some statuses; by default, has ended."""
     wanted = statuses or ("completed", "failed", "cancelled")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while (shown := client.get(task_id).result)["status"] not in wanted:
         assert time.monotonic() < deadline, shown
         time.sleep(0.002)
@@ -87,7 +87,7 @@ def test_tasks_run_at_the_same_time(loop: asyncio.AbstractEventLoop) -> None:
 
     @mcp.tool(task=True)
     def work() -> int:
-        return meet.wait(PATIENCE)
+        return meet.wait(TIMEOUT_SECONDS)
 
     client = client_of(mcp, loop)
     tasks = [client.start("work") for _ in range(4)]
@@ -135,7 +135,7 @@ def test_a_cancellation_is_noticed(loop: asyncio.AbstractEventLoop, is_async: bo
     @mcp.tool("work", task=True)
     def plain(ctx: Context) -> None:
         begun.set()
-        assert cancelled.wait(PATIENCE)
+        assert cancelled.wait(TIMEOUT_SECONDS)
         ctx.step("one", str, 1).result()
         ctx.step("two", str, 2).result()
         raise AssertionError("went on")
@@ -143,14 +143,14 @@ def test_a_cancellation_is_noticed(loop: asyncio.AbstractEventLoop, is_async: bo
     @mcp.tool("async", task=True)
     async def asynchronous(ctx: Context) -> None:
         begun.set()
-        await asyncio.to_thread(cancelled.wait, PATIENCE)
+        await asyncio.to_thread(cancelled.wait, TIMEOUT_SECONDS)
         await ctx.step("one", str, 1)
         await ctx.step("two", str, 2)
         raise AssertionError("went on")
 
     client = client_of(mcp, loop)
     task_id = client.start("async" if is_async else "work")
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT_SECONDS)
     client.cancel(task_id)
     cancelled.set()
     assert end_of(client, task_id)["status"] == "cancelled"
@@ -186,7 +186,7 @@ def test_a_worker_that_cannot_is_tried_again(loop: asyncio.AbstractEventLoop) ->
     queue = ThreadQueue()
     queue.worker = Broken()  # type: ignore[assignment]
     queue.send("t")
-    assert done.wait(PATIENCE)
+    assert done.wait(TIMEOUT_SECONDS)
     assert looked == ["t", "t"]
 
 
@@ -216,7 +216,7 @@ def test_messages_wait_as_long_as_they_are_told(monkeypatch: pytest.MonkeyPatch)
     ((seconds, function, args),) = timers
     assert (seconds, looked) == (2.5, [])
     function(*args)
-    assert done.wait(PATIENCE)
+    assert done.wait(TIMEOUT_SECONDS)
     assert looked == ["t"]
 
 

@@ -27,7 +27,7 @@ SUBSCRIPTION_ID = f"{support.PREFIX}subscriptionId"
 
 
 @pytest.fixture(autouse=True)
-def _glance_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def _poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A subscription looks for its client every so often: here, all the time."""
     monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 0.005)
 

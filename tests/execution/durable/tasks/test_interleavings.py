@@ -33,7 +33,7 @@ from lambent.execution.durable.records import is_leased
 from lambent.execution.handlers import tools
 from lambent.execution.ports import Item
 
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 VISIBILITY = 90.0
 SKEWS = (-15.0, 15.0)
 """Two clocks are up to half a minute apart: as much as the library allows for."""
@@ -93,14 +93,14 @@ class Actor:
 
     def ready(self) -> "Actor":
         """Wait until it stands at its beginning."""
-        assert self._stands.acquire(timeout=PATIENCE)
+        assert self._stands.acquire(timeout=TIMEOUT_SECONDS)
         return self
 
     def go(self) -> None:
         """Let it do the next thing."""
         if not self.ended:
             self._go.release()
-            assert self._stands.acquire(timeout=PATIENCE)
+            assert self._stands.acquire(timeout=TIMEOUT_SECONDS)
             if self.error is not None:
                 raise self.error
 
