@@ -180,7 +180,6 @@ def sent(send: Callable[[], Reply]) -> Reply:
 
 
 UNWRITABLE = {
-    "tool error": lambda: ToolError("\ud800"),
     "protocol error": lambda: InvalidParamsError("\ud800"),
     "data": lambda: InvalidParamsError("x", object()),
     "surrogate in data": lambda: InvalidParamsError("x", {"a": "\ud800"}),
@@ -201,6 +200,18 @@ def test_errors_that_cannot_be_written_end_in_a_reference_too(
     reply = sent(lambda: client.call("t"))
     (reference,) = REFERENCE.findall(reply.body.decode())
     assert reference in caplog.text
+
+
+def test_a_tool_error_that_cannot_be_written_is_shown_escaped(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def t() -> str:
+        raise ToolError("no \ud800")
+
+    reply = serve(mcp).call("t")
+    assert reply.result["isError"] is True
+    assert reply.text == r"no \ud800"
 
 
 @pytest.mark.parametrize("shape", ["text", "object", "list"])

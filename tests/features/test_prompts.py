@@ -76,7 +76,7 @@ def test_messages_byte_for_byte(serve: Serve, value: Any, expected: str) -> None
     assert reply.body == success(f'"messages":[{expected}]')
 
 
-@pytest.mark.parametrize("value", [None, 5, {"role": "user"}, [5], ["a", None], object()])
+@pytest.mark.parametrize("value", [None, {"role": "user"}, ["a", None], {"role": "bot", "content": "x"}])
 def test_other_values_are_failures(serve: Serve, value: Any, caplog: pytest.LogCaptureFixture) -> None:
     mcp = make_server()
     mcp.prompt("p")(lambda: value)

@@ -156,8 +156,9 @@ def test_keyword_arguments_catch_all() -> None:
     def function(**arguments: Any) -> None: ...
 
     signature = read(function)
-    assert signature.arguments is None
+    assert signature.takes_others
     assert signature.parameters == []
+    assert signature.arguments.decode(b'{"a":1}') == {"a": 1}
 
 
 def positional_only(a: int, /) -> None: ...

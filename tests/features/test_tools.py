@@ -373,7 +373,6 @@ RESULTS: list[tuple[Any, Any, Any]] = [
     (float, 0.5, 0.5),
     (bool, False, False),
     (int | None, None, None),
-    (str | None, "x", "x"),
     (int | str, "x", "x"),
     (Literal["a", "b"], "a", "a"),
     (Color, Color.BLUE, "blue"),
@@ -382,7 +381,6 @@ RESULTS: list[tuple[Any, Any, Any]] = [
     (tuple[int, str], (1, "a"), [1, "a"]),
     (dict[str, int], {"a": 1}, {"a": 1}),
     (dict, {"a": [1, None]}, {"a": [1, None]}),
-    (list, [1, "a"], [1, "a"]),
     (set[int], {1}, [1]),
     (Order, Order("a", [Line("s")]), {"id": "a", "lines": [{"sku": "s", "count": 1}], "note": None}),
     (list[Order], [Order("a")], [{"id": "a", "lines": [], "note": None}]),
@@ -391,7 +389,7 @@ RESULTS: list[tuple[Any, Any, Any]] = [
     (Options, {"name": "n", "deep": True}, {"name": "n", "deep": True}),
     (dt.date, dt.date(2026, 7, 28), "2026-07-28"),
     (dt.datetime, dt.datetime(2026, 7, 28, tzinfo=dt.UTC), "2026-07-28T00:00:00Z"),
-    (list[Any], [1, {"a": None}], [1, {"a": None}]),
+    (list[Any | None], [1, {"a": None}], [1, {"a": None}]),
 ]
 
 
@@ -401,8 +399,9 @@ def check_structured(client: Client, expected: Any) -> None:
     reply = client.call("t")
     assert reply.value == expected
     Draft202012Validator(schema).validate(reply.value)
-    assert json.loads(reply.text) == expected
-    assert f'"structuredContent":{reply.text}'.encode() in reply.body
+    text = reply.text if not isinstance(expected, str) else json.dumps(reply.text)
+    assert json.loads(text) == expected
+    assert f'"structuredContent":{text}'.encode() in reply.body
 
 
 @each_adapter
@@ -515,9 +514,7 @@ def test_structured_output_can_be_switched_off_and_on(serve: Serve) -> None:
     assert "outputSchema" not in client.tool("off")
     assert client.call("off").body == success('"content":[{"type":"text","text":"5"}]')
     assert client.tool("on")["outputSchema"] == {"type": "string"}
-    assert client.call("on").body == success(
-        '"content":[{"type":"text","text":"\\"x\\""}],"structuredContent":"x"'
-    )
+    assert client.call("on").body == success('"content":[{"type":"text","text":"x"}],"structuredContent":"x"')
     assert client.tool("none")["outputSchema"] == {"type": "null"}
     assert client.call("none").body == success(
         '"content":[{"type":"text","text":"null"}],"structuredContent":null'
@@ -657,7 +654,8 @@ def test_a_ready_result_may_hold_what_a_plain_one_may(serve: Serve, value: Any) 
     client = serve(mcp)
     reply = client.call("ready")
     assert reply.status == 200
-    assert reply.value == json.loads(client.call("plain").text)
+    text = client.call("plain").text
+    assert reply.value == (text if isinstance(reply.value, str) else json.loads(text))
 
 
 @pytest.mark.parametrize("broken", [{"structured_content": object()}, {"meta": {"a": object()}}])

@@ -45,6 +45,10 @@ class Context(Notifications):
 
     __slots__ = ("_journal", "_sessions")
 
+    def __class_getitem__(cls, _: Any) -> type[Context]:
+        """``Context[…]``, as the official SDK's servers write it, is ``Context``."""
+        return cls
+
     def __init__(self, call: Call, journal: Journal) -> None:
         self._call = call
         self._journal = journal

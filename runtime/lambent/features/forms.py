@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Hashable
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from lambent.features.codecs import Codec, ValidationError, codec_of, resolve
+from lambent.features.codecs import Codec, ValidationError, codec_of
+from lambent.features.codecs.schemas import resolve
 
 T = TypeVar("T")
 
+_KEPT = "__lambent_form__"
 _FORMATS = frozenset({"email", "uri", "date", "date-time"})
 
 
@@ -75,12 +75,16 @@ def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
         for name, prop in properties.items():
             _require_primitive(name, prop)
         return Form(schema, None)
-    form: Form[T] = _typed_form(cast("Hashable", schema))
+    # Kept on the class, so that a class that is made in a function does not stay longer than that function.
+    form: Form[T] | None = vars(schema).get(_KEPT) if isinstance(schema, type) else None
+    if form is None:
+        form = _typed_form(schema)
+        if isinstance(schema, type):
+            type.__setattr__(schema, _KEPT, form)
     return form
 
 
-@functools.cache
-def _typed_form(record: Hashable) -> Form[Any]:
+def _typed_form(record: Any) -> Form[Any]:
     codec = codec_of(record)
     full = codec.schema()
     definitions = full.get("$defs", {})

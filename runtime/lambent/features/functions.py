@@ -7,10 +7,12 @@ functions are read by ``inspect``, which is imported for them only, because it l
 from __future__ import annotations
 
 import functools
+import sys
+import types
 import typing
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
 
 import msgspec
 
@@ -21,15 +23,28 @@ POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD, VAR_POSITIONAL, KEYWORD_ONLY, VAR_KEYWOR
 
 # Flags of code objects, as ``inspect`` documents them.
 _VAR_POSITIONAL_FLAG, _VAR_KEYWORD_FLAG, _COROUTINE_FLAG = 0x04, 0x08, 0x80
+_GENERATOR_FLAGS = 0x20 | 0x200
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter of a function; its default may be ``NODEFAULT``, its kind is a constant from above."""
+    """One parameter of a function.
+
+    Attributes:
+        default: ``NODEFAULT`` if it has none; a ``Field`` of pydantic if that makes it.
+        kind: a constant from above.
+        alias: the name that clients use, if it is another one.
+    """
 
     name: str
     hint: Any
     default: Any
     kind: int = POSITIONAL_OR_KEYWORD
+    alias: str | None = None
+
+    @property
+    def wire(self) -> str:
+        """The name that clients use."""
+        return self.name if self.alias is None else self.alias
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -54,14 +69,25 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
     Raises:
         DeclarationError: a hint cannot be resolved.
     """
+    inner = _unwrapped(function)
     try:
-        return typing.get_type_hints(_unwrapped(function), include_extras=True)
-    except (NameError, TypeError) as error:
+        hints = typing.get_type_hints(inner, include_extras=True)
+        signature = getattr(inner, "__signature__", getattr(function, "__signature__", None))
+        if signature is not None:
+            hints |= _hints_of_signature(signature, getattr(inner, "__globals__", {}))
+        return hints
+    except (NameError, TypeError, SyntaxError) as error:
         raise DeclarationError(f"{name_of(function)}: a type hint cannot be resolved: {error}") from error
 
 
 def parameters_of(function: Callable[..., Any], hints: dict[str, Any]) -> list[Parameter]:
-    """A function's parameters in their order, with the hints that ``hints_of`` gave for it."""
+    """A function's parameters in their order, with the hints that ``hints_of`` gave for it.
+
+    ``x: str = None`` takes None too, and ``x: int = Field(…)`` is read as ``x: Annotated[int, Field(…)]``.
+
+    Raises:
+        DeclarationError: a default means something in another framework only.
+    """
     if _is_plain(function):
         found = _plain_parameters(function)
     else:
@@ -72,7 +98,31 @@ def parameters_of(function: Callable[..., Any], hints: dict[str, Any]) -> list[P
             (item.name, msgspec.NODEFAULT if item.default is empty else item.default, int(item.kind))
             for item in inspect.signature(function).parameters.values()
         ]
-    return [Parameter(name, hints.get(name, Any), default, kind) for name, default, kind in found]
+    return [_parameter(name, hints.get(name, Any), default, kind) for name, default, kind in found]
+
+
+def check_callable(function: Any, name: str) -> None:
+    """Refuse what cannot be called with named arguments and return a value.
+
+    Raises:
+        DeclarationError: it is a method without its object, a generator function, or no function.
+    """
+    if not callable(function):
+        raise DeclarationError(f"{name}: write a function; this is {function!r}")
+    for inner in (_routine(function), _unwrapped(function)):
+        code = getattr(inner, "__code__", None)
+        if code is not None and code.co_flags & _GENERATOR_FLAGS:
+            raise DeclarationError(
+                f"{name}: it is a generator function: return a list instead of using yield"
+            )
+    inner = _unwrapped(function)
+    if isinstance(function, FunctionType) and isinstance(inner, FunctionType):
+        first = inner.__code__.co_varnames[: min(1, inner.__code__.co_argcount)]
+        if first in (("self",), ("cls",)) and first[0] not in inner.__annotations__:
+            raise DeclarationError(
+                f"{name}: it is a method without its object: register the method of an object, as in "
+                f"mcp.tool()(thing.{inner.__name__})"
+            )
 
 
 def is_coroutine_function(function: Callable[..., Any]) -> bool:
@@ -135,6 +185,55 @@ def _plain_parameters(function: FunctionType) -> list[tuple[str, Any, int]]:
     defaults = dict(zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False))
     defaults |= function.__kwdefaults__ or {}
     return [(name, defaults.get(name, msgspec.NODEFAULT), kind) for name, kind in kinds.items()]
+
+
+def _parameter(name: str, hint: Any, default: Any, kind: int) -> Parameter:
+    field = _field_in(default)
+    if field is not None:
+        hint = Annotated[hint, field]
+    elif type(default).__module__.partition(".")[0] == "fastapi":
+        raise DeclarationError(f"{name}: {type(default).__name__}(…) works in FastAPI only; see Resolve")
+    else:
+        field = next(filter(None, map(_field_in, getattr(hint, "__metadata__", ()))), None)
+    if field is not None and (field is default or default is msgspec.NODEFAULT):
+        default = (
+            msgspec.NODEFAULT if field.is_required() else field if field.default_factory else field.default
+        )
+    if default is None and not _takes_none(hint):
+        hint = typing.Optional[hint]  # noqa: UP045 - the hint is only known now
+    return Parameter(name, hint, default, kind, None if field is None else _alias_of(name, field))
+
+
+def _hints_of_signature(signature: Any, names: dict[str, Any]) -> dict[str, Any]:
+    """The hints in a signature that replaces a function's own."""
+    written = {item.name: item.annotation for item in signature.parameters.values()}
+    written["return"] = signature.return_annotation
+    found = {name: hint for name, hint in written.items() if hint is not signature.empty}
+    holder = types.SimpleNamespace(__annotations__=found)
+    return typing.get_type_hints(holder, names, include_extras=True)
+
+
+def _field_in(value: Any) -> Any:
+    """The value if it is a ``Field`` of pydantic, which is imported then."""
+    fields = sys.modules.get("pydantic.fields")
+    return value if fields is not None and isinstance(value, fields.FieldInfo) else None
+
+
+def _alias_of(name: str, field: Any) -> str | None:
+    alias = field.validation_alias if field.validation_alias is not None else field.alias
+    for choice in getattr(alias, "choices", (alias,)):
+        if choice is None or isinstance(choice, str):
+            return choice
+    raise DeclarationError(f"{name}: an alias is one name or a choice of names, not {alias!r}")
+
+
+def _takes_none(hint: Any) -> bool:
+    if typing.get_origin(hint) is Annotated:
+        return _takes_none(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(map(_takes_none, typing.get_args(hint)))
+    is_none = typing.get_origin(hint) is typing.Literal and None in typing.get_args(hint)
+    return is_none or hint in (Any, None, type(None), object) or isinstance(hint, typing.TypeVar)
 
 
 def _dedented(doc: str) -> str:

@@ -64,4 +64,6 @@ def description_of(hint: Any) -> str | None:
         text = text or getattr(item, "documentation", None)
         if isinstance(text, str):
             return text
+    if type(None) in typing.get_args(hint):  # ``x: Annotated[str, "…"] = None``
+        return next(filter(None, map(description_of, typing.get_args(hint))), None)
     return None

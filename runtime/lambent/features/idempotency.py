@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from lambent.errors import DeclarationError
-from lambent.features.codecs import codec_of, resolve
+from lambent.errors import DeclarationError, ToolError
+from lambent.features.codecs import ValidationError, codec_of
 from lambent.features.functions import Parameter
 
 
@@ -57,15 +57,17 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
             return
         wrong = f"{tool}: the idempotency key {self.key!r} names no"
         first, *path = self.key.split(".")
-        hints = {parameter.name: parameter.hint for parameter in parameters}
+        hints = {parameter.wire: parameter.hint for parameter in parameters}
         if first not in hints:
             raise DeclarationError(f"{wrong} argument; there are {', '.join(hints) or 'none'}")
         if not path:
             return
-        root = codec_of(hints[first]).schema()
+        from lambent.features.codecs.schemas import alternatives
+
+        root = codec_of(hints[first], "write").schema()
         schemas, known = [root], first
         for name in path:
-            nodes = [node for schema in schemas for node in _alternatives(schema, root.get("$defs", {}))]
+            nodes = [node for schema in schemas for node in alternatives(schema, root.get("$defs", {}))]
             if any(_may_have_any_field(node) for node in nodes):
                 return
             fields = [node.get("properties", {}) for node in nodes]
@@ -77,27 +79,29 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
             known = f"{known}.{name}"
 
     def key_of(self, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> Any:
-        """What identifies a call; None where it has no key."""
+        """What identifies a call; None where it has no key.
+
+        Raises:
+            ToolError: the key is NaN or infinity, which have no JSON form and would be the same key.
+        """
         if self.meta_key is not None and meta.get(self.meta_key) is not None:
             return ["meta", meta[self.meta_key]]
         if self.key is None:
             return None
-        if not isinstance(self.key, str):
-            found = self.key(arguments)
-            return None if found is None else ["function", found]
-        value: Any = arguments
-        for name in self.key.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        return None if value is None else ["argument", value]
+        if isinstance(self.key, str):
+            kind: str = "argument"
+            value: Any = arguments
+            for name in self.key.split("."):
+                value = value.get(name) if isinstance(value, dict) else None
+        else:
+            kind, value = "function", self.key(arguments)
+        from lambent.features.codecs.finite import require_finite
 
-
-def _alternatives(node: Any, definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The schemas that a value of this schema may follow, references and unions resolved."""
-    node = resolve(node, definitions) if isinstance(node, dict) else {}
-    options = node.get("anyOf") or node.get("oneOf")
-    if options is None:
-        return [node]
-    return [found for option in options for found in _alternatives(option, definitions)]
+        try:
+            require_finite(value)
+        except ValidationError as error:
+            raise ToolError(f"The idempotency key cannot be used: {error}") from None
+        return None if value is None else [kind, value]
 
 
 def _may_have_any_field(node: dict[str, Any]) -> bool:

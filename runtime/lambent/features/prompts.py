@@ -7,10 +7,26 @@ from typing import Any
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.codecs import to_plain
 from lambent.features.hints import description_of
 from lambent.features.signature import Definition, PromptArgument, Signature
-from lambent.features.tools import Audio, Image
-from lambent.wire.values import Content, PromptMessage, UserMessage
+from lambent.features.tools import block_of
+from lambent.wire.values import (
+    Annotations,
+    AudioContent,
+    BlobResourceContents,
+    Content,
+    EmbeddedResource,
+    ImageContent,
+    PromptMessage,
+    ResourceLink,
+    Role,
+    TextContent,
+    TextResourceContents,
+    UserMessage,
+)
+
+_EXPECTED = "A prompt returns text, content or messages"
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -26,11 +42,11 @@ def arguments_of(signature: Signature) -> list[PromptArgument] | None:
     Raises:
         DeclarationError: the function takes ``**arguments``, which have no names to show.
     """
-    if signature.arguments is None:
+    if signature.takes_others:
         raise DeclarationError(f"{signature.name}: a prompt names its arguments, ** cannot")
     return [
         PromptArgument(
-            name=parameter.name,
+            name=parameter.wire,
             description=description_of(parameter.hint),
             required=parameter.default is msgspec.NODEFAULT,
         )
@@ -39,20 +55,46 @@ def arguments_of(signature: Signature) -> list[PromptArgument] | None:
 
 
 def render(value: Any) -> list[PromptMessage]:
-    """Turn what a prompt's function returned into messages; text and content become messages of the user.
+    """Turn what a prompt's function returned into messages.
+
+    A dict with a role and a content is a message. Text and content become messages of the user, and so does
+    any other value, as JSON.
 
     Raises:
-        TypeError: the value is neither text nor content nor a message.
+        ValidationError: a value has no JSON form.
+        TypeError: a value is None, or a dict with a role that is no message.
     """
     items = value if isinstance(value, list | tuple) else [value]
     return [_message(item) for item in items]
 
 
+class _Message(msgspec.Struct):
+    role: Role
+    content: str | TextContent | ImageContent | AudioContent | ResourceLink | _Embedded
+
+
+class _Embedded(Content, frozen=True, tag="resource"):
+    resource: dict[str, Any]
+    annotations: Annotations | None = None
+    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
+
+    def to_content(self) -> EmbeddedResource:
+        kind: Any = BlobResourceContents if "blob" in self.resource else TextResourceContents
+        contents = msgspec.convert(self.resource, kind)
+        return EmbeddedResource(resource=contents, annotations=self.annotations, meta=self.meta)
+
+
 def _message(item: Any) -> PromptMessage:
     if isinstance(item, PromptMessage):
         return item
-    if isinstance(item, Image | Audio):
-        return UserMessage(item.to_content())
-    if isinstance(item, str | Content):
-        return UserMessage(item)
-    raise TypeError(f"A prompt returns text, content or messages, not {type(item).__name__}")
+    if isinstance(item, dict) and "role" in item:
+        try:
+            message = msgspec.convert(to_plain(item), _Message)
+            written = message.content
+            content = written.to_content() if isinstance(written, _Embedded) else written
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{_EXPECTED}: {error}") from None
+        return PromptMessage(role=message.role, content=content)
+    if item is None:
+        raise TypeError(f"{_EXPECTED}, not None")
+    return UserMessage(block_of(item))

@@ -53,7 +53,7 @@ def session_param(name: str, hint: Any) -> SessionParam | None:
     """
     if mark_of(hint, _SessionMarker) is None:
         return None
-    return SessionParam(name, kind_of(hint.__origin__), codec_of(hint.__origin__))
+    return SessionParam(name, kind_of(hint.__origin__), codec_of(hint.__origin__, "keep"))
 
 
 def hides_session(hint: Any) -> bool:
@@ -98,8 +98,8 @@ class Signature(msgspec.Struct, frozen=True):
     Attributes:
         doc: the function's docstring without indentation.
         parameters: those that the client fills in.
-        arguments: reads what the client sends for them; None where the function takes every argument as it
-            comes, as ``**arguments``.
+        arguments: reads what the client sends for them.
+        takes_others: it takes arguments that it does not name, as ``**arguments``.
         context: the name of the parameter that takes the context.
         returns: the hint of its result, or ``UNSET``.
         is_async: calling the function gives a coroutine.
@@ -109,7 +109,8 @@ class Signature(msgspec.Struct, frozen=True):
     function: Callable[..., Any]
     doc: str | None
     parameters: list[Parameter]
-    arguments: Codec | None
+    arguments: Codec
+    takes_others: bool
     context: str | None
     session: SessionParam | None
     plan: Plan | None
@@ -127,8 +128,6 @@ class Signature(msgspec.Struct, frozen=True):
         Raises:
             ValidationError: they do not fit the parameters.
         """
-        if self.arguments is None:
-            return dict(arguments)
         converted: dict[str, Any] = self.arguments.convert(arguments)
         return converted
 
@@ -137,16 +136,17 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
     """Read the signature of a function, a method, a partial function or a callable object.
 
     Raises:
-        DeclarationError: a hint cannot be resolved or described, a parameter is positional-only or ``*args``,
-            or the resolvers cannot work.
+        DeclarationError: it is no function that returns a value, a hint cannot be resolved or described, a
+            parameter is positional-only or ``*args``, or the resolvers cannot work.
     """
     name = name or functions.name_of(function)
+    functions.check_callable(function, name)
     hints = functions.hints_of(function)
     sent: list[Parameter] = []
     resolved: dict[str, Any] = {}
     session: SessionParam | None = None
     context: str | None = None
-    catches_all = False
+    others: Any = UNSET
     for parameter in functions.parameters_of(function, hints):
         hint = parameter.hint
         is_resolved = mark_of(hint, Resolve) is not None
@@ -166,7 +166,7 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
                 raise DeclarationError(f"{name}: only one parameter can take the context")
             context = parameter.name
         elif parameter.kind == functions.VAR_KEYWORD:
-            catches_all = True
+            others = hint
         elif parameter.kind in (functions.POSITIONAL_ONLY, functions.VAR_POSITIONAL):
             raise DeclarationError(
                 f"{name}: parameter {parameter.name!r} must be one that can be named in a call"
@@ -178,7 +178,8 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         function=function,
         doc=functions.doc_of(function),
         parameters=sent,
-        arguments=None if catches_all else arguments_codec(f"{name}Arguments", sent),
+        arguments=arguments_codec(f"{name}Arguments", sent, others),
+        takes_others=others is not UNSET,
         context=context,
         session=session,
         plan=make_plan(name, resolved, [parameter.name for parameter in sent], injected),

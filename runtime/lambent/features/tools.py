@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import collections.abc
 import functools
+import types
 import typing
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -46,6 +49,7 @@ class Audio(msgspec.Struct, frozen=True):
 
 
 _BLOCKS = (Content, Image, Audio)
+_OPEN_LISTS = (list, tuple, set, frozenset, collections.abc.Sequence)
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -78,7 +82,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise DeclarationError(
                 f"{self.name}: a task cannot change a session: let a plain tool read and write it"
             )
-        if self.idempotency is not None and self.signature.arguments is not None:
+        if self.idempotency is not None and not self.signature.takes_others:
             self.idempotency.check_key(self.name, self.signature.parameters)
         if self.definition.input_schema is not None or any(
             mentions_header(parameter.hint) for parameter in self.signature.parameters
@@ -102,8 +106,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _input_schema(self) -> dict[str, Any]:
         if self.definition.input_schema is not None:
             return self.definition.input_schema
-        arguments = self.signature.arguments
-        schema = arguments.schema() if arguments is not None else {"type": "object"}
+        schema = self.signature.arguments.schema()
         flatten_optionals(schema)
         return schema
 
@@ -111,15 +114,28 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     """The codec of a tool's structured results; None where its results are text or content only.
 
-    Text, media and ready-made results go to the model as they are; every other hint has a schema.
+    Text, media, lists of anything and ready-made results go to the model as they are; every other hint has a
+    schema.
     ``structured``: False: never; True: also where the function returns text.
     """
     hint = signature.returns
-    bare = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
-    is_content = bare in (None, type(None), str, Any) or mentions(bare, ToolResult, bytes, *_BLOCKS)
-    if structured is False or hint is UNSET or (is_content and structured is None):
+    if structured is False or hint is UNSET or (structured is None and _is_content(hint)):
         return None
-    return codec_of(type(None) if hint is None else hint)
+    return codec_of(type(None) if hint is None else hint, "write")
+
+
+def _is_content(hint: Any) -> bool:
+    """Whether a hint says text, media or anything: results of it go to the model as they are."""
+    if mentions(hint, ToolResult, bytes, *_BLOCKS):
+        return True
+    args, origin = typing.get_args(hint), typing.get_origin(hint)
+    if origin is Annotated:
+        return _is_content(args[0])
+    if origin in (typing.Union, types.UnionType):
+        return [arg for arg in args if arg is not type(None)] == [str]
+    if (origin or hint) in _OPEN_LISTS:
+        return all(arg in (Any, object, ...) for arg in args)
+    return hint in (None, type(None), str, Any, object)
 
 
 def render(tool: Tool, value: Any) -> CallToolResult:
@@ -132,10 +148,8 @@ def render(tool: Tool, value: Any) -> CallToolResult:
         return _render_ready(tool, value)
     if tool.output is not None:
         raw = tool.output.encode(value)
-        return CallToolResult(content=[TextContent(text=raw.decode())], structured_content=Raw(raw))
-    if isinstance(value, list | tuple) and any(isinstance(item, _BLOCKS) for item in value):
-        return CallToolResult(content=[_block(item) for item in value])
-    return CallToolResult(content=[] if value is None else [_block(value)])
+        return CallToolResult(content=[TextContent(text=text_of(raw))], structured_content=Raw(raw))
+    return CallToolResult(content=[] if value is None else list(_blocks_of(value)))
 
 
 def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
@@ -146,14 +160,32 @@ def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
     elif output is not None:
         raise ValidationError("structured_content is missing: the tool has an output schema")
     return CallToolResult(
-        content=[_block(item) for item in value.content],
+        content=[block_of(item) for item in value.content],
         structured_content=structured,
         is_error=value.is_error or UNSET,
         meta=msgspec.json.decode(to_json(value.meta)) if value.meta else UNSET,
     )
 
 
-def _block(value: Any) -> Content:
+def _blocks_of(value: Any) -> Iterator[Content]:
+    """The content blocks of a value: one for each item of a list with media in it, else one."""
+    if isinstance(value, list | tuple) and _holds_media(value):
+        for item in value:
+            yield from _blocks_of(item)
+    else:
+        yield block_of(value)
+
+
+def _holds_media(value: Any) -> bool:
+    return isinstance(value, _BLOCKS) or (isinstance(value, list | tuple) and any(map(_holds_media, value)))
+
+
+def block_of(value: Any) -> Content:
+    """The content block of a value: text and media as they are, anything else as JSON.
+
+    Raises:
+        ValidationError: it has no JSON form.
+    """
     if isinstance(value, str):
         if not value.isascii():
             value.encode()  # a lone surrogate is the tool's failure, so it is found here
@@ -163,4 +195,9 @@ def _block(value: Any) -> Content:
         return value
     if isinstance(value, Image | Audio):
         return value.to_content()
-    return TextContent(text=to_json(value).decode())
+    return TextContent(text=text_of(to_json(value)))
+
+
+def text_of(raw: bytes) -> str:
+    """JSON as text for people and models: a string without its quotes."""
+    return msgspec.json.decode(raw, type=str) if raw[:1] == b'"' else raw.decode()

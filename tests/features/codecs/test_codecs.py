@@ -22,7 +22,7 @@ from lambent.errors import DeclarationError
 from lambent.features.codecs import ValidationError, arguments_codec, codec_of, to_json
 from lambent.features.codecs._msgspec import MsgspecArguments, MsgspecCodec
 from lambent.features.codecs._pydantic import PydanticArguments, PydanticCodec
-from lambent.features.functions import Parameter
+from lambent.features.functions import Parameter, hints_of, parameters_of
 
 REQUIRED = msgspec.NODEFAULT
 T = TypeVar("T")
@@ -498,12 +498,12 @@ def test_types_of_the_same_name_are_told_apart(adapter: str) -> None:
     assert not Draft202012Validator(schema).is_valid({"a": {"other": 1}, "b": {"sku": "s"}})
 
 
-def test_types_that_a_function_makes_anew_cannot_be_told_apart() -> None:
-    """msgspec names definitions after their classes: better no tool than no list of tools."""
+def test_pydantic_tells_types_apart_that_a_function_makes_anew() -> None:
+    """msgspec names definitions after their classes, and cannot."""
     fields = [Parameter("a", other_line(), REQUIRED), Parameter("b", other_line(), REQUIRED)]
-    with pytest.raises(DeclarationError, match="Arguments"):
-        arguments_codec("Arguments", fields)
-    schema = PydanticArguments("Arguments", fields).schema()
+    arguments = arguments_codec("Arguments", fields)
+    assert type(arguments) is PydanticArguments
+    schema = arguments.schema()
     assert Draft202012Validator(schema).is_valid({"a": {"other": 1}, "b": {"other": 1}})
 
 
@@ -619,9 +619,9 @@ def test_pydantic_is_found_within_records() -> None:
 
 
 def test_a_default_may_mention_pydantic_too() -> None:
-    arguments = arguments_codec(
-        "Arguments", [Parameter("n", int, pydantic.Field(5, ge=1, description="How many"))]
-    )
+    def function(n: int = pydantic.Field(5, ge=1, description="How many")) -> None: ...
+
+    arguments = arguments_codec("Arguments", parameters_of(function, hints_of(function)))
     assert type(arguments) is PydanticArguments
     assert arguments.decode(b"{}") == {"n": 5}
     assert arguments.schema()["properties"]["n"] == {

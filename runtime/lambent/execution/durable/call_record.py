@@ -12,7 +12,7 @@ from lambent.execution.call import Call
 from lambent.execution.durable.records import Lease, Record
 from lambent.execution.handlers.tools import failed
 from lambent.execution.rounds.questions import require_extension
-from lambent.execution.rounds.sealing import State, digest
+from lambent.execution.rounds.sealing import State, decode_exactly, digest
 from lambent.features.tasks import EXTENSION
 from lambent.wire.results import TASK, Result, TaskResult
 
@@ -99,6 +99,6 @@ def _is_same(one: Raw, other: Raw) -> bool:
     if bytes(one) == bytes(other):
         return True
     try:
-        return digest(msgspec.json.decode(one)) == digest(msgspec.json.decode(other))
+        return digest(decode_exactly(one)) == digest(decode_exactly(other))
     except (msgspec.DecodeError, ValueError, RecursionError):  # such as a number out of range
         return False

@@ -46,7 +46,7 @@ from lambent.execution.durable.records import (
 from lambent.execution.failures import report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State, digest
-from lambent.features.codecs import to_json
+from lambent.features.codecs import to_plain
 from lambent.features.tools import Tool
 from lambent.wire.eras import meta_of
 from lambent.wire.results import CallToolResult, TaskResult
@@ -108,7 +108,9 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
 
 
 def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) -> Claim | None:
-    arguments: dict[str, Any] = msgspec.json.decode(to_json(kwargs))
+    # As clients name them: neither the context nor what resolvers give is among them.
+    wires = {parameter.name: parameter.wire for parameter in tool.signature.parameters}
+    arguments = {wires.get(name, name): value for name, value in to_plain(kwargs).items()}
     if tool.idempotency is not None:
         key = tool.idempotency.key_of(arguments, meta_of(call.rpc))
         name = digest([tool.name, key]) if key is not None else ""

@@ -251,7 +251,7 @@ class SessionMaker:
         if isinstance(value, type):
             value = value()
         records, handle = sessions_of(self._call), random_id()
-        data = Raw(codec_of(type(value)).encode(value))
+        data = Raw(codec_of(type(value), "keep").encode(value))
         record = SessionRecord(kind_of(type(value)), records.clock() + ttl, ttl, data)
         records.insert(records.key(handle, key_of(self._call.principal)), record)
         return handle

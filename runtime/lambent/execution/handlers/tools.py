@@ -21,7 +21,7 @@ from lambent.execution.failures import is_interrupt, report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.request_state import open_journal, plain_arguments, seal_journal
 from lambent.execution.rounds.run import invoke, run
-from lambent.features.codecs import ValidationError
+from lambent.features.codecs import NotFiniteError, ValidationError
 from lambent.features.tools import Tool, render
 from lambent.wire.headers import check_params
 from lambent.wire.results import CallToolResult, InputRequiredResult, TaskResult
@@ -49,12 +49,11 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
         raise InvalidParamsError("Invalid params: Expected `object` - at `$.params.arguments`")
     if tool.headers and call.request.method:
         check_params(call.request.headers, plain_arguments(raw), tool.headers)
-    codec = tool.signature.arguments
     try:
-        kwargs = codec.decode(raw) if codec is not None else plain_arguments(raw)
-    except ValidationError as error:
-        return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
-    try:
+        try:
+            kwargs = tool.signature.arguments.decode(raw)
+        except ValidationError as error:
+            return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
         if tool.is_plain and params.request_state is UNSET:
             return render(tool, invoke(tool.signature, kwargs, call))
         result: CallToolResult | InputRequiredResult | TaskResult = _run(tool, kwargs, call)
@@ -64,7 +63,10 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
             raise
         if isinstance(error, ToolError):
             return failed(str(error))
-        return failed(f"Tool {tool.name!r} failed unexpectedly (reference {report(error, call.rpc)})")
+        reference = f"(reference {report(error, call.rpc)})"
+        if isinstance(error, NotFiniteError):
+            return failed(f"Tool {tool.name!r} failed: {error} {reference}")
+        return failed(f"Tool {tool.name!r} failed unexpectedly {reference}")
 
 
 def _run(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
@@ -95,4 +97,5 @@ def _run_inline(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
 
 def failed(message: str) -> CallToolResult:
     """A result that tells the model why the tool failed."""
-    return CallToolResult(content=[TextContent(text=message)], is_error=True)
+    readable = message.encode("utf-8", "backslashreplace").decode()  # no JSON holds lone surrogates
+    return CallToolResult(content=[TextContent(text=readable)], is_error=True)

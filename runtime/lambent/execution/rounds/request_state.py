@@ -13,7 +13,7 @@ from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import Render, invoke, run
-from lambent.execution.rounds.sealing import Binding, digest, to_base64url
+from lambent.execution.rounds.sealing import Binding, decode_exactly, digest, to_base64url
 from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
 
@@ -73,7 +73,7 @@ def _binding(call: Call) -> Binding:
 
 
 def plain_arguments(arguments: Any) -> Any:
-    """Arguments as decoded JSON.
+    """Arguments as decoded JSON; see ``decode_exactly``.
 
     Raises:
         InvalidParamsError: they cannot be read, for example because a number is out of range.
@@ -81,6 +81,6 @@ def plain_arguments(arguments: Any) -> Any:
     if not isinstance(arguments, Raw):
         return arguments
     try:
-        return msgspec.json.decode(arguments)
+        return decode_exactly(arguments)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise InvalidParamsError(f"Invalid params: {error} - at `$.params.arguments`") from None

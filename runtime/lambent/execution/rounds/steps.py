@@ -14,7 +14,7 @@ from lambent.errors import DeadlineReached, Suspend
 from lambent.execution.failures import is_interrupt
 from lambent.execution.rounds.journal import Journal, log_cut
 from lambent.execution.rounds.pending import Pending
-from lambent.features.codecs import codec_of, to_json
+from lambent.features.codecs import Codec, codec_of, to_json
 from lambent.features.functions import is_coroutine_function
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Step(Pending[Any]):
         self._at_most_once = at_most_once
         self._journal = journal
         self._invocation = invocation
-        self._read = _reader(function)
+        self._codec = _codec_of_result(function)
         self._has_begun = False
         self._running: asyncio.Task[Any] | None = None
 
@@ -80,13 +80,16 @@ class Step(Pending[Any]):
         value = self._read(raw)
         return Pending(lambda: value)
 
+    def _read(self, raw: Raw) -> Any:
+        return msgspec.json.decode(raw) if self._codec is None else self._codec.decode(raw)
+
     def _begin(self) -> None:
         self._journal.begin_step(self._name, at_most_once=self._at_most_once)
         self._has_begun = True
 
     def _finish(self, value: Any) -> Raw:
         try:
-            raw = Raw(to_json(value))
+            raw = Raw(to_json(value) if self._codec is None else self._codec.encode(value))
         except BaseException:
             self._journal.lose_result(self._name)
             raise
@@ -139,10 +142,14 @@ async def _call(work: Callable[[], T]) -> T:
     return work()
 
 
-def _reader(function: Callable[..., Any]) -> Callable[[Raw], Any]:
-    """How a step's result is read back: as the type that its function is annotated to return."""
+def _codec_of_result(function: Callable[..., Any]) -> Codec | None:
+    """How a step's result is kept: as the type that its function is annotated to return, if it is.
+
+    Raises:
+        DeclarationError: neither adapter can handle the type.
+    """
     try:
         hint = typing.get_type_hints(function, include_extras=True).get("return", Any)
     except (NameError, TypeError, AttributeError):
         hint = Any
-    return msgspec.json.decode if hint is Any else codec_of(hint).decode
+    return None if hint is Any else codec_of(hint, "keep")

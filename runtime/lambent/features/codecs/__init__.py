@@ -1,29 +1,42 @@
 """From type hints to JSON Schema and converted values, by msgspec or by pydantic.
 
-pydantic describes the signatures that mention it, msgspec all others. No other module depends on which one
-it is.
+pydantic describes the signatures that mention it, and those that msgspec cannot describe; msgspec describes
+all others. No other module depends on which one it is.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import datetime
 import enum
 import sys
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.functions import Parameter
-from lambent.features.hints import description_of, fields_of, records_in, walk
+from lambent.features.hints import fields_of, walk
+
+Use = Literal["read", "write", "keep"]
+"""What a codec is for.
+
+``read``: arguments and forms, which are described and read as clients send them. ``write``: results, which
+are described and written as clients get them. ``keep``: what Lambent itself reads back, such as the results
+of steps: whatever is written is read as the same value.
+"""
 
 
 class ValidationError(ValueError):
     """A value does not fit its type; the message says where and why, for a model to read."""
+
+
+class NotFiniteError(ValidationError):
+    """A value is or holds NaN or infinity."""
 
 
 class Codec(Protocol):
@@ -36,7 +49,7 @@ class Codec(Protocol):
         """The JSON Schema (2020-12) of the values that fit."""
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
-        """Read JSON; ``"5"`` passes for an integer. Raises ``ValidationError``."""
+        """Read JSON; ``"5"`` passes for an integer, and JSON text for a list. Raises ``ValidationError``."""
 
     def convert(self, value: Any) -> Any:
         """The same from decoded JSON. Raises ``ValidationError``."""
@@ -45,34 +58,51 @@ class Codec(Protocol):
         """Check a Python value and write it as JSON. Raises ``ValidationError``."""
 
 
-def codec_of(hint: Any) -> Codec:
+def codec_of(hint: Any, use: Use = "read") -> Codec:
     """The codec of a single type hint.
 
     Raises:
         DeclarationError: neither adapter can handle the type.
     """
-    if _mentions_pydantic([hint]):
+
+    def by_msgspec() -> Codec:
+        from lambent.features.codecs._msgspec import MsgspecCodec
+
+        return MsgspecCodec(hint)
+
+    def by_pydantic() -> Codec:
         from lambent.features.codecs._pydantic import PydanticCodec
 
-        return _declared(lambda: PydanticCodec(hint), hint)
-    from lambent.features.codecs._msgspec import MsgspecCodec
+        return PydanticCodec(hint, use)
 
-    return _declared(lambda: MsgspecCodec(hint), hint)
+    return _choose([hint], by_msgspec, by_pydantic, hint)
 
 
-def arguments_codec(name: str, parameters: list[Parameter]) -> Codec:
-    """The codec of a function's arguments: an object with these members and no others; values are dicts.
+def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspec.UNSET) -> Codec:
+    """The codec of a function's arguments: an object with these members; values are dicts.
+
+    ``others`` is the type of further members, which it has if it is given.
 
     Raises:
         DeclarationError: neither adapter can handle the types.
     """
-    if _mentions_pydantic([part for item in parameters for part in (item.hint, item.default)]):
+    if others is not msgspec.UNSET:
+        from lambent.features.codecs.open_arguments import OpenArguments
+
+        return OpenArguments(name, parameters, others)
+
+    def by_msgspec() -> Codec:
+        from lambent.features.codecs._msgspec import MsgspecArguments
+
+        return MsgspecArguments(name, parameters)
+
+    def by_pydantic() -> Codec:
         from lambent.features.codecs._pydantic import PydanticArguments
 
-        return _declared(lambda: PydanticArguments(name, parameters), name)
-    from lambent.features.codecs._msgspec import MsgspecArguments
+        return PydanticArguments(name, parameters)
 
-    return _declared(lambda: MsgspecArguments(name, parameters), name)
+    hints = [part for item in parameters for part in (item.hint, item.default)]
+    return _choose(hints, by_msgspec, by_pydantic, name)
 
 
 def to_json(value: Any) -> bytes:
@@ -82,63 +112,86 @@ def to_json(value: Any) -> bytes:
         ValidationError: it cannot be written as JSON.
     """
     try:
-        return _encoder.encode(value)
+        return encoder.encode(value)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        raise ValidationError(str(error)) from None
+
+
+def to_plain(value: Any) -> Any:
+    """Any value as what decoding its JSON would give, but with NaN and infinity as they are.
+
+    Raises:
+        ValidationError: it cannot be written as JSON.
+    """
+    try:
+        return msgspec.to_builtins(value, str_keys=True, enc_hook=_foreign)
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
         raise ValidationError(str(error)) from None
 
 
 def _foreign(value: Any) -> Any:
+    if is_path(type(value)):
+        return str(value)
     dump = getattr(value, "model_dump", None)
-    if dump is None:
-        raise TypeError(f"Objects of type {type(value).__name__} cannot be written as JSON")
-    return dump(mode="json", by_alias=True)
+    if dump is not None:
+        return _run(lambda: dump(mode="json", by_alias=True))
+    pydantic_core = sys.modules.get("pydantic_core")
+    if pydantic_core is not None and type(value).__module__ != "builtins":  # not complex numbers
+        try:
+            return pydantic_core.to_jsonable_python(value, by_alias=True)
+        except pydantic_core.PydanticSerializationError:
+            pass
+    raise TypeError(f"Objects of type {type(value).__name__} cannot be written as JSON")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_foreign)
+def _run(serialize: Callable[[], Any]) -> Any:
+    """Run the code of users. What it raises says nothing of a value's type, so no client is told of it."""
+    try:
+        return serialize()
+    except Exception as error:
+        raise RuntimeError("A value could not be serialized") from error
+
+
+def is_path(cls: type) -> bool:
+    """Whether a class is one of ``pathlib``, which takes 2 ms to import and is not needed to tell."""
+    pathlib = sys.modules.get("pathlib")
+    return pathlib is not None and issubclass(cls, pathlib.PurePath)
+
+
+encoder = msgspec.json.Encoder(enc_hook=_foreign)
 
 IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
 """Classes whose objects calls may share as a default."""
 
-_PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, list, dict, tuple, set, frozenset})
+_PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, object, list, dict, tuple, set, frozenset})
+_PLAIN_ORIGINS = _PLAIN | {typing.Union, types.UnionType, Annotated}
+_PLAIN_ORIGINS |= {collections.abc.Sequence, collections.abc.Mapping}
 
 
 def is_plain(hint: Any, *bases: type) -> bool:
     """Whether a hint consists of built-in types and of classes derived from the bases alone."""
-    args = typing.get_args(hint)
-    if typing.get_origin(hint) is typing.Literal:
+    args, origin = typing.get_args(hint), typing.get_origin(hint)
+    if origin is Literal:
         return True
     if args:
-        base = args[:1] if typing.get_origin(hint) is Annotated else args
-        return all(arg is ... or is_plain(arg, *bases) for arg in base)
+        base = args[:1] if origin is Annotated else args
+        if origin in (dict, collections.abc.Mapping) and args[0] is not str:
+            return False
+        return origin in _PLAIN_ORIGINS and all(arg is ... or is_plain(arg, *bases) for arg in base)
     if isinstance(hint, type) and issubclass(hint, bases):
         return True
     return hint is None or (isinstance(hint, Hashable) and hint in _PLAIN)
 
 
-def describe_fields(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
-    """Add to a schema what ``Annotated`` says of the fields of records; both libraries ignore it."""
-    definitions = schema.get("$defs", {})
-    for cls in records_in(hints):
-        node = definitions.get(cls.__name__, schema if schema.get("title") == cls.__name__ else {})
-        for name, hint in fields_of(cls).items():
-            text, prop = description_of(hint), node.get("properties", {}).get(name)
-            if text is not None and prop is not None:
-                prop.setdefault("description", text)
-    return schema
-
-
-def resolve(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow a schema's reference into the definitions; what stands beside it stays."""
-    while "$ref" in node:
-        target = definitions[node["$ref"].removeprefix("#/$defs/")]
-        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
-    return node
-
-
 def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
-    """Translate each piece of metadata of every ``Annotated`` in a hint to what a library understands."""
+    """Translate each piece of metadata of every ``Annotated`` in a hint to what a library understands.
+
+    ``object`` becomes ``Any``.
+    """
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is None or origin is typing.Literal:
+    if hint is object:
+        return Any
+    if origin is None or origin is Literal:
         return hint
     if origin is Annotated:
         base, *metadata = args
@@ -154,13 +207,62 @@ def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
     return origin[rewritten]
 
 
+_LAZY = tuple(
+    getattr(collections.abc, name)
+    for name in ("Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable")
+)
+_UNDESCRIBED: dict[Any, str] = {
+    **dict.fromkeys(_LAZY, "can be read only once: write list[…]"),
+    collections.abc.Callable: "has no JSON form: take the name of what is to be called",
+    type: "has no JSON form: take the name of the class",
+}
+_KEYS_NEVER = (list, dict, set, frozenset, tuple)
+
+
+def _check(hints: Iterable[Any], what: Any) -> None:
+    """Refuse hints that a library accepts and cannot serve."""
+    for part in walk(hints):
+        origin = typing.get_origin(part) or part
+        reason = _UNDESCRIBED.get(origin) if isinstance(origin, Hashable) else None
+        if reason is not None:
+            raise DeclarationError(f"Cannot describe {what}: {part} {reason}")
+        args = typing.get_args(part)
+        if len(args) == 2 and isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
+            key = typing.get_origin(args[0]) or args[0]
+            if isinstance(key, type) and (issubclass(key, _KEYS_NEVER) or fields_of(key)):
+                raise DeclarationError(f"Cannot describe {what}: keys of objects are text, not {args[0]}")
+
+
+def _choose(
+    hints: list[Any], by_msgspec: Callable[[], Codec], by_pydantic: Callable[[], Codec], what: Any
+) -> Codec:
+    if _mentions_pydantic(hints):
+        _check(hints, what)
+        return _declared(by_pydantic, what)
+    try:
+        codec = by_msgspec()
+        if not codec.is_plain:
+            _check(hints, what)
+            codec.schema()  # fails here, and not when somebody lists the tools
+        return codec
+    except DeclarationError:
+        raise
+    except Exception as error:
+        try:
+            return _declared(by_pydantic, what)
+        except ImportError:
+            raise DeclarationError(
+                f"Cannot describe {what}: {error}; pydantic may, if it is installed"
+            ) from error
+
+
 def _declared(make: Callable[[], Codec], what: Any) -> Codec:
     try:
         codec = make()
         if not codec.is_plain:
-            codec.schema()  # fails here, and not when somebody lists the tools
+            codec.schema()
         return codec
-    except DeclarationError:
+    except (DeclarationError, ImportError):
         raise
     except Exception as error:
         raise DeclarationError(f"Cannot describe {what}: {error}") from error

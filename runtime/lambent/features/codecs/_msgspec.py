@@ -1,18 +1,18 @@
-"""Codecs by msgspec: dataclasses, Structs, TypedDicts, enums, literals, unions, and the plain types."""
+"""Codecs by msgspec: dataclasses, Structs, TypedDicts, enums, literals, unions, paths, the plain types."""
 
 from __future__ import annotations
 
 import functools
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
+from lambent.features.codecs import IMMUTABLE, ValidationError, encoder, is_path, is_plain, rewrite
 from lambent.features.functions import Parameter
+from lambent.features.hints import mentions
 from lambent.features.mcp_header import McpHeader
-from lambent.wire.jsonrpc import LazyDecoder
 
-_encoder = msgspec.json.Encoder()
 _REF = "#/$defs/{name}"
 
 # Classes of the annotated-types package, by name so that it need not be imported, and their attributes.
@@ -21,36 +21,84 @@ _ATTRIBUTES = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"
 
 
 class MsgspecCodec:
-    """The codec of any type that msgspec supports."""
+    """The codec of any type that msgspec supports: it writes as it reads."""
 
     def __init__(self, hint: Any) -> None:
-        self.is_plain = is_plain(hint)
         self._type = rewrite(hint, _translate)
-        self._decoder = msgspec.json.Decoder(self._type, strict=False)
-        self._checker: LazyDecoder[Any] = LazyDecoder(self._type)
-        self._hints = [self._type]
+        self._decoder = msgspec.json.Decoder(self._type, strict=False, dec_hook=_read_foreign)
+        self._set_hints([hint])
+
+    def _set_hints(self, hints: list[Any]) -> None:
+        self._hints = hints
+        self.is_plain = all(map(is_plain, hints))
+        self._may_be_infinite = not self.is_plain or any(mentions(hint, float, Decimal) for hint in hints)
+
+    @functools.cached_property
+    def _checker(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._type, dec_hook=_read_foreign)
 
     def schema(self) -> dict[str, Any]:
-        return describe_fields(_schema(self._type), self._hints)
+        from lambent.features.codecs.schemas import refine
+
+        return refine(_schema(self._type), self._hints)
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         try:
-            return self._decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise ValidationError(_explain(error)) from None
+            value = self._decoder.decode(raw)
+        except Exception as error:
+            value = self._parsed(raw, _problem(error))
+        if self._may_be_infinite:
+            from lambent.features.codecs import finite
+
+            if finite.may_be_spelled(raw):
+                finite.require_finite(value)
+        return value
 
     def convert(self, value: Any) -> Any:
         try:
-            return msgspec.convert(value, self._type, strict=False)
-        except (msgspec.ValidationError, RecursionError) as error:
-            raise ValidationError(_explain(error)) from None
+            converted = msgspec.convert(value, self._type, strict=False, dec_hook=_read_foreign)
+        except Exception as error:
+            problem = _problem(error)
+            from lambent.features.codecs.json_text import parse_texts
+
+            parsed = parse_texts(value, self.schema(), scalars=True)
+            if parsed == value:
+                raise problem from None
+            converted = self._again(parsed)
+        if self._may_be_infinite:
+            from lambent.features.codecs.finite import require_finite
+
+            require_finite(converted)
+        return converted
 
     def encode(self, value: Any) -> bytes:
         try:
             # Read back strictly as the type, so that what is sent fits the schema exactly.
-            return _encoder.encode(self._checker.decode(_encoder.encode(value)))
-        except (msgspec.MsgspecError, TypeError, UnicodeError, RecursionError, OverflowError) as error:
-            raise ValidationError(_explain(error)) from None
+            return encoder.encode(self._checker.decode(encoder.encode(value)))
+        except Exception as error:
+            problem = _problem(error)
+            from lambent.features.codecs.finite import require_finite
+
+            require_finite(value)  # it was written as null, which is not what is wrong with it
+            raise problem from None
+
+    def _parsed(self, raw: bytes | msgspec.Raw, problem: ValidationError) -> Any:
+        """Read JSON in which lists and objects may be text, after it was refused for a problem."""
+        from lambent.features.codecs.json_text import may_hold_texts, parse_texts
+
+        if not may_hold_texts(raw):
+            raise problem from None
+        try:
+            value = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise problem from None
+        return self._again(parse_texts(value, self.schema()))
+
+    def _again(self, value: Any) -> Any:
+        try:
+            return self._decoder.decode(msgspec.json.encode(value))
+        except Exception as error:
+            raise _problem(error) from None
 
 
 class MsgspecArguments(MsgspecCodec):
@@ -58,22 +106,24 @@ class MsgspecArguments(MsgspecCodec):
 
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
         members = [(item.name, rewrite(item.hint, _translate), _default(item.default)) for item in parameters]
-        super().__init__(msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True))
-        self.is_plain = all(is_plain(item.hint) for item in parameters)
-        self._hints = [item.hint for item in parameters]
+        aliases = {item.name: item.alias for item in parameters if item.alias is not None}
+        super().__init__(
+            msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True, rename=aliases or None)
+        )
+        self._set_hints([item.hint for item in parameters])
+        self._parameters = parameters
 
     def schema(self) -> dict[str, Any]:
+        from lambent.features.codecs.schemas import show_defaults
+
         schema = super().schema()
         schema.pop("title", None)
         if not schema["required"]:
             del schema["required"]
-        return schema
+        return show_defaults(schema, self._parameters)
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        try:
-            return msgspec.structs.asdict(self._decoder.decode(raw))
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise ValidationError(_explain(error)) from None
+        return msgspec.structs.asdict(super().decode(raw))
 
     def convert(self, value: Any) -> dict[str, Any]:
         return msgspec.structs.asdict(super().convert(value))
@@ -89,8 +139,29 @@ def _default(value: Any) -> Any:
     return value
 
 
-def _explain(error: Exception) -> str:
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+def _read_foreign(cls: type, value: Any) -> Any:
+    if is_path(cls) and isinstance(value, str):
+        return cls(value)
+    raise msgspec.ValidationError(f"Expected `{cls.__name__}`, got `{type(value).__name__}`")
+
+
+def _describe_foreign(cls: type) -> dict[str, Any]:
+    if is_path(cls):
+        return {"type": "string", "format": "path"}
+    raise NotImplementedError
+
+
+def _problem(error: Exception) -> ValidationError:
+    """What a client is told of an error of msgspec; the error itself where it is somebody else's.
+
+    Raises:
+        Exception: the error is not about the value.
+    """
+    if isinstance(error, RecursionError):
+        return ValidationError("it is nested too deeply")
+    if isinstance(error, msgspec.MsgspecError | TypeError | ValueError | OverflowError):
+        return ValidationError(str(error))
+    raise error
 
 
 def _translate(item: Any) -> Any:
@@ -108,10 +179,12 @@ def _translate(item: Any) -> Any:
 
 
 def _schema(hint: Any) -> dict[str, Any]:
-    (schema,), definitions = msgspec.json.schema_components([hint], ref_template=_REF)
+    (schema,), definitions = msgspec.json.schema_components(
+        [hint], ref_template=_REF, schema_hook=_describe_foreign
+    )
     if set(schema) == {"$ref"}:
         # The schema of the type itself becomes the root, unless it refers to itself.
         name = schema["$ref"].removeprefix("#/$defs/")
-        if f'"{_REF.format(name=name)}"'.encode() not in _encoder.encode(definitions):
+        if f'"{_REF.format(name=name)}"'.encode() not in encoder.encode(definitions):
             schema = definitions.pop(name)
     return schema | ({"$defs": definitions} if definitions else {})

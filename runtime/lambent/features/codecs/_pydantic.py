@@ -1,29 +1,30 @@
-"""Codecs by pydantic, for signatures that mention it."""
+"""Codecs by pydantic, for signatures that mention it or that msgspec cannot describe."""
 
 from __future__ import annotations
 
 import copy
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pydantic
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from pydantic import ConfigDict, TypeAdapter, create_model
 from pydantic import Field as PydanticField
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, SchemaError, SchemaSerializer, SchemaValidator
 
-from lambent.features.codecs import IMMUTABLE, ValidationError, describe_fields, is_plain, rewrite
+from lambent.features.codecs import IMMUTABLE, NotFiniteError, Use, ValidationError, rewrite
+from lambent.features.codecs import _core_schema as core
+from lambent.features.codecs.finite import refuse_huge, require_finite
 from lambent.features.functions import Parameter
 
 # Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
-# Problems of which some are shown; of more, only their number is.
-_MAX_COUNTED = 1000
-# Values in one call's arguments. pydantic keeps every problem that it finds, about 300 bytes each: more of
-# them could exhaust the function's memory.
-_MAX_VALUES = 200_000
+
+_META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
 
 
 class _Untitled(GenerateJsonSchema):
@@ -36,47 +37,91 @@ class _Untitled(GenerateJsonSchema):
 class PydanticCodec:
     """The codec of any type that pydantic supports."""
 
-    def __init__(self, hint: Any) -> None:
+    def __init__(self, hint: Any, use: Use = "read") -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(rewrite(hint, _translate))
-        self.is_plain = is_plain(hint, BaseModel)
+        self._adapter.rebuild(raise_errors=True)
+        self._use = use
         self._hints = [hint]
+        self.is_plain = use == "keep" or core.is_describable(self._adapter.core_schema)
+
+    @functools.cached_property
+    def _reader(self) -> SchemaValidator:
+        if self._use == "keep":
+            return self._kept[0]
+        return core.validator_of(core.bounded(self._adapter.core_schema))
+
+    @functools.cached_property
+    def _kept(self) -> tuple[SchemaValidator, SchemaSerializer]:
+        """Reads and writes values without the code of users."""
+        bare = core.structural(self._adapter.core_schema)
+        try:
+            return core.validator_of(bare), core.serializer_of(bare)
+        except SchemaError:  # such as a union told apart by an alias
+            return self._adapter.validator, self._adapter.serializer  # type: ignore[return-value]
+
+    @functools.cached_property
+    def _differs(self) -> bool:
+        return core.differs(self._adapter.core_schema)
 
     def schema(self) -> dict[str, Any]:
-        schema = self._adapter.json_schema(schema_generator=_Untitled, mode=self._mode)
-        return describe_fields(schema, self._hints)
+        from lambent.features.codecs.schemas import refine
 
-    # Results are described as they are written, arguments as they are read.
-    _mode: Any = "serialization"
+        mode: Any = "serialization" if self._use == "write" else "validation"
+        return refine(self._adapter.json_schema(schema_generator=_Untitled, mode=mode), self._hints)
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
+        text = bytes(raw)
+        refuse_huge(text)
         try:
-            return self._adapter.validate_json(bytes(raw))
-        except pydantic.ValidationError as error:
-            raise ValidationError(_explain(error)) from None
+            return _checked(lambda: self._reader.validate_json(text))
+        except ValidationError as problem:
+            from lambent.features.codecs.json_text import may_hold_texts, parse_texts
+
+            if not may_hold_texts(text):
+                raise
+            try:
+                value = parse_texts(msgspec.json.decode(text), self.schema())
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                raise problem from None
+            return _checked(lambda: self._reader.validate_json(msgspec.json.encode(value)))
 
     def convert(self, value: Any) -> Any:
         try:
-            return self._adapter.validate_python(value)
-        except pydantic.ValidationError as error:
-            raise ValidationError(_explain(error)) from None
+            return _checked(lambda: self._reader.validate_python(value))
+        except ValidationError:
+            from lambent.features.codecs.json_text import parse_texts
+
+            parsed = parse_texts(value, self.schema(), scalars=True)
+            if parsed == value:
+                raise
+            return _checked(lambda: self._reader.validate_json(msgspec.json.encode(parsed)))
 
     def encode(self, value: Any) -> bytes:
         try:
-            known = self._adapter.validate_python(value)
-            raw = self._adapter.dump_json(known, by_alias=True, warnings="error")
-            # pydantic does not validate instances again, and writes NaN as null: reading it back finds both.
-            self._adapter.validate_json(raw)
-        except pydantic.ValidationError as error:
-            raise ValidationError(_explain(error)) from None
-        except (PydanticSerializationError, PydanticUserError) as error:
-            raise ValidationError(str(error)) from None
-        return raw
+            return self._encode(value)
+        except ValidationError:
+            require_finite(value)  # it was written as null, which is not what is wrong with it
+            raise
+
+    def _encode(self, value: Any) -> bytes:
+        if self._use != "keep" and not self._differs:
+            known = _checked(lambda: self._reader.validate_python(value, by_alias=True, by_name=True))
+            raw = _written(self._adapter.serializer, known)
+            # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
+            _checked(lambda: self._reader.validate_json(raw))
+            return raw
+        reader, writer = self._kept
+        try:
+            known = reader.validate_python(value, by_alias=True, by_name=True)
+        except pydantic.ValidationError:  # not of the type itself, but as clients would send it
+            known = _checked(lambda: self._adapter.validator.validate_python(value))
+        raw = _written(writer, known)
+        _checked(lambda: reader.validate_json(raw))
+        return raw if self._use == "keep" else _written(self._adapter.serializer, known)
 
 
 class PydanticArguments(PydanticCodec):
     """The codec of a function's arguments."""
-
-    _mode = "validation"
 
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
@@ -84,19 +129,18 @@ class PydanticArguments(PydanticCodec):
         members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
         super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
         self._hints = [item.hint for item in parameters]
-        self.is_plain = all(is_plain(hint, BaseModel) for hint in self._hints)
+        self._parameters = parameters
 
     def schema(self) -> dict[str, Any]:
+        from lambent.features.codecs.schemas import show_defaults
+
         schema = super().schema()
         schema.pop("title", None)
         schema.setdefault("properties", {})
-        return schema
+        return show_defaults(schema, self._parameters)
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        text = bytes(raw)
-        if text.count(b",") > _MAX_VALUES:
-            raise ValidationError(f"it holds more than {_MAX_VALUES} values")
-        return self._as_dict(super().decode(text))
+        return self._as_dict(super().decode(raw))
 
     def convert(self, value: Any) -> dict[str, Any]:
         return self._as_dict(super().convert(value))
@@ -106,33 +150,64 @@ class PydanticArguments(PydanticCodec):
 
 
 def _member(parameter: Parameter) -> tuple[Any, Any]:
-    hint = rewrite(parameter.hint, _translate)
-    if parameter.default is msgspec.NODEFAULT:
-        return hint, PydanticField(alias=parameter.name)
-    if isinstance(parameter.default, FieldInfo):
-        given = copy.copy(parameter.default)
-        for alias in ("alias", "validation_alias", "serialization_alias"):
-            setattr(given, alias, parameter.name)
-            given._attributes_set[alias] = parameter.name
-        return hint, given
-    default = parameter.default
+    hint, default = rewrite(parameter.hint, _translate), parameter.default
+    settings: dict[str, Any] = {} if parameter.alias is not None else {"alias": parameter.name}
+    if default is msgspec.NODEFAULT:
+        return hint, PydanticField(**settings)
+    if isinstance(default, FieldInfo):
+        return hint, PydanticField(default_factory=default.default_factory, **settings)  # type: ignore[arg-type]
     if isinstance(default, IMMUTABLE):
-        return hint, PydanticField(default, alias=parameter.name)
-    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), alias=parameter.name)
+        return hint, PydanticField(default, **settings)
+    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), **settings)
 
 
 def _translate(item: Any) -> Any:
     if isinstance(item, str):
         return PydanticField(description=item)
+    if isinstance(item, msgspec.Meta):
+        given = {name: getattr(item, name) for name in _META if getattr(item, name) is not None}
+        return PydanticField(**given, json_schema_extra=item.extra_json_schema)
     if type(item).__name__ == "Doc":
         return PydanticField(description=item.documentation)
     return item
 
 
+def _checked(validate: Callable[[], Any]) -> Any:
+    """What a validation gives; what pydantic says of a wrong value is raised as ``ValidationError``."""
+    try:
+        return validate()
+    except pydantic.ValidationError as error:
+        raise ValidationError(_explain(error)) from None
+    except core.TooManyProblems:
+        raise ValidationError(f"there are more than {core.MAX_PROBLEMS} problems in it") from None
+    except RecursionError:
+        raise ValidationError("it is nested too deeply") from None
+
+
+def _written(serializer: Any, value: Any) -> bytes:
+    """Write a value that is known to be of its type.
+
+    Raises:
+        ValidationError: it has no JSON form.
+    """
+    try:
+        raw: bytes = serializer.to_json(value, by_alias=True, warnings="error")
+    except (PydanticSerializationError, PydanticUserError, RecursionError) as error:
+        if str(error).startswith("Error calling function"):  # what users' code raised is for the log
+            raise
+        raise ValidationError(str(error)) from None
+    if b"NaN" in raw or b"Infinity" in raw:
+        try:
+            msgspec.json.decode(raw)
+        except msgspec.DecodeError:
+            raise NotFiniteError("NaN and infinity are no JSON numbers") from None
+    return raw
+
+
 def _explain(error: pydantic.ValidationError) -> str:
     """The first problems, each as ``message - at `$.path```, as msgspec writes them."""
     count = error.error_count()
-    if count > _MAX_COUNTED:
+    if count > core.MAX_PROBLEMS:
         return f"there are {count} problems in it"  # pydantic would build all of them to show a few
     lines = []
     problems = error.errors(include_url=False, include_context=False, include_input=False)

@@ -1,0 +1,124 @@
+"""JSON Schemas of both libraries, made alike: descriptions, defaults, enums, arrays."""
+
+from __future__ import annotations
+
+import enum
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from lambent.features.codecs import ValidationError, codec_of, to_json
+from lambent.features.functions import Parameter
+from lambent.features.hints import description_of, fields_of, records_in, walk
+
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_NAMED_SCHEMAS = ("properties", "patternProperties", "$defs")
+_SCHEMAS = ("items", "additionalProperties", "not")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+
+
+def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
+    """Complete a schema, in place, with what the libraries leave out of it."""
+    _describe_fields(schema, hints)
+    orders = _orders(hints)
+    for node in subschemas(schema):
+        if node.get("type") == "array" and not {"items", "prefixItems"} & node.keys():
+            node["items"] = {}
+        if isinstance(choices := node.get("enum"), list):
+            node["enum"] = choices = orders.get(_key(choices), choices)
+            kinds = {_TYPES.get(type(choice)) for choice in choices}
+            if "type" not in node and len(kinds) == 1 and None not in kinds:
+                node["type"] = kinds.pop()
+    return schema
+
+
+def show_defaults(schema: dict[str, Any], parameters: list[Parameter]) -> dict[str, Any]:
+    """Show the default of every parameter whose JSON form a client could send, in place."""
+    for parameter in parameters:
+        prop = schema["properties"][parameter.wire]
+        prop.pop("default", None)
+        if parameter.default is msgspec.NODEFAULT:
+            continue
+        try:
+            raw = to_json(parameter.default)
+            codec_of(parameter.hint).decode(raw)
+        except ValidationError:
+            continue  # such as a marker object: the function knows what it means
+        prop["default"] = msgspec.json.decode(raw)
+    return schema
+
+
+def subschemas(node: Any) -> Iterator[dict[str, Any]]:
+    """A schema and every schema in it."""
+    if not isinstance(node, dict):
+        return
+    yield node
+    for key in _NAMED_SCHEMAS:
+        for child in node.get(key, {}).values():
+            yield from subschemas(child)
+    for key in _SCHEMAS:
+        yield from subschemas(node.get(key))
+    for key in _LISTS:
+        for child in node.get(key, ()):
+            yield from subschemas(child)
+
+
+def resolve(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Follow a schema's reference into the definitions; what stands beside it stays."""
+    while "$ref" in node:
+        target = definitions[node["$ref"].removeprefix("#/$defs/")]
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        node = {**target, **beside} if beside else target
+    return node
+
+
+def alternatives(node: Any, definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The schemas that a value of this schema may follow, references and unions resolved."""
+    node = resolve(node, definitions) if isinstance(node, dict) else {}
+    options = node.get("anyOf") or node.get("oneOf")
+    if options is None:
+        return [node]
+    return [found for option in options for found in alternatives(option, definitions)]
+
+
+def admits(node: Mapping[str, Any], *kinds: str) -> bool:
+    """Whether values of one of these JSON types may fit a schema without references and unions."""
+    kind = node.get("type")
+    if kind is None:
+        choices = node.get("enum", [node["const"]] if "const" in node else None)
+        return choices is None or any(_TYPES.get(type(choice)) in kinds for choice in choices)
+    return any(name in kinds for name in ([kind] if isinstance(kind, str) else kind))
+
+
+def _describe_fields(schema: dict[str, Any], hints: list[Any]) -> None:
+    """Add what ``Annotated`` says of the fields of records; both libraries ignore it."""
+    definitions = schema.get("$defs", {})
+    for cls in records_in(hints):
+        node = definitions.get(cls.__name__, schema if schema.get("title") == cls.__name__ else {})
+        for name, hint in fields_of(cls).items():
+            text, prop = description_of(hint), node.get("properties", {}).get(name)
+            if text is not None and prop is not None:
+                prop.setdefault("description", text)
+
+
+def _orders(hints: list[Any]) -> dict[frozenset[Any], list[Any]]:
+    """The choices of every enum and literal in the order of their declaration: msgspec sorts them."""
+    found: dict[frozenset[Any], list[Any]] = {}
+    for part in walk(hints, lambda cls: fields_of(cls).values()):
+        if isinstance(part, type) and issubclass(part, enum.Enum):
+            choices = [member.value for member in part]
+        elif typing.get_origin(part) is typing.Literal:
+            choices = [msgspec.to_builtins(choice) for choice in typing.get_args(part)]
+        else:
+            continue
+        try:
+            found.setdefault(_key(choices), choices)
+        except TypeError:  # values of an enum that are no JSON
+            continue
+    return found
+
+
+def _key(choices: list[Any]) -> frozenset[Any]:
+    return frozenset((type(choice), choice) for choice in choices)
