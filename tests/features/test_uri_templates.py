@@ -160,7 +160,7 @@ def test_variables_are_known_in_their_order() -> None:
         ("a://{x}", "a://b/c"),
         ("a://{x}", "a://b?c"),
         ("a://{x}", "a://b#c"),
-        ("a://{x}", "A://b"),
+        ("a://b/{x}", "a://b/B/c"),
         ("a://{x}", "b://c"),
         ("a://{x}", " a://b"),
         ("a://{x}", ""),

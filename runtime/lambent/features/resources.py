@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import Any
 
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import to_json
+from lambent.features.codecs import Codec, codec_of, to_json
+from lambent.features.functions import Parameter
+from lambent.features.hints import mentions
 from lambent.features.signature import Definition, Signature
+from lambent.features.tools import Audio, Image, text_of
 from lambent.features.uri_templates import UriTemplate
+from lambent.features.uris import check_uri, normalize_uri
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
 Contents = TextResourceContents | BlobResourceContents
-
-_ENCODED = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")
+_CONTENTS = (TextResourceContents, BlobResourceContents)
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """A registered resource; or a template, whose URI has variables."""
+    """A registered resource; or a template, whose URI has variables.
+
+    Attributes:
+        uri: as it is compared with those of requests; the definition has it as it was declared.
+        output: writes results as their type says; None where they are text, bytes or contents.
+    """
 
     uri: str
     template: UriTemplate | None
     signature: Signature
     definition: Definition
+    output: Codec | None
     cache: CacheHint | None
 
 
@@ -35,21 +43,49 @@ def make_resource(
     """Make a resource, or a template where the URI has variables.
 
     Raises:
-        DeclarationError: the URI is malformed, or its variables are not the function's parameters.
+        DeclarationError: the URI is malformed, or its variables are not the function's parameters or can
+            never have their types.
     """
-    uri = normalize_uri(uri)
+    check_uri(uri)
     template = UriTemplate(uri) if "{" in uri or "}" in uri else None
-    if ":" not in uri.partition("{")[0]:
-        raise DeclarationError(f"{uri}: a resource's URI starts with a scheme")
     variables = set(template.variables) if template is not None else set()
-    parameters = {parameter.name: parameter for parameter in signature.parameters}
+    parameters = {parameter.wire: parameter for parameter in signature.parameters}
     required = {name for name, parameter in parameters.items() if parameter.default is msgspec.NODEFAULT}
     if unknown := sorted(required - variables):
         raise DeclarationError(f"{uri}: no variable for the parameter {', '.join(unknown)}")
     if unused := sorted(variables - set(parameters)):
         raise DeclarationError(f"{uri}: no parameter for the variable {', '.join(unused)}")
+    if template is not None:
+        for name in sorted(variables):
+            _check_variable(uri, parameters[name], is_list=name in template.lists)
     shown = {"uri": uri} if template is None else {"uri_template": uri, "size": None}
-    return Resource(uri, template, signature, msgspec.structs.replace(definition, **shown), cache)
+    definition = msgspec.structs.replace(definition, **shown)
+    key = normalize_uri(uri) if template is None else uri
+    return Resource(key, template, signature, definition, _output(signature.returns), cache)
+
+
+def _check_variable(uri: str, parameter: Parameter, *, is_list: bool) -> None:
+    """Refuse a type that the values of a variable, text or lists of text, can never have."""
+    if parameter.hint is (list if is_list else str):
+        return
+    from lambent.features.codecs.schemas import admits, alternatives
+
+    schema = codec_of(parameter.hint).schema()
+    kinds = ("array",) if is_list else ("string", "number", "integer", "boolean", "null")
+    if not any(admits(node, *kinds) for node in alternatives(schema, schema.get("$defs", {}))):
+        one, many = f"{{{parameter.wire}}}", f"{{{parameter.wire}*}}"
+        advice = f"{many} gives a list of text: take a list, or write {one}"
+        if not is_list:
+            advice = f"{one} gives text: take text or a number, or write {many} for a list"
+        raise DeclarationError(f"{uri}: {parameter.name!r} can never be {parameter.hint}: {advice}")
+
+
+def _output(hint: Any) -> Codec | None:
+    """The codec of a resource's results; None where they are contents, or have no type."""
+    is_content = hint in (msgspec.UNSET, None, type(None), str, Any, object, list, dict)
+    if is_content or mentions(hint, bytes, bytearray, memoryview, Image, Audio, *_CONTENTS):
+        return None
+    return codec_of(hint, "write")
 
 
 def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
@@ -58,8 +94,11 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     Text and bytes keep the declared media type; contents objects stay as they are; anything else is JSON.
 
     Raises:
-        ValidationError: the value cannot be written as JSON.
+        ValidationError: the value does not fit its type, or cannot be written as JSON.
     """
+    if isinstance(value, Image | Audio):
+        block, declared = value.to_content(), resource.definition.mime_type
+        return [BlobResourceContents(uri=uri, blob=block.data, mime_type=declared or block.mime_type)]
     if isinstance(value, list | tuple) and value and all(isinstance(item, Contents) for item in value):
         return list(value)
     if isinstance(value, Contents):
@@ -69,21 +108,8 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
         blob = base64.b64encode(value).decode()
         return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]
     usual = "text/plain" if isinstance(value, str) else "application/json"
-    text = value if isinstance(value, str) else to_json(value).decode()
+    if isinstance(value, str):
+        text = value
+    else:
+        text = text_of(to_json(value) if resource.output is None else resource.output.encode(value))
     return [TextResourceContents(uri=uri, text=text, mime_type=declared or usual)]
-
-
-def normalize_uri(uri: str) -> str:
-    """Decode what is not ASCII, so that URIs can be compared as text (RFC 3987, section 3).
-
-    A resource that is listed as ``städte`` is the one that some clients request as ``st%C3%A4dte``.
-    """
-    return _ENCODED.sub(_decode, uri) if "%" in uri else uri
-
-
-def _decode(match: re.Match[str]) -> str:
-    octets = bytes.fromhex(match[0].replace("%", ""))
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        return match[0]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from lambent.errors import DeclarationError
+from lambent.features.uris import authority_end, normalize_template, normalize_uri
 
 MAX_URI_LENGTH = 8192
 """Characters. Longer URIs match nothing."""
@@ -52,10 +53,14 @@ class _Variable(msgspec.Struct, frozen=True):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A literal; or the variables of an expression, with the text that stands before the first of them."""
+    """A literal; or the variables of an expression, with the text that stands before the first of them.
+
+    ``folded`` is the number of the literal's first characters whose case does not matter.
+    """
 
     text: str
     variables: list[_Variable] = []
+    folded: int = 0
 
 
 class UriTemplate:
@@ -66,6 +71,7 @@ class UriTemplate:
 
     Attributes:
         variables: the names of its variables, in order.
+        lists: the names of those whose values are lists.
 
     Raises:
         DeclarationError: it is not an RFC 6570 template, or URIs cannot be matched against it.
@@ -77,6 +83,7 @@ class UriTemplate:
         self._pattern = re.compile("".join(_patterns(self._parse(template))), re.DOTALL)
         self._has_query = any(variable.operator.in_query for variable in self._variables.values())
         self.variables = tuple(self._variables)
+        self.lists = frozenset(name for name, item in self._variables.items() if item.exploded)
 
     def match(self, uri: str) -> dict[str, str | list[str]] | None:
         """The values of the variables, percent-decoded; exploded ones as lists. None: the URI does not match.
@@ -88,7 +95,7 @@ class UriTemplate:
             return None
         from urllib.parse import unquote  # takes 2 ms; servers without templates do not need it
 
-        path, query = self._split_query(uri)
+        path, query = self._split_query(normalize_uri(uri, host=False))
         found = self._pattern.fullmatch(path)
         if found is None:
             return None
@@ -108,10 +115,12 @@ class UriTemplate:
 
     def _parse(self, template: str) -> list[_Part]:
         parts: list[_Part] = []
-        for match in _PART.finditer(template):
+        spelled = normalize_template(template)
+        folded_end = authority_end(spelled)
+        for match in _PART.finditer(spelled):
             sign, names, literal = match.groups()
             if literal is not None:
-                parts.append(_Part(literal))
+                parts.append(_Part(literal, folded=max(0, min(folded_end, match.end()) - match.start())))
                 continue
             if names is None:
                 raise DeclarationError(f"{template}: unbalanced braces")
@@ -168,7 +177,8 @@ def _patterns(parts: list[_Part]) -> Iterator[str]:
         if part.variables:
             yield from _patterns_of(part.variables, following.text, is_last=part is last)
         else:
-            yield re.escape(part.text)
+            folded, text = part.text[: part.folded], part.text[part.folded :]
+            yield f"(?i:{re.escape(folded)}){re.escape(text)}"
 
 
 def _patterns_of(variables: list[_Variable], following: str, *, is_last: bool) -> Iterator[str]:

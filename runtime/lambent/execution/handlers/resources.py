@@ -11,7 +11,8 @@ from lambent.execution.call import Call
 from lambent.execution.rounds.request_state import run_sealed
 from lambent.features.catalog import Catalog
 from lambent.features.codecs import ValidationError
-from lambent.features.resources import Resource, normalize_uri, render
+from lambent.features.resources import Resource, render
+from lambent.features.uris import normalize_uri
 from lambent.wire.results import InputRequiredResult, ReadResourceResult
 from lambent.wire.values import CacheHint
 
@@ -50,7 +51,7 @@ def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
     if resource is not None:
         return resource, resource.signature.convert({})
     for candidate in catalog.templates:
-        values = candidate.template.match(normalize_uri(uri)) if candidate.template is not None else None
+        values = candidate.template.match(uri) if candidate.template is not None else None
         if values is not None:
             try:
                 return candidate, candidate.signature.convert(values)

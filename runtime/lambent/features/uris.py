@@ -1,0 +1,117 @@
+"""URIs as clients send them back: spelled in another way than a server has declared them.
+
+Clients parse the URIs that a server lists, and send what their parser writes: the scheme in lower case,
+spaces and text outside of ASCII percent-encoded, the port of the scheme left out (RFC 3986, section 6.2;
+WHATWG URL).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+from lambent.errors import DeclarationError
+
+_PLAIN = re.compile(r"[a-z][a-z0-9+.\-]*:(?://[a-z0-9.\-_{}]*)?(?:/(?!/)[A-Za-z0-9\-._~!$&'()*+,;=:@/{}]*)?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
+_ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%|[\x00-\x20\"<>\\^`|\x7f]+")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_EXPRESSION = re.compile(r"\{[^{}]*\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
+_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
+
+
+def check_uri(uri: str) -> None:
+    """Refuse a URI, or a template of URIs, that clients cannot send back.
+
+    Raises:
+        DeclarationError: it has no scheme, or is no URI (RFC 3986, section 3).
+    """
+    scheme, colon, rest = uri.partition(":")
+    if not colon or _SCHEME.fullmatch(scheme) is None:
+        raise DeclarationError(
+            f"{uri}: a resource's URI starts with a scheme, of letters, digits, '+', '-' and '.', as in notes://x"
+        )
+    if _CONTROL.search(uri) is not None or uri != uri.strip():
+        raise DeclarationError(f"{uri!r}: a URI holds no control characters and no space around it")
+    if _DOT_SEGMENT.search(rest) is not None:
+        raise DeclarationError(
+            f"{uri}: clients leave out the path segments . and ..: write the path without them"
+        )
+    if rest.startswith("//"):
+        port = re.split(r"[/?#]", rest[2:])[0].rpartition("@")[2].rpartition("]")[2].partition(":")[2]
+        if port and "{" not in port and not (port.isascii() and port.isdigit()):
+            raise DeclarationError(
+                f"{uri}: what follows the colon after a host is a port: {port!r} is no number"
+            )
+
+
+def normalize_uri(uri: str, *, host: bool = True) -> str:
+    """The one spelling by which URIs are compared.
+
+    Text outside of ASCII is decoded (RFC 3987, section 3). ``host=False`` leaves the case of the authority,
+    which may hold the value of a template's variable.
+    """
+    if _PLAIN.fullmatch(uri) is not None:
+        return uri
+    scheme, colon, rest = uri.partition(":")
+    if not colon or _SCHEME.fullmatch(scheme) is None:
+        return _ENCODED.sub(_normal, uri)
+    scheme = scheme.lower()
+    rest = _ENCODED.sub(_normal, rest)
+    if scheme == "file" and rest.startswith("/"):
+        rest = "//" + re.sub(r"^//(?:localhost)?(?=/)", "", rest, flags=re.IGNORECASE)
+    if not rest.startswith("//"):
+        return f"{scheme}:{rest}"
+    authority, path = _split(rest[2:])
+    if scheme in _PORTS:
+        authority = authority.removesuffix(f":{_PORTS[scheme]}")
+        path = path if path.startswith("/") else f"/{path}"
+    return f"{scheme}://{_lower_host(authority) if host else authority}{path}"
+
+
+def normalize_template(template: str) -> str:
+    """A template whose text is spelled as URIs are by ``normalize_uri``, with ``host=False``."""
+    expressions = _EXPRESSION.findall(template)
+    masks = iter(range(0xE000, 0xF8FF))  # for private use: no URI needs them
+    normal = normalize_uri(_EXPRESSION.sub(lambda _: chr(next(masks)), template), host=False)
+    return re.sub("[\ue000-\uf8ff]", lambda mask: expressions[ord(mask[0]) - 0xE000], normal)
+
+
+def authority_end(uri: str) -> int:
+    """Where the authority of a URI or template ends: up to there, text is the same in either case."""
+    scheme, colon, rest = uri.partition(":")
+    start = len(scheme) + len(colon)
+    if not rest.startswith("//"):
+        return start
+    return start + 2 + re.search(r"$|[/?#]|\{[/?#]", rest[2:]).start()  # type: ignore[union-attr]
+
+
+def _split(rest: str) -> tuple[str, str]:
+    end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
+    return rest[:end], rest[end:]
+
+
+def _lower_host(authority: str) -> str:
+    user, at, name = authority.rpartition("@")
+    name = name.lower()
+    if "xn--" in name:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode().decode("idna")
+    return f"{user}{at}{name}"
+
+
+def _normal(match: re.Match[str]) -> str:
+    text = match[0]
+    if text == "%":
+        return "%25"
+    octets = bytes.fromhex(text.replace("%", "")) if text[0] == "%" else text.encode()
+    return "".join(map(_spelled, octets.decode("utf-8", "surrogateescape")))
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # no UTF-8
+        return f"%{code - 0xDC00:02X}"
+    return character if code > 0x7F or character in _UNRESERVED else f"%{code:02X}"
