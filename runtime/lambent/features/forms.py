@@ -113,7 +113,7 @@ def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> di
         prop.pop("title", None)
     if prop.get("default", ...) is None:
         del prop["default"]
-    if prop.get("format") not in _FORMATS:
+    if prop.get("format") not in (*_FORMATS, "binary"):
         prop.pop("format", None)
     if isinstance(prop.get("items"), dict):
         prop["items"] = _flatten(f"{name}[]", prop["items"], definitions)
@@ -128,7 +128,8 @@ def _require_primitive(name: str, prop: Any) -> None:
     if kind == "array":
         items = prop.get("items")
         allowed = isinstance(items, dict) and ("enum" in items or "anyOf" in items)
-    if not allowed or (kind in ("integer", "number") and "enum" in prop):
+    is_binary = isinstance(prop, dict) and ("contentEncoding" in prop or prop.get("format") == "binary")
+    if not allowed or is_binary or (kind in ("integer", "number") and "enum" in prop):
         raise TypeError(
             f"Field {name!r} cannot be shown in a form: use text, numbers, booleans, choices of text, or "
             "lists of such choices"

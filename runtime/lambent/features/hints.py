@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -55,6 +56,14 @@ def records_in(hints: Iterable[Any]) -> list[type]:
     """Every record type that hints mention, those within other records included."""
     parts = walk(hints, lambda cls: fields_of(cls).values())
     return [part for part in parts if isinstance(part, type) and fields_of(part)]
+
+
+def show(hint: Any) -> str:
+    """A hint as people write it: without the modules of its classes, and without metadata."""
+    if typing.get_origin(hint) is typing.Annotated:
+        return show(typing.get_args(hint)[0])
+    text = hint.__qualname__ if isinstance(hint, type) and not typing.get_args(hint) else repr(hint)
+    return re.sub(r"(?:[A-Za-z_]\w*\.|<locals>\.)+", "", text)
 
 
 def description_of(hint: Any) -> str | None:

@@ -10,7 +10,7 @@ import msgspec
 from lambent.errors import DeclarationError
 from lambent.features.codecs import Codec, codec_of, to_json
 from lambent.features.functions import Parameter
-from lambent.features.hints import mentions
+from lambent.features.hints import mentions, show
 from lambent.features.signature import Definition, Signature
 from lambent.features.tools import Audio, Image, text_of
 from lambent.features.uri_templates import UriTemplate
@@ -74,10 +74,10 @@ def _check_variable(uri: str, parameter: Parameter, *, is_list: bool) -> None:
     kinds = ("array",) if is_list else ("string", "number", "integer", "boolean", "null")
     if not any(admits(node, *kinds) for node in alternatives(schema, schema.get("$defs", {}))):
         one, many = f"{{{parameter.wire}}}", f"{{{parameter.wire}*}}"
-        advice = f"{many} gives a list of text: take a list, or write {one}"
-        if not is_list:
-            advice = f"{one} gives text: take text or a number, or write {many} for a list"
-        raise DeclarationError(f"{uri}: {parameter.name!r} can never be {parameter.hint}: {advice}")
+        advice = f"{one} gives text; write str, a number, or {many} for a list"
+        if is_list:
+            advice = f"{many} gives a list of text; write a list, or {one}"
+        raise DeclarationError(f"{uri}: {parameter.name!r} can never be {show(parameter.hint)}: {advice}")
 
 
 def _output(hint: Any) -> Codec | None:

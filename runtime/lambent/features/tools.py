@@ -121,7 +121,10 @@ def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     hint = signature.returns
     if structured is False or hint is UNSET or (structured is None and _is_content(hint)):
         return None
-    return codec_of(type(None) if hint is None else hint, "write")
+    try:
+        return codec_of(type(None) if hint is None else hint, "write")
+    except DeclarationError as error:
+        raise DeclarationError(f"{signature.name}, result: {error}") from error
 
 
 def _is_content(hint: Any) -> bool:

@@ -20,7 +20,7 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.functions import Parameter
-from lambent.features.hints import fields_of, walk
+from lambent.features.hints import fields_of, show, walk
 
 Use = Literal["read", "write", "keep"]
 """What a codec is for.
@@ -75,7 +75,7 @@ def codec_of(hint: Any, use: Use = "read") -> Codec:
 
         return PydanticCodec(hint, use)
 
-    return _choose([hint], by_msgspec, by_pydantic, hint)
+    return _choose([hint], by_msgspec, by_pydantic, show(hint))
 
 
 def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspec.UNSET) -> Codec:
@@ -102,7 +102,16 @@ def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspe
         return PydanticArguments(name, parameters)
 
     hints = [part for item in parameters for part in (item.hint, item.default)]
-    return _choose(hints, by_msgspec, by_pydantic, name)
+    try:
+        return _choose(hints, by_msgspec, by_pydantic, name)
+    except DeclarationError:
+        for item in parameters:  # say which of them it is
+            try:
+                codec_of(item.hint)
+            except DeclarationError as error:
+                owner = name.removesuffix("Arguments") or name
+                raise DeclarationError(f"{owner}, parameter {item.name!r}: {error}") from error
+        raise
 
 
 def to_json(value: Any) -> bytes:
@@ -212,29 +221,33 @@ _LAZY = tuple(
     for name in ("Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable")
 )
 _UNDESCRIBED: dict[Any, str] = {
-    **dict.fromkeys(_LAZY, "can be read only once: write list[…]"),
-    collections.abc.Callable: "has no JSON form: take the name of what is to be called",
-    type: "has no JSON form: take the name of the class",
+    **dict.fromkeys(_LAZY, "can be read only once: write list"),
+    collections.abc.Callable: "has no JSON form: write str, and find it by its name",
+    type: "has no JSON form: write str, and find it by its name",
 }
+_KNOWN = (
+    "write built-in types, dataclasses, TypedDicts, enums, and Structs of msgspec or models of "
+    "pydantic, not both"
+)
 _KEYS_NEVER = (list, dict, set, frozenset, tuple)
 
 
-def _check(hints: Iterable[Any], what: Any) -> None:
+def _check(hints: Iterable[Any], what: str) -> None:
     """Refuse hints that a library accepts and cannot serve."""
     for part in walk(hints):
         origin = typing.get_origin(part) or part
         reason = _UNDESCRIBED.get(origin) if isinstance(origin, Hashable) else None
-        if reason is not None:
-            raise DeclarationError(f"Cannot describe {what}: {part} {reason}")
         args = typing.get_args(part)
         if len(args) == 2 and isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
             key = typing.get_origin(args[0]) or args[0]
             if isinstance(key, type) and (issubclass(key, _KEYS_NEVER) or fields_of(key)):
-                raise DeclarationError(f"Cannot describe {what}: keys of objects are text, not {args[0]}")
+                reason = "has keys that are no text: write a list of records"
+        if reason is not None:
+            raise DeclarationError(f"Cannot describe {what}: {show(part)} {reason}")
 
 
 def _choose(
-    hints: list[Any], by_msgspec: Callable[[], Codec], by_pydantic: Callable[[], Codec], what: Any
+    hints: list[Any], by_msgspec: Callable[[], Codec], by_pydantic: Callable[[], Codec], what: str
 ) -> Codec:
     if _mentions_pydantic(hints):
         _check(hints, what)
@@ -251,12 +264,10 @@ def _choose(
         try:
             return _declared(by_pydantic, what)
         except ImportError:
-            raise DeclarationError(
-                f"Cannot describe {what}: {error}; pydantic may, if it is installed"
-            ) from error
+            raise DeclarationError(f"Cannot describe {what}: {_KNOWN}, or install pydantic") from error
 
 
-def _declared(make: Callable[[], Codec], what: Any) -> Codec:
+def _declared(make: Callable[[], Codec], what: str) -> Codec:
     try:
         codec = make()
         if not codec.is_plain:
@@ -265,7 +276,9 @@ def _declared(make: Callable[[], Codec], what: Any) -> Codec:
     except (DeclarationError, ImportError):
         raise
     except Exception as error:
-        raise DeclarationError(f"Cannot describe {what}: {error}") from error
+        is_unknown = type(error).__name__.startswith("PydanticSchemaGeneration")
+        reason = _KNOWN if is_unknown else str(error).partition("\n")[0]
+        raise DeclarationError(f"Cannot describe {what}: {reason}") from error
 
 
 def _mentions_pydantic(hints: list[Any]) -> bool:

@@ -24,6 +24,8 @@ from lambent.features.functions import Parameter
 # Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
 
+# As msgspec reads and writes bytes. Records have their own settings.
+_BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
 
 
@@ -38,7 +40,7 @@ class PydanticCodec:
     """The codec of any type that pydantic supports."""
 
     def __init__(self, hint: Any, use: Use = "read") -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(rewrite(hint, _translate))
+        self._adapter = _adapter_of(rewrite(hint, _translate))
         self._adapter.rebuild(raise_errors=True)
         self._use = use
         self._hints = [hint]
@@ -120,6 +122,13 @@ class PydanticCodec:
         return raw if self._use == "keep" else _written(self._adapter.serializer, known)
 
 
+def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(hint, config=_BASE64)
+    except PydanticUserError:  # a record, which has settings of its own
+        return TypeAdapter(hint)
+
+
 class PydanticArguments(PydanticCodec):
     """The codec of a function's arguments."""
 
@@ -127,7 +136,7 @@ class PydanticArguments(PydanticCodec):
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
-        super().__init__(create_model(name, __config__=ConfigDict(extra="forbid"), **members))
+        super().__init__(create_model(name, __config__=ConfigDict(extra="forbid", **_BASE64), **members))
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
 
