@@ -7,7 +7,9 @@ reads back: validators and serializers, computed and excluded fields, and aliase
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,12 +53,40 @@ class TooManyProblems(Exception):  # noqa: N818 - says what happened
     """A value has more problems than are worth counting; no ``ValueError``, which pydantic would collect."""
 
 
-def validator_of(schema: Node) -> SchemaValidator:
-    """A validator of exactly this schema: not of those that pydantic has made for its models."""
-    return SchemaValidator(schema, _use_prebuilt=False)
+_REFUSED = object()
+_DIRECT_BYTES = 2 * 1024 * 1024
+"""Bytes of JSON, times the problems that a value can have, that is read without decoding it first."""
 
 
-def serializer_of(schema: Node) -> SchemaSerializer:
+class Validator:
+    """Validates as exactly this schema says: not as the validators that pydantic has made for its models.
+
+    Each problem that pydantic finds in JSON holds a copy of the object around it. So a value is first
+    validated without raising, and decoded once for its problems to refer to; large JSON is decoded first.
+    """
+
+    def __init__(self, schema: Node) -> None:
+        self._direct_bytes = _DIRECT_BYTES / min(_bound_of(schema)(schema), MAX_PROBLEMS)
+        quiet = {"type": "default", "default": _REFUSED, "on_error": "default", "copy_default": False}
+        self._quick = SchemaValidator(_around(schema, quiet), _use_prebuilt=False)
+        self._schema = schema
+
+    @functools.cached_property
+    def _explaining(self) -> SchemaValidator:
+        decode = {"type": "function-wrap", "function": {"type": "no-info", "function": _pass_on}}
+        return SchemaValidator(_around(self._schema, decode), _use_prebuilt=False)
+
+    def validate_json(self, raw: bytes) -> Any:
+        """Read JSON. Raises pydantic's ``ValidationError``, or ``TooManyProblems``."""
+        value = self._quick.validate_json(raw) if len(raw) <= self._direct_bytes else _REFUSED
+        return self._explaining.validate_json(raw) if value is _REFUSED else value
+
+    def validate_python(self, value: Any, *, by_name: bool = False) -> Any:
+        """The same from a Python value; ``by_name``: fields may have their names besides their aliases."""
+        return self._explaining.validate_python(value, by_alias=True, by_name=by_name or None)
+
+
+def serializer_of(schema: Any) -> SchemaSerializer:
     """A serializer of exactly this schema, as above."""
     return SchemaSerializer(schema, _use_prebuilt=False)
 
@@ -66,6 +96,14 @@ def is_describable(node: Any) -> bool:
     return not any(part.get("type") in _OPAQUE for part in _walk(node))
 
 
+def forbids_others(node: Any) -> bool:
+    """Whether a record refuses members that it does not know: pydantic names each of them."""
+    return any(
+        "forbid" in (part.get("extra_behavior"), part.get("config", {}).get("extra_fields_behavior"))
+        for part in _walk(node)
+    )
+
+
 def differs(node: Any) -> bool:
     """Whether values are written otherwise than they are read, or validators may refuse their own output."""
     return any(_differs(part) for part in _walk(node))
@@ -73,12 +111,22 @@ def differs(node: Any) -> bool:
 
 def bounded(node: Any) -> Any:
     """The same schema with a limited number of problems, and without NaN and infinity."""
-    return _limited(_copied(node, _finite), is_root=True)
+    return _limited(_copied(node, _finite))
 
 
 def structural(node: Any) -> Any:
     """What ``bounded`` gives, without the code of users: it reads what it writes."""
-    return _limited(_copied(node, lambda part: _finite(_bare(part))), is_root=True)
+    return _limited(_copied(node, lambda part: _finite(_bare(part))))
+
+
+def _around(schema: Node, outer: Node) -> Node:
+    if schema["type"] != "definitions":
+        return {**outer, "schema": schema}
+    return {**schema, "schema": {**outer, "schema": schema["schema"]}}
+
+
+def _pass_on(value: Any, handler: Callable[[Any], Any]) -> Any:
+    return handler(value)
 
 
 def _children(node: Node) -> list[tuple[str, Any]]:
@@ -122,26 +170,55 @@ def _finite(node: Node) -> Node:
     return node
 
 
-def _limited(node: Any, *, is_root: bool = False) -> Any:
-    """Stop at references and at records in records: only there the number of problems can multiply."""
-    if isinstance(node, list | tuple):
-        return type(node)(_limited(item) for item in node)
-    if not isinstance(node, dict):
-        return node
-    if not isinstance(node.get("type"), str):
-        return {name: _limited(item) for name, item in node.items()}
-    kind = node["type"]
-    limited = {**node, **{key: _limited(child, is_root=is_root) for key, child in _children(node)}}
-    if kind == "definitions":
-        limited["definitions"] = [_limited(item, is_root=True) for item in node["definitions"]]
-    is_inner = kind in _RECORDS and any(part["type"] in _RECORDS for part in _walk(node)[1:])
-    if kind != "definition-ref" and (is_root or not is_inner):
-        return limited
-    return {
-        "type": "function-wrap",
-        "function": {"type": "no-info", "function": _stop_early},
-        "schema": limited,
-    }
+def _bound_of(root: Node) -> Callable[[Any], float]:
+    """Gives how many problems a value of a node can have, where collections stop at their first bad item."""
+    definitions = {item["ref"]: item for item in root.get("definitions", ())}
+    bounds: dict[int, float] = {}
+
+    def bound(node: Any) -> float:
+        if id(node) not in bounds:
+            bounds[id(node)] = inf  # what it is for a record within itself
+            bounds[id(node)] = count(node)
+        return bounds[id(node)]
+
+    def count(node: Any) -> float:
+        if isinstance(node, list | tuple):
+            return sum(map(bound, node))
+        if not isinstance(node, dict):
+            return 0
+        if not isinstance(node.get("type"), str):
+            return sum(map(bound, node.values()))
+        if node["type"] == "definition-ref":
+            return bound(definitions[node["schema_ref"]])
+        return max(1, sum(bound(child) for _, child in _children(node)))
+
+    return bound
+
+
+def _limited(root: Node) -> Any:
+    """Stop early in records and references whose problems can multiply, by fields of fields or by recursion.
+
+    A record that is checked by a function is slower, so all others are left as they are.
+    """
+    bound = _bound_of(root)
+
+    def limit(node: Any, *, is_outermost: bool) -> Any:
+        if isinstance(node, list | tuple):
+            return type(node)(limit(item, is_outermost=is_outermost) for item in node)
+        if not isinstance(node, dict):
+            return node
+        if not isinstance(node.get("type"), str):
+            return {name: limit(item, is_outermost=is_outermost) for name, item in node.items()}
+        kind = node["type"]
+        is_record = kind in _RECORDS or kind == "definition-ref"
+        inner = is_outermost and (kind == "definitions" or kind not in _RECORDS)
+        limited = {key: limit(child, is_outermost=inner) for key, child in _children(node)}
+        if not is_record or is_outermost or bound(node) <= MAX_PROBLEMS:
+            return {**node, **limited}
+        stop = {"type": "no-info", "function": _stop_early}
+        return {"type": "function-wrap", "function": stop, "schema": {**node, **limited}}
+
+    return limit(root, is_outermost=True)
 
 
 def _stop_early(value: Any, handler: Callable[[Any], Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,12 +14,16 @@ from pydantic import Field as PydanticField
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import PydanticSerializationError, SchemaError, SchemaSerializer, SchemaValidator
+from pydantic_core import PydanticSerializationError, SchemaError, SchemaSerializer
 
 from lambent.features.codecs import IMMUTABLE, NotFiniteError, Use, ValidationError, rewrite
 from lambent.features.codecs import _core_schema as core
 from lambent.features.codecs.finite import refuse_huge, require_finite
 from lambent.features.functions import Parameter
+
+# Values in the arguments of types with ``extra="forbid"``: pydantic keeps a problem of 400 bytes for each
+# member that they do not know, which could exhaust the function's memory.
+_MAX_VALUES = 100_000
 
 # Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
@@ -47,19 +51,24 @@ class PydanticCodec:
         self.is_plain = use == "keep" or core.is_describable(self._adapter.core_schema)
 
     @functools.cached_property
-    def _reader(self) -> SchemaValidator:
+    def _reader(self) -> core.Validator:
         if self._use == "keep":
             return self._kept[0]
-        return core.validator_of(core.bounded(self._adapter.core_schema))
+        return core.Validator(core.bounded(self._adapter.core_schema))
 
     @functools.cached_property
-    def _kept(self) -> tuple[SchemaValidator, SchemaSerializer]:
+    def _kept(self) -> tuple[core.Validator, SchemaSerializer]:
         """Reads and writes values without the code of users."""
         bare = core.structural(self._adapter.core_schema)
         try:
-            return core.validator_of(bare), core.serializer_of(bare)
+            return core.Validator(bare), core.serializer_of(bare)
         except SchemaError:  # such as a union told apart by an alias
-            return self._adapter.validator, self._adapter.serializer  # type: ignore[return-value]
+            plain = self._adapter.core_schema
+            return core.Validator(core.bounded(plain)), core.serializer_of(plain)
+
+    @functools.cached_property
+    def _forbids_others(self) -> bool:
+        return core.forbids_others(self._adapter.core_schema)
 
     @functools.cached_property
     def _differs(self) -> bool:
@@ -74,6 +83,8 @@ class PydanticCodec:
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
         refuse_huge(text)
+        if self._forbids_others and text.count(b",") > _MAX_VALUES:
+            raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         try:
             return _checked(lambda: self._reader.validate_json(text))
         except ValidationError as problem:
@@ -107,14 +118,14 @@ class PydanticCodec:
 
     def _encode(self, value: Any) -> bytes:
         if self._use != "keep" and not self._differs:
-            known = _checked(lambda: self._reader.validate_python(value, by_alias=True, by_name=True))
+            known = _checked(lambda: self._reader.validate_python(value, by_name=True))
             raw = _written(self._adapter.serializer, known)
             # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
             _checked(lambda: self._reader.validate_json(raw))
             return raw
         reader, writer = self._kept
         try:
-            known = reader.validate_python(value, by_alias=True, by_name=True)
+            known = reader.validate_python(value, by_name=True)
         except pydantic.ValidationError:  # not of the type itself, but as clients would send it
             known = _checked(lambda: self._adapter.validator.validate_python(value))
         raw = _written(writer, known)
@@ -136,9 +147,10 @@ class PydanticArguments(PydanticCodec):
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
-        super().__init__(create_model(name, __config__=ConfigDict(extra="forbid", **_BASE64), **members))
+        super().__init__(create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members))
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
+        self._wires = {choice for item in parameters for choice in (item.wire, *_choices(item))}
 
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import show_defaults
@@ -146,16 +158,42 @@ class PydanticArguments(PydanticCodec):
         schema = super().schema()
         schema.pop("title", None)
         schema.setdefault("properties", {})
+        schema["additionalProperties"] = False
         return show_defaults(schema, self._parameters)
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        return self._as_dict(super().decode(raw))
+        try:
+            return self._as_dict(super().decode(raw))
+        except ValidationError as error:
+            try:
+                names = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                raise error from None
+            raise self._with_unknown(error, names) from None
 
     def convert(self, value: Any) -> dict[str, Any]:
-        return self._as_dict(super().convert(value))
+        try:
+            return self._as_dict(super().convert(value))
+        except ValidationError as error:
+            raise self._with_unknown(error, value if isinstance(value, Mapping) else {}) from None
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
+        if model.__pydantic_extra__:
+            raise ValidationError
         return {name: getattr(model, own) for own, name in self._names.items()}
+
+    def _with_unknown(self, error: ValidationError, names: Iterable[str]) -> ValidationError:
+        """What is wrong with arguments, and the first of those that there are not."""
+        unknown = [name for name in names if name not in self._wires]
+        lines = [f"Unexpected keyword argument - at `$.{name}`" for name in unknown[:_MAX_PROBLEMS]]
+        more = [f"and {len(unknown) - _MAX_PROBLEMS} more"] if len(unknown) > _MAX_PROBLEMS else []
+        return ValidationError("; ".join([*map(str, error.args), *lines, *more]))
+
+
+def _choices(parameter: Parameter) -> list[Any]:
+    """The further names that clients may use."""
+    fields = [item for item in getattr(parameter.hint, "__metadata__", ()) if isinstance(item, FieldInfo)]
+    return [name for field in fields for name in getattr(field.validation_alias, "choices", ())]
 
 
 def _member(parameter: Parameter) -> tuple[Any, Any]:
@@ -221,7 +259,8 @@ def _explain(error: pydantic.ValidationError) -> str:
     lines = []
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     for problem in problems[:_MAX_PROBLEMS]:
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+        parts = [part for part in problem["loc"] if not str(part).startswith("function-")]
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
         lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
     if count > _MAX_PROBLEMS:
         lines.append(f"and {count - _MAX_PROBLEMS} more")

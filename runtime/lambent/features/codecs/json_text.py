@@ -10,8 +10,6 @@ import msgspec
 
 from lambent.features.codecs.schemas import admits, alternatives
 
-_CONTAINERS = ("array", "object", "null")
-_ALL = (*_CONTAINERS, "number", "integer", "boolean")
 _TEXT = re.compile(rb'"\s*(?:[\[{]|null)')
 
 
@@ -25,43 +23,57 @@ def parse_texts(value: Any, schema: Mapping[str, Any], *, scalars: bool = False)
 
     ``scalars``: numbers and booleans too.
     """
-    return _parse(value, schema, schema.get("$defs", {}), _ALL if scalars else _CONTAINERS)
+    parser = _Parser(schema.get("$defs", {}), scalars)
+    return parser.parse(value, parser.options([schema]))
 
 
-def _parse(value: Any, schema: Any, definitions: Mapping[str, Any], kinds: tuple[str, ...]) -> Any:
-    options = alternatives(schema, definitions)
-    if isinstance(value, str):
-        if any(admits(option, "string") for option in options):
+class _Parser:
+    def __init__(self, definitions: Mapping[str, Any], scalars: bool) -> None:
+        self._definitions = definitions
+        self._scalars = scalars
+        self._members: dict[Any, list[dict[str, Any]]] = {}
+        self._alive: list[Any] = []  # what is told apart by its identity must not be replaced
+
+    def options(self, schemas: list[Any]) -> list[dict[str, Any]]:
+        """The schemas that a value may follow, each once: those of recursive types would double everywhere."""
+        found = [option for schema in schemas for option in alternatives(schema, self._definitions)]
+        self._alive.append(found)
+        return list({id(option): option for option in found}.values())
+
+    def parse(self, value: Any, options: list[dict[str, Any]]) -> Any:
+        """Decode the texts in a value that has to follow one of some schemas."""
+        if isinstance(value, list):
+            return self._parse_items(value, options)
+        if isinstance(value, dict):
+            return {key: self.parse(item, self._member(options, key)) for key, item in value.items()}
+        if not isinstance(value, str) or any(admits(option, "string") for option in options):
             return value
         try:
             parsed = msgspec.json.decode(value)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return value
-        fits = isinstance(parsed, list | dict | None) or kinds is _ALL
-        return value if isinstance(parsed, str) or not fits else _parse(parsed, schema, definitions, kinds)
-    if isinstance(value, list):
-        return [_parse(item, _item(options, index), definitions, kinds) for index, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        return {key: _parse(item, _member(options, key), definitions, kinds) for key, item in value.items()}
-    return value
+        if isinstance(parsed, str) or not (self._scalars or isinstance(parsed, list | dict | None)):
+            return value
+        return self.parse(parsed, options)
+
+    def _parse_items(self, value: list[Any], options: list[dict[str, Any]]) -> list[Any]:
+        positions = max((len(option.get("prefixItems", ())) for option in options), default=0)
+        first = [self.options([_item(option, at) for option in options]) for at in range(positions)]
+        rest = self.options([option.get("items", {}) for option in options])
+        return [self.parse(item, first[at] if at < positions else rest) for at, item in enumerate(value)]
+
+    def _member(self, options: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+        known = name if any(name in option.get("properties", ()) for option in options) else None
+        key = (known, *map(id, options))
+        if key not in self._members:
+            found = [
+                option.get("properties", {}).get(name, option.get("additionalProperties", {}))
+                for option in options
+            ]
+            self._members[key] = self.options(found)
+        return self._members[key]
 
 
-def _item(options: list[dict[str, Any]], index: int) -> dict[str, Any]:
-    found = []
-    for option in options:
-        first = option.get("prefixItems", ())
-        found.append(first[index] if index < len(first) else option.get("items", {}))
-    return _any_of(found)
-
-
-def _member(options: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    found = []
-    for option in options:
-        known = option.get("properties", {})
-        found.append(known[name] if name in known else option.get("additionalProperties", {}))
-    return _any_of(found)
-
-
-def _any_of(found: list[Any]) -> dict[str, Any]:
-    # Each schema once: the alternatives of recursive types would double at every level.
-    return {"anyOf": list({id(node): node for node in found if isinstance(node, dict)}.values()) or [{}]}
+def _item(option: dict[str, Any], index: int) -> Any:
+    known = option.get("prefixItems", ())
+    return known[index] if index < len(known) else option.get("items", {})
