@@ -1,5 +1,6 @@
 """HTTP rules before any JSON is read: methods, origins, media types, sizes, CORS."""
 
+import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -132,6 +133,39 @@ def test_other_content_types_are_refused(client: Client, content_type: str | Non
     assert reply.status == 415
     assert reply.headers == {"content-type": "application/json"}
     assert reply.body == failure(-32600, "Content-Type must be application/json", request_id=...)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', " utf-8 ", "utf8"])
+@pytest.mark.parametrize("spelling", ["application/json;charset={}", "Application/Json ; x=y; Charset = {};"])
+def test_utf_8_by_any_spelling(client: Client, spelling: str, charset: str) -> None:
+    assert client.post(CALL, {"content-type": spelling.format(charset)}).body == THREE
+
+
+@pytest.mark.parametrize(
+    "charset", ["iso-8859-1", '"UTF-16"', "us-ascii", "utf-8x", "", "utf-8;charset=latin1"]
+)
+def test_other_charsets_are_refused(client: Client, charset: str) -> None:
+    reply = client.post("no JSON", {"content-type": f"application/json; charset={charset}"})
+    assert (reply.status, reply.headers) == (415, {"content-type": "application/json"})
+    reason = "The charset must be utf-8: JSON is sent in UTF-8 only (RFC 8259)"
+    assert reply.body == failure(-32600, reason, request_id=...)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity ", "", "identity, identity"])
+def test_a_body_that_is_not_compressed_is_read(client: Client, encoding: str) -> None:
+    assert client.post(CALL, {"content-encoding": encoding}).body == THREE
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "x"])
+@pytest.mark.parametrize("body", [gzip.compress(dumps(CALL).encode()), dumps(CALL), ""])
+def test_other_encodings_are_refused_before_the_body_is_read(
+    client: Client, encoding: str, body: str | bytes
+) -> None:
+    reply = client.post(body, {**HEADERS, "content-encoding": encoding})
+    assert reply.status == 415
+    assert reply.headers == {"content-type": "application/json", "accept-encoding": "identity"}
+    reason = "Content-Encoding is not supported: send the body uncompressed"
+    assert reply.body == failure(-32600, reason, request_id=...)
 
 
 # Accept

@@ -119,7 +119,7 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     """Apply the HTTP rules to a POST.
 
     Raises:
-        HttpRefusal: 403 origin, 405 method, 406 accept, 413 size, 415 content type.
+        HttpRefusal: 403 origin, 405 method, 406 accept, 413 size, 415 content type or encoding.
     """
     headers = request.headers
     origin = headers.get("origin")
@@ -128,13 +128,27 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     if request.method != "POST":
         raise HttpRefusal(405, f"Method {request.method} is not allowed; use POST", {"allow": "POST"})
     content_type = headers.get("content-type", "")
-    if content_type != JSON_TYPE and content_type.partition(";")[0].strip().lower() != JSON_TYPE:
-        raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
+    if content_type != JSON_TYPE:
+        _check_type(content_type.lower())
+    encoding = headers.get("content-encoding")
+    if encoding is not None and not {"identity", ""}.issuperset(map(str.strip, encoding.lower().split(","))):
+        text = "Content-Encoding is not supported: send the body uncompressed"
+        raise HttpRefusal(415, text, {"accept-encoding": "identity"})  # RFC 9110, section 12.5.3
     body = request.body
     size = len(body) if isinstance(body, bytes) or body.isascii() else len(body.encode(errors="replace"))
     if size > policy.body_limit:
         raise HttpRefusal(413, f"The request body is larger than {policy.body_limit} bytes")
     return _accepts(headers.get("accept", "*/*"))
+
+
+def _check_type(content_type: str) -> None:
+    media, *parameters = content_type.split(";")
+    if media.strip() != JSON_TYPE:
+        raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            raise HttpRefusal(415, "The charset must be utf-8: JSON is sent in UTF-8 only (RFC 8259)")
 
 
 def _accepts(accept: str) -> Accepts:
