@@ -188,6 +188,16 @@ def test_cookies_are_joined_as_cookies_are(name: str) -> None:
     assert read(KINDS[name](Sent(cookies=("a=1", "b=2")))).headers == {"cookie": expected}
 
 
+@pytest.mark.parametrize("name", ["REST API", "HTTP API 1.0", "ALB, multi-value"])
+def test_headers_of_other_spellings_are_joined_too(name: str) -> None:
+    """REST APIs keep the case of names, and HTTP/1.1 clients may mix it."""
+    event = {
+        **KINDS[name](Sent()),
+        "multiValueHeaders": {"Cookie": ["a=1"], "cookie": ["b=2"], "X-A": "1", "x-a": ["2"]},
+    }
+    assert read(event).headers == {"cookie": "a=1; b=2", "x-a": "1, 2"}
+
+
 @each_kind
 def test_names_of_headers_are_lower_cased(kind: Kind) -> None:
     assert read(kind(Sent(headers=(("MCP-Protocol-Version", "V"),)))).headers == {"mcp-protocol-version": "V"}

@@ -90,8 +90,11 @@ def _read_v1(event: Event, lambda_context: Any = None) -> Request:
     headers = _headers(event)
     path = event.get("path") or "/"
     public = context.get("path") or path  # with the name of the stage
+    many: dict[str, list[str]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
-        headers[name.lower()] = ("; " if name.lower() == "cookie" else ", ").join(values or ())
+        many.setdefault(name.lower(), []).extend([values] if isinstance(values, str) else values or ())
+    for name, values in many.items():
+        headers[name] = ("; " if name == "cookie" else ", ").join(values)
     return Request(
         method=str(event.get("httpMethod") or "").upper(),
         path=path,
