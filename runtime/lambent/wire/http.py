@@ -193,7 +193,7 @@ def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
         host = None
     if host is None or parts.scheme not in ("http", "https"):
         raise HttpRefusal(403, "Origin is not allowed")
-    own = domain.partition(":")[0].lower() if domain and not domain.startswith("[") else None
+    own = domain.partition(":")[0].lower() if isinstance(domain, str) and domain[:1] != "[" else None
     if host not in LOCAL_HOSTS and host != own:
         raise HttpRefusal(403, "Origin is not allowed")
 
