@@ -31,6 +31,7 @@ from lambent.wire.http import (
     check_origin,
     check_post,
     cors_headers,
+    not_found,
     preflight,
 )
 
@@ -526,3 +527,28 @@ def test_what_is_reflected_cannot_smuggle_headers_in(break_: str) -> None:
     assert response.headers["access-control-allow-headers"] == ALLOW_HEADERS
     with pytest.raises(HttpRefusal):
         check_origin(f"http://localhost{break_}", None, HttpPolicy())
+
+
+# Paths with nothing behind them
+
+NOTHING = b'{"error":"not_found","error_description":"There is nothing at this path."}'
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", NOTHING), ("POST", NOTHING), ("HEAD", b"")])
+def test_pages_of_every_origin_may_read_that_nothing_is_there(method: str, body: bytes) -> None:
+    response = not_found(Request(method, "/x", {"origin": "https://anywhere.example"}))
+    assert (response.status, response.body) == (404, body)
+    assert response.headers == {"access-control-allow-origin": "*", "content-type": "application/json"}
+
+
+def test_a_preflight_of_nothing_lets_the_page_ask() -> None:
+    asked = {"access-control-request-headers": "mcp-protocol-version,mcp-param-a,x-other"}
+    response = not_found(Request("OPTIONS", "/x", {"origin": "https://anywhere.example", **asked}))
+    assert (response.status, response.body) == (204, b"")
+    assert response.headers == {
+        "allow": "GET, HEAD, POST, OPTIONS",
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
+        "access-control-allow-headers": ALLOW_HEADERS.replace("mcp-protocol", "mcp-param-a, mcp-protocol"),
+        "access-control-max-age": "7200",
+    }

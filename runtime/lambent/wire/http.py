@@ -208,14 +208,30 @@ def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
     headers = {"allow": "POST, OPTIONS"}
     if origin is not None:
         check_origin(origin, request.domain, policy)
-        asked = request.headers.get("access-control-request-headers", "").lower().split(",")
-        names = sorted(_ALLOWED_HEADERS.union(filter(_PARAM_HEADER.fullmatch, map(str.strip, asked))))
-        headers |= {
-            "access-control-allow-methods": "POST, OPTIONS",
-            "access-control-allow-headers": ", ".join(names),
-            "access-control-max-age": "7200",
-        }
+        headers |= _allowed(request, "POST, OPTIONS")
     return HttpResponse(204, headers)
+
+
+def _allowed(request: Request, methods: str) -> dict[str, str]:
+    """The headers of a preflight's response that say what a page may send."""
+    asked = request.headers.get("access-control-request-headers", "").lower().split(",")
+    names = sorted(_ALLOWED_HEADERS.union(filter(_PARAM_HEADER.fullmatch, map(str.strip, asked))))
+    return {
+        "access-control-allow-methods": methods,
+        "access-control-allow-headers": ", ".join(names),
+        "access-control-max-age": "7200",
+    }
+
+
+def not_found(request: Request) -> HttpResponse:
+    """Answer a request for a path with nothing behind it: 404, and pages of every origin may read that."""
+    headers = {"access-control-allow-origin": "*"}
+    if request.method == "OPTIONS":
+        methods = "GET, HEAD, POST, OPTIONS"
+        return HttpResponse(204, {"allow": methods, **headers, **_allowed(request, methods)})
+    body = b'{"error":"not_found","error_description":"There is nothing at this path."}'
+    headers["content-type"] = JSON_TYPE
+    return HttpResponse(404, headers, b"" if request.method == "HEAD" else body)
 
 
 def cors_headers(request_headers: Mapping[str, str]) -> dict[str, str]:

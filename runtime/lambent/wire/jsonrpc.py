@@ -124,11 +124,7 @@ def success(request_id: RequestId | UnsetType, result: Any) -> bytes:
 
 def failure(request_id: RequestId | UnsetType, code: int, message: str, data: Any = None) -> bytes:
     """Encode an error response; an unset id is left out."""
-    try:
-        return _encoder.encode(_Sent(id=request_id, error=_ErrorObject(code, message, data)))
-    except UnicodeEncodeError:  # it quotes text of an event with a lone surrogate, which is no JSON
-        said = message.encode(errors="replace").decode()
-        return _encoder.encode(_Sent(id=request_id, error=_ErrorObject(code, said)))
+    return _encoder.encode(_Sent(id=request_id, error=_ErrorObject(code, message, data)))
 
 
 def notification(method: str, params: Any) -> bytes:

@@ -270,6 +270,8 @@ def test_the_base64_flag_as_text(serve: Callable[..., Client], kind: Any, flag: 
     assert serve(full_server()).handler(event, None)["statusCode"] == status
 
 
+BARE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+HEADERS = headers_of(BARE)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -286,7 +288,13 @@ EVENTS = st.recursive(
 @given(JSON | EVENTS)
 @example({"requestContext": {"http": {"method": "GET"}, "domainName": ["x"]}, "rawPath": "/mcp/server-card"})
 @example({"requestContext": {"http": {"method": "GET"}, "domainName": "["}, "rawPath": "/mcp/server-card"})
+@example(
+    {"requestContext": {"http": {"method": "GET"}, "domainName": "\ud800"}, "rawPath": "/mcp/server-card"}
+)
 @example({"httpMethod": "\ud800"})
+@example(
+    {"httpMethod": "POST", "headers": {**HEADERS, "mcp-protocol-version": "\ud800"}, "body": dumps(BARE)}
+)
 @example({"httpMethod": "GET", "queryStringParameters": {"x": "\ud800"}})
 @example({"httpMethod": "OPTIONS", "headers": {"origin": "http://x"}, "requestContext": {"domainName": 1}})
 def test_any_json_is_answered_or_refused_by_name(any_client: Client, event: Any) -> None:

@@ -51,11 +51,15 @@ def format_of(event: Event) -> tuple[Reader, Writer]:
             return _read_v1, _write_v1
     except (AttributeError, TypeError):
         pass  # one of the two is no object
-    raise unknown(event)
+    raise _unknown(event)
 
 
-def unknown(event: Any, problem: str = "") -> UnknownEventError:
-    """The error for an event that no part of the handler takes, or that has a problem."""
+def unreadable(event: Event, error: Exception) -> UnknownEventError:
+    """The error for an HTTP event whose reading has failed with another error."""
+    return _unknown(event, f"this one cannot be read: {error}; ")
+
+
+def _unknown(event: Any, problem: str = "") -> UnknownEventError:
     takes = (
         "This handler takes HTTP events of API Gateway (HTTP API 2.0, REST 1.0), function URLs and load "
         "balancers, but "

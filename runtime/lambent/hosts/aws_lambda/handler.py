@@ -16,7 +16,7 @@ from lambent.hosts.aws_lambda.events import (
     UnknownEventError,
     format_of,
     is_warm_up,
-    unknown,
+    unreadable,
     write_v2,
 )
 from lambent.hosts.discovery import DiscoveryDocuments
@@ -75,12 +75,18 @@ class LambdaHandler:
         except HttpRefusal as refusal:
             return write(event, error_response(refusal))
         except (AttributeError, TypeError, ValueError) as error:
-            raise unknown(event, f"this one cannot be read: {error}; ") from error
-        if request.method != "POST" and self._documents is not None:
-            response = self._documents.answer(request)
-            if response is not None:
-                return write(event, response)
-        return write(event, self._endpoint.handle(request, invocation))
+            raise unreadable(event, error) from error
+        try:
+            if (documents := self._documents) is not None:
+                method = request.method
+                response = documents.health(method, request.path) if method != "POST" else None
+                if response is None:
+                    response = documents.answer(request)
+                if response is not None:
+                    return write(event, response)
+            return write(event, self._endpoint.handle(request, invocation))
+        except UnicodeEncodeError as error:  # the response quotes a lone surrogate, which no HTTP request has
+            raise unreadable(event, error) from error
 
     def _other(self, event: Any, context: Any, invocation: LambdaInvocation) -> dict[str, Any] | None:
         """Answer an event that is not HTTP; None if it is none that the function takes."""
