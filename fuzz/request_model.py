@@ -132,7 +132,7 @@ def _parse(body: str | None) -> Any:
         return ABSENT
     for decoder in (_decoder, _lenient_decoder):
         try:
-            return decoder.decode(body)
+            return decoder.decode(body.removeprefix("\ufeff"))
         except RecursionError:
             return TOO_DEEP
         except json.JSONDecodeError:

@@ -20,7 +20,7 @@ def test_bytes(client: CheckedClient, body: bytes, kind: str) -> None:
 
 @hostile
 @given(st.text(max_size=300), KIND)
-@example("\ufeff" + GOOD_BODY, "rest")
+@example("\ufeff" + GOOD_BODY[1:], "rest")
 def test_text(client: CheckedClient, body: str, kind: str) -> None:
     answer = client.http(Http(headers=GOOD_HEADERS, body=body), kind)
     assert answer.status == 400

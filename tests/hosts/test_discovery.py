@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support import Client, http_api
+from tests.hosts.aws_lambda.events import KINDS, Sent
+from tests.support import Client, dumps, http_api, message
 from tests.wire.cards import PLAIN, RICH
 
 from lambent import ConfigurationError, MCPServer, Settings
+from lambent.execution.endpoint import Endpoint
 from lambent.hosts.discovery import DiscoveryDocuments, read_bundle
+from lambent.stores.dynamodb import DynamoStore
 from lambent.wire.http import Request
 
 DOMAIN = "abc123.execute-api.eu-west-1.amazonaws.com"
@@ -69,16 +72,161 @@ def test_every_document_is_there(path: str) -> None:
     assert get(client(), path, method="DELETE").status == 405
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/", "/mcp/server-cards", "/mcp/.well-known/mcp.json"])
+@pytest.mark.parametrize("path", ["/mcp", "/", "/mcp/server-cards", "/mcp/.well-knowns", "/mcp/tokens"])
 def test_everything_else_is_the_endpoint(path: str) -> None:
     reply = get(client(), path)
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("path", ["/.well-known/", "/.well-known/other", "/.well-known/server-cards"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
-def test_well_known_paths_that_are_not_are_not_found(path: str, method: str) -> None:
-    assert get(client(), path, method=method).status == 404
+NOTHING = '{"error":"not_found","error_description":"There is nothing at this path."}'
+CORS = {"access-control-allow-origin": "*"}
+WELL_KNOWN = [
+    "/.well-known",
+    "/.well-known/",
+    "/.well-known/other",
+    "/.well-known/server-cards",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-authorization-server/mcp",
+    "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/mcp",
+    "/mcp/.well-known/openid-configuration",
+    "/mcp/.well-known/mcp.json",
+]
+OAUTH = [
+    "/register",
+    "/token",
+    "/authorize",
+    "/oauth/token",
+    "/mcp/register",
+    "/revoke",
+    "/introspect",
+    "/token/",
+]
+
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+
+
+def flat(response: dict[str, Any]) -> dict[str, str]:
+    many = response.get("multiValueHeaders", {})
+    return {**response.get("headers", {}), **{name: value for name, (value,) in many.items()}}
+
+
+def is_nothing(response: dict[str, Any], method: str) -> None:
+    """Check that a response says that there is nothing, so that every page can read it."""
+    if method == "OPTIONS":
+        assert (response["statusCode"], response["body"]) == (204, "")
+        assert flat(response)["access-control-allow-origin"] == "*"
+        assert "mcp-protocol-version" in flat(response)["access-control-allow-headers"]
+        return
+    assert (response["statusCode"], response["body"]) == (404, "" if method == "HEAD" else NOTHING)
+    assert flat(response) == {**CORS, "content-type": "application/json"}
+
+
+@each_kind
+@pytest.mark.parametrize("path", WELL_KNOWN)
+def test_well_known_paths_that_are_not_are_not_found(kind: Any, path: str) -> None:
+    who = client()
+    origin = (
+        ("origin", "https://inspector.example"),
+        ("access-control-request-headers", "mcp-protocol-version"),
+    )
+    for method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+        is_nothing(who.handler(kind(Sent(method=method, path=path, headers=origin)), None), method)
+
+
+REGISTRATION = '{"client_name":"x","redirect_uris":["http://localhost"]}'
+JSON_TYPE, FORM_TYPE = "application/json", "application/x-www-form-urlencoded"
+
+
+@each_kind
+@pytest.mark.parametrize("path", OAUTH)
+def test_there_is_no_authorization_server(kind: Any, path: str) -> None:
+    who = client()
+    for method in ("GET", "HEAD", "OPTIONS"):
+        is_nothing(who.handler(kind(Sent(method=method, path=path)), None), method)
+    bodies = [(JSON_TYPE, REGISTRATION), (FORM_TYPE, "grant_type=x"), (FORM_TYPE, b"a=\xff"), ("", None)]
+    for media_type, body in bodies:
+        event = kind(Sent(path=path, headers=(("content-type", media_type),), body=body))
+        is_nothing(who.handler(event, None), "POST")
+
+
+@pytest.mark.parametrize("path", OAUTH)
+def test_an_endpoint_with_such_a_name_is_an_endpoint(path: str) -> None:
+    body = message("tools/call", {"name": "sell", "arguments": {"amount": 3}})
+    assert client().post(body, path=path).value == 3
+    assert client().post(body, {"content-type": "text/plain"}, path=path).status == 415
+    known = client(mcp_path=path.rstrip("/"))
+    assert known.post(body, path=path).value == 3
+    assert known.post(REGISTRATION, path=path).status == 400
+    assert get(known, path).headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/shop/mcp", "/shop/mcp/", "/mcp", "/", "/v1/shop/mcp"])
+def test_a_path_that_may_be_the_endpoints_is_the_endpoint(path: str) -> None:
+    who = client(mcp_path="/shop/mcp")
+    assert who.post(message("tools/call", {"name": "sell", "arguments": {"amount": 3}}), path=path).value == 3
+    assert (get(who, path).status, get(who, path).headers["allow"]) == (405, "POST")
+
+
+@each_kind
+@pytest.mark.parametrize(
+    "path", ["/shop", "/shop/mcps", "/xmcp", "/shop/mcp/register", "/other/mcp", "/mcp/shop"]
+)
+def test_where_the_endpoint_is_known_there_is_nothing_elsewhere(kind: Any, path: str) -> None:
+    who, called = client(mcp_path="/shop/mcp"), dumps(message("tools/list"))
+    for method in ("POST", "GET", "HEAD", "OPTIONS", "DELETE"):
+        is_nothing(who.handler(kind(Sent(method=method, path=path, body=called)), None), method)
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({}, "/health"),
+        ({}, "/health/"),
+        ({"health_path": "/shop/up"}, "/shop/up"),
+        ({"health_path": "/"}, "/"),
+        ({"health_path": "/"}, ""),
+        ({"mcp_path": "/shop/mcp"}, "/health"),
+    ],
+)
+@each_kind
+def test_a_load_balancer_is_told_that_the_host_is_well(
+    kind: Any, settings: dict[str, Any], path: str
+) -> None:
+    who = client(**settings)
+    for method, body in (("GET", '{"status":"ok"}'), ("HEAD", "")):
+        agent = (("user-agent", "ELB-HealthChecker/2.0"),)
+        response = who.handler(kind(Sent(method=method, path=path, headers=agent)), None)
+        assert (response["statusCode"], response["body"]) == (200, body)
+        assert flat(response) == {"content-type": "application/json", "cache-control": "no-store"}
+
+
+def test_a_health_check_of_a_load_balancer_says_little() -> None:
+    event = {"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/health"}
+    assert client().handler(event, None)["statusCode"] == 200
+    event["body"] = event["headers"] = event["queryStringParameters"] = None
+    assert client().handler(event, None)["statusDescription"] == "200 OK"
+
+
+def test_the_health_path_is_for_get_and_head_and_can_be_none() -> None:
+    assert get(client(), "/health", method="DELETE").status == 405
+    assert client().post(message("tools/list"), path="/health").status == 200
+    for path in ("/health/x", "/x/health", "/healthy"):
+        assert get(client(), path).status == 405
+    assert get(client(health_path=None), "/health").status == 405
+
+
+def test_health_needs_neither_stores_nor_documents_nor_a_principal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise AssertionError("not for a health check")
+
+    monkeypatch.setattr(DiscoveryDocuments, "_summaries", fail)
+    monkeypatch.setattr(Endpoint, "authenticate", fail)
+    monkeypatch.setattr(DynamoStore, "read", fail)
+    who = client(table="t", cards="/none", state_secret="x")
+    assert get(who, "/health").status == 200
 
 
 def test_a_post_is_a_message_wherever_it_comes_to() -> None:

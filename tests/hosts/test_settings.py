@@ -62,6 +62,10 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_MCP_PATH", "/orders/mcp", "mcp_path", "/orders/mcp"),
         ("LAMBENT_MCP_PATH", "/mcp/", "mcp_path", "/mcp"),
         ("LAMBENT_MCP_PATH", "", "mcp_path", None),
+        ("LAMBENT_HEALTH_PATH", "/up/", "health_path", "/up"),
+        ("LAMBENT_HEALTH_PATH", " / ", "health_path", "/"),
+        ("LAMBENT_HEALTH_PATH", "", "health_path", "/health"),
+        ("LAMBENT_MCP_PATH", "/", "mcp_path", None),
         ("LAMBENT_CARDS", "/opt/cards.json", "cards", "/opt/cards.json"),
         ("LAMBENT_CARDS", "", "cards", None),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
@@ -163,7 +167,8 @@ def test_urls_that_cannot_be_used_are_named(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["mcp", "https://mcp", "/mcp?a", "/a b"])
-def test_paths_that_cannot_be_used_are_named(text: str) -> None:
+@pytest.mark.parametrize("name", ["LAMBENT_MCP_PATH", "LAMBENT_HEALTH_PATH"])
+def test_paths_that_cannot_be_used_are_named(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Settings.from_env({"LAMBENT_MCP_PATH": text})
-    assert str(caught.value) == f"LAMBENT_MCP_PATH must be a path such as /mcp, not {text!r}"
+        Settings.from_env({name: text})
+    assert str(caught.value) == f"{name} must be a path such as /mcp, not {text!r}"

@@ -193,6 +193,17 @@ def test_how_lines_end(end: bytes) -> None:
             assert wire.line() == text_result("", number) + b"\n"
 
 
+@pytest.mark.parametrize("params", [{}, {"arguments": None}, {"arguments": None, "requestState": None}])
+def test_a_byte_order_mark_and_nulls_are_read_as_over_http(params: dict[str, Any]) -> None:
+    mcp = make()
+    mcp.tool("nothing")(lambda: "done")
+    with Wire(mcp) as wire:
+        line = support.dumps(support.message("tools/call", {"name": "nothing", **params})).encode()
+        for mark in (b"\xef\xbb\xbf", b""):
+            wire.write(mark + line + b"\n")
+            assert wire.line() == text_result("done") + b"\n"
+
+
 def test_a_line_may_arrive_in_pieces_and_be_long() -> None:
     text = "x" * 1_000_000
     data = support.dumps(tool_call("echo", {"text": text})).encode() + b"\n"
@@ -370,6 +381,8 @@ def test_lines_of_many_calls_do_not_mix() -> None:
         (b"no json", -32700, None),
         (b"{", -32700, None),
         (b'"\xff\xfe"', -32700, None),
+        (b"\xef\xbb\xbfno json", -32700, None),
+        ('{"jsonrpc":"2.0","id":1}'.encode("utf-16"), -32700, None),
         (b"[" * 100_000, -32700, None),
         (b"[]", -32600, None),
         (b"17", -32600, None),

@@ -1,5 +1,6 @@
 """HTTP rules before any JSON is read: methods, origins, media types, sizes, CORS."""
 
+import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ from lambent.wire.http import (
     check_origin,
     check_post,
     cors_headers,
+    not_found,
     preflight,
 )
 
@@ -132,6 +134,39 @@ def test_other_content_types_are_refused(client: Client, content_type: str | Non
     assert reply.status == 415
     assert reply.headers == {"content-type": "application/json"}
     assert reply.body == failure(-32600, "Content-Type must be application/json", request_id=...)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', " utf-8 ", "utf8"])
+@pytest.mark.parametrize("spelling", ["application/json;charset={}", "Application/Json ; x=y; Charset = {};"])
+def test_utf_8_by_any_spelling(client: Client, spelling: str, charset: str) -> None:
+    assert client.post(CALL, {"content-type": spelling.format(charset)}).body == THREE
+
+
+@pytest.mark.parametrize(
+    "charset", ["iso-8859-1", '"UTF-16"', "us-ascii", "utf-8x", "", "utf-8;charset=latin1"]
+)
+def test_other_charsets_are_refused(client: Client, charset: str) -> None:
+    reply = client.post("no JSON", {"content-type": f"application/json; charset={charset}"})
+    assert (reply.status, reply.headers) == (415, {"content-type": "application/json"})
+    reason = "The charset must be utf-8: JSON is sent in UTF-8 only (RFC 8259)"
+    assert reply.body == failure(-32600, reason, request_id=...)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity ", "", "identity, identity"])
+def test_a_body_that_is_not_compressed_is_read(client: Client, encoding: str) -> None:
+    assert client.post(CALL, {"content-encoding": encoding}).body == THREE
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "x"])
+@pytest.mark.parametrize("body", [gzip.compress(dumps(CALL).encode()), dumps(CALL), ""])
+def test_other_encodings_are_refused_before_the_body_is_read(
+    client: Client, encoding: str, body: str | bytes
+) -> None:
+    reply = client.post(body, {**HEADERS, "content-encoding": encoding})
+    assert reply.status == 415
+    assert reply.headers == {"content-type": "application/json", "accept-encoding": "identity"}
+    reason = "Content-Encoding is not supported: send the body uncompressed"
+    assert reply.body == failure(-32600, reason, request_id=...)
 
 
 # Accept
@@ -492,3 +527,28 @@ def test_what_is_reflected_cannot_smuggle_headers_in(break_: str) -> None:
     assert response.headers["access-control-allow-headers"] == ALLOW_HEADERS
     with pytest.raises(HttpRefusal):
         check_origin(f"http://localhost{break_}", None, HttpPolicy())
+
+
+# Paths with nothing behind them
+
+NOTHING = b'{"error":"not_found","error_description":"There is nothing at this path."}'
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", NOTHING), ("POST", NOTHING), ("HEAD", b"")])
+def test_pages_of_every_origin_may_read_that_nothing_is_there(method: str, body: bytes) -> None:
+    response = not_found(Request(method, "/x", {"origin": "https://anywhere.example"}))
+    assert (response.status, response.body) == (404, body)
+    assert response.headers == {"access-control-allow-origin": "*", "content-type": "application/json"}
+
+
+def test_a_preflight_of_nothing_lets_the_page_ask() -> None:
+    asked = {"access-control-request-headers": "mcp-protocol-version,mcp-param-a,x-other"}
+    response = not_found(Request("OPTIONS", "/x", {"origin": "https://anywhere.example", **asked}))
+    assert (response.status, response.body) == (204, b"")
+    assert response.headers == {
+        "allow": "GET, HEAD, POST, OPTIONS",
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
+        "access-control-allow-headers": ALLOW_HEADERS.replace("mcp-protocol", "mcp-param-a, mcp-protocol"),
+        "access-control-max-age": "7200",
+    }

@@ -1,6 +1,7 @@
 """Bodies that are no JSON, no message, or no request."""
 
 import base64
+import gzip
 import json
 import sys
 from collections.abc import Callable
@@ -46,7 +47,11 @@ NO_JSON = {
     "two messages": dumps(CALL) + dumps(CALL),
     "single quotes": "{'jsonrpc':'2.0'}",
     "trailing comma": '{"jsonrpc":"2.0",}',
-    "byte order mark": "\ufeff" + dumps(CALL),
+    "two byte order marks": "\ufeff\ufeff" + dumps(CALL),
+    "many byte order marks": "\ufeff" * 10_000,
+    "byte order mark alone": "\ufeff",
+    "byte order mark behind a blank": " \ufeff" + dumps(CALL),
+    "byte order mark at the end": dumps(CALL) + "\ufeff",
     "NUL": "\0",
     "form": "jsonrpc=2.0&id=1",
     "invalid UTF-8": b"\xff\xfe",
@@ -69,6 +74,39 @@ def test_what_is_no_json_is_a_parse_error_without_an_id(client: Client, sent: st
     assert reply.headers == {"content-type": "application/json"}
     assert reply.error["message"].startswith("The body is not valid JSON: ")
     assert reply.body == failure(-32700, reply.error["message"], request_id=...)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["\ufeff" + dumps(CALL), ("\ufeff" + dumps(CALL)).encode(), "\ufeff \r\n" + dumps(CALL)],
+    ids=["text", "base64", "blanks behind it"],
+)
+def test_a_byte_order_mark_is_ignored(client: Client, sent: str | bytes) -> None:
+    assert client.post(sent, HEADERS).body == client.post(CALL).body
+    assert client.post(sent, HEADERS).value == 1
+
+
+def test_a_byte_order_mark_does_not_hide_what_is_wrong_behind_it(client: Client) -> None:
+    assert client.post("\ufeff[]", HEADERS).body == client.post("[]", HEADERS).body
+    deep = "\ufeff" + "[" * 2_000 + "]" * 2_000
+    assert client.post(deep, HEADERS).body == client.post(deep[1:], HEADERS).body
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("as_text", [False, True], ids=["base64", "text of a front end"])
+def test_other_unicode_encodings_are_named(client: Client, encoding: str, as_text: bool) -> None:
+    sent = dumps(CALL).encode(encoding)
+    reply = client.post(sent.decode(errors="replace") if as_text else sent, HEADERS)
+    reason = "The body is not valid JSON: it is in UTF-16 or UTF-32, send UTF-8"
+    assert (reply.status, reply.body) == (400, failure(-32700, reason, request_id=...))
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["base64", "text of a front end"])
+def test_a_compressed_body_without_its_header_is_named(client: Client, as_text: bool) -> None:
+    sent = gzip.compress(dumps(CALL).encode())
+    reply = client.post(sent.decode(errors="replace") if as_text else sent, HEADERS)
+    reason = "The body is not valid JSON: it is compressed, send it uncompressed"
+    assert (reply.status, reply.body) == (400, failure(-32700, reason, request_id=...))
 
 
 def test_a_parse_error_byte_for_byte(client: Client) -> None:

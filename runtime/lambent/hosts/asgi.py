@@ -55,12 +55,13 @@ class AsgiApp:
             event=scope.get("aws.event"),
             context=scope.get("aws.context"),
         )
-        if request.method != "POST":
-            found = self._threads.submit(lambda: self._documents.answer(request))
-            document = await asyncio.wrap_future(found)
-            if document is not None:
-                await _finish(document, send, begun=False)
-                return
+        if request.method == "POST":
+            other = self._documents.answer(request)
+        elif (other := self._documents.health(request.method, _path_below(scope))) is None:
+            other = await asyncio.wrap_future(self._threads.submit(lambda: self._documents.answer(request)))
+        if other is not None:
+            await _finish(other, send, begun=False)
+            return
         invocation = AsgiInvocation(asyncio.get_running_loop(), self._threads, request.context)
         # What middleware and dependencies have set, such as a span or a user, features see too.
         context = contextvars.copy_context()
@@ -152,6 +153,12 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _path_below(scope: Scope) -> str:
+    """The path without that at which the application is mounted, so that it has its own health path there."""
+    path, root = str(scope["path"]), scope.get("root_path") or ""
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
 def _request_context(scope: Scope) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings:
         from lambent.execution.durable.tasks.worker import Worker
 
         worker = Worker(executor, tasks)
-    documents = DiscoveryDocuments(catalog, settings)
+    documents = DiscoveryDocuments(catalog, settings, is_strict=True)
     endpoint = Endpoint(executor, settings.http_policy)
     return LambdaHandler(endpoint, worker, settings.task_queue_url or "", documents)
 

@@ -1,4 +1,4 @@
-"""Serving the discovery documents of a deployment, and making them for publication."""
+"""The paths beside the endpoint: discovery documents, health checks, and those with nothing there."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from lambent.errors import ConfigurationError
 from lambent.features.catalog import Catalog, summarize
 from lambent.hosts.settings import Settings
-from lambent.wire.http import LOCAL_HOSTS, HttpResponse, Request
+from lambent.wire.http import JSON_TYPE, LOCAL_HOSTS, HttpResponse, Request, not_found
 
 if TYPE_CHECKING:
     from lambent.wire.discovery_documents import Document
     from lambent.wire.server_card import ServerSummary
 
 _DEFAULT_PATH = "/mcp"
+_OAUTH_NAMES = ("/authorize", "/introspect", "/register", "/revoke", "/token")
+_OAUTH_PATHS = (*_OAUTH_NAMES, *(f"{name}/" for name in _OAUTH_NAMES))
+"""Ends of paths at which clients look for an authorization server (basic/authorization, earlier versions)."""
+
 _KEPT = 8
 """Sets of documents that are cached: one for each public URL."""
 
@@ -23,25 +27,36 @@ class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
     They are made at the first request for one of them: most execution environments never get such a request.
+    With ``is_strict`` there is nothing at paths that contradict the setting ``mcp_path``.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, *, is_strict: bool = False) -> None:
         self._catalog = catalog
         self._settings = settings
+        self._is_strict = is_strict
         self._made = functools.lru_cache(_KEPT)(self._make)
 
-    def answer(self, request: Request) -> HttpResponse | None:
-        """Answer any request but a POST; None if its path is not one of a document.
+    def health(self, method: str, path: str) -> HttpResponse | None:
+        """Tell a load balancer that the host is well; None if this is not what the request is for."""
+        if method not in ("GET", "HEAD") or (path.rstrip("/") or "/") != self._settings.health_path:
+            return None
+        headers = {"content-type": JSON_TYPE, "cache-control": "no-store"}
+        return HttpResponse(200, headers, b'{"status":"ok"}' if method == "GET" else b"")
 
-        Host and scheme in the documents come from the settings or from the platform, never from the request's
-        headers, which the client chooses.
+    def answer(self, request: Request) -> HttpResponse | None:
+        """Answer a request that is not for the endpoint; None if it may be for the endpoint.
+
+        A POST is for the endpoint, unless there is nothing at its path. Host and scheme in the documents come
+        from the settings or from the platform, never from the request's headers, which the client chooses.
         """
+        if request.method == "POST":
+            return not_found(request) if self._is_elsewhere(request) else None
         from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
 
         path = request.path
         is_own = path.endswith((CARD_SUFFIX, REGISTRY_SUFFIX))
-        if not is_own and not path.startswith(WELL_KNOWN):
-            return None
+        if not is_own and WELL_KNOWN not in f"{path}/":
+            return not_found(request) if self._is_elsewhere(request) else None
         from lambent.wire.discovery_documents import answer
 
         base_url = self._settings.public_url or _platform_url(request)
@@ -52,8 +67,24 @@ class DiscoveryDocuments:
             endpoint = self._settings.mcp_path or endpoint
             document = self._made(endpoint, base_url).get(f"{endpoint}/{name}")
         if document is None:
-            return HttpResponse(404, {"content-type": "text/plain"}, b"There is no such document here.")
+            return not_found(request)
         return answer(document, request)
+
+    def _is_elsewhere(self, request: Request) -> bool:
+        """Whether there is nothing at the path of a request."""
+        path, endpoint = request.path, self._settings.mcp_path
+        if endpoint is not None:
+            # Only the end counts: a front end may have removed the beginning of the path, or have put a stage
+            # or the path of an API mapping in front of it.
+            short = path.rstrip("/")
+            if endpoint.endswith(short) or short.endswith(endpoint):
+                return False
+            if self._is_strict:
+                return True
+        if not path.endswith(_OAUTH_PATHS):
+            return False
+        body = request.body
+        return '"jsonrpc"' not in (body if isinstance(body, str) else body.decode(errors="replace"))
 
     def by_path(self, base_url: str | None) -> dict[str, Document]:
         """All documents by path, for a public URL other than that of the settings.

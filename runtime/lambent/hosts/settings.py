@@ -13,6 +13,8 @@ from lambent.execution.ports import Keys
 from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
 from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
 
+DEFAULT_HEALTH_PATH = "/health"
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a deployment.
@@ -33,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bucket: the S3 bucket for arguments and results that are too large for an item.
         public_url: without the endpoint's path; default: that by which the platform routed the request.
         mcp_path: the path of the endpoint below that.
+        health_path: where load balancers ask whether the host is well; None for nowhere.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
@@ -50,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str | None = None
     public_url: str | None = None
     mcp_path: str | None = None
+    health_path: str | None = DEFAULT_HEALTH_PATH
     cards: str | None = None
     in_lambda: bool = False
     snap_start: bool = False
@@ -80,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             bucket=environ.get("LAMBENT_BUCKET") or None,
             public_url=_url(environ, "LAMBENT_PUBLIC_URL"),
             mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
+            health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
             cards=environ.get("LAMBENT_CARDS") or None,
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
@@ -125,8 +130,10 @@ def _url(environ: Mapping[str, str], name: str) -> str | None:
     return text
 
 
-def _path(environ: Mapping[str, str], name: str) -> str | None:
-    text = environ.get(name, "").strip().rstrip("/")
+def _path(environ: Mapping[str, str], name: str, root: str = "") -> str | None:
+    """A path without the slash in its end; ``root`` stands for a slash alone."""
+    given = environ.get(name, "").strip()
+    text = given.rstrip("/") or (given and root)
     if text and (not text.startswith("/") or any(mark in text for mark in "?# ")):
         raise ConfigurationError(f"{name} must be a path such as /mcp, not {text!r}")
     return text or None

@@ -119,7 +119,7 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     """Apply the HTTP rules to a POST.
 
     Raises:
-        HttpRefusal: 403 origin, 405 method, 406 accept, 413 size, 415 content type.
+        HttpRefusal: 403 origin, 405 method, 406 accept, 413 size, 415 content type or encoding.
     """
     headers = request.headers
     origin = headers.get("origin")
@@ -128,13 +128,27 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     if request.method != "POST":
         raise HttpRefusal(405, f"Method {request.method} is not allowed; use POST", {"allow": "POST"})
     content_type = headers.get("content-type", "")
-    if content_type != JSON_TYPE and content_type.partition(";")[0].strip().lower() != JSON_TYPE:
-        raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
+    if content_type != JSON_TYPE:
+        _check_type(content_type.lower())
+    encoding = headers.get("content-encoding")
+    if encoding is not None and not {"identity", ""}.issuperset(map(str.strip, encoding.lower().split(","))):
+        text = "Content-Encoding is not supported: send the body uncompressed"
+        raise HttpRefusal(415, text, {"accept-encoding": "identity"})  # RFC 9110, section 12.5.3
     body = request.body
     size = len(body) if isinstance(body, bytes) or body.isascii() else len(body.encode(errors="replace"))
     if size > policy.body_limit:
         raise HttpRefusal(413, f"The request body is larger than {policy.body_limit} bytes")
     return _accepts(headers.get("accept", "*/*"))
+
+
+def _check_type(content_type: str) -> None:
+    media, *parameters = content_type.split(";")
+    if media.strip() != JSON_TYPE:
+        raise HttpRefusal(415, f"Content-Type must be {JSON_TYPE}")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            raise HttpRefusal(415, "The charset must be utf-8: JSON is sent in UTF-8 only (RFC 8259)")
 
 
 def _accepts(accept: str) -> Accepts:
@@ -179,7 +193,7 @@ def check_origin(origin: str, domain: str | None, policy: HttpPolicy) -> None:
         host = None
     if host is None or parts.scheme not in ("http", "https"):
         raise HttpRefusal(403, "Origin is not allowed")
-    own = domain.partition(":")[0].lower() if domain and not domain.startswith("[") else None
+    own = domain.partition(":")[0].lower() if isinstance(domain, str) and domain[:1] != "[" else None
     if host not in LOCAL_HOSTS and host != own:
         raise HttpRefusal(403, "Origin is not allowed")
 
@@ -194,14 +208,30 @@ def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
     headers = {"allow": "POST, OPTIONS"}
     if origin is not None:
         check_origin(origin, request.domain, policy)
-        asked = request.headers.get("access-control-request-headers", "").lower().split(",")
-        names = sorted(_ALLOWED_HEADERS.union(filter(_PARAM_HEADER.fullmatch, map(str.strip, asked))))
-        headers |= {
-            "access-control-allow-methods": "POST, OPTIONS",
-            "access-control-allow-headers": ", ".join(names),
-            "access-control-max-age": "7200",
-        }
+        headers |= _allowed(request, "POST, OPTIONS")
     return HttpResponse(204, headers)
+
+
+def _allowed(request: Request, methods: str) -> dict[str, str]:
+    """The headers of a preflight's response that say what a page may send."""
+    asked = request.headers.get("access-control-request-headers", "").lower().split(",")
+    names = sorted(_ALLOWED_HEADERS.union(filter(_PARAM_HEADER.fullmatch, map(str.strip, asked))))
+    return {
+        "access-control-allow-methods": methods,
+        "access-control-allow-headers": ", ".join(names),
+        "access-control-max-age": "7200",
+    }
+
+
+def not_found(request: Request) -> HttpResponse:
+    """Answer a request for a path with nothing behind it: 404, and pages of every origin may read that."""
+    headers = {"access-control-allow-origin": "*"}
+    if request.method == "OPTIONS":
+        methods = "GET, HEAD, POST, OPTIONS"
+        return HttpResponse(204, {"allow": methods, **headers, **_allowed(request, methods)})
+    body = b'{"error":"not_found","error_description":"There is nothing at this path."}'
+    headers["content-type"] = JSON_TYPE
+    return HttpResponse(404, headers, b"" if request.method == "HEAD" else body)
 
 
 def cors_headers(request_headers: Mapping[str, str]) -> dict[str, str]:

@@ -52,6 +52,8 @@ _SPARE_LEVELS = 200
 """Levels of nesting. A deeply nested body is first read inside this many arrays: if that works, code further
 down the stack can read and write parts of the body without reaching Python's recursion limit."""
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 _skip = msgspec.json.Decoder(Raw)
 _decoder = msgspec.json.Decoder(RpcMessage)
 _encoder = msgspec.json.Encoder()
@@ -60,11 +62,12 @@ encode = _encoder.encode
 
 
 def decode(body: bytes | str) -> RpcMessage:
-    """Read one message.
+    """Read one message; a byte order mark in front of it is ignored (RFC 8259, section 8.1).
 
     Raises:
         MalformedMessage: with the ``ParseError`` or ``InvalidRequestError`` to answer.
     """
+    text = ""
     try:
         # Decode all of it: msgspec does not check the UTF-8 of strings that it skips.
         text = body if isinstance(body, str) else body.decode()
@@ -74,6 +77,8 @@ def decode(body: bytes | str) -> RpcMessage:
     except RecursionError:
         raise MalformedMessage(ParseError("The body is nested too deeply"), UNSET) from None
     except (msgspec.DecodeError, UnicodeError):
+        if text.startswith(_BYTE_ORDER_MARK) and text[1:2] != _BYTE_ORDER_MARK:
+            return decode(text[1:])
         raise _diagnose(body) from None
 
 
@@ -84,7 +89,9 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
     except RecursionError:
         return MalformedMessage(ParseError("The body is nested too deeply"), UNSET)
     except (msgspec.DecodeError, UnicodeError) as error:
-        return MalformedMessage(ParseError(f"The body is not valid JSON: {error}"), UNSET)
+        return MalformedMessage(
+            ParseError(f"The body is not valid JSON: {_encoding(body[:4]) or error}"), UNSET
+        )
     if isinstance(message, list):
         return MalformedMessage(InvalidRequestError("Batches are not supported: send one message"), UNSET)
     if not isinstance(message, dict):
@@ -99,6 +106,15 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
     else:
         reason = "method must be a string"
     return MalformedMessage(InvalidRequestError(reason), request_id)
+
+
+def _encoding(start: bytes | str) -> str | None:
+    """What a body is that begins like this, if not UTF-8, though a front end may have read it as that."""
+    data = start if isinstance(start, bytes) else start.encode(errors="replace")
+    if data.startswith(b"\x1f"):  # gzip
+        return "it is compressed, send it uncompressed"
+    is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in data and len(start) == 4)
+    return "it is in UTF-16 or UTF-32, send UTF-8" if is_wide else None
 
 
 def success(request_id: RequestId | UnsetType, result: Any) -> bytes:
@@ -120,10 +136,10 @@ class LazyDecoder(Generic[T]):
     """A JSON decoder of a type that is made at first use: a request needs only two of about a dozen."""
 
     def __init__(self, target: type[T] | Any) -> None:
-        self._target = target
+        self.target = target
 
     def decode(self, raw: bytes | str | Raw) -> T:
         """Read JSON; see ``msgspec.json.Decoder.decode``."""
-        decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(self._target)
+        decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(self.target)
         self.decode = decoder.decode  # type: ignore[method-assign,assignment]  # the next call goes to msgspec directly
         return decoder.decode(raw)

@@ -1,8 +1,10 @@
 """The methods of the protocol, as a table: parameters, mirrored name, and whether they may ask back."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 from lambent.wire.jsonrpc import LazyDecoder
 from lambent.wire.values import (
@@ -13,10 +15,17 @@ from lambent.wire.values import (
     ResourceTemplateReference,
 )
 
+_NULL = Raw(b"null")
+_NO_ARGUMENTS = Raw(b"{}")
+
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What every request carries; a missing ``_meta`` is reported when the request is checked."""
+    """What every request carries; a missing ``_meta`` is reported when the request is checked.
 
+    ``verbatim`` are the members, by their names on the wire, that stay JSON: see ``without_nulls``.
+    """
+
+    verbatim: ClassVar[frozenset[str]] = frozenset()
     meta: RequestMeta | UnsetType = field(default=UNSET, name="_meta")
 
 
@@ -29,6 +38,7 @@ class PageParams(Params, frozen=True, kw_only=True):
 class AskingParams(Params, frozen=True, kw_only=True):
     """Parameters of methods that may be answered with questions (basic/patterns/mrtr)."""
 
+    verbatim = frozenset({"inputResponses"})
     input_responses: dict[str, Raw] | UnsetType = UNSET
     request_state: str | UnsetType = UNSET
 
@@ -36,8 +46,13 @@ class AskingParams(Params, frozen=True, kw_only=True):
 class CallToolParams(AskingParams, frozen=True, kw_only=True):
     """Parameters of ``tools/call``; the arguments stay JSON until the tool's own types read them."""
 
+    verbatim = frozenset({"inputResponses", "arguments"})
     name: str
-    arguments: Raw = Raw(b"{}")
+    arguments: Raw = _NO_ARGUMENTS
+
+    def __post_init__(self) -> None:
+        if self.arguments == _NULL:
+            force_setattr(self, "arguments", _NO_ARGUMENTS)
 
 
 class ReadResourceParams(AskingParams, frozen=True, kw_only=True):
@@ -70,6 +85,7 @@ class TaskParams(Params, frozen=True, kw_only=True):
 class UpdateTaskParams(TaskParams, frozen=True, kw_only=True):
     """Parameters of ``tasks/update`` (SEP-2663)."""
 
+    verbatim = frozenset({"inputResponses"})
     input_responses: dict[str, Raw]
 
 
@@ -116,3 +132,27 @@ METHODS = {name: Method(name, LazyDecoder(params), mirrored) for name, params, m
 
 ANY_METHOD = Method("", LazyDecoder(Params))
 """Used for a method that is not in the table: the other rules are checked before it is refused."""
+
+
+def without_nulls(raw: Raw, verbatim: frozenset[str]) -> Raw:
+    """Parameters without the members that are null.
+
+    Clients write null for an optional member that they leave out, though the schema has no such member.
+    Members of ``verbatim`` are kept as they are, unless they are null themselves.
+
+    Raises:
+        msgspec.DecodeError: they are no object, or cannot be read; also ``UnicodeError``.
+    """
+    members = {} if raw == _NULL else msgspec.json.decode(raw, type=dict[str, Raw])
+    kept = {
+        name: value if name in verbatim else _without_nulls(msgspec.json.decode(value))
+        for name, value in members.items()
+        if value != _NULL or name == "_meta"  # which is required, so that its error says what it is
+    }
+    return Raw(msgspec.json.encode(kept))
+
+
+def _without_nulls(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(member) for name, member in value.items() if member is not None}

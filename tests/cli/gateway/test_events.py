@@ -4,6 +4,7 @@ import pytest
 
 from lambent.cli.gateway.events import alb_event, extended_id, function_url_event, http_api_event, rest_event
 from lambent.cli.gateway.messages import Api, Arrival, FrontEndRequest
+from lambent.hosts.aws_lambda.events import format_of
 
 ARRIVAL = Arrival(
     request_id="77375676-abcd-4b79-853a-f982474efe18",
@@ -155,6 +156,17 @@ def test_function_url():
     # Unlike HTTP APIs, function URLs leave the cookies among the headers too.
     assert event["cookies"] == ["cookie1", "cookie2"]
     assert event["headers"]["cookie"] == "cookie1; cookie2"
+
+
+@pytest.mark.parametrize("make", [http_api_event, function_url_event, rest_event, alb_event])
+@pytest.mark.parametrize("multi", [False, True])
+def test_cookies_that_come_apart_are_joined_as_cookies_are(make, multi):
+    apart = dataclasses.replace(POST, headers=(*POST.headers, ("cookie", "a=1"), ("Cookie", "b=2; c=3")))
+    whole = dataclasses.replace(POST, headers=(*POST.headers, ("Cookie", "a=1; b=2; c=3")))
+    api = Api(multi_value_headers=multi)
+    assert make(apart, api, ARRIVAL) == make(whole, api, ARRIVAL)
+    read, _ = format_of(make(apart, api, ARRIVAL))
+    assert read(make(apart, api, ARRIVAL), None).headers["cookie"] == "a=1; b=2; c=3"
 
 
 def test_rest_get():

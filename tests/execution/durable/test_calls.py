@@ -112,6 +112,17 @@ def test_the_order_of_arguments_does_not_matter(world: Worlds, bank: Bank) -> No
     assert here.client.call("pay", {"amount": 2, "order": "A1"}).body == first.body
 
 
+@pytest.mark.parametrize("nulls", [{"arguments": None}, {"arguments": None, "requestState": None}])
+def test_arguments_that_are_null_make_the_same_call_as_none(world: Worlds, nulls: dict[str, Any]) -> None:
+    bank = Bank(Idempotency(meta_key=META))
+    here = world(bank.server)
+    calls = [{"name": "pay"}, {"name": "pay", **nulls}, {"name": "pay", "arguments": {}}]
+    replies = [here.client.request("tools/call", params, **{META: "k"}) for params in calls]
+    assert {reply.body for reply in replies} == {replies[0].body}
+    assert replies[0].text == "paid  1, payment 1"
+    assert len(bank.paid) == 1
+
+
 def test_a_call_without_a_key_is_not_remembered(world: Worlds) -> None:
     bank = Bank(Idempotency(meta_key=META))
     here = world(bank.server)

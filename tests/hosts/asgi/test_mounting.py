@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware as Wrapped
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -34,6 +35,7 @@ from tests.hosts.asgi.driving import (
 )
 
 from lambent import Context, MCPServer
+from lambent.hosts import asgi
 
 
 def server(name: str = "here") -> MCPServer:
@@ -264,6 +266,92 @@ async def test_a_mounted_websocket_is_refused() -> None:
     scope = {**one.scope, "type": "websocket", "scheme": "ws", "subprotocols": []}
     await app(scope, incoming.get, send)
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+NOTHING = b'{"error":"not_found","error_description":"There is nothing at this path."}'
+WELL = b'{"status":"ok"}'
+
+
+@pytest.mark.parametrize(
+    ("app", "root"),
+    [
+        (server().asgi(settings()), ""),
+        (Starlette(routes=[Mount("/tools", server().asgi(settings()))]), "/tools"),
+        (Starlette(routes=[Route("/hello", hello), Mount("/", server().asgi(settings()))]), ""),
+        (Starlette(routes=[Mount("/a", Starlette(routes=[Mount("/b", server().asgi(settings()))]))]), "/a/b"),
+    ],
+    ids=["alone", "mount", "mount of everything", "mounts"],
+)
+@on_loop
+async def test_paths_beside_the_endpoint(app: Any, root: str) -> None:
+    async with client_of(app) as client:
+        for path in (
+            "/.well-known/oauth-protected-resource",
+            "/mcp/.well-known/openid-configuration",
+            "/token",
+        ):
+            for method, body in (("GET", NOTHING), ("HEAD", b"")):
+                missing = await client.request(method, root + path)
+                assert (missing.status_code, missing.content) == (404, body)
+                assert missing.headers["content-type"] == "application/json"
+                assert missing.headers["access-control-allow-origin"] == "*"
+            preflight = await client.options(root + path, headers={"origin": "https://inspector.example"})
+            assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, "*")
+        probe = await client.post(f"{root}/register", json={"client_name": "x"})
+        assert (probe.status_code, probe.content) == (404, NOTHING)
+        for method, body in (("GET", WELL), ("HEAD", b"")):
+            healthy = await client.request(method, f"{root}/health")
+            assert (healthy.status_code, healthy.content) == (200, body)
+            assert healthy.headers["cache-control"] == "no-store"
+        assert (await post(client, f"{root}/health", tool_call("where"))).content == text_result("here")
+
+
+@on_loop
+async def test_the_health_path_hides_nothing_of_the_application_around() -> None:
+    routes = [
+        Mount("/health", server().asgi(settings())),
+        Route("/healthy", hello),
+        Mount("/tools", server().asgi(settings(health_path="/"))),
+    ]
+    async with client_of(Starlette(routes=routes)) as client:
+        assert (await client.get("/healthy")).text == "hello"
+        assert (await client.get("/health/")).status_code == 405  # the endpoint
+        assert (await client.get("/health/health")).content == WELL
+        assert (await client.get("/tools/health")).status_code == 405
+        assert (await client.get("/tools/")).content == WELL
+
+
+@on_loop
+async def test_health_does_not_wait_for_calls_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_RUNNING", 1)
+    mcp, go, begun = make(), asyncio.Event(), asyncio.Event()
+
+    @mcp.tool()
+    async def work() -> str:
+        begun.set()
+        await go.wait()
+        return "worked"
+
+    async with client_of(mcp.asgi(settings())) as client:
+        working = asyncio.ensure_future(post(client, "/mcp", tool_call("work")))
+        await begun.wait()
+        assert (await client.get("/health")).content == WELL
+        go.set()
+        assert (await working).content == text_result("worked")
+
+
+@on_loop
+async def test_a_router_leaves_the_health_path_to_the_application() -> None:
+    app = FastAPI()
+    app.include_router(server().fastapi_router("/mcp", settings()))
+
+    @app.get("/health")
+    def health() -> str:
+        return "its own"
+
+    async with client_of(app) as client:
+        assert (await client.get("/health")).json() == "its own"
+        assert (await client.get("/mcp")).status_code == 405
 
 
 @pytest.mark.parametrize(

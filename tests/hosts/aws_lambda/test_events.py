@@ -188,6 +188,16 @@ def test_cookies_are_joined_as_cookies_are(name: str) -> None:
     assert read(KINDS[name](Sent(cookies=("a=1", "b=2")))).headers == {"cookie": expected}
 
 
+@pytest.mark.parametrize("name", ["REST API", "HTTP API 1.0", "ALB, multi-value"])
+def test_headers_of_other_spellings_are_joined_too(name: str) -> None:
+    """REST APIs keep the case of names, and HTTP/1.1 clients may mix it."""
+    event = {
+        **KINDS[name](Sent()),
+        "multiValueHeaders": {"Cookie": ["a=1"], "cookie": ["b=2"], "X-A": "1", "x-a": ["2"]},
+    }
+    assert read(event).headers == {"cookie": "a=1; b=2", "x-a": "1, 2"}
+
+
 @each_kind
 def test_names_of_headers_are_lower_cased(kind: Kind) -> None:
     assert read(kind(Sent(headers=(("MCP-Protocol-Version", "V"),)))).headers == {"mcp-protocol-version": "V"}
@@ -249,6 +259,13 @@ def test_an_event_of_the_first_format_needs_no_context() -> None:
 
 UNKNOWN: list[Any] = [
     {},
+    {"requestContext": {"http": None}},
+    {"requestContext": {"http": {}}},
+    {"requestContext": {}},
+    {"requestContext": [], "rawPath": "/mcp"},
+    {"httpMethod": "GET", "requestContext": "x"},
+    {"Records": None},
+    {"Records": [None]},
     {"Records": [{"eventSource": "aws:s3", "s3": {}}]},
     {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
     {"requestContext": {"connectionId": "x", "routeKey": "$connect", "eventType": "CONNECT"}},
@@ -266,9 +283,39 @@ def test_other_events_are_unknown(event: Any) -> None:
     assert str(caught.value).endswith(f"the event has the keys: {', '.join(sorted(event)) or 'none'}")
 
 
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"Records": [{"eventSource": "aws:s3"}]}, "has records of aws:s3"),
+        ({"Records": [{"EventSource": "aws:sns"}]}, "has records of aws:sns"),
+        ({"Records": [{}]}, "has records of an unknown source"),
+        (
+            {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+            "is an event of EventBridge: aws.events, Scheduled Event",
+        ),
+        ({"requestContext": {"connectionId": "x", "eventType": "MESSAGE"}}, "is an event of a WebSocket API"),
+        (
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+            "is a JSON-RPC message, which belongs into the body of an HTTP event",
+        ),
+    ],
+)
+def test_the_error_says_what_came(event: Any, kind: str) -> None:
+    with pytest.raises(UnknownEventError) as caught:
+        format_of(event)
+    assert f" but this one {kind}; the event has the keys: " in str(caught.value)
+
+
+def test_the_error_is_short_however_large_the_event() -> None:
+    for event in ({"x" * 100_000: 1}, {str(n): 1 for n in range(100_000)}, {"detail-type": "x" * 100_000}):
+        with pytest.raises(UnknownEventError) as caught:
+            format_of(event)
+        assert len(str(caught.value)) < 1_500
+
+
 @pytest.mark.parametrize("event", [None, [], "x", 1, True, [{}]])
 def test_events_that_are_no_objects_are_unknown_too(event: Any) -> None:
-    with pytest.raises(UnknownEventError):
+    with pytest.raises(UnknownEventError, match=f"it is of the type {type(event).__name__}$"):
         format_of(event)
 
 

@@ -2,11 +2,13 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from tests.hosts.aws_lambda.events import KINDS, Sent
 from tests.support import (
     REQUESTS,
@@ -16,6 +18,7 @@ from tests.support import (
     full_server,
     headers_of,
     http_api,
+    make_handler,
     make_server,
     message,
     success,
@@ -28,6 +31,14 @@ CALL = message("tools/call", REQUESTS["tools/call"])
 THREE = success('"content":[{"type":"text","text":"3"}],"structuredContent":3').decode()
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+
+
+@pytest.fixture(scope="module")
+def any_client() -> Iterator[Client]:
+    """One for all examples of a property."""
+    handler = make_handler(full_server())
+    yield Client(handler)
+    handler.close()
 
 
 def sent(body: Any, method: str = "POST", **headers: str) -> Sent:
@@ -157,6 +168,141 @@ def test_unknown_events_are_raised_so_that_lambda_reports_them(serve: Callable[.
     with pytest.raises(UnknownEventError):
         client.handler({"source": "aws.events"}, None)
     assert client.call("add", {"a": 1}).value == 1
+
+
+WARM = {
+    "statusCode": 200,
+    "headers": {"content-type": "application/json"},
+    "body": '{"warm":true}',
+    "isBase64Encoded": False,
+}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"warmer": True}, {"warmer": True, "concurrency": 3}, {"source": "serverless-plugin-warmup"}],
+)
+def test_events_that_keep_the_function_warm_are_answered(
+    serve: Callable[..., Client], event: dict[str, Any]
+) -> None:
+    assert serve(full_server()).handler(event, None) == WARM
+
+
+ODD: list[Any] = [
+    None,
+    0,
+    1.5,
+    "x",
+    [],
+    [{}],
+    {},
+    {"warmer": False},
+    {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+    {"Records": [{"eventSource": "aws:s3", "s3": {}}]},
+    {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]},
+    {"Records": [None]},
+    {"Records": {"eventSource": "aws:sqs"}},
+    {"Records": [{"eventSource": "aws:sqs"}]},
+    {"ResponseURL": 1, "RequestType": "Create"},
+    {"ResponseURL": "https://x.invalid", "ResourceProperties": "x"},
+    {"requestContext": {"connectionId": "x", "routeKey": "$connect"}, "headers": {}},
+    message("tools/list"),
+    {"requestContext": None},
+    {"requestContext": {"http": None}},
+    {"requestContext": {"http": "x"}},
+    {"requestContext": {"http": {"method": 1}}},
+    {"requestContext": "elb"},
+    {"httpMethod": "POST", "requestContext": 1},
+]
+
+
+@pytest.mark.parametrize("event", ODD, ids=str)
+def test_other_events_are_refused_by_name(serve: Callable[..., Client], event: Any) -> None:
+    with pytest.raises(UnknownEventError):
+        serve(full_server()).handler(event, None)
+
+
+ODD_MEMBERS = [None, 0, 1, True, "", "x", [], ["x"], [1], {}, {"x": 1}, {"x": None}, {"x": ["y"]}]
+MEMBERS = [
+    *("headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded", "rawPath", "path", "httpMethod"),
+    *("rawQueryString", "queryStringParameters", "multiValueQueryStringParameters"),
+]
+CONTEXT = ["domainName", "stage", "path", "identity", "authorizer", "http"]
+
+
+def answered(client: Client, event: Any) -> None:
+    try:
+        response = client.handler(event, None)
+    except UnknownEventError:
+        return
+    assert json.loads(json.dumps(response))["statusCode"] in (200, 202, 204, 400, 404, 405, 415)
+
+
+@each_kind
+@pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
+def test_http_events_with_odd_members(serve: Callable[..., Client], kind: Any, method: str) -> None:
+    client = serve(full_server())
+    whole = json.dumps(kind(sent(CALL, method=method, origin="http://localhost")))
+    for odd in ODD_MEMBERS:
+        for name in MEMBERS:
+            answered(client, {**json.loads(whole), name: odd})
+        for name in CONTEXT:
+            event = json.loads(whole)
+            event["requestContext"][name] = odd
+            answered(client, event)
+
+
+@each_kind
+def test_http_events_without_optional_members(serve: Callable[..., Client], kind: Any) -> None:
+    client = serve(full_server())
+    for name in (*MEMBERS, "requestContext"):
+        event = kind(sent(CALL))
+        event.pop(name, None)
+        answered(client, event)
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("flag", "status"), [("true", 200), ("True", 200), (1, 200), ("false", 400), ("", 400)]
+)
+def test_the_base64_flag_as_text(serve: Callable[..., Client], kind: Any, flag: Any, status: int) -> None:
+    event = {**kind(sent(CALL)._replace(body=dumps(CALL).encode())), "isBase64Encoded": flag}
+    assert serve(full_server()).handler(event, None)["statusCode"] == status
+
+
+BARE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+HEADERS = headers_of(BARE)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+NAMES = [*MEMBERS, *CONTEXT, "requestContext", "Records", "ResponseURL", "source", "warmer", "elb", "method"]
+NAMES += ["detail-type", "connectionId", "eventType", "jsonrpc", "ResourceProperties", "x", "content-type"]
+EVENTS = st.recursive(
+    JSON | st.sampled_from(["POST", "GET", "/mcp/server-card", "/.well-known/x", "/token", "true", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+)
+
+
+@given(JSON | EVENTS)
+@example({"requestContext": {"http": {"method": "GET"}, "domainName": ["x"]}, "rawPath": "/mcp/server-card"})
+@example({"requestContext": {"http": {"method": "GET"}, "domainName": "["}, "rawPath": "/mcp/server-card"})
+@example(
+    {"requestContext": {"http": {"method": "GET"}, "domainName": "\ud800"}, "rawPath": "/mcp/server-card"}
+)
+@example({"httpMethod": "\ud800"})
+@example(
+    {"httpMethod": "POST", "headers": {**HEADERS, "mcp-protocol-version": "\ud800"}, "body": dumps(BARE)}
+)
+@example({"httpMethod": "GET", "queryStringParameters": {"x": "\ud800"}})
+@example({"httpMethod": "OPTIONS", "headers": {"origin": "http://x"}, "requestContext": {"domainName": 1}})
+def test_any_json_is_answered_or_refused_by_name(any_client: Client, event: Any) -> None:
+    try:
+        response = any_client.handler(event, None)
+    except UnknownEventError:
+        return
+    assert isinstance(response, dict)
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,17 @@ def test_a_request_whose_event_has_records_of_something_else_is_no_queue_event(h
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"Records": []}, {"Records": None}, {"Records": "x"}, {"Records": [{}]}]
+    "event",
+    [
+        {},
+        {"Records": []},
+        {"Records": None},
+        {"Records": "x"},
+        {"Records": [{}]},
+        {"Records": [None]},
+        {"Records": [{"eventSource": "aws:sqs"}]},
+        {"Records": [*queue_event([("m", "x")])["Records"], {"eventSource": "aws:sqs"}]},
+    ],
 )
 def test_what_is_no_queue_event(event: dict[str, Any]) -> None:
     assert not is_queue_event(event)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support import (
+    EVERYTHING,
     PREFIX,
     REQUESTS,
     VERSION,
@@ -20,6 +21,7 @@ from tests.support import (
     success,
 )
 
+from lambent import Context
 from lambent.errors import HeaderMismatchError, InvalidParamsError, ProtocolError, UnsupportedVersionError
 from lambent.wire import jsonrpc
 from lambent.wire.eras.modern import ModernEra
@@ -410,7 +412,17 @@ def test_methods_of_features_that_a_server_lacks_are_not_found(
         ("tools/call", {"name": 1}, "Invalid params: Expected `str`, got `int` - at `$.params.name`"),
         ("tools/call", {"name": None}, "Invalid params: Expected `str`, got `null` - at `$.params.name`"),
         ("tools/call", {"arguments": []}, "Invalid params: Expected `object` - at `$.params.arguments`"),
-        ("tools/call", {"arguments": None}, "Invalid params: Expected `object` - at `$.params.arguments`"),
+        ("tools/call", {"arguments": "null"}, "Invalid params: Expected `object` - at `$.params.arguments`"),
+        (
+            "tools/call",
+            {"requestState": None, "name": 1},
+            "Invalid params: Expected `str`, got `int` - at `$.params.name`",
+        ),
+        (
+            "tools/list",
+            {"cursor": [None]},
+            "Invalid params: Expected `str`, got `array` - at `$.params.cursor`",
+        ),
         ("tools/call", {"arguments": "{}"}, "Invalid params: Expected `object` - at `$.params.arguments`"),
         ("tools/call", {"name": "no"}, "Unknown tool: no"),
         ("prompts/get", {"name": "no"}, "Unknown prompt: no"),
@@ -479,6 +491,136 @@ def test_a_call_without_arguments_has_none(serve: Callable[..., Client]) -> None
         return "done"
 
     assert serve(mcp).request("tools/call", {"name": "nothing"}).text == "done"
+
+
+# Members that are null
+
+
+def without_nulls(value: Any) -> Any:
+    """A value without the members of objects that are null."""
+    if not isinstance(value, dict):
+        return value
+    return {name: without_nulls(member) for name, member in value.items() if member is not None}
+
+
+META = {
+    f"{PREFIX}protocolVersion": VERSION,
+    f"{PREFIX}clientInfo": None,
+    f"{PREFIX}logLevel": None,
+    "progressToken": None,
+    "traceparent": None,
+    "tracestate": None,
+    "baggage": None,
+    "com.example/own": None,
+}
+CAPABILITIES: list[dict[str, Any]] = [
+    {},
+    dict.fromkeys(["elicitation", "sampling", "roots", "extensions", "experimental"]),
+    {
+        "elicitation": {"form": None, "url": None},
+        "sampling": {"context": None, "tools": None},
+        "roots": {"listChanged": None},
+        "extensions": {"io.modelcontextprotocol/tasks": None, "com.example/x": {"y": None}},
+        "experimental": {"x": None},
+    },
+]
+ASKING = {"inputResponses": None, "requestState": None}
+GREETING = {"ref": {"type": "ref/prompt", "name": "greet", "title": None}}
+NULLS: list[tuple[str, dict[str, Any]]] = [
+    ("server/discover", {"other": None}),
+    ("tools/list", {"cursor": None}),
+    ("resources/list", {"cursor": None}),
+    ("resources/templates/list", {"cursor": None}),
+    ("prompts/list", {"cursor": None}),
+    ("tools/call", {"arguments": None, **ASKING}),
+    ("tools/call", ASKING),
+    ("resources/read", ASKING),
+    ("prompts/get", {"arguments": None, **ASKING}),
+    ("prompts/get", {"arguments": {"name": "Ada", "style": None}}),
+    ("completion/complete", {**GREETING, "context": None}),
+    ("completion/complete", {**GREETING, "context": {"arguments": None}}),
+    ("completion/complete", {**GREETING, "context": {"arguments": {"style": None}}}),
+    (
+        "subscriptions/listen",
+        {
+            "notifications": {
+                **dict.fromkeys(["toolsListChanged", "promptsListChanged", "resourcesListChanged"]),
+                **dict.fromkeys(["resourceSubscriptions", "taskIds"]),
+            }
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "nulls"), NULLS)
+@pytest.mark.parametrize("capabilities", CAPABILITIES)
+def test_an_optional_member_that_is_null_counts_as_absent(
+    client: Client, method: str, nulls: dict[str, Any], capabilities: dict[str, Any]
+) -> None:
+    sent = {
+        **REQUESTS[method],
+        **nulls,
+        "_meta": {**META, f"{PREFIX}clientCapabilities": capabilities},
+    }
+    reply, expected = client.request(method, sent), client.request(method, without_nulls(sent))
+    assert (reply.status, reply.headers, reply.body) == (expected.status, expected.headers, expected.body)
+    assert b"Expected" not in reply.body
+
+
+def test_nulls_in_the_arguments_of_a_tool_are_left_to_the_tool(serve: Callable[..., Client]) -> None:
+    mcp = make_server()
+
+    @mcp.tool(structured_output=True)
+    def echo(value: Any = "absent") -> Any:
+        return value
+
+    client = serve(mcp)
+    for arguments in ({"value": None}, {"value": {"a": None, "b": [None]}}):
+        assert client.call("echo", arguments, also=ASKING).value == arguments["value"]
+    text = dumps(message("tools/call", {"name": "echo", "arguments": {"value": 1}, **ASKING}))
+    number = "1234567890123456789012345"
+    reply = client.post(
+        text.replace('"value":1', f'"value":{number}'), {"mcp-method": "tools/call", "mcp-name": "echo"}
+    )
+    assert reply.text == number
+
+
+def test_middleware_sees_no_arguments_where_they_are_null(serve: Callable[..., Client]) -> None:
+    seen: list[bytes] = []
+
+    def look(call: Any, following: Any) -> Any:
+        seen.append(bytes(call.rpc.params.arguments))
+        return following(call)
+
+    mcp = make_server(middleware=[look])
+    mcp.tool("nothing")(lambda: "done")
+    client = serve(mcp)
+    assert client.request("tools/call", {"name": "nothing", "arguments": None}).text == "done"
+    assert client.request("tools/call", {"name": "nothing"}).text == "done"
+    assert seen == [b"{}", b"{}"]
+
+
+@pytest.mark.parametrize("asked_with", [{}, {"arguments": None}, {"arguments": {}}])
+@pytest.mark.parametrize("answered_with", [{}, {"arguments": None}, {"arguments": {}}])
+@pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
+def test_a_state_belongs_to_the_same_call_without_arguments(
+    serve: Callable[..., Client], method: str, asked_with: dict[str, Any], answered_with: dict[str, Any]
+) -> None:
+    mcp = make_server()
+
+    def sure(ctx: Context) -> str:
+        return ctx.elicit("Sure?", {"type": "object", "properties": {}}, key="sure").result().action
+
+    mcp.tool("sure")(sure)
+    mcp.prompt("sure")(sure)
+    client = serve(mcp)
+    first = client.request(method, {"name": "sure", **asked_with}, capabilities=EVERYTHING)
+    answers = {
+        "inputResponses": {"sure": {"action": "decline", "content": None}},
+        "requestState": first.state,
+    }
+    params = {"name": "sure", **answered_with, **answers}
+    assert b"decline" in client.request(method, params, capabilities=EVERYTHING).body
 
 
 # The order in which rules are applied, and what judging gives

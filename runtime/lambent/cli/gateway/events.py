@@ -234,6 +234,9 @@ def _with_forwarded(request: FrontEndRequest, arrival: Arrival, dropped: Iterabl
     """The client's headers without `dropped`, and those that every AWS front end adds."""
     written = {"content-length", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
     kept = [(name, value) for name, value in request.headers if name.lower() not in {*dropped, *written}]
+    if len(cookies := list(request.values("cookie"))) > 1:  # RFC 9113, section 8.2.3
+        kept = [(name, value) for name, value in kept if name.lower() != "cookie"]
+        kept.append(("Cookie", "; ".join(cookies)))
     if request.body or request.value("content-length"):
         kept.append(("Content-Length", str(len(request.body))))
     if not request.value("x-amzn-trace-id"):

@@ -36,6 +36,12 @@ _REASON_LIMIT = 700
 _log = logging.getLogger("lambent.deploy")
 
 
+def is_deploy_event(event: Mapping[str, Any]) -> bool:
+    """Whether an event is one of CloudFormation's, which can be answered."""
+    is_readable = isinstance(event.get("ResourceProperties") or {}, Mapping)
+    return is_readable and str(event.get("ResponseURL")).startswith(("https://", "http://"))
+
+
 def run_deploy_event(
     event: Mapping[str, Any], documents: DiscoveryDocuments, invocation: Invocation
 ) -> dict[str, Any]:

@@ -24,8 +24,11 @@ Event = Mapping[str, Any]
 
 
 class UnknownEventError(LambentError):
-    """An event that is not an HTTP request in one of these formats."""
+    """An event that is not an HTTP request in one of these formats; the message says what it is."""
 
+
+_KEYS_SHOWN = 30
+_CHARACTERS_SHOWN = 500
 
 Reader = Callable[[Event, Any], Request]
 Writer = Callable[[Event, HttpResponse], dict[str, Any]]
@@ -34,24 +37,59 @@ Writer = Callable[[Event, HttpResponse], dict[str, Any]]
 def format_of(event: Event) -> tuple[Reader, Writer]:
     """The functions that read an event of this format, with Lambda's context, and write its response.
 
-    The first one raises ``HttpRefusal``, 400, where the body is not the Base64 that the event says it is.
+    The first one raises ``HttpRefusal``, 400, where the body is not the Base64 that the event says it is;
+    and ``AttributeError``, ``TypeError`` or ``ValueError`` where a member has a value that no platform sends.
 
     Raises:
         UnknownEventError: it is not an HTTP event.
     """
-    if not isinstance(event, Mapping):
-        raise UnknownEventError(
-            f"This handler takes HTTP events, which are objects, not {type(event).__name__}"
-        )
-    context = event.get("requestContext")
-    if isinstance(context, Mapping) and "http" in context:
-        return _read_v2, _write_v2
-    if "httpMethod" in event or (isinstance(context, Mapping) and "elb" in context):
-        return _read_v1, _write_v1
-    raise UnknownEventError(
+    try:
+        context = event.get("requestContext") or {}
+        if context.get("http"):
+            return _read_v2, write_v2
+        if "httpMethod" in event or "elb" in context:
+            return _read_v1, _write_v1
+    except (AttributeError, TypeError):
+        pass  # one of the two is no object
+    raise _unknown(event)
+
+
+def unreadable(event: Event, error: Exception) -> UnknownEventError:
+    """The error for an HTTP event whose reading has failed with another error."""
+    return _unknown(event, f"this one cannot be read: {error}; ")
+
+
+def _unknown(event: Any, problem: str = "") -> UnknownEventError:
+    takes = (
         "This handler takes HTTP events of API Gateway (HTTP API 2.0, REST 1.0), function URLs and load "
-        f"balancers, but the event has the keys: {', '.join(sorted(map(str, event))) or 'none'}"
+        "balancers, but "
     )
+    if not isinstance(event, Mapping):
+        return UnknownEventError(f"{takes}the event is no object, it is of the type {type(event).__name__}")
+    keys = ", ".join(sorted(map(str, event))[:_KEYS_SHOWN])[:_CHARACTERS_SHOWN] or "none"
+    return UnknownEventError(f"{takes}{problem or _described(event)}the event has the keys: {keys}")
+
+
+def _described(event: Event) -> str:
+    """Names the kind of an event, where it is a known one."""
+    records, context = event.get("Records"), event.get("requestContext")
+    if isinstance(records, list) and records and isinstance(records[0], Mapping):
+        source = records[0].get("eventSource") or records[0].get("EventSource") or "an unknown source"
+        kind = f"has records of {source}"
+    elif "detail-type" in event:
+        kind = f"is an event of EventBridge: {event.get('source')}, {event['detail-type']}"
+    elif isinstance(context, Mapping) and "connectionId" in context:
+        kind = "is an event of a WebSocket API"
+    elif "jsonrpc" in event:
+        kind = "is a JSON-RPC message, which belongs into the body of an HTTP event"
+    else:
+        return ""
+    return f"this one {kind[:_CHARACTERS_SHOWN]}; "
+
+
+def is_warm_up(event: Event) -> bool:
+    """Whether an event only keeps the function warm: those of serverless-plugin-warmup and lambda-warmer."""
+    return event.get("source") == "serverless-plugin-warmup" or bool(event.get("warmer"))
 
 
 def _read_v2(event: Event, lambda_context: Any = None) -> Request:
@@ -66,7 +104,7 @@ def _read_v2(event: Event, lambda_context: Any = None) -> Request:
     if cookies := event.get("cookies"):
         headers["cookie"] = "; ".join(cookies)
     return Request(
-        method=http.get("method", "").upper(),
+        method=(http.get("method") or "").upper(),
         path=path.removeprefix(root) if path.startswith(f"{root}/") else path,
         headers=headers,
         body=_body(event),
@@ -80,7 +118,8 @@ def _read_v2(event: Event, lambda_context: Any = None) -> Request:
     )
 
 
-def _write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
+def write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
+    """Write the response to an HTTP API 2.0 or Function URL event."""
     return {**_written(response), "headers": response.headers}
 
 
@@ -90,8 +129,11 @@ def _read_v1(event: Event, lambda_context: Any = None) -> Request:
     headers = _headers(event)
     path = event.get("path") or "/"
     public = context.get("path") or path  # with the name of the stage
+    many: dict[str, list[str]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
-        headers[name.lower()] = ("; " if name.lower() == "cookie" else ", ").join(values or ())
+        many.setdefault(name.lower(), []).extend([values] if isinstance(values, str) else values or ())
+    for name, values in many.items():
+        headers[name] = ("; " if name == "cookie" else ", ").join(values)
     return Request(
         method=str(event.get("httpMethod") or "").upper(),
         path=path,
@@ -135,7 +177,7 @@ def _client_address(context: Mapping[str, Any], headers: Mapping[str, str]) -> s
 
 def _headers(event: Event) -> dict[str, str]:
     given = event.get("headers") or {}
-    return {name.lower(): value for name, value in given.items() if value is not None}
+    return {name.lower(): value for name, value in given.items() if type(value) is str}
 
 
 def _written(response: HttpResponse) -> dict[str, Any]:
@@ -144,9 +186,12 @@ def _written(response: HttpResponse) -> dict[str, Any]:
 
 
 def _body(event: Event) -> bytes | str:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return body if isinstance(body, str) else b""
+    body: str = event.get("body") or ""
+    if not isinstance(body, str):
+        raise TypeError("its body is no text")
+    is_encoded = event.get("isBase64Encoded")
+    if not is_encoded or str(is_encoded).lower() == "false":
+        return body
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import DeadlineReached, HttpRefusal
@@ -11,9 +11,16 @@ from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import AsyncRunner
-from lambent.hosts.aws_lambda.events import Event, format_of
+from lambent.hosts.aws_lambda.events import (
+    Event,
+    UnknownEventError,
+    format_of,
+    is_warm_up,
+    unreadable,
+    write_v2,
+)
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.wire.http import error_response
+from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
@@ -49,31 +56,55 @@ class LambdaHandler:
         """Answer one HTTP event, run the tasks of an SQS event, or publish cards for CloudFormation.
 
         HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
+        Events that keep the function warm get ``{"warm": true}`` as the body of a response.
 
         Raises:
             UnknownEventError: the event is none of these.
             ConfigurationError: an SQS event has come to a function without tasks.
         """
         invocation = LambdaInvocation(context, self._run)
+        try:
+            read, write = format_of(event)
+        except UnknownEventError:
+            answer = self._other(event, context, invocation)
+            if answer is None:
+                raise
+            return answer
+        try:
+            request = read(event, context)
+        except HttpRefusal as refusal:
+            return write(event, error_response(refusal))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise unreadable(event, error) from error
+        try:
+            if (documents := self._documents) is not None:
+                method = request.method
+                response = documents.health(method, request.path) if method != "POST" else None
+                if response is None:
+                    response = documents.answer(request)
+                if response is not None:
+                    return write(event, response)
+            return write(event, self._endpoint.handle(request, invocation))
+        except UnicodeEncodeError as error:  # the response quotes a lone surrogate, which no HTTP request has
+            raise unreadable(event, error) from error
+
+    def _other(self, event: Any, context: Any, invocation: LambdaInvocation) -> dict[str, Any] | None:
+        """Answer an event that is not HTTP; None if it is none that the function takes."""
+        if not isinstance(event, Mapping):
+            return None
         if "Records" in event:
             from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
 
             if is_queue_event(event):
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
         if "ResponseURL" in event and self._documents is not None:
-            from lambent.hosts.aws_lambda.deploy_events import run_deploy_event
+            from lambent.hosts.aws_lambda.deploy_events import is_deploy_event, run_deploy_event
 
-            return run_deploy_event(event, self._documents, invocation)
-        read, write = format_of(event)
-        try:
-            request = read(event, context)
-        except HttpRefusal as refusal:
-            return write(event, error_response(refusal))
-        if request.method != "POST" and self._documents is not None:
-            response = self._documents.answer(request)
-            if response is not None:
-                return write(event, response)
-        return write(event, self._endpoint.handle(request, invocation))
+            if is_deploy_event(event):
+                return run_deploy_event(event, self._documents, invocation)
+        if is_warm_up(event):
+            return write_v2(event, HttpResponse(200, {"content-type": JSON_TYPE}, b'{"warm":true}'))
+        return None
 
 
 class LambdaInvocation(Invocation):

@@ -17,7 +17,12 @@ _log = logging.getLogger("lambent.tasks")
 def is_queue_event(event: Mapping[str, Any]) -> bool:
     """Whether an event brings messages of a queue."""
     records = event.get("Records")
-    return bool(records) and isinstance(records, list) and records[0].get("eventSource") == "aws:sqs"
+    return bool(records) and isinstance(records, list) and all(map(_is_message, records))
+
+
+def _is_message(record: Any) -> bool:
+    is_whole = isinstance(record, Mapping) and record.keys() >= {"messageId", "body", "eventSourceARN"}
+    return is_whole and record.get("eventSource") == "aws:sqs"
 
 
 def run_messages(

@@ -16,7 +16,7 @@ from lambent.wire import jsonrpc
 from lambent.wire.headers import require_match
 from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
 from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
-from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
+from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params, without_nulls
 from lambent.wire.results import Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
@@ -26,7 +26,7 @@ _VERSION_HEADER = "MCP-Protocol-Version"
 
 
 class RpcRequest(msgspec.Struct, frozen=True):
-    """A JSON-RPC request that keeps the rules of its era, typed; ``raw`` are the undecoded parameters."""
+    """A JSON-RPC request that keeps the rules of its era, typed; ``raw`` are its parameters as JSON."""
 
     id: RequestId
     method: str
@@ -84,7 +84,7 @@ class ModernEra:
     def _decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         name = message.method
         method = self.methods.get(name, ANY_METHOD)
-        params, problem = _read(method.decoder, message.params)
+        params, raw, problem = _read(method.decoder, message.params)
         meta = params.meta
         version = UNSET if isinstance(meta, UnsetType) else meta.protocol_version
         if headers is not None:
@@ -106,7 +106,7 @@ class ModernEra:
         if method.mirrored is not None and headers is not None:
             require_match(headers, "Mcp-Name", getattr(params, method.mirrored))
         assert not isinstance(message.id, UnsetType)  # noqa: S101 - notifications end before
-        return RpcRequest(message.id, name, params, meta, client, message.params)
+        return RpcRequest(message.id, name, params, meta, client, raw)
 
     def _check_version_header(
         self, headers: dict[str, str], message: RpcMessage, version: str | UnsetType
@@ -131,15 +131,25 @@ class ModernEra:
             raise UnsupportedVersionError(str(requested), self._supported)
 
 
-def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, str | None]:
-    """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong."""
+def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, Raw, str | None]:
+    """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong.
+
+    A member that is null counts as absent; the second value are the parameters as they were read.
+    """
     try:
-        return decoder.decode(raw), None
+        return decoder.decode(raw), raw, None
     except RecursionError:
-        return Params(), "Invalid params: nested too deeply"
+        return Params(), raw, "Invalid params: nested too deeply"
     except (msgspec.DecodeError, UnicodeError) as error:
-        problem = f"Invalid params: {error}".replace("`$.", "`$.params.")
+        problem = str(error)
     try:
-        return ANY_METHOD.decoder.decode(raw), problem
+        raw = without_nulls(raw, decoder.target.verbatim)
+        return decoder.decode(raw), raw, None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        if "missing required" not in str(error):  # else it was null, as the first error says
+            problem = str(error)
+    problem = f"Invalid params: {problem}".replace("`$.", "`$.params.")
+    try:
+        return ANY_METHOD.decoder.decode(raw), raw, problem
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return Params(), problem
+        return Params(), raw, problem

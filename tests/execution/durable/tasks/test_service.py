@@ -141,6 +141,21 @@ def test_the_rounds_before_a_task_are_not_kept_in_it(world: Worlds) -> None:
     assert set(params) == {"_meta", "name", "arguments"}
 
 
+@pytest.mark.parametrize("nulls", [["arguments"], ["requestState"], ["inputResponses", "arguments", "extra"]])
+def test_a_call_with_members_that_are_null_is_kept_as_one_without_them(
+    world: Worlds, nulls: list[str]
+) -> None:
+    here = world(of(work))
+    capabilities = {**TASKS, "extensions": {**TASKS["extensions"], "com.example/x": None}}
+    params = {"name": "work", **dict.fromkeys(nulls)}
+    plain = here.client.request("tools/call", {"name": "work"}).result["taskId"]
+    task_id = here.client.request("tools/call", params, capabilities=capabilities).result["taskId"]
+    kept = [msgspec.json.decode(here.record(each).params) for each in (plain, task_id)]
+    assert kept[0] == kept[1]
+    here.run_all()
+    assert text(here.client.get(task_id).result) == "done"
+
+
 # Large arguments and results.
 
 LARGE = "x" * 300_000

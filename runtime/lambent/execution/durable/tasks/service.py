@@ -236,9 +236,10 @@ class Tasks:
 
 
 def _bare(params: Raw) -> bytes:
-    """The parameters without what belongs to the rounds before the task."""
+    """The parameters without members that are null, and without what belongs to the rounds before."""
     fields: dict[str, Raw] = msgspec.json.decode(params, type=dict[str, Raw])
-    bare = {key: value for key, value in fields.items() if key not in ("inputResponses", "requestState")}
+    rounds = ("inputResponses", "requestState")
+    bare = {key: value for key, value in fields.items() if key not in rounds and value != NULL}
     return msgspec.json.encode(bare)
 
 
