@@ -87,3 +87,7 @@ def test_log_lines_are_lambdas(capsys):
 
 def test_an_error_without_a_traceback():
     assert describe(ValueError("x")) == "ValueError: x\n"
+
+
+def test_what_an_error_says_is_one_line():
+    assert describe(ValueError("x\n[ERROR]\tforged\x1b")) == "ValueError: x\\n[ERROR]\\tforged\\x1b\n"

@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import time
-import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 from lambent.cli.app_ref import Handler
 from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
+from lambent.execution.log_records import traceback_text
 
 # Frames of a traceback from these files are not the app's.
 _OWN_FILES: Final = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")
@@ -113,4 +113,4 @@ def describe(error: BaseException) -> str:
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FILES):
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    return traceback_text(error, trace)

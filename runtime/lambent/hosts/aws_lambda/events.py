@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.errors import HttpRefusal, LambentError
+from lambent.execution.log_records import one_line
 from lambent.wire.http import HttpResponse, Request
 
 Event = Mapping[str, Any]
@@ -48,9 +49,10 @@ def format_of(event: Event) -> tuple[Reader, Writer]:
         return _read_v2, _write_v2
     if "httpMethod" in event or (isinstance(context, Mapping) and "elb" in context):
         return _read_v1, _write_v1
+    keys = ", ".join(sorted(one_line(str(key)) for key in event))
     raise UnknownEventError(
         "This handler takes HTTP events of API Gateway (HTTP API 2.0, REST 1.0), function URLs and load "
-        f"balancers, but the event has the keys: {', '.join(sorted(map(str, event))) or 'none'}"
+        f"balancers, but the event has the keys: {keys or 'none'}"
     )
 
 
