@@ -12,6 +12,7 @@ from lambent.wire.http import LOCAL_HOSTS, HttpResponse, Request
 
 if TYPE_CHECKING:
     from lambent.wire.discovery_documents import Document
+    from lambent.wire.payloads import ResponseLimit
     from lambent.wire.server_card import ServerSummary
 
 _DEFAULT_PATH = "/mcp"
@@ -23,11 +24,13 @@ class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
     They are made at the first request for one of them: most execution environments never get such a request.
+    One that is larger than ``limit`` is not sent.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, limit: ResponseLimit | None = None) -> None:
         self._catalog = catalog
         self._settings = settings
+        self._limit = limit
         self._made = functools.lru_cache(_KEPT)(self._make)
 
     def answer(self, request: Request) -> HttpResponse | None:
@@ -53,7 +56,8 @@ class DiscoveryDocuments:
             document = self._made(endpoint, base_url).get(f"{endpoint}/{name}")
         if document is None:
             return HttpResponse(404, {"content-type": "text/plain"}, b"There is no such document here.")
-        return answer(document, request)
+        response = answer(document, request)
+        return response if self._limit is None else _fitting(response, request, self._limit)
 
     def by_path(self, base_url: str | None) -> dict[str, Document]:
         """All documents by path, for a public URL other than that of the settings.
@@ -105,6 +109,16 @@ def read_bundle(file: str) -> list[ServerSummary]:
         raise ConfigurationError(
             f"LAMBENT_CARDS must name a file that `lambent card --bundle` has written: {error}"
         ) from error
+
+
+def _fitting(response: HttpResponse, request: Request, limit: ResponseLimit) -> HttpResponse:
+    # Mangum writes the media types of cards as Base64.
+    size, most = limit.measure(request, response) + len(response.body) // 3, limit.of(request)
+    if size <= most:
+        return response
+    instead = "let CardDetails have lists_features=False"
+    text = f"The document would take {size} bytes, the limit is {most}: {instead}"
+    return HttpResponse(500, {"content-type": "text/plain"}, text.encode())
 
 
 def _platform_url(request: Request) -> str | None:

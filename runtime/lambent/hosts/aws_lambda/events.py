@@ -56,6 +56,11 @@ def format_of(event: Event) -> tuple[Reader, Writer]:
     )
 
 
+def write(event: Event, response: HttpResponse) -> dict[str, Any]:
+    """What a response to an event is returned as."""
+    return format_of(event)[1](event, response)
+
+
 def _read_v2(event: Event, lambda_context: Any = None) -> Request:
     """Read an HTTP API 2.0 or Function URL event."""
     context = event["requestContext"]

@@ -18,10 +18,11 @@ from tests.execution.durable.tasks.harness import (
     task_server,
     worlds,
 )
-from tests.support import accept
+from tests.support import accept, marshal
 
 from lambent import (
     Context,
+    Idempotency,
     InvalidParamsError,
     MissingCapabilityError,
     RetryableError,
@@ -417,6 +418,67 @@ def test_a_long_progress_message_is_cut(world: Worlds) -> None:
     here.client.update(task_id, {"ok": accept(ok=True)})
     here.run_all()
     assert text(here.client.get(task_id).result) == "accept"
+
+
+# Results and Lambda's limit for a response.
+
+
+@pytest.mark.parametrize("character", ["x", '"', "é"])
+def test_every_result_of_a_task_can_be_fetched(world: Worlds, character: str) -> None:
+    """One that has no room in the response of ``tasks/get`` is refused when it is made."""
+    asked = {"x": 1, '"': 4, "é": 6}[character]
+
+    def work(times: int) -> str:
+        return character * times
+
+    here = world(of(work))
+    sizes = (6_291_556 - 20_000, 6_291_556 - 16_000, 6_291_556)
+    shown = []
+    for size in sizes:
+        task_id = here.client.start("work", {"times": size // asked})
+        here.run_all()
+        reply = here.client.get(
+            task_id, headers={"origin": "http://localhost", "accept": "text/event-stream"}
+        )
+        assert reply.result["status"] == "completed"
+        assert len(marshal(reply.written)) <= 6_291_556
+        shown.append(text(reply.result))
+    assert shown[0] == character * (sizes[0] // asked)
+    for said in shown[1:]:
+        assert re.fullmatch(
+            r"The result would take \d{7} bytes, the limit is 6291556: return less, or a ResourceLink", said
+        )
+
+
+def test_a_subscription_leaves_out_results_that_do_not_fit(world: Worlds) -> None:
+    def work() -> str:
+        return "x" * 4_000_000
+
+    here = world(of(work))
+    ids = [here.client.start("work") for _ in range(2)]
+    here.run_all()
+    reply = here.client.request("subscriptions/listen", {"notifications": {"taskIds": ids}})
+    acknowledged, task = reply.notifications
+    assert acknowledged["params"]["notifications"]["taskIds"] == ids
+    assert task["params"]["taskId"] == ids[1]
+    assert len(marshal(reply.written)) <= 6_291_556
+
+
+def test_an_idempotent_call_whose_result_was_too_large_is_not_done_again(world: Worlds) -> None:
+    effects: list[int] = []
+    mcp = task_server()
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def export(order: int) -> str:
+        effects.append(order)
+        return "x" * 7_000_000
+
+    here = world(mcp)
+    first, second = (here.client.call("export", {"order": 1}) for _ in range(2))
+    assert first.result["isError"] is True
+    assert "the limit is 6291556: return less, or a ResourceLink" in first.text
+    assert "its result is too large to be given again" in second.text
+    assert effects == [1]
 
 
 def test_the_wait_between_attempts_doubles_up_to_half_a_minute(world: Worlds) -> None:

@@ -29,7 +29,7 @@ from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import TaskPolicy
 from lambent.wire import jsonrpc
 from lambent.wire.eras import RpcRequest
-from lambent.wire.http import Request, response_size
+from lambent.wire.http import Request
 from lambent.wire.methods import METHODS
 from lambent.wire.results import InputRequiredResult, Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
@@ -42,6 +42,9 @@ _WORTHWHILE_SECONDS = 1.0
 
 _MAX_DELAY = 900.0
 """The longest delay of a queue, in seconds."""
+
+_SHOWN_BYTES = 16 * 1024
+"""What the response of ``tasks/get`` has around a result: it has to fit there too."""
 
 _log = logger("lambent.tasks")
 
@@ -135,8 +138,9 @@ class Worker:
         try:
             outcome = self._executor.execute(call)
             encoded = jsonrpc.encode(outcome.result if outcome.error is None else outcome.error.data)
-            if (size := response_size(encoded)) > call.services.response_limit:
-                outcome = too_large(call, size)
+            limit = call.services.response_limit
+            if limit is not None and (size := limit.string_size(encoded) + _SHOWN_BYTES) > limit.size:
+                outcome = too_large(call.method, size, limit.size)
                 encoded = jsonrpc.encode(outcome.result)
         except DeadlineReached:  # an attempt that has finished a step does not count
             tries = 0 if attempt.journal.advanced else attempt.record.attempt
