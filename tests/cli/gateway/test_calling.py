@@ -2,6 +2,7 @@ import logging
 import os
 
 import pytest
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from lambent.cli.app_ref import AppRef
 from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
@@ -23,8 +24,12 @@ def invoke(monkeypatch, tmp_path):
     return lambda handler, event=None: call(handler, event, INVOCATION, LambdaFormatter())
 
 
-def test_the_result_as_json(invoke):
-    assert invoke(lambda event, context: {"got": event, "é": None}, [1]) == '{"got":[1],"é":null}'.encode()
+@pytest.mark.parametrize("runtime", ["AWS_Lambda_python3.11", "AWS_Lambda_python3.13"])
+def test_the_result_as_lambdas_client_writes_it(invoke, monkeypatch, runtime):
+    monkeypatch.setenv("AWS_EXECUTION_ENV", runtime)
+    result = {"got": [1, True], "é": None, "body": '"\\\x7f\n\u2028😀'}
+    written, _ = LambdaMarshaller().marshal_response(result)
+    assert invoke(lambda event, context: result) == written.encode()
 
 
 def test_the_context(invoke):
@@ -54,7 +59,8 @@ def test_a_handler_that_raises(invoke):
         ("\ud800", "UnicodeEncodeError", "'utf-8' codec can't encode character"),
     ],
 )
-def test_a_result_that_is_not_json(invoke, result, kind, reason):
+def test_a_result_that_is_not_json(invoke, monkeypatch, result, kind, reason):
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
     with pytest.raises(HandlerError) as caught:
         invoke(lambda event, context: result)
     assert caught.value.kind == kind

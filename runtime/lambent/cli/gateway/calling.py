@@ -15,6 +15,7 @@ from lambent.cli.app_ref import Handler
 from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
 from lambent.execution.log_records import traceback_text
+from lambent.wire.payloads import is_escaped
 
 # Frames of a traceback from these files are not the app's.
 _OWN_FILES: Final = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")
@@ -95,7 +96,8 @@ def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: L
     except Exception as error:
         raise HandlerError(type(error).__name__, describe(error)) from error
     try:
-        return json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        is_ascii = is_escaped(os.environ.get("AWS_EXECUTION_ENV"))
+        return json.dumps(result, ensure_ascii=is_ascii, allow_nan=False).encode()
     except Exception as error:
         text = f"Runtime.MarshalError: unable to marshal response: {error}\n"
         raise HandlerError(type(error).__name__, text) from error
