@@ -320,9 +320,10 @@ def test_a_result_comes_before_all_notifications() -> None:
     assert reply.headers["content-type"] == "application/json"
 
 
-def test_an_error_in_place_of_a_result_keeps_its_notifications() -> None:
+def test_an_error_in_place_of_a_result_keeps_its_notifications(caplog: pytest.LogCaptureFixture) -> None:
     reply = told(Client(handler_of(SERVER, 10_000)), ["a"], ["b"], "x" * 10_000)
     assert (kinds(reply), reply.result["isError"]) == (["b", "a"], True)
+    assert "left out" not in caplog.text
 
 
 def test_what_a_client_does_not_get_does_not_count() -> None:

@@ -70,7 +70,8 @@ def _thinned(notifications: Sequence[bytes], room: int, limit: ResponseLimit) ->
         total -= sizes[number]
         if notifications[number].startswith(_LOG):
             logs.append(number)
-    _log.warning("%s notifications of a response are left out: it would be too large", len(out))
+    if out:
+        _log.warning("%s notifications of a response are left out: it would be too large", len(out))
     kept = {number: one for number, one in enumerate(notifications) if number not in out}
     if logs and total + _NOTE_BYTES <= room:
         oldest = min(logs)

@@ -22,7 +22,7 @@ BALANCER_LIMIT = 1024 * 1024
 _UNESCAPED = frozenset(f"AWS_Lambda_python3.{minor}" for minor in (12, 13, 14, 15))
 _WITH_BACKSLASH = b'"\\\b\t\n\f\r'
 _CONTROL = bytes(set(range(32)) - set(_WITH_BACKSLASH))
-_ASCII, _OTHER = bytes(range(128)), bytes(range(128, 256))
+_ASCII = bytes(range(128))
 
 
 def is_escaped(execution_env: str | None) -> bool:
@@ -40,9 +40,9 @@ def string_size(text: bytes, *, is_ascii: bool) -> int:
     size = len(text) + _count(text, _WITH_BACKSLASH) + 5 * _count(text, _CONTROL)
     if is_ascii:
         size += 5 * text.count(b"\x7f")
-        if (other := _count(text, _OTHER)) > 0:
-            units = len(text.translate(None, _ASCII).decode().encode("utf-16-le")) // 2
-            size += 6 * units - other
+        if not text.isascii():
+            other = text.translate(None, _ASCII)
+            size += 6 * len(other.decode().encode("utf-16-le")) // 2 - len(other)
     return size
 
 
