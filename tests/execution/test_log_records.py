@@ -160,6 +160,14 @@ def test_frames_can_be_left_out() -> None:
     assert traceback_text(ValueError("a\nb"), None) == "ValueError: a\\nb\n"
 
 
+def test_a_syntax_error_shows_its_line_and_notes_have_a_margin() -> None:
+    error = in_syntax("x")
+    error.add_note("a note")
+    *shown, name, note = traceback_text(error, None).splitlines()
+    assert shown[:2] == ['  File "file.py", line 1', "    1 +x"]
+    assert (name, note) == ("SyntaxError: x", "  | a note")
+
+
 # Records.
 
 

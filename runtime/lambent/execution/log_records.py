@@ -40,7 +40,8 @@ def _escaped(lines: Callable[..., Iterator[str]], **options: Any) -> Iterator[st
     margin = ""
     for line in lines(**options):
         yield margin + one_line(line.removesuffix("\n")) + "\n"
-        margin = "  | "  # in front of notes, which may be a client's words from their first letter on
+        if not line.startswith(" "):  # it names the exception, and notes follow: they may be a client's words
+            margin = "  | "
 
 
 class _Filter(logging.Filter):
