@@ -139,9 +139,11 @@ class Worker:
             outcome = self._executor.execute(call)
             encoded = jsonrpc.encode(outcome.result if outcome.error is None else outcome.error.data)
             limit = call.services.response_limit
-            if limit is not None and (size := limit.string_size(encoded) + _SHOWN_BYTES) > limit.size:
-                outcome = too_large(call.method, size, limit.size)
-                encoded = jsonrpc.encode(outcome.result)
+            if limit is not None:
+                size = limit.string_size(encoded) + min(_SHOWN_BYTES, limit.size // 4)
+                if size > limit.size:
+                    outcome = too_large(call.method, size, limit.size)
+                    encoded = jsonrpc.encode(outcome.result)
         except DeadlineReached:  # an attempt that has finished a step does not count
             tries = 0 if attempt.journal.advanced else attempt.record.attempt
             return self._release(attempt, 0.0, state=attempt.journal.state, attempt=tries)
