@@ -21,8 +21,10 @@ from lambent.execution.event_loop import CallerLoop
 from lambent.execution.execute import Executor
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.sealing import Sealer
+from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
+from lambent.wire.payloads import ResponseLimit
 
 NAME = "fuzz-target"
 SECRETS = ("first secret of the ring, 32 characters", "second secret of the ring, 32 characters")
@@ -115,6 +117,7 @@ class Target:
             clock=time.time,
             store=store,
             tasks=tasks,
+            response_limit=ResponseLimit(write),
         )
         executor = Executor(services, MIDDLEWARE)
         self._worker = Worker(executor, tasks)

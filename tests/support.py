@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import msgspec
 
@@ -32,6 +34,16 @@ _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 def dumps(value: Any) -> str:
     """JSON as compact as the wire has it; not made by the encoder under test."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def marshal(value: Any, *, is_ascii: bool = True) -> bytes:
+    """What the client of Lambda's runtimes sends for what a function returns, before 3.12 as ASCII."""
+    import pytest  # benchmarks use this module without it
+
+    client = pytest.importorskip("awslambdaric.lambda_runtime_marshaller")  # for Linux only
+    with mock.patch.dict(os.environ, {"AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{11 if is_ascii else 13}"}):
+        written: str = client.LambdaMarshaller().marshal_response(value)[0]
+    return written.encode()
 
 
 def meta(capabilities: Mapping[str, Any] | None = None, **extra: Any) -> dict[str, Any]:

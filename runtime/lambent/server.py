@@ -124,7 +124,8 @@ class MCPServer(Declarations):
 
         settings, catalog = settings or Settings.from_env(), self.freeze()
         endpoint = live_endpoint(catalog, self._middleware, settings)
-        return AsgiApp(endpoint, DiscoveryDocuments(catalog, settings), settings.body_limit)
+        documents = DiscoveryDocuments(catalog, settings, endpoint.executor.services.response_limit)
+        return AsgiApp(endpoint, documents, settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint at a path, shown on the OpenAPI page.

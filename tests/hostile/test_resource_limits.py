@@ -142,4 +142,4 @@ def test_the_largest_body_is_answered(client: CheckedClient) -> None:
     answer = client.message(_call({"value": "x" * room}))
     # The tool returns what it is given, and Lambda carries no more out than in.
     assert answer.outcome == "isError"
-    assert "the limit is 6291456" in answer.result["content"][0]["text"]
+    assert "the limit is 6291556" in answer.result["content"][0]["text"]

@@ -1,6 +1,7 @@
 """Which documents a host serves, and under which address it puts itself in them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +363,20 @@ def test_documents_are_made_once_for_each_address(monkeypatch: pytest.MonkeyPatc
             assert response is not None
             assert response.status == 200
     assert made == [None, None]
+
+
+@pytest.mark.parametrize("path", ["/mcp/server-card", "/.well-known/agent-skills/shop/SKILL.md"])
+def test_a_document_that_no_function_can_return_says_so(path: str) -> None:
+    mcp = server()
+
+    @mcp.tool(description="Sell " * 1_300_000)
+    def sell_much() -> None: ...
+
+    reply = get(Client(mcp.lambda_handler(Settings())), path)
+    assert (reply.status, reply.headers) == (500, {"content-type": "text/plain"})
+    assert re.fullmatch(
+        rb"The document would take \d{7} bytes, the limit is 6291556: "
+        rb"let CardDetails have lists_features=False",
+        reply.body,
+    )
+    assert get(Client(mcp.lambda_handler(Settings(response_limit=0))), path).status == 200

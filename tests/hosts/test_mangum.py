@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from mangum import Mangum
 from tests import support
 from tests.hosts.asgi.driving import make, progress, subscription, text_result, tool_call
+from tests.hosts.aws_lambda.events import KINDS, Sent
 
 from lambent import Context, MCPServer, ToolError
 from lambent.hosts.settings import Settings
@@ -321,3 +322,55 @@ def test_the_orders_server_in_a_cold_fastapi_application() -> None:
     assert order.value["id"] == "ORD-1005"
     assert list(question.questions) == ["confirmation"]
     assert policy.result["contents"][0]["mimeType"] == "text/markdown"
+
+
+# Lambda's limit for a response.
+
+
+@pytest.mark.parametrize("event_format", ["HTTP API", "HTTP API 1.0", "REST API", "ALB"])
+@pytest.mark.parametrize("text", ["x", '"', "é", "😀"])
+def test_nothing_larger_is_returned_than_lambda_takes(event_format: str, text: str) -> None:
+    mcp = make()
+
+    @mcp.tool()
+    def repeat(times: int) -> str:
+        return text * times
+
+    handler = handler_of(mcp)
+    limit = 1_048_576 if event_format == "ALB" else 6_291_556
+    each = {"x": 1, '"': 4, "é": 6, "😀": 12}[text]
+
+    def answer(times: int) -> dict[str, Any]:
+        message = tool_call("repeat", {"times": times})
+        headers = tuple(support.headers_of(message).items())
+        return handler(KINDS[event_format](Sent(headers=headers, body=support.dumps(message))), None)
+
+    fits = answer((limit - 6_000) // each)
+    assert not fits["isBase64Encoded"]
+    assert '"isError"' not in fits["body"]
+    assert len(support.marshal(fits)) <= limit
+    over = answer(limit // each)
+    assert f"the limit is {limit}" in over["body"]
+
+
+def test_the_oldest_log_messages_are_left_out_there_too() -> None:
+    mcp = make()
+
+    @mcp.tool()
+    async def talk(ctx: Context) -> str:
+        for number in range(10):
+            await ctx.info(f"{number}" + "x" * 1_000_000)
+        return "done"
+
+    reply = support.Reply(handler_of(mcp)(event(tool_call("talk", logLevel="info")), None))
+    assert reply.text == "done"
+    assert len(support.marshal(reply.written)) <= 6_291_556
+    first, *rest = [one["params"]["data"] for one in reply.notifications]
+    assert first.endswith("log messages are left out: with them the response would be too large")
+    assert [one[0] for one in rest] == ["4", "5", "6", "7", "8", "9"]
+
+
+def test_a_subscription_is_one_stream_there_too() -> None:
+    reply = support.Reply(handler_of(make())(event(subscription(toolsListChanged=True)), None))
+    assert reply.headers["content-type"] == "text/event-stream"
+    assert [one["method"] for one in reply.notifications] == ["notifications/subscriptions/acknowledged"]

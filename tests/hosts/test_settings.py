@@ -53,6 +53,9 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_ALLOWED_ORIGINS", "", "allowed_origins", frozenset()),
         ("LAMBENT_BODY_LIMIT", "1000", "body_limit", 1_000),
         ("LAMBENT_BODY_LIMIT", "", "body_limit", 6_291_456),
+        ("LAMBENT_RESPONSE_LIMIT", "1000", "response_limit", 1_000),
+        ("LAMBENT_RESPONSE_LIMIT", "0", "response_limit", 0),
+        ("LAMBENT_RESPONSE_LIMIT", "", "response_limit", None),
         ("LAMBENT_LISTEN_SECONDS", "1.5", "listen_seconds", 1.5),
         ("LAMBENT_LISTEN_SECONDS", "0", "listen_seconds", 0.0),
         ("LAMBENT_LISTEN_SECONDS", "", "listen_seconds", None),
@@ -68,6 +71,8 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_MCP_PATH", "/", "mcp_path", None),
         ("LAMBENT_CARDS", "/opt/cards.json", "cards", "/opt/cards.json"),
         ("LAMBENT_CARDS", "", "cards", None),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11", "is_escaped", True),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13", "is_escaped", False),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start", "snap_start", True),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", "snap_start", False),
@@ -79,7 +84,9 @@ def test_each_variable_sets_one_thing(name: str, text: str, attribute: str, valu
     assert msgspec.structs.replace(settings, **{attribute: getattr(Settings(), attribute)}) == Settings()
 
 
-@pytest.mark.parametrize("name", ["LAMBENT_STATE_TTL", "LAMBENT_BODY_LIMIT", "LAMBENT_LISTEN_SECONDS"])
+@pytest.mark.parametrize(
+    "name", ["LAMBENT_STATE_TTL", "LAMBENT_BODY_LIMIT", "LAMBENT_RESPONSE_LIMIT", "LAMBENT_LISTEN_SECONDS"]
+)
 @pytest.mark.parametrize("text", ["x", "-1", "1,5", "nan", "inf", "-inf", "1e999", "0x10", "10s", "1 000"])
 def test_numbers_that_cannot_be_used_are_named(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -140,9 +140,11 @@ def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: 
     watchdog.daemon = True
     watchdog.start()
     try:
-        return call(
+        written = call(
             handler, event, InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), formatter
         )
+        shown = json.dumps(json.loads(written), ensure_ascii=False, separators=(",", ":"))  # for people
+        return shown.encode(errors="backslashreplace")
     except HandlerError as error:
         sys.stderr.write(f"[ERROR] {error.text}")
         raise CommandError(f"{app} raised {error.kind}") from error

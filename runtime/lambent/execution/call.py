@@ -13,11 +13,12 @@ from lambent.execution.ports import Changes, Clock, Store
 from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
 from lambent.wire.eras import RpcRequest
-from lambent.wire.http import DEFAULT_RESPONSE_LIMIT, Request
+from lambent.wire.http import Request
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.service import Tasks
     from lambent.execution.rounds.journal import Journal
+    from lambent.wire.payloads import ResponseLimit
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ class Services(msgspec.Struct, frozen=True):
         clock: the time.
         store: keeps what outlives a call; None where there is nothing to keep it in.
         tasks: the tasks; None without a store and a queue.
-        response_limit: bytes of a response.
+        response_limit: how large a response may be; None where it may have any size.
     """
 
     catalog: Catalog
@@ -41,7 +42,7 @@ class Services(msgspec.Struct, frozen=True):
     clock: Clock
     store: Store | None = None
     tasks: Tasks | None = None
-    response_limit: int = DEFAULT_RESPONSE_LIMIT
+    response_limit: ResponseLimit | None = None
 
 
 class Call(msgspec.Struct, frozen=True):

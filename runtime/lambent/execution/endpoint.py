@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from collections.abc import Sequence
+
 from msgspec import Raw, UnsetType
 
 from lambent.auth.authenticator import Anonymous, Authenticator
@@ -16,6 +20,7 @@ from lambent.wire.eras import era_of
 from lambent.wire.http import (
     SSE_HEADERS,
     SSE_TYPE,
+    Accepts,
     HttpPolicy,
     HttpResponse,
     Request,
@@ -23,12 +28,16 @@ from lambent.wire.http import (
     cors_headers,
     error_response,
     preflight,
-    response_size,
     sse_frame,
 )
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
 from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
+
+_STREAM = Accepts(json=False, sse=True)
+
+_LOWEST_LIMIT = 1024 * 1024
+"""Bytes of the lowest limit that a platform has for a response, that of a load balancer."""
 
 
 class Endpoint:
@@ -53,6 +62,8 @@ class Endpoint:
         brief = Implementation(name=info.name, version=info.version, title=info.title)
         self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
         """In every result, so without what only ``server/discover`` says, such as icons."""
+        limit = executor.services.response_limit
+        self._always_fits = sys.maxsize if limit is None else min(limit.size, _LOWEST_LIMIT) // 8
 
     def handle(self, request: Request, invocation: Invocation) -> HttpResponse:
         """Answer one HTTP request."""
@@ -89,7 +100,9 @@ class Endpoint:
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
-            return error_response(malformed.error, malformed.request_id)
+            reply = error_response(malformed.error, malformed.request_id)
+            is_long = len(reply.body) > self._always_fits  # because of the id
+            return error_response(malformed.error) if is_long else reply
         if isinstance(message.id, UnsetType):
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
@@ -97,13 +110,31 @@ class Endpoint:
         invocation.may_stream = accepts.sse
         reply = self.answer(message, request, invocation, principal)
         if invocation.streamed:
-            return HttpResponse(200, dict(SSE_HEADERS), sse_frame(reply.body))
-        if not accepts.json or (accepts.sse and invocation.notifications and reply.status == 200):
-            frames = [sse_frame(notification) for notification in invocation.notifications]
-            body = b"".join([*frames, sse_frame(reply.body)])
-            headers = {**SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
-            return HttpResponse(reply.status, headers, body)
-        return reply
+            accepts = _STREAM
+        response = _framed(reply, invocation.notifications, accepts)
+        if len(response.body) > self._always_fits:
+            return self._fit(reply, message, request, invocation, accepts)
+        return response
+
+    def _fit(
+        self,
+        reply: HttpResponse,
+        message: RpcMessage,
+        request: Request,
+        invocation: Invocation,
+        accepts: Accepts,
+    ) -> HttpResponse:
+        from lambent.execution.fitting import fit
+
+        def refuse(size: int, most: int) -> HttpResponse:
+            era, outcome = era_of(message, request.headers), too_large(message.method, size, most)
+            assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
+            return era.render(message.id, outcome, self._meta)
+
+        limit = self.executor.services.response_limit
+        assert limit is not None  # noqa: S101 - without one every response fits
+        frame = functools.partial(_framed, accepts=accepts)
+        return fit(reply, invocation.notifications, frame, request, limit, refuse)
 
     def answer(
         self,
@@ -125,10 +156,15 @@ class Endpoint:
         call = Call(rpc, request, invocation, self.executor.services, principal)
         outcome = self.executor.execute(call)
         try:
-            reply = era.render(request_id, outcome, self._meta)
+            return era.render(request_id, outcome, self._meta)
         except (TypeError, ValueError, RecursionError) as error:  # no JSON form
             return era.render(request_id, failure(error, rpc), self._meta)
-        limit = self.executor.services.response_limit
-        if len(reply.body) > limit // 3 and (size := response_size(reply.body)) > limit:
-            return era.render(request_id, too_large(call, size), self._meta)
+
+
+def _framed(reply: HttpResponse, notifications: Sequence[bytes], accepts: Accepts) -> HttpResponse:
+    """The response of a reply: a stream if there are notifications to send, or the client wants one."""
+    if accepts.json and not (accepts.sse and notifications and reply.status == 200):
         return reply
+    body = b"".join(map(sse_frame, [*notifications, reply.body]))
+    headers = {**SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
+    return HttpResponse(reply.status, headers, body)

@@ -74,7 +74,7 @@ def _ended(call: Call, error: BaseException) -> Outcome:
     if isinstance(error, ProtocolError):
         return Outcome(error=error)
     if isinstance(error, ToolError):
-        return _shown(call, str(error))
+        return _shown(call.method, str(error))
     if isinstance(error, ItemTooLargeError):
         return Outcome(error=InternalError(str(error)))
     if isinstance(error, Signal) and call.invocation.has_sent(error):
@@ -85,16 +85,19 @@ def _ended(call: Call, error: BaseException) -> Outcome:
     return failure(error, call.rpc)
 
 
-def _shown(call: Call, text: str) -> Outcome:
+def _shown(method: str, text: str) -> Outcome:
     """The outcome of a failure that is explained: to the model if it called a tool, else to the client."""
-    return Outcome(failed(text)) if call.method == "tools/call" else Outcome(error=InternalError(text))
+    return Outcome(failed(text)) if method == "tools/call" else Outcome(error=InternalError(text))
 
 
-def too_large(call: Call, size: int) -> Outcome:
+def too_large(method: str, size: int, limit: int) -> Outcome:
     """The outcome of a result whose response would have more bytes than the host allows."""
-    limit = call.services.response_limit
-    text = f"The result would take {size} bytes, the limit is {limit}: return less, or a link to the data"
-    return _shown(call, text)
+    instead = "return less, or a ResourceLink"
+    if method.endswith("/list"):
+        instead = "give MCPServer a lower page_size"
+    elif method == "server/discover":
+        instead = "shorten the instructions"
+    return _shown(method, f"The result would take {size} bytes, the limit is {limit}: {instead}")
 
 
 def failure(error: BaseException, request: RpcRequest | RpcMessage) -> Outcome:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
 from lambent.errors import Signal, Suspend
+from lambent.execution.log_records import logger
 from lambent.wire.eras import RpcRequest
 from lambent.wire.jsonrpc import RpcMessage
 
-_log = logging.getLogger("lambent")
+_log = logger("lambent")
 
 
 def report(error: BaseException, request: RpcRequest | RpcMessage | None = None) -> str:
@@ -24,13 +23,7 @@ def report(error: BaseException, request: RpcRequest | RpcMessage | None = None)
     """
     reference = os.urandom(6).hex()
     what = f"{request.method} (id {request.id!r})" if request is not None else "A request"
-    text = "".join(traceback.format_exception(error))
-    written = text.encode("utf-8", "backslashreplace").decode()
-    if written == text:
-        _log.error("%s failed, reference %s", what, reference, exc_info=error)
-    else:
-        # A client's lone surrogates: log handlers that write UTF-8 would fail, and lose the whole record.
-        _log.error("%s failed, reference %s\n%s", what, reference, written)
+    _log.error("%s failed, reference %s", what, reference, exc_info=error)
     return reference
 
 

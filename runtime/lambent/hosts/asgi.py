@@ -62,7 +62,7 @@ class AsgiApp:
         if other is not None:
             await _finish(other, send, begun=False)
             return
-        invocation = AsgiInvocation(asyncio.get_running_loop(), self._threads, request.context)
+        invocation = AsgiInvocation(asyncio.get_running_loop(), self._threads, request)
         # What middleware and dependencies have set, such as a span or a user, features see too.
         context = contextvars.copy_context()
         work = asyncio.wrap_future(
@@ -85,24 +85,25 @@ class AsgiInvocation(LiveInvocation):
     """One HTTP request: between the thread that runs the call and the event loop that talks to its client.
 
     Coroutines run on that loop too, where the rest of the application lives. ``frames`` brings what to send,
-    and None when there is no more. ``lambda_context`` is Lambda's context object, behind Mangum.
+    and None when there is no more. Behind Mangum, which sends the response as a whole, notifications
+    are kept for it: there they have to fit.
     """
 
-    __slots__ = ("_lambda_context", "frames")
+    __slots__ = ("_request", "frames")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads, lambda_context: Any) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads, request: Request) -> None:
         super().__init__(loop, threads)
-        self._lambda_context = lambda_context
+        self._request = request
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def remaining_ms(self) -> int | None:
         """See ``Invocation.remaining_ms``."""
-        remaining = getattr(self._lambda_context, "get_remaining_time_in_millis", None)
+        remaining = getattr(self._request.context, "get_remaining_time_in_millis", None)
         return int(remaining()) if remaining is not None else None
 
     def emit(self, notification: bytes) -> None:
         """See ``Invocation.emit``."""
-        if not self.may_stream:
+        if not self.may_stream or self._request.event is not None:
             super().emit(notification)
         elif not self.cancelled:
             self.streamed = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
@@ -14,6 +14,8 @@ from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.settings import Settings
+from lambent.wire.http import HttpResponse
+from lambent.wire.payloads import LAMBDA_LIMIT, ResponseLimit, Write
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Blobs, Changes, Queue, Store
@@ -25,29 +27,52 @@ _BUFFERED_LISTEN_SECONDS = 0.25
 
 _LIVE_LISTEN_SECONDS = 600.0
 
+_ADDED_BYTES = 4096
+"""Of headers and cookies that an application around the endpoint adds to its responses."""
+
 
 def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> LambdaHandler:
     """The function that Lambda calls, with a worker for tasks where there can be any."""
+    from lambent.hosts.aws_lambda.events import write
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
-    executor, worker = _executor(catalog, middleware, settings, in_lambda=True), None
+    executor, worker = _executor(catalog, middleware, settings, write, in_lambda=True), None
     if (tasks := executor.services.tasks) is not None:
         from lambent.execution.durable.tasks.worker import Worker
 
         worker = Worker(executor, tasks)
-    documents = DiscoveryDocuments(catalog, settings, is_strict=True)
+    limit = executor.services.response_limit
+    documents = DiscoveryDocuments(catalog, settings, limit, is_strict=True)
     endpoint = Endpoint(executor, settings.http_policy)
     return LambdaHandler(endpoint, worker, settings.task_queue_url or "", documents)
 
 
 def live_endpoint(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Endpoint:
     """The endpoint of a host that stays, or that shares a table with others, as in Lambda behind Mangum."""
-    executor = _executor(catalog, middleware, settings, in_lambda=settings.in_lambda)
+    executor = _executor(catalog, middleware, settings, _write_around, in_lambda=settings.in_lambda)
     return Endpoint(executor, settings.http_policy)
 
 
+def _write_around(event: Any, response: HttpResponse) -> Any:
+    """What Mangum returns for a response, its body apart, with room for what the application adds."""
+    written = {"statusCode": response.status, "headers": response.headers, "isBase64Encoded": False}
+    return {**written, "body": "", "multiValueHeaders": {}, "cookies": [" " * _ADDED_BYTES]}
+
+
+def _response_limit(settings: Settings, write: Write, *, in_lambda: bool) -> ResponseLimit | None:
+    size = settings.response_limit
+    if size is None:
+        size = LAMBDA_LIMIT if in_lambda else 0
+    return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None
+
+
 def _executor(
-    catalog: Catalog, middleware: Sequence[Middleware], settings: Settings, *, in_lambda: bool
+    catalog: Catalog,
+    middleware: Sequence[Middleware],
+    settings: Settings,
+    write: Write,
+    *,
+    in_lambda: bool,
 ) -> Executor:
     """An executor on the table, queue and bucket that the deployment names; boto3 waits for first use.
 
@@ -91,6 +116,7 @@ def _executor(
         clock=time.time,
         store=store,
         tasks=tasks,
+        response_limit=_response_limit(settings, write, in_lambda=in_lambda),
     )
     if settings.snap_start:
         from lambent.hosts.aws_lambda.snapstart import register

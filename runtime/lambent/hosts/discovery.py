@@ -12,6 +12,7 @@ from lambent.wire.http import JSON_TYPE, LOCAL_HOSTS, HttpResponse, Request, not
 
 if TYPE_CHECKING:
     from lambent.wire.discovery_documents import Document
+    from lambent.wire.payloads import ResponseLimit
     from lambent.wire.server_card import ServerSummary
 
 _DEFAULT_PATH = "/mcp"
@@ -27,12 +28,21 @@ class DiscoveryDocuments:
     """The documents of a server, or of all servers that are deployed together.
 
     They are made at the first request for one of them: most execution environments never get such a request.
-    With ``is_strict`` there is nothing at paths that contradict the setting ``mcp_path``.
+    With ``is_strict`` there is nothing at paths that contradict the setting ``mcp_path``. A document that is
+    larger than ``limit`` is not sent.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings, *, is_strict: bool = False) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        limit: ResponseLimit | None = None,
+        *,
+        is_strict: bool = False,
+    ) -> None:
         self._catalog = catalog
         self._settings = settings
+        self._limit = limit
         self._is_strict = is_strict
         self._made = functools.lru_cache(_KEPT)(self._make)
 
@@ -68,7 +78,8 @@ class DiscoveryDocuments:
             document = self._made(endpoint, base_url).get(f"{endpoint}/{name}")
         if document is None:
             return not_found(request)
-        return answer(document, request)
+        response = answer(document, request)
+        return response if self._limit is None else _fitting(response, request, self._limit)
 
     def _is_elsewhere(self, request: Request) -> bool:
         """Whether there is nothing at the path of a request."""
@@ -136,6 +147,16 @@ def read_bundle(file: str) -> list[ServerSummary]:
         raise ConfigurationError(
             f"LAMBENT_CARDS must name a file that `lambent card --bundle` has written: {error}"
         ) from error
+
+
+def _fitting(response: HttpResponse, request: Request, limit: ResponseLimit) -> HttpResponse:
+    # Mangum writes the media types of cards as Base64.
+    size, most = limit.measure(request, response) + len(response.body) // 3, limit.of(request)
+    if size <= most:
+        return response
+    instead = "let CardDetails have lists_features=False"
+    text = f"The document would take {size} bytes, the limit is {most}: {instead}"
+    return HttpResponse(500, {"content-type": "text/plain"}, text.encode())
 
 
 def _platform_url(request: Request) -> str | None:

@@ -12,6 +12,7 @@ from lambent.errors import ConfigurationError
 from lambent.execution.ports import Keys
 from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
 from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
+from lambent.wire.payloads import is_escaped
 
 DEFAULT_HEALTH_PATH = "/health"
 
@@ -19,7 +20,7 @@ DEFAULT_HEALTH_PATH = "/health"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a deployment.
 
-    Each attribute but the last two has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
+    Each attribute but the last three has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
 
     Attributes:
         state_keys: the secrets that seal request state; the first one seals, all of them open.
@@ -29,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         audience: distinguishes this server from others with the same keys; default: the server's name.
         allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
         body_limit: bytes of a request body.
+        response_limit: bytes of an HTTP response, as Lambda counts them: of the JSON that a function returns;
+            0 for any number; default: what Lambda takes, and outside of Lambda any number.
         listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
         table: the DynamoDB table of tasks, sessions and idempotent calls.
         task_queue_url: the SQS queue of the tasks that workers run.
@@ -37,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         mcp_path: the path of the endpoint below that.
         health_path: where load balancers ask whether the host is well; None for nowhere.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
+        is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
     """
@@ -47,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audience: str | None = None
     allowed_origins: frozenset[str] = frozenset()
     body_limit: int = DEFAULT_BODY_LIMIT
+    response_limit: int | None = None
     listen_seconds: float | None = None
     table: str | None = None
     task_queue_url: str | None = None
@@ -55,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mcp_path: str | None = None
     health_path: str | None = DEFAULT_HEALTH_PATH
     cards: str | None = None
+    is_escaped: bool = True
     in_lambda: bool = False
     snap_start: bool = False
 
@@ -78,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             audience=environ.get("LAMBENT_AUDIENCE") or None,
             allowed_origins=frozenset(_list(environ, "LAMBENT_ALLOWED_ORIGINS")),
             body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT) or 0),
+            response_limit=_whole(environ, "LAMBENT_RESPONSE_LIMIT"),
             listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", None),
             table=environ.get("LAMBENT_TABLE") or None,
             task_queue_url=environ.get("LAMBENT_TASK_QUEUE_URL") or None,
@@ -86,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
             health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
             cards=environ.get("LAMBENT_CARDS") or None,
+            is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
         )
@@ -137,6 +145,11 @@ def _path(environ: Mapping[str, str], name: str, root: str = "") -> str | None:
     if text and (not text.startswith("/") or any(mark in text for mark in "?# ")):
         raise ConfigurationError(f"{name} must be a path such as /mcp, not {text!r}")
     return text or None
+
+
+def _whole(environ: Mapping[str, str], name: str) -> int | None:
+    number = _number(environ, name, None)
+    return None if number is None else int(number)
 
 
 def _number(environ: Mapping[str, str], name: str, default: float | None) -> float | None:

@@ -77,7 +77,10 @@ def check_size(item: Item) -> None:
     # 100 bytes for the other attributes and their names
     size = len(item.key.encode()) + len(item.body) + item.reserve + 100
     if size > MAX_ITEM_BYTES:
-        raise ItemTooLargeError(f"{size} bytes do not fit into an item of {MAX_ITEM_BYTES} bytes")
+        raise ItemTooLargeError(
+            f"{size} bytes do not fit into an item of {MAX_ITEM_BYTES} bytes: keep large data in a store of "
+            "your own, and here a reference to it"
+        )
 
 
 class MemoryBlobs:

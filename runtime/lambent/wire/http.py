@@ -19,11 +19,8 @@ SSE_HEADERS = {"content-type": SSE_TYPE, "cache-control": "no-cache", "x-accel-b
 SSE_KEEP_ALIVE = b":\n\n"
 """A comment that keeps an idle stream open; clients ignore it."""
 
-DEFAULT_BODY_LIMIT = DEFAULT_RESPONSE_LIMIT = 6 * 1024 * 1024
-"""Bytes: what Lambda takes as the payload and as the response of a synchronous invocation."""
-
-_ENVELOPE = 1024
-"""Bytes of Lambda's response around the body: the status, the headers and the rest."""
+DEFAULT_BODY_LIMIT = 6 * 1024 * 1024
+"""Bytes: what Lambda takes as the payload of a synchronous invocation."""
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -81,11 +78,6 @@ def error_response(error: ProtocolError, request_id: RequestId | UnsetType = UNS
     """The response to a request that ends with an error; an unset id is left out."""
     body = jsonrpc.failure(request_id, error.code, error.message, error.data)
     return HttpResponse(error.status, {"content-type": JSON_TYPE, **error.headers}, body)
-
-
-def response_size(body: bytes) -> int:
-    """Bytes of Lambda's response around a body, which travels as a JSON string."""
-    return len(body) + body.count(b'"') + body.count(b"\\") + _ENVELOPE
 
 
 def sse_frame(message: bytes) -> bytes:

@@ -23,8 +23,13 @@ def invoke(monkeypatch, tmp_path):
     return lambda handler, event=None: call(handler, event, INVOCATION, LambdaFormatter())
 
 
-def test_the_result_as_json(invoke):
-    assert invoke(lambda event, context: {"got": event, "é": None}, [1]) == '{"got":[1],"é":null}'.encode()
+@pytest.mark.parametrize("runtime", ["AWS_Lambda_python3.11", "AWS_Lambda_python3.13"])
+def test_the_result_as_lambdas_client_writes_it(invoke, monkeypatch, runtime):
+    monkeypatch.setenv("AWS_EXECUTION_ENV", runtime)
+    result = {"got": [1, True], "é": None, "body": '"\\\x7f\n\u2028😀'}
+    client = pytest.importorskip("awslambdaric.lambda_runtime_marshaller")
+    written, _ = client.LambdaMarshaller().marshal_response(result)
+    assert invoke(lambda event, context: result) == written.encode()
 
 
 def test_the_context(invoke):
@@ -54,7 +59,8 @@ def test_a_handler_that_raises(invoke):
         ("\ud800", "UnicodeEncodeError", "'utf-8' codec can't encode character"),
     ],
 )
-def test_a_result_that_is_not_json(invoke, result, kind, reason):
+def test_a_result_that_is_not_json(invoke, monkeypatch, result, kind, reason):
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
     with pytest.raises(HandlerError) as caught:
         invoke(lambda event, context: result)
     assert caught.value.kind == kind
@@ -87,3 +93,7 @@ def test_log_lines_are_lambdas(capsys):
 
 def test_an_error_without_a_traceback():
     assert describe(ValueError("x")) == "ValueError: x\n"
+
+
+def test_what_an_error_says_is_one_line():
+    assert describe(ValueError("x\n[ERROR]\tforged\x1b")) == "ValueError: x\\n[ERROR]\\tforged\\x1b\n"

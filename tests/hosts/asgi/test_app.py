@@ -889,3 +889,27 @@ async def test_a_websocket_is_closed() -> None:
 
     await echo_server().asgi(settings())({"type": "websocket"}, incoming.get, send)
     assert sent == [{"type": "websocket.close", "code": 1003}]
+
+
+# The size of a response.
+
+
+@pytest.mark.parametrize("limit", [None, 6_291_556])
+@on_loop
+async def test_only_lambda_has_a_limit_for_the_response(limit: int | None) -> None:
+    mcp = make()
+
+    @mcp.tool()
+    def export(ctx: Context) -> str:
+        ctx.info("x" * 7_000_000)
+        return "y" * 7_000_000
+
+    app = mcp.asgi(settings(response_limit=limit))
+    _, told, last = await exchange(app, tool_call("export", logLevel="info"))
+    assert unframe(told["body"])["params"]["data"] == "x" * 7_000_000  # sent when it was told
+    result = unframe(last["body"])["result"]
+    if limit is None:
+        assert result["content"][0]["text"] == "y" * 7_000_000
+    else:
+        assert result["isError"] is True
+        assert result["content"][0]["text"].endswith("the limit is 6291556: return less, or a ResourceLink")

@@ -561,3 +561,8 @@ def test_the_stage_of_a_rest_api_is_part_of_the_public_path(public: str | None, 
     context = {"stage": "prod", **({"path": public} if public else {})}
     request = read({"httpMethod": "GET", "path": "/mcp", "requestContext": context})
     assert (request.path, request.root) == ("/mcp", root)
+
+
+def test_the_keys_of_an_unknown_event_are_one_line() -> None:
+    with pytest.raises(UnknownEventError, match=r"the keys: a, x\\n\[ERROR\]$"):
+        format_of({"x\n[ERROR]": 1, "a": 2})

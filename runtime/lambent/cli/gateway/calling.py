@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import time
-import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -15,6 +14,8 @@ from typing import Any, Final
 from lambent.cli.app_ref import Handler
 from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
+from lambent.execution.log_records import traceback_text
+from lambent.wire.payloads import is_escaped
 
 # Frames of a traceback from these files are not the app's.
 _OWN_FILES: Final = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")
@@ -95,7 +96,8 @@ def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: L
     except Exception as error:
         raise HandlerError(type(error).__name__, describe(error)) from error
     try:
-        return json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        is_ascii = is_escaped(os.environ.get("AWS_EXECUTION_ENV"))
+        return json.dumps(result, ensure_ascii=is_ascii, allow_nan=False).encode()
     except Exception as error:
         text = f"Runtime.MarshalError: unable to marshal response: {error}\n"
         raise HandlerError(type(error).__name__, text) from error
@@ -113,4 +115,4 @@ def describe(error: BaseException) -> str:
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FILES):
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    return traceback_text(error, trace)

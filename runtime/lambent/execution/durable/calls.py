@@ -13,7 +13,6 @@ is kept. A call that holds a claim runs to its end also when its client hangs up
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +43,7 @@ from lambent.execution.durable.records import (
     random_id,
 )
 from lambent.execution.failures import report
+from lambent.execution.log_records import logger
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State, digest
 from lambent.features.codecs import to_plain
@@ -63,7 +63,7 @@ _LONGEST_POLL_SECONDS = 1.0
 _SPARE_SECONDS = 1.0
 _FLOW_SPARE_SECONDS = 60.0
 
-_log = logging.getLogger("lambent.state")
+_log = logger("lambent.state")
 
 Run = Callable[[Journal, str], Any]
 """Runs a call with a journal; a task that it becomes has the given id."""

@@ -12,7 +12,6 @@ Between two runs a request state carries the journal, or, for tasks, idempotent 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from msgspec import Raw
 
 from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, Suspend
+from lambent.execution.log_records import logger
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question, read_answer
 from lambent.execution.rounds.sealing import State, digest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_log = logging.getLogger("lambent")
+_log = logger("lambent")
 
 
 class Keeper(Protocol):

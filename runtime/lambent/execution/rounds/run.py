@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
@@ -14,6 +13,7 @@ from lambent.errors import Cancelled, DeadlineReached, Signal, Suspend
 from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.failures import most_important
+from lambent.execution.log_records import logger
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.resolving import resolve
 from lambent.features.signature import Signature
@@ -22,7 +22,7 @@ from lambent.wire.results import InputRequiredResult
 Render = Callable[[Any], Any]
 """Turns what a function returned into a result; raises where that cannot go out."""
 
-_log = logging.getLogger("lambent")
+_log = logger("lambent")
 
 
 def run(

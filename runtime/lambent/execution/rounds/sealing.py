@@ -7,7 +7,6 @@ the payload. Whatever is wrong with a token, the client reads the same message; 
 from __future__ import annotations
 
 import base64
-import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from lambent.errors import ConfigurationError, InternalError, InvalidParamsError
+from lambent.execution.log_records import logger
 from lambent.execution.ports import Clock, Keys
 from lambent.wire.jsonrpc import LazyDecoder
 
@@ -30,7 +30,7 @@ _PLAIN, _DEFLATED = b"\x00", b"\x01"
 _COMPRESS_FROM = 256
 _MAX_PAYLOAD = 1024 * 1024
 _CLOCK_SKEW = 60
-_log = logging.getLogger("lambent.state")
+_log = logger("lambent.state")
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True):

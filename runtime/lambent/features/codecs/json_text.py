@@ -35,7 +35,7 @@ class _Parser:
         self._alive: list[Any] = []  # what is told apart by its identity must not be replaced
 
     def options(self, schemas: list[Any]) -> list[dict[str, Any]]:
-        """The schemas that a value may follow, each once: those of recursive types would double everywhere."""
+        """The schemas that a value may follow, each once: those of recursive types would multiply."""
         found = [option for schema in schemas for option in alternatives(schema, self._definitions)]
         self._alive.append(found)
         return list({id(option): option for option in found}.values())

@@ -15,12 +15,12 @@ changes together with the cards: CloudFormation sends ``Update`` only if a prope
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import ConfigurationError, DeadlineReached
 from lambent.execution.invocation import Invocation
+from lambent.execution.log_records import logger
 from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.stores.cards import CardBucket
@@ -33,7 +33,7 @@ _SPARE_SECONDS = 3.0
 _REASON_LIMIT = 700
 """Characters, of at most four bytes each: CloudFormation accepts responses of 4,096 bytes."""
 
-_log = logging.getLogger("lambent.deploy")
+_log = logger("lambent.deploy")
 
 
 def is_deploy_event(event: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.errors import HttpRefusal, LambentError
+from lambent.execution.log_records import one_line
 from lambent.wire.http import HttpResponse, Request
 
 Event = Mapping[str, Any]
@@ -67,7 +68,7 @@ def _unknown(event: Any, problem: str = "") -> UnknownEventError:
     if not isinstance(event, Mapping):
         return UnknownEventError(f"{takes}the event is no object, it is of the type {type(event).__name__}")
     keys = ", ".join(sorted(map(str, event))[:_KEYS_SHOWN])[:_CHARACTERS_SHOWN] or "none"
-    return UnknownEventError(f"{takes}{problem or _described(event)}the event has the keys: {keys}")
+    return UnknownEventError(one_line(f"{takes}{problem or _described(event)}the event has the keys: {keys}"))
 
 
 def _described(event: Event) -> str:
@@ -90,6 +91,11 @@ def _described(event: Event) -> str:
 def is_warm_up(event: Event) -> bool:
     """Whether an event only keeps the function warm: those of serverless-plugin-warmup and lambda-warmer."""
     return event.get("source") == "serverless-plugin-warmup" or bool(event.get("warmer"))
+
+
+def write(event: Event, response: HttpResponse) -> dict[str, Any]:
+    """What a response to an event is returned as."""
+    return format_of(event)[1](event, response)
 
 
 def _read_v2(event: Event, lambda_context: Any = None) -> Request:

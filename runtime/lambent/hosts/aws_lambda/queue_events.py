@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from lambent.errors import ConfigurationError
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.invocation import Invocation
+from lambent.execution.log_records import logger
 from lambent.wire.http import Request
 
-_log = logging.getLogger("lambent.tasks")
+_log = logger("lambent.tasks")
 
 
 def is_queue_event(event: Mapping[str, Any]) -> bool:

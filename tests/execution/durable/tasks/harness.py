@@ -18,10 +18,12 @@ from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
 from lambent.execution.rounds.sealing import Sealer
+from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.server import MCPServer
 from lambent.stores.memory import MemoryBlobs, MemoryStore
 from lambent.wire.http import HttpPolicy
+from lambent.wire.payloads import ResponseLimit
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 TASKS: dict[str, Any] = {**EVERYTHING, "extensions": {EXTENSION: {}}}
@@ -216,6 +218,7 @@ class Environment:
             clock=clock,
             store=world.store,
             tasks=tasks,
+            response_limit=ResponseLimit(write),
         )
         self.tasks = tasks
         executor = Executor(self.services, world.server._middleware)

@@ -235,7 +235,10 @@ def test_steps_that_no_item_can_hold_fail_the_task_and_say_so(world: Worlds) -> 
     here.deliver()
     shown = here.client.get(task_id).result
     assert shown["status"] == "failed"
-    assert f"do not fit into an item of {MAX_ITEM_BYTES} bytes" in shown["error"]["message"]
+    assert (
+        f"do not fit into an item of {MAX_ITEM_BYTES} bytes: keep large data in a store of your own"
+        in shown["error"]["message"]
+    )
 
 
 def test_a_result_that_does_not_fit_beside_the_steps_goes_to_the_bucket(world: Worlds) -> None:
@@ -261,7 +264,10 @@ def test_questions_that_no_item_can_hold_fail_the_task_and_say_so(world: Worlds)
     here.deliver()
     shown = here.client.get(task_id).result
     assert shown["status"] == "failed"
-    assert f"do not fit into an item of {MAX_ITEM_BYTES} bytes" in shown["error"]["message"]
+    assert (
+        f"do not fit into an item of {MAX_ITEM_BYTES} bytes: keep large data in a store of your own"
+        in shown["error"]["message"]
+    )
 
 
 def test_a_result_that_has_left_the_bucket_is_an_error_and_no_crash(world: Worlds) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from tests.execution.durable.tasks.harness import (
     task_server,
     worlds,
 )
-from tests.support import accept
+from tests.support import accept, marshal
 
 from lambent import (
     Context,
+    Idempotency,
     InvalidParamsError,
     MissingCapabilityError,
     RetryableError,
@@ -361,6 +363,122 @@ def test_the_last_attempt_fails_with_the_error(world: Worlds, attempts: int) -> 
     assert (result["status"], result["result"]["isError"]) == ("completed", True)
     assert text(result) == "the bank is closed"
     assert len(tries) == attempts
+
+
+def test_the_text_of_an_exception_that_retry_on_names_stays_in_the_log(
+    world: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As that of any exception which a tool does not raise for its client."""
+    work, _ = flaky(99, OSError("connection of admin:hunter2 was reset"))
+    here = world(of(work, retry_on=(OSError,), max_attempts=2))
+    task_id = here.client.start("work")
+    here.deliver()
+    first = here.client.get(task_id)
+    pattern = r"Attempt 1 failed, another one follows \(reference ([0-9a-f]{12})\)"
+    found = re.fullmatch(pattern, first.result["statusMessage"])
+    assert found is not None
+    here.run_all()
+    last = here.client.get(task_id)
+    again = re.fullmatch(r"Tool 'work' failed unexpectedly \(reference ([0-9a-f]{12})\)", text(last.result))
+    assert again is not None
+    assert "statusMessage" not in last.result
+    assert b"hunter2" not in first.body + last.body
+    for reference in (found[1], again[1]):
+        assert f"reference {reference}" in caplog.text
+    assert "OSError: connection of admin:hunter2 was reset" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("the bank is closed", "the bank is closed"), ("x" * 500_000, "x" * 960 + "…"), ("a\ud800", "a?")],
+    ids=["words", "long", "surrogate"],
+)
+def test_what_a_tool_says_of_an_attempt_is_its_status_message(world: Worlds, said: str, shown: str) -> None:
+    work, _ = flaky(1, RetryableError(said))
+    here = world(of(work))
+    task_id = here.client.start("work")
+    here.clock.now += 1
+    here.deliver()
+    result = here.client.get(task_id).result
+    assert result["statusMessage"] == f"Attempt 1 failed, another one follows: {shown}"
+    assert result["lastUpdatedAt"] > result["createdAt"]
+    here.run_all()
+    assert text(here.client.get(task_id).result) == "done in 2"
+
+
+def test_a_long_progress_message_is_cut(world: Worlds) -> None:
+    def work(ctx: Context) -> str:
+        ctx.report_progress(1, message="x" * 500_000)
+        return ctx.elicit("Sure?", Ok, key="ok").result().action
+
+    here = world(of(work))
+    task_id = here.client.start("work")
+    here.run_all()
+    assert here.client.get(task_id).result["statusMessage"] == "x" * 999 + "…"
+    here.client.update(task_id, {"ok": accept(ok=True)})
+    here.run_all()
+    assert text(here.client.get(task_id).result) == "accept"
+
+
+# Results and Lambda's limit for a response.
+
+
+@pytest.mark.parametrize("character", ["x", '"', "é"])
+def test_every_result_of_a_task_can_be_fetched(world: Worlds, character: str) -> None:
+    """One that has no room in the response of ``tasks/get`` is refused when it is made."""
+    asked = {"x": 1, '"': 4, "é": 6}[character]
+
+    def work(times: int) -> str:
+        return character * times
+
+    here = world(of(work))
+    sizes = (6_291_556 - 20_000, 6_291_556 - 16_000, 6_291_556)
+    shown = []
+    for size in sizes:
+        task_id = here.client.start("work", {"times": size // asked})
+        here.run_all()
+        reply = here.client.get(
+            task_id, headers={"origin": "http://localhost", "accept": "text/event-stream"}
+        )
+        assert reply.result["status"] == "completed"
+        assert len(marshal(reply.written)) <= 6_291_556
+        shown.append(text(reply.result))
+    assert shown[0] == character * (sizes[0] // asked)
+    for said in shown[1:]:
+        assert re.fullmatch(
+            r"The result would take \d{7} bytes, the limit is 6291556: return less, or a ResourceLink", said
+        )
+
+
+def test_a_subscription_leaves_out_results_that_do_not_fit(world: Worlds) -> None:
+    def work() -> str:
+        return "x" * 4_000_000
+
+    here = world(of(work))
+    ids = [here.client.start("work") for _ in range(2)]
+    here.run_all()
+    reply = here.client.request("subscriptions/listen", {"notifications": {"taskIds": ids}})
+    acknowledged, task = reply.notifications
+    assert acknowledged["params"]["notifications"]["taskIds"] == ids
+    assert task["params"]["taskId"] == ids[1]
+    assert len(marshal(reply.written)) <= 6_291_556
+
+
+def test_an_idempotent_call_whose_result_was_too_large_is_not_done_again(world: Worlds) -> None:
+    effects: list[int] = []
+    mcp = task_server()
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def export(order: int) -> str:
+        effects.append(order)
+        return "x" * 7_000_000
+
+    here = world(mcp)
+    first, second = (here.client.call("export", {"order": 1}) for _ in range(2))
+    assert first.result["isError"] is True
+    assert "the limit is 6291556: return less, or a ResourceLink" in first.text
+    assert "its result is too large to be given again" in second.text
+    assert effects == [1]
 
 
 def test_the_wait_between_attempts_doubles_up_to_half_a_minute(world: Worlds) -> None:

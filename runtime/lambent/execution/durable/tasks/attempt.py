@@ -7,7 +7,7 @@ from typing import Any
 
 from lambent.errors import Cancelled, Signal, StoreError
 from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFailed, changed
-from lambent.execution.durable.tasks.record import TaskRecord
+from lambent.execution.durable.tasks.record import TaskRecord, brief
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Clock
@@ -114,7 +114,7 @@ class TaskInvocation(Invocation):
         if now - self._reported >= _PROGRESS_SECONDS:
             self._reported = now
             said = message if message is not None else f"{progress:g}" + (f" of {total:g}" if total else "")
-            self._attempt.write(lambda record: changed(record, message=said, updated=now))
+            self._attempt.write(lambda record: changed(record, message=brief(said), updated=now))
         self.check()
 
     def call(

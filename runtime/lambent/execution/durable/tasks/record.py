@@ -32,6 +32,16 @@ TRANSITIONS: Mapping[str, frozenset[str]] = MappingProxyType(
 """What may follow a status. Nothing follows a terminal one."""
 
 
+_MESSAGE_CHARACTERS = 1000
+
+
+def brief(message: str) -> str:
+    """A status message that can be written, and leaves room for the journal in the task's item."""
+    is_long = len(message) > _MESSAGE_CHARACTERS
+    cut = message[: _MESSAGE_CHARACTERS - 1] + "…" if is_long else message
+    return cut.encode(errors="replace").decode()
+
+
 class OpenQuestion(msgspec.Struct, frozen=True):
     """A question that a task waits for.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from lambent.errors import InternalError, InvalidParamsError, ItemTooLargeError,
 from lambent.execution.durable.records import RESERVE, Held, Records, changed, is_leased, random_id
 from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, TaskRecord
 from lambent.execution.failures import report
+from lambent.execution.log_records import logger
 from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
 from lambent.execution.rounds.questions import check_answer
 from lambent.execution.rounds.sealing import State
@@ -31,7 +31,7 @@ PICKUP_SECONDS = 60.0
 _INLINE_BYTES = 256 * 1024
 """Larger arguments and results go into a blob: an item holds 400 KB, state and questions included."""
 
-_log = logging.getLogger("lambent.tasks")
+_log = logger("lambent.tasks")
 
 
 class Tasks:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from typing import Any
 
 from msgspec import UNSET, Raw
 
-from lambent.errors import DeadlineReached, InternalError, ItemTooLargeError, ProtocolError, StoreError
+from lambent.errors import (
+    DeadlineReached,
+    InternalError,
+    ItemTooLargeError,
+    ProtocolError,
+    StoreError,
+    ToolError,
+)
 from lambent.execution.call import Call
 from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, is_leased, lease_of
 from lambent.execution.durable.tasks.attempt import Attempt, TaskInvocation
-from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord
+from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord, brief
 from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks
 from lambent.execution.execute import AttemptFailed, Executor, failure, too_large
+from lambent.execution.failures import report
 from lambent.execution.invocation import MARGIN_SECONDS, Invocation
+from lambent.execution.log_records import logger
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import TaskPolicy
 from lambent.wire import jsonrpc
 from lambent.wire.eras import RpcRequest
-from lambent.wire.http import Request, response_size
+from lambent.wire.http import Request
 from lambent.wire.methods import METHODS
 from lambent.wire.results import InputRequiredResult, Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
@@ -35,7 +43,10 @@ _WORTHWHILE_SECONDS = 1.0
 _MAX_DELAY = 900.0
 """The longest delay of a queue, in seconds."""
 
-_log = logging.getLogger("lambent.tasks")
+_SHOWN_BYTES = 16 * 1024
+"""What the response of ``tasks/get`` has around a result: it has to fit there too."""
+
+_log = logger("lambent.tasks")
 
 
 class Worker:
@@ -127,17 +138,23 @@ class Worker:
         try:
             outcome = self._executor.execute(call)
             encoded = jsonrpc.encode(outcome.result if outcome.error is None else outcome.error.data)
-            if (size := response_size(encoded)) > call.services.response_limit:
-                outcome = too_large(call, size)
-                encoded = jsonrpc.encode(outcome.result)
+            limit = call.services.response_limit
+            if limit is not None:
+                size = limit.string_size(encoded) + min(_SHOWN_BYTES, limit.size // 4)
+                if size > limit.size:
+                    outcome = too_large(call.method, size, limit.size)
+                    encoded = jsonrpc.encode(outcome.result)
         except DeadlineReached:  # an attempt that has finished a step does not count
             tries = 0 if attempt.journal.advanced else attempt.record.attempt
             return self._release(attempt, 0.0, state=attempt.journal.state, attempt=tries)
         except AttemptFailed as failed:
-            if isinstance(failed.__cause__, StoreError):
-                raise failed.__cause__ from None
-            _log.warning("Task %s: attempt %s failed: %s", attempt.record.id, attempt.record.attempt, failed)
-            return self._release(attempt, _backoff(attempt.record.attempt))
+            cause, number = failed.__cause__ or failed, attempt.record.attempt
+            if isinstance(cause, StoreError):
+                raise cause from None
+            said = f": {cause}" if isinstance(cause, ToolError) else f" (reference {report(cause, call.rpc)})"
+            _log.warning("Task %s: attempt %s failed%s", attempt.record.id, number, said)
+            message = brief(f"Attempt {number} failed, another one follows{said}")
+            return self._release(attempt, _backoff(number), message=message, updated=self._tasks.clock())
         except (TypeError, ValueError, RecursionError) as error:  # middleware's doing: no JSON form
             outcome, encoded = failure(error, call.rpc), b"null"
         self._end(attempt, outcome, encoded)
