@@ -265,4 +265,4 @@ def test_what_goes_in_comes_out(client: CheckedClient, value: Any) -> None:
     answer = client.call("echo", {"value": value})
     if answer.outcome == "complete" and answer.result is not None:
         assert answer.result["structuredContent"] == value
-        assert json.loads(text_of(answer)) == value
+        assert (text_of(answer) if isinstance(value, str) else json.loads(text_of(answer))) == value
