@@ -28,6 +28,7 @@ from lambent.execution.handlers import subscriptions
 from lambent.hosts import live, stdio
 from lambent.hosts.assembly import live_endpoint
 from lambent.hosts.stdio import StdioServer
+from lambent.hosts.threads import CallThreads
 
 SUBSCRIPTION_ID = f"{support.PREFIX}subscriptionId"
 
@@ -159,15 +160,19 @@ def wait_for(condition: Callable[[], object]) -> None:
     raise AssertionError("waited in vain")
 
 
+def threads_of_servers() -> set[threading.Thread]:
+    """Every thread of the library, also those of applications that are not collected yet."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("lambent")}
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that has ended leaves no threads, and no tasks that asyncio would complain of."""
     monkeypatch.setattr(subscriptions, "_POLL_SECONDS", 0.005)
-    before = set(threading.enumerate())
+    before = threads_of_servers()
     with caplog.at_level(logging.WARNING, "asyncio"):
         yield
-    left = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("lambent")]
-    assert not left
+    assert not threads_of_servers() - before
     assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
@@ -651,6 +656,21 @@ def test_a_subscription_ends_with_a_result_when_its_time_is_up() -> None:
         assert wire.read()["result"]["resultType"] == "complete"
 
 
+def test_many_subscriptions_leave_room_for_calls() -> None:
+    with Wire(lamp()) as wire:
+        wire.server._threads = CallThreads(1, 3)
+        for number in range(3):
+            wire.ask(subscription(number, resourceSubscriptions=["desk://lamp"]))
+        assert wire.ask(subscription("late", resourceSubscriptions=["desk://lamp"])) == {
+            "jsonrpc": "2.0",
+            "id": "late",
+            "error": {"code": -32603, "message": "Too many calls are waiting: try again later"},
+        }
+        wire.send(tool_call("switch", request_id="call"))
+        heard = [wire.read() for _ in range(4)]
+        assert sum(message.get("id") == "call" for message in heard) == 1
+
+
 # The end.
 
 
@@ -775,6 +795,7 @@ def test_every_request_before_the_end_of_the_input_is_answered(tool: str) -> Non
 @pytest.mark.parametrize("tool", ["plain", "asynchronous", "once", "task"])
 def test_what_never_looks_does_not_keep_the_server(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "_CLEAN_UP_SECONDS", 0.05)
+    before = threads_of_servers()
     mcp = make()
     began, go = threading.Event(), threading.Event()
 
@@ -804,11 +825,12 @@ def test_what_never_looks_does_not_keep_the_server(tool: str, monkeypatch: pytes
             assert wire.has_ended is False
     finally:
         go.set()
-        wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("lambent-call")])
+        wire.server._threads.wait(SECONDS)
         wire.server._loop.close(SECONDS)
         if wire.server._tasks is not None:
+            wire.server._tasks.wait(SECONDS)
             wire.server._tasks.close(SECONDS)
-            wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("lambent-task")])
+        wait_for(lambda: not threads_of_servers() - before)
 
 
 @pytest.mark.parametrize("tool", ["once", "task"])
@@ -916,6 +938,7 @@ def test_a_tool_waits_for_a_client_that_does_not_read(kind: str) -> None:
 
 def test_a_client_that_never_reads_does_not_keep_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "_CLEAN_UP_SECONDS", 0.05)
+    before = threads_of_servers()
     mcp = make()
 
     @mcp.tool()
@@ -928,7 +951,7 @@ def test_a_client_that_never_reads_does_not_keep_the_server(monkeypatch: pytest.
         wait_for(lambda: wire.has_ended is not None)
         assert wire.has_ended is False
         wire.hang_up()
-    wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("lambent")])
+    wait_for(lambda: not threads_of_servers() - before)
 
 
 def test_a_server_whose_answers_nobody_reads_ends() -> None:

@@ -112,12 +112,12 @@ class LiveInvocation(Invocation):
                 raise
 
     @contextlib.contextmanager
-    def idle(self) -> Iterator[None]:
-        """See ``Invocation.idle``; it may be entered again."""
+    def idle(self, *, at_once: bool = False) -> Iterator[None]:
+        """See ``Invocation.idle`` and ``CallThreads.idle``; it may be entered again."""
         if self._threads is None or self._is_idle:
             yield
             return
-        with self._threads.idle():
+        with self._threads.idle(at_once=at_once):
             self._is_idle = True
             try:
                 yield
@@ -159,10 +159,12 @@ class _Room(Pending[None]):
         self._invocation = invocation
 
     def __await__(self) -> Generator[Any, None, None]:
-        pause = 0.0
-        while self._invocation.unread() >= _SLOW_BYTES and not self._invocation.cancelled:
-            yield from asyncio.sleep(pause).__await__()
-            pause = min(pause * 2 or 0.001, _LONGEST_PAUSE)
+        pause, invocation = 0.0, self._invocation
+        # The thread of the call waits too. The loop must not wait for that thread's next turn.
+        with contextlib.suppress(OverloadedError), invocation.idle(at_once=True):
+            while invocation.unread() >= _SLOW_BYTES and not invocation.cancelled:
+                yield from asyncio.sleep(pause).__await__()
+                pause = min(pause * 2 or 0.001, _LONGEST_PAUSE)
 
 
 class ThreadQueue:

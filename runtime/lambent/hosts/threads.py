@@ -50,8 +50,10 @@ class CallThreads:
             self._changed.notify_all()
 
     @contextlib.contextmanager
-    def idle(self) -> Iterator[None]:
+    def idle(self, *, at_once: bool = False) -> Iterator[None]:
         """While the thread that calls this waits, another one may run.
+
+        ``at_once``: in the end it does not wait for its turn, so that for a moment more may run than should.
 
         Raises:
             OverloadedError: too many wait already.
@@ -66,7 +68,7 @@ class CallThreads:
         finally:
             with self._changed:
                 self._returning += 1
-                self._changed.wait_for(lambda: self._free > 0)
+                self._changed.wait_for(lambda: at_once or self._free > 0)
                 self._returning -= 1
                 self._free -= 1
                 self._may_wait += 1
