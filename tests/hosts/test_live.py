@@ -311,6 +311,19 @@ def test_a_coroutine_that_goes_on_when_cancelled_ends_in_its_own_time(
     assert over.wait(20)
 
 
+def test_a_call_that_goes_on_without_its_client_waits_as_long_as_it_says(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    invocation = LiveInvocation(loop)
+    invocation.cancel()
+    invocation.sleep(60)  # nobody wants the result: it does not wait
+    invocation.detached = True
+    invocation.sleep(60)
+    assert slept == [60]
+
+
 # Threads.
 
 
@@ -444,14 +457,16 @@ def test_a_coroutine_waits_without_blocking_the_loop(loop: asyncio.AbstractEvent
 def test_what_comes_on_top_is_dropped_and_the_log_says_so_once(
     loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    invocation = Reader(loop)
-    invocation.backlog = live._DROP_BYTES - 1
+    invocation = LiveInvocation(loop)
+    invocation.count_unread(live._DROP_BYTES - 1)
     assert not invocation.drops()
-    invocation.backlog += 1
+    invocation.count_unread(1)
     assert [invocation.drops() for _ in range(3)] == [True] * 3
     assert [record.message for record in caplog.records] == [
         "Notifications of a call are dropped: its client does not read them"
     ]
+    invocation.count_unread(-1)
+    assert not invocation.drops()
 
 
 def test_what_holds_a_claim_is_stopped_only_when_the_process_ends(loop: asyncio.AbstractEventLoop) -> None:

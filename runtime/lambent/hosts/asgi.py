@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
@@ -98,14 +97,12 @@ class AsgiInvocation(LiveInvocation):
     and None when there is no more. ``lambda_context`` is Lambda's context object, behind Mangum.
     """
 
-    __slots__ = ("_counting", "_lambda_context", "_unread", "frames")
+    __slots__ = ("_lambda_context", "frames")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads, lambda_context: Any) -> None:
         super().__init__(loop, threads)
         self._lambda_context = lambda_context
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._unread = 0
-        self._counting = threading.Lock()
 
     def remaining_ms(self) -> int | None:
         """See ``Invocation.remaining_ms``."""
@@ -126,18 +123,8 @@ class AsgiInvocation(LiveInvocation):
         if self.streamed and not self.drops():
             self._push(SSE_KEEP_ALIVE)
 
-    def unread(self) -> int:
-        """See ``LiveInvocation.unread``."""
-        return self._unread
-
-    def forget(self, size: int) -> None:
-        """The client has read a frame of so many bytes, or will read none any more."""
-        with self._counting:
-            self._unread -= size
-
     def _push(self, data: bytes) -> None:
-        with self._counting:
-            self._unread += len(data)
+        self.count_unread(len(data))
         self._loop.call_soon_threadsafe(self.frames.put_nowait, data)
 
 
@@ -155,7 +142,7 @@ async def _forward(invocation: AsgiInvocation, request: Request, send: Send) -> 
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         except TimeoutError:
             invocation.cancel()
-        invocation.forget(len(data))
+        invocation.count_unread(-len(data))
 
 
 async def _finish(response: HttpResponse, send: Send, *, begun: bool) -> None:

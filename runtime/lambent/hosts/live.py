@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,7 +43,17 @@ class LiveInvocation(Invocation):
     The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
-    __slots__ = ("_dropped", "_gone", "_is_idle", "_loop", "_started", "_threads", "_writing")
+    __slots__ = (
+        "_counting",
+        "_dropped",
+        "_gone",
+        "_is_idle",
+        "_loop",
+        "_started",
+        "_threads",
+        "_unread",
+        "_writing",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
@@ -53,6 +64,8 @@ class LiveInvocation(Invocation):
         self._started: LoopTask[Any] | None = None
         self._is_idle = False
         self._dropped = False
+        self._unread = 0
+        self._counting = threading.Lock()
 
     def cancel(self) -> None:
         """Nobody wants the result: stop a coroutine now, a plain function where it next looks.
@@ -72,13 +85,18 @@ class LiveInvocation(Invocation):
             self.detached = self.cancelled = False
         self.cancel()
 
+    def count_unread(self, size: int) -> None:
+        """Count bytes that were sent to the client, or with a minus sign that have been read."""
+        with self._counting:
+            self._unread += size
+
     def unread(self) -> int:
         """How many bytes the client has yet to read."""
-        return 0
+        return self._unread
 
     def drops(self) -> bool:
-        """Whether to drop a notification, because its client reads too slowly or not at all."""
-        if self.unread() < _DROP_BYTES:
+        """Whether to drop a notification, because its client has to read too many of this call."""
+        if self._unread < _DROP_BYTES:
             return False
         if not self._dropped:
             self._dropped = True
@@ -125,9 +143,9 @@ class LiveInvocation(Invocation):
                 self._is_idle = False
 
     def sleep(self, seconds: float) -> None:
-        """See ``Invocation.sleep``; it ends when the client leaves."""
+        """See ``Invocation.sleep``; it ends when the client leaves, unless the call goes on then."""
         with self.idle():
-            self._gone.wait(seconds)
+            (time.sleep if self.detached else self._gone.wait)(seconds)
 
     def _is_unwanted(self) -> bool:
         """Whether it is cancelled now; a method, since another thread may change it between two looks."""

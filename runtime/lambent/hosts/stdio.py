@@ -55,17 +55,16 @@ class LineWriter:
     def __init__(self, lines_out: BinaryIO, broken: Callable[[], None]) -> None:
         self._out = lines_out
         self._broken = broken
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[tuple[bytes, LiveInvocation | None] | None] = queue.SimpleQueue()
         self._counting = threading.Lock()
         self.unread = 0
         self._thread = threading.Thread(target=self._write, name="lambent-stdout", daemon=True)
         self._thread.start()
 
-    def put(self, message: bytes) -> None:
-        """Write an encoded message as a line, some time soon."""
-        with self._counting:
-            self.unread += len(message)
-        self._lines.put(message)
+    def put(self, message: bytes, sender: LiveInvocation | None = None) -> None:
+        """Write an encoded message as a line, some time soon; ``sender`` counts how much is not written."""
+        self._count(len(message), sender)
+        self._lines.put((message, sender))
 
     def close(self, seconds: float) -> bool:
         """Write what is left; False where the client does not read it in time."""
@@ -75,7 +74,8 @@ class LineWriter:
 
     def _write(self) -> None:
         is_broken = False
-        while (message := self._lines.get()) is not None:
+        while (taken := self._lines.get()) is not None:
+            message, sender = taken
             try:
                 if not is_broken:
                     self._out.write(message + b"\n")
@@ -83,8 +83,13 @@ class LineWriter:
             except (OSError, ValueError):  # nobody reads it, or it is closed
                 is_broken = True
                 self._broken()
-            with self._counting:
-                self.unread -= len(message)
+            self._count(-len(message), sender)
+
+    def _count(self, size: int, sender: LiveInvocation | None) -> None:
+        with self._counting:
+            self.unread += size
+        if sender is not None:
+            sender.count_unread(size)
 
 
 class StdioServer:
@@ -189,11 +194,12 @@ class StdioServer:
             invocation = StdioInvocation(self._loop, self._threads, self._out)
             invocation.is_subscription = message.method == "subscriptions/listen"
             size = len(line) + _REQUEST_BYTES
-            self._count(size)
-            while self._held > _UNANSWERED_BYTES and self._held > size:
+            while 0 < self._held > _UNANSWERED_BYTES - size:
                 time.sleep(_PAUSE_SECONDS)
-            self._unanswered.add(invocation)
-            self._running[request_id] = invocation
+            with self._counting:
+                self._held += size
+                self._unanswered.add(invocation)
+                self._running[request_id] = invocation
             self._threads.submit(lambda: self._answer(message, request_id, invocation, size))
         elif message.method == "notifications/cancelled":
             with suppress(msgspec.DecodeError, UnicodeError):
@@ -205,17 +211,14 @@ class StdioServer:
         self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation, size: int
     ) -> None:
         reply = self._endpoint.answer(message, Request(), invocation, self._principal)
-        if self._running.get(request_id) is invocation:
-            del self._running[request_id]
         if not invocation.cancelled:
             self._out.put(reply.body)
             invocation.wait_for_room()
-        self._unanswered.discard(invocation)
-        self._count(-size)
-
-    def _count(self, size: int) -> None:
         with self._counting:
-            self._held += size
+            self._held -= size
+            self._unanswered.discard(invocation)
+            if self._running.get(request_id) is invocation:
+                del self._running[request_id]
 
 
 class StdioInvocation(LiveInvocation):
@@ -229,14 +232,14 @@ class StdioInvocation(LiveInvocation):
         self.is_subscription = False
 
     def unread(self) -> int:
-        """See ``LiveInvocation.unread``."""
+        """See ``LiveInvocation.unread``; all calls have one client."""
         return self._out.unread
 
     def emit(self, notification: bytes) -> Pending[None] | None:
         """See ``Invocation.emit``."""
         if self.cancelled or self.drops():
             return None
-        self._out.put(notification)
+        self._out.put(notification, self)
         return self.slow_down()
 
 
