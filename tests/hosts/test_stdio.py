@@ -1282,8 +1282,9 @@ def test_a_process_whose_threads_never_return_ends_with_its_input(
     assert errors.read() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("tool", STUCK)
+@pytest.mark.parametrize(
+    ("tool", "number"), [*((tool, signal.SIGTERM) for tool in STUCK), ("stuck", signal.SIGINT)]
+)
 def test_a_process_whose_threads_never_return_ends_when_it_is_told(
     folder: Path, tool: str, number: signal.Signals
 ) -> None:
