@@ -7,8 +7,9 @@ from lambent.auth.principal import Principal
 from lambent.errors import (
     Cancelled, ConfigurationError, DeadlineReached, DeclarationError, HeaderMismatchError, HttpRefusal,
     InternalError, InvalidParamsError, InvalidRequestError, ItemTooLargeError, LambentError,
-    MethodNotFoundError, MissingCapabilityError, ParseError, ProtocolError, ResourceNotFoundError,
-    RetryableError, Signal, StepInterrupted, StoreError, Suspend, ToolError, UnsupportedVersionError,
+    MethodNotFoundError, MissingCapabilityError, OverloadedError, ParseError, ProtocolError,
+    ResourceNotFoundError, RetryableError, Signal, StepInterrupted, StoreError, Suspend, ToolError,
+    UnsupportedVersionError,
 )
 from lambent.execution.call import Call, Handler
 from lambent.execution.context import Context
@@ -51,8 +52,9 @@ __all__ = [
     "EmptyResult", "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon",
     "Idempotency", "Image", "ImageContent", "InputRequiredResult", "InternalError", "InvalidParamsError",
     "InvalidRequestError", "ItemTooLargeError", "LambentError", "ListRoots", "ListenResult", "MCPServer",
-    "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError", "PageResult",
-    "ParseError", "Pending", "Principal", "PromptMessage", "PromptReference", "ProtocolError",
+    "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError",
+    "OverloadedError", "PageResult", "ParseError", "Pending", "Principal", "PromptMessage",
+    "PromptReference", "ProtocolError",
     "ReadResourceResult", "Repository", "Request", "Resolve", "ResourceLink", "ResourceNotFoundError",
     "ResourceTemplateReference", "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult",
     "Session", "Settings", "Signal", "StepInterrupted", "StoreError", "Suspend", "TaskPolicy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -82,6 +83,10 @@ class ProtocolError(LambentError):
     code: ClassVar[int] = -32603
     # The specification gives -32603 no status. Clients read a response's error at 200; some read none at 500.
     status: int = 200
+    # For a subclass whose ``__init__`` does not call this one's.
+    message: str = "Internal error"
+    data: Any = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -165,6 +170,15 @@ class ResourceNotFoundError(InvalidParamsError):
 
 class InternalError(ProtocolError):
     """The server failed; the log says why."""
+
+
+class OverloadedError(InternalError):
+    """The process has as many waiting calls as it can have: the client should try again later."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Too many calls are waiting: try again later", headers={"Retry-After": "5"})
 
 
 class HeaderMismatchError(ProtocolError):

@@ -143,10 +143,14 @@ class MCPServer(Declarations):
     def run_stdio(self, settings: Settings | None = None) -> None:
         """Serve standard input and output until the input ends.
 
+        Features see an empty standard input, and what they print goes to standard error. Where a thread does
+        not end, the process is ended here.
+
         Raises:
             ConfigurationError: a setting cannot be used.
         """
         from lambent.hosts.assembly import live_endpoint
         from lambent.hosts.stdio import serve
 
-        serve(live_endpoint(self.freeze(), self._middleware, settings or Settings.from_env()))
+        settings = settings or Settings.from_env()
+        serve(live_endpoint(self.freeze(), self._middleware, settings), settings)

@@ -8,6 +8,7 @@ from tests.chaos import harness
 from tests.chaos.calls import run
 from tests.chaos.calls.hosts import HOSTS
 from tests.chaos.cloud import Cloud
+from tests.chaos.live import run as live
 
 
 def main() -> int:
@@ -21,6 +22,9 @@ def main() -> int:
     )
     parser.add_argument("--clients", type=int, default=24, help="how many calls at a time")
     parser.add_argument("--lifetime", type=float, default=6.0, help="seconds that a process of a host lives")
+    parser.add_argument(
+        "--live", type=float, default=60.0, help="seconds for which clients misuse a live server; 0 for none"
+    )
     parser.add_argument("--seed", type=int, default=None, help="repeats the dice, not the machine")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -29,6 +33,10 @@ def main() -> int:
         failed |= _tasks(options, number)
     for host in HOSTS if options.calls else ():
         failed |= _calls(options, host)
+    if options.live:
+        report = live.play(seconds=options.live)
+        _show(report)
+        failed |= bool(report.wrong)
     return 1 if failed else 0
 
 

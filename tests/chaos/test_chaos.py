@@ -7,6 +7,7 @@ from tests.chaos.calls import run
 from tests.chaos.calls.hosts import HOSTS
 from tests.chaos.cloud import Cloud
 from tests.chaos.harness import play
+from tests.chaos.live import run as live
 
 
 def test_tasks_survive_whatever_happens_to_their_workers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,3 +43,15 @@ def test_calls_take_effect_once_whatever_happens_to_their_host(
     assert report.faults["killed"] > 0
     assert report.faults["throttled"] > 0
     assert report.requests["connections dropped"] > 0
+
+
+def test_a_live_server_outlasts_clients_that_misuse_it(capsys: pytest.CaptureFixture[str]) -> None:
+    report = live.play(seconds=3.0, subscriptions=100)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert report.wrong == []
+    assert report.faults["subscriptions"] >= 100
+    assert report.faults["readers that read nothing"] >= live.SLOW_READERS
+    assert report.faults["duplicates whose clients hung up"] >= live.DUPLICATES
+    assert report.faults["results that expired"] > 5
+    assert report.pings

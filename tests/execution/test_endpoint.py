@@ -315,6 +315,19 @@ def test_who_is_not_known_is_refused_before_the_body_is_decoded(body: str | byte
     assert reply.body == failure(-32600, "Sign in first", request_id=...)
 
 
+@pytest.mark.parametrize("error", [ValueError("secret"), SystemExit(3), GeneratorExit(), MemoryError()])
+def test_an_authenticator_that_fails_refuses_everybody(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def authenticate(self: Users, request: Request) -> Principal | None:
+        raise error
+
+    monkeypatch.setattr(Users, "authenticate", authenticate)
+    reply = guarded(Users()).call("who")
+    assert reply.status == 500
+    assert REFERENCE.sub("…", reply.error["message"]) == "Internal error (reference …)"
+
+
 def test_the_rules_of_http_come_before_the_authenticator() -> None:
     users = Users()
     client = guarded(users)

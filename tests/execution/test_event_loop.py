@@ -10,7 +10,8 @@ import pytest
 from tests.support import Client, make_server
 
 from lambent.errors import Suspend
-from lambent.execution.event_loop import CallerLoop, LoopThread
+from lambent.execution import event_loop
+from lambent.execution.event_loop import CallerLoop, LoopTask, LoopThread
 
 Serve = Callable[..., Client]
 Runner = CallerLoop | LoopThread
@@ -193,6 +194,115 @@ def test_a_handler_that_is_closed_can_be_used_again(serve: Serve) -> None:
     assert client.call("t").text == "done"
     client.handler.close()  # type: ignore[attr-defined]
     assert client.call("t").text == "done"
+
+
+# What a coroutine leaves behind, or does to the loop itself.
+
+
+async def leave(error: BaseException) -> str:
+    """Leave a task that ends the way ``error`` does while this coroutine still runs."""
+    task = asyncio.ensure_future(fail(error))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert task.exception() is error
+    return "went on"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseException()])
+def test_a_task_that_is_left_behind_ends_no_loop(error: BaseException) -> None:
+    run = LoopThread()
+    assert run(leave(error)) == "went on"
+    assert run(loop_and_thread())
+    run.close()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), BaseException()])
+def test_a_task_that_is_left_behind_ends_no_call_in_lambda(error: BaseException) -> None:
+    run = CallerLoop()
+    assert run(leave(error)) == "went on"
+    assert run(loop_and_thread())
+    run.close()
+
+
+def test_a_task_group_whose_task_exits_fails(run: Runner) -> None:
+    async def group() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fail(SystemExit(3)))
+
+    with pytest.raises((SystemExit, BaseExceptionGroup)):
+        run(group())
+    assert run(loop_and_thread())
+
+
+def test_a_loop_that_is_stopped_goes_on(run: Runner) -> None:
+    async def stop() -> str:
+        for _ in range(3):
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(0)
+        return "went on"
+
+    assert run(stop()) == "went on"
+    assert run(loop_and_thread())
+
+
+def test_a_loop_cannot_be_closed_while_it_runs(run: Runner) -> None:
+    async def close() -> None:
+        asyncio.get_running_loop().close()
+
+    with pytest.raises(RuntimeError):
+        run(close())
+    assert run(loop_and_thread())
+
+
+def test_a_loop_that_was_closed_is_replaced(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, _ = run(loop_and_thread())
+    if isinstance(run, LoopThread):  # between two of its turns
+        monkeypatch.setattr(loop, "run_forever", loop.close)
+        loop.call_soon_threadsafe(loop.stop)
+        run._thread.join(30)
+    else:
+        loop.close()
+    assert run(loop_and_thread())[0] is not loop
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_nobody_waits_for_a_loop_that_has_stopped_for_good(
+    monkeypatch: pytest.MonkeyPatch, is_closed: bool
+) -> None:
+    monkeypatch.setattr(event_loop, "_LOOK_SECONDS", 0.001)
+    loop = asyncio.new_event_loop()
+
+    async def never() -> None: ...
+
+    task = LoopTask(never(), loop)
+    if is_closed:
+        loop.close()
+    with pytest.raises(RuntimeError, match="stopped"):
+        task.result()
+    task._coroutine.close()
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        LoopTask(never(), loop)
+
+
+def test_closing_does_not_wait_longer_than_it_may() -> None:
+    run, go = LoopThread(), threading.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.to_thread(go.wait, 30)
+
+    async def start() -> asyncio.Task[None]:
+        task = asyncio.ensure_future(stubborn())
+        await asyncio.sleep(0)
+        return task
+
+    run(start())
+    assert not run.close(0.01)
+    go.set()
+    assert run.close(30)
 
 
 def test_waiting_on_a_loop_for_a_coroutine_of_the_same_loop_fails() -> None:

@@ -38,6 +38,20 @@ world = pytest.fixture(worlds)
 Worlds = Callable[..., World]
 Outcome = Mapping[str, Any]
 
+
+class MuteError(ToolError):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("the secret")
+
+
+class BareError(ProtocolError):
+    """An error that is not made as such errors are."""
+
+    def __init__(self) -> None: ...
+
+
 INTERNAL = {"error": {"code": -32603, "message": "Internal error (reference …)"}}
 UNEXPECTED = "Tool 'end' failed unexpectedly (reference …)"
 CHALLENGE = {"WWW-Authenticate": 'Bearer scope="pay"'}
@@ -84,6 +98,10 @@ def done() -> str:
     return "done"
 
 
+def recurse() -> str:
+    return recurse()
+
+
 def around(what: BaseException | type[BaseException]) -> Middleware:
     def fail(call: Call, following: Handler) -> Any:
         following(call)
@@ -127,6 +145,13 @@ WAYS: dict[str, Way] = {
     "GeneratorExit": Way(is_error(UNEXPECTED), raising(GeneratorExit)),
     "asyncio.CancelledError": Way(is_error(UNEXPECTED), raising(asyncio.CancelledError)),
     "another BaseException": Way(is_error(UNEXPECTED), raising(BaseException("secret"))),
+    "StopIteration": Way(is_error(UNEXPECTED), raising(StopIteration("secret"))),
+    "StopAsyncIteration": Way(is_error(UNEXPECTED), raising(StopAsyncIteration("secret"))),
+    "MemoryError": Way(is_error(UNEXPECTED), raising(MemoryError)),
+    "RecursionError": Way(is_error(UNEXPECTED), recurse),
+    "a group of exits": Way(is_error(UNEXPECTED), raising(BaseExceptionGroup("g", [SystemExit()]))),
+    "an error that says nothing": Way(is_error("MuteError"), raising(MuteError())),
+    "an error made without a message": Way(error(-32603, "Internal error"), raising(BareError())),
     "Suspend": Way(is_error(UNEXPECTED), raising(Suspend)),
     "Cancelled": Way(is_error(UNEXPECTED), raising(Cancelled)),
     "DeadlineReached": Way(is_error(UNEXPECTED), raising(DeadlineReached)),
@@ -241,9 +266,20 @@ def test_a_task_of_middleware_that_fails_later(world: Worlds, way: Way) -> None:
     assert of_task(here.client.get(task_id).result) == way.outcome
 
 
-@every_way
-def test_over_asgi(way: Way) -> None:
-    app = server(way).asgi(Settings(response_limit=6_291_556))
+LIVE = {
+    **WAYS,
+    "KeyboardInterrupt": Way(is_error(UNEXPECTED), raising(KeyboardInterrupt)),
+    "middleware that interrupts": Way(INTERNAL, done, middleware=around(KeyboardInterrupt)),
+}
+"""There no tool runs on the main thread, which is the only one that can be interrupted."""
+
+every_live_way = pytest.mark.parametrize("way", LIVE.values(), ids=LIVE.keys())
+
+
+@every_live_way
+@both
+def test_over_asgi(way: Way, is_async: bool) -> None:
+    app = server(way, is_async=is_async).asgi(Settings(response_limit=6_291_556))
 
     async def talk() -> None:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
@@ -269,10 +305,11 @@ def test_over_asgi(way: Way) -> None:
     asyncio.run(talk())
 
 
-@pytest.mark.parametrize("name", sorted(WAYS.keys() - {"a result that is too large"}))
-def test_on_stdio(name: str) -> None:
-    way = WAYS[name]
-    with Wire(server(way)) as wire:
+@pytest.mark.parametrize("name", sorted(LIVE.keys() - {"a result that is too large"}))
+@both
+def test_on_stdio(name: str, is_async: bool) -> None:
+    way = LIVE[name]
+    with Wire(server(way, is_async=is_async)) as wire:
         assert of_response(wire.ask(calling(EVERYTHING))) == way.outcome
         if way.middleware is not None:
             return

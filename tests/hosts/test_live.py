@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from lambent.errors import Cancelled
+from lambent.errors import Cancelled, OverloadedError
 from lambent.execution.event_loop import LoopTask, LoopThread
-from lambent.hosts.live import CallThreads, LiveInvocation
+from lambent.hosts import live
+from lambent.hosts.live import LiveInvocation
+from lambent.hosts.threads import CallThreads
 
 
 def settle(loop: asyncio.AbstractEventLoop) -> set[asyncio.Task[Any]]:
@@ -309,6 +311,19 @@ def test_a_coroutine_that_goes_on_when_cancelled_ends_in_its_own_time(
     assert over.wait(20)
 
 
+def test_a_call_that_goes_on_without_its_client_waits_as_long_as_it_says(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    invocation = LiveInvocation(loop)
+    invocation.cancel()
+    invocation.sleep(60)  # nobody wants the result: it does not wait
+    invocation.detached = True
+    invocation.sleep(60)
+    assert slept == [60]
+
+
 # Threads.
 
 
@@ -346,22 +361,131 @@ def test_who_waits_makes_room_and_gets_its_turn_back() -> None:
     threads.close()
 
 
-def test_beyond_the_limit_who_waits_counts_as_running() -> None:
-    threads, gone_on = CallThreads(1, 1), threading.Event()
+def test_beyond_the_limit_who_would_wait_is_refused() -> None:
+    threads, gone_on = CallThreads(2, 1), threading.Event()
+    waits = threading.Event()
 
     def wait() -> str:
         with threads.idle():
+            waits.set()
             assert gone_on.wait(20)
         return "waited"
 
-    waiting = [threads.submit(wait) for _ in range(2)]
-    third = threads.submit(lambda: "worked")
-    time.sleep(0.02)
-    assert not third.done()
+    first = threads.submit(wait)
+    assert waits.wait(20)
+    for _ in range(5):
+        with pytest.raises(OverloadedError, match="try again later") as refused:
+            threads.submit(wait).result(20)
+        assert (refused.value.status, refused.value.headers) == (503, {"retry-after": "5"})
+    assert threads.submit(lambda: "worked").result(20) == "worked"
     gone_on.set()
-    assert third.result(20) == "worked"
-    assert [future.result(20) for future in waiting] == ["waited"] * 2
+    assert first.result(20) == "waited"
+    assert threads.submit(wait).result(20) == "waited"
     threads.close()
+
+
+def test_what_is_withdrawn_before_its_turn_is_forgotten() -> None:
+    threads, go = CallThreads(1, 0), threading.Event()
+    ran: list[str] = []
+    first = threads.submit(lambda: go.wait(20))
+    second, third = threads.submit(lambda: ran.append("second")), threads.submit(lambda: ran.append("third"))
+    threads.withdraw(first)
+    threads.withdraw(second)
+    assert second.cancelled()
+    assert len(threads._queue) == 1
+    assert not threads.wait(0.001)
+    go.set()
+    assert first.result(20)
+    third.result(20)
+    assert threads.wait(20)
+    assert ran == ["third"]
+    threads.close()
+
+
+# Clients that read slowly.
+
+
+class Reader(LiveInvocation):
+    """An invocation of a client that reads when the test says so."""
+
+    backlog = live._SLOW_BYTES
+
+    def unread(self) -> int:
+        return self.backlog
+
+
+def test_a_thread_waits_until_its_client_reads(loop: asyncio.AbstractEventLoop) -> None:
+    threads = CallThreads(1, 1)
+    invocation = Reader(loop, threads)
+    slowed = threads.submit(invocation.slow_down)
+    assert threads.submit(lambda: "worked").result(20) == "worked"  # it takes no place of calls that work
+    assert not slowed.done()
+    invocation.backlog -= 1
+    assert slowed.result(20) is None
+    threads.close()
+
+
+def test_a_thread_goes_on_when_its_client_leaves(loop: asyncio.AbstractEventLoop) -> None:
+    threads = CallThreads(1, 1)
+    invocation = Reader(loop, threads)
+    slowed = threads.submit(invocation.slow_down)
+    invocation.cancel()
+    assert slowed.result(20) is None
+    threads.close()
+
+
+def test_where_too_many_wait_nobody_is_slowed(loop: asyncio.AbstractEventLoop) -> None:
+    threads = CallThreads(1, 0)
+    assert threads.submit(Reader(loop, threads).slow_down).result(20) is None
+    threads.close()
+
+
+def test_a_coroutine_waits_without_blocking_the_loop(loop: asyncio.AbstractEventLoop) -> None:
+    invocation = Reader(loop)
+
+    async def work() -> str:
+        pending = invocation.slow_down()
+        assert pending is not None
+        asyncio.get_running_loop().call_soon(setattr, invocation, "backlog", 0)
+        await pending
+        assert invocation.slow_down() is None
+        return "went on"
+
+    assert invocation.run(work()) == "went on"
+
+
+def test_what_comes_on_top_is_dropped_and_the_log_says_so_once(
+    loop: asyncio.AbstractEventLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    invocation = LiveInvocation(loop)
+    invocation.count_unread(live._DROP_BYTES - 1)
+    assert not invocation.drops()
+    invocation.count_unread(1)
+    assert [invocation.drops() for _ in range(3)] == [True] * 3
+    assert [record.message for record in caplog.records] == [
+        "Notifications of a call are dropped: its client does not read them"
+    ]
+    invocation.count_unread(-1)
+    assert not invocation.drops()
+
+
+def test_what_holds_a_claim_is_stopped_only_when_the_process_ends(loop: asyncio.AbstractEventLoop) -> None:
+    waiting = threading.Event()
+
+    async def work() -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    invocation = LiveInvocation(loop)
+    caller = Caller(invocation, work())
+    assert waiting.wait(20)
+    invocation.detached = True
+    invocation.cancel()
+    settle(loop)
+    assert caller.is_alive()
+    invocation.stop()
+    caller.over()
+    assert isinstance(caller.error, Cancelled)
 
 
 def test_what_a_call_raises_reaches_whoever_submitted_it() -> None:

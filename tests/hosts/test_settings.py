@@ -59,6 +59,9 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_LISTEN_SECONDS", "1.5", "listen_seconds", 1.5),
         ("LAMBENT_LISTEN_SECONDS", "0", "listen_seconds", 0.0),
         ("LAMBENT_LISTEN_SECONDS", "", "listen_seconds", None),
+        ("LAMBENT_DRAIN_SECONDS", "2.5", "drain_seconds", 2.5),
+        ("LAMBENT_DRAIN_SECONDS", "0", "drain_seconds", 0.0),
+        ("LAMBENT_DRAIN_SECONDS", "", "drain_seconds", 10.0),
         ("LAMBENT_PUBLIC_URL", "https://mcp.example.com", "public_url", "https://mcp.example.com"),
         ("LAMBENT_PUBLIC_URL", " http://localhost:3000/v1/ ", "public_url", "http://localhost:3000/v1"),
         ("LAMBENT_PUBLIC_URL", "", "public_url", None),
@@ -85,7 +88,14 @@ def test_each_variable_sets_one_thing(name: str, text: str, attribute: str, valu
 
 
 @pytest.mark.parametrize(
-    "name", ["LAMBENT_STATE_TTL", "LAMBENT_BODY_LIMIT", "LAMBENT_RESPONSE_LIMIT", "LAMBENT_LISTEN_SECONDS"]
+    "name",
+    [
+        "LAMBENT_STATE_TTL",
+        "LAMBENT_BODY_LIMIT",
+        "LAMBENT_RESPONSE_LIMIT",
+        "LAMBENT_LISTEN_SECONDS",
+        "LAMBENT_DRAIN_SECONDS",
+    ],
 )
 @pytest.mark.parametrize("text", ["x", "-1", "1,5", "nan", "inf", "-inf", "1e999", "0x10", "10s", "1 000"])
 def test_numbers_that_cannot_be_used_are_named(name: str, text: str) -> None:

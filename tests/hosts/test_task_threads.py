@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,8 +14,10 @@ from tests.support import SETTINGS, accept, make_server
 
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
 from lambent.execution.durable.tasks.worker import Worker
+from lambent.execution.endpoint import Endpoint
 from lambent.hosts.assembly import live_endpoint
 from lambent.hosts.live import LiveInvocation, ThreadQueue
+from lambent.stores.memory import MemoryBlobs
 from lambent.wire.http import Request
 
 TIMEOUT_SECONDS = 30.0
@@ -37,9 +39,11 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
-def client_of(server: MCPServer, loop: asyncio.AbstractEventLoop) -> TaskClient:
+def client_of(
+    server: MCPServer, loop: asyncio.AbstractEventLoop, endpoint: Endpoint | None = None
+) -> TaskClient:
     """A client of what hosts that stay make of a server."""
-    endpoint = live_endpoint(server.freeze(), server._middleware, SETTINGS)
+    endpoint = endpoint or live_endpoint(server.freeze(), server._middleware, SETTINGS)
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = Request("POST", "/", event["headers"], event["body"].encode())
@@ -190,34 +194,82 @@ def test_a_worker_that_cannot_is_tried_again(loop: asyncio.AbstractEventLoop) ->
     assert looked == ["t", "t"]
 
 
-def test_messages_wait_as_long_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    timers: list[tuple[float, Callable[..., Any], tuple[Any, ...]]] = []
-
-    class Timer:
-        def __init__(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-            timers.append((seconds, function, args))
-            self.daemon = False
-
-        def start(self) -> None:
-            assert self.daemon  # or the process could not end
-
+def test_messages_wait_as_long_as_they_are_told() -> None:
     looked: list[str] = []
     done = threading.Event()
 
     class Noting:
         def run(self, task_id: str, host: Any) -> None:
             looked.append(task_id)
-            done.set()
+            if task_id == "last":
+                done.set()
 
-    monkeypatch.setattr("threading.Timer", Timer)
     queue = ThreadQueue()
     queue.worker = Noting()  # type: ignore[assignment]
-    queue.send("t", 2.5)
-    ((seconds, function, args),) = timers
-    assert (seconds, looked) == (2.5, [])
-    function(*args)
+    before = threading.active_count()
+    for number in range(50):
+        queue.send(str(number), 900)
+    queue.send("last", 0.001)
     assert done.wait(TIMEOUT_SECONDS)
-    assert looked == ["t"]
+    assert looked == ["last"]
+    assert threading.active_count() <= before + 2  # one for the loop, one for the task
+    assert queue.wait(TIMEOUT_SECONDS)
+    assert queue.close(TIMEOUT_SECONDS)
+
+
+def test_a_task_that_runs_is_cancelled_when_the_process_ends(loop: asyncio.AbstractEventLoop) -> None:
+    mcp = make_server()
+    begun = threading.Event()
+    seen: list[str] = []
+
+    @mcp.tool(task=True)
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cleaned up")
+
+    endpoint = live_endpoint(mcp.freeze(), (), SETTINGS)
+    client = client_of(mcp, loop, endpoint)
+    tasks = endpoint.executor.services.tasks
+    assert tasks is not None
+    queue = tasks.queue
+    assert isinstance(queue, ThreadQueue)
+    task_id = client.start("work")
+    assert begun.wait(TIMEOUT_SECONDS)
+    assert not queue.wait(0.001)
+    queue.stop()
+    assert queue.wait(TIMEOUT_SECONDS)
+    assert queue.close(TIMEOUT_SECONDS)
+    assert client.status(task_id) == "cancelled"
+    assert seen == ["cleaned up"]
+
+
+def test_what_an_expired_task_returned_goes(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambent.stores.memory._PURGE_SECONDS", 0.005)
+    mcp = make_server()
+
+    @mcp.tool(task=TaskPolicy(ttl=timedelta(seconds=0.05)))
+    def large(text: str) -> str:
+        return text
+
+    endpoint = live_endpoint(mcp.freeze(), (), SETTINGS)
+    client = client_of(mcp, loop, endpoint)
+    tasks = endpoint.executor.services.tasks
+    assert tasks is not None
+    assert isinstance(tasks.queue, ThreadQueue)
+    assert isinstance(tasks._blobs, MemoryBlobs)
+    for _ in range(5):
+        client.start("large", {"text": "x" * 2000})
+    assert tasks._blobs._items
+    assert tasks.queue.wait(TIMEOUT_SECONDS)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while tasks._blobs._items:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def test_a_server_without_tasks_has_no_workers(loop: asyncio.AbstractEventLoop) -> None:

@@ -330,6 +330,9 @@ def test_what_is_read_was_written_as_a_whole(shared: Store, key: str) -> None:
 
 # Blobs.
 
+FAR = 2_000_000_000.0
+"""When blobs may be forgotten."""
+
 
 @pytest.fixture(params=SEQUENTIAL)
 def blobs(request: pytest.FixtureRequest) -> Blobs:
@@ -352,26 +355,26 @@ def test_there_is_nothing_under_a_new_name(blobs: Blobs, name: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{}", bytes(range(256)), NOISE, NOISE * 12], ids=len)
 def test_blobs_come_back_as_they_were(blobs: Blobs, name: str, data: bytes) -> None:
-    blobs.put(name, data)
+    blobs.put(name, data, FAR)
     assert blobs.get(name) == data
     assert blobs.get(name + "x") is None
 
 
 def test_the_last_of_two_blobs_stays(blobs: Blobs, name: str) -> None:
-    blobs.put(name, b"1")
-    blobs.put(name, b"2")
+    blobs.put(name, b"1", FAR)
+    blobs.put(name, b"2", FAR)
     assert blobs.get(name) == b"2"
 
 
 @pytest.mark.parametrize("suffix", ["-_A9", "a/b/c", "a b", "ä+%"])
 def test_blobs_may_have_any_name(blobs: Blobs, name: str, suffix: str) -> None:
-    blobs.put(f"arguments/{suffix}", suffix.encode())
+    blobs.put(f"arguments/{suffix}", suffix.encode(), FAR)
     assert blobs.get(f"arguments/{suffix}") == suffix.encode()
 
 
 def test_blobs_may_be_put_and_got_at_once(blobs: Blobs, name: str) -> None:
     def work(number: int) -> bytes | None:
-        blobs.put(f"{name}/{number}", str(number).encode())
+        blobs.put(f"{name}/{number}", str(number).encode(), FAR)
         return blobs.get(f"{name}/{number}")
 
     assert at_once(work, 16) == [str(number).encode() for number in range(16)]

@@ -1,11 +1,15 @@
 """The ports in memory: the reference of what the others do."""
 
 import threading
+import time
+import weakref
+from collections.abc import Callable
 
 import pytest
 
 from lambent.errors import ItemTooLargeError
 from lambent.execution.ports import Item
+from lambent.stores import memory
 from lambent.stores.memory import MAX_ITEM_BYTES, MemoryBlobs, MemoryChanges, MemoryQueue, MemoryStore
 
 KEPT = 40
@@ -213,6 +217,61 @@ def test_the_queue_keeps_what_it_was_sent() -> None:
     queue.send("a")
     queue.send("b", 2.5)
     assert queue.messages == [("a", 0.0), ("b", 2.5)]
+
+
+class Clocked:
+    """A clock that the test turns, and stores that look at it often."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "_PURGE_SECONDS", 0.001)
+        self.now = 100.0
+        self.store = MemoryStore(lambda: self.now)
+        self.blobs = MemoryBlobs(lambda: self.now)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_what_has_expired_goes_although_nobody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Clocked(monkeypatch)
+    for number in range(10):
+        here.store.insert(item(key=str(number), purge_at=200))
+        here.store.replace(item(2, key=str(number), purge_at=300))
+        here.blobs.put(str(number), b"x" * 1000, 300)
+    here.store.insert(item(key="stays", purge_at=400))
+    here.blobs.put("stays", b"x", 400)
+    here.store.purge(here.now)
+    assert here.store.read("0") is not None
+    here.now = 300.0
+    until(lambda: len(here.store._items) == 1 and len(here.blobs._items) == 1)
+    assert here.store.read("stays") is not None
+    assert here.blobs.get("stays") == b"x"
+    here.now = 400.0
+    until(lambda: not here.store._items and not here.blobs._items)
+    here.store.insert(item(key="again", purge_at=500))  # once it was empty, it is watched again
+    here.now = 500.0
+    until(lambda: not here.store._items)
+
+
+def test_a_store_that_nobody_uses_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_PURGE_SECONDS", 0.001)
+    store = MemoryStore(lambda: 100.0)
+    store.insert(item(purge_at=200))
+    kept = weakref.ref(store)
+    del store
+    until(lambda: kept() is None)
+
+
+def test_without_a_clock_everything_is_kept_until_it_is_purged() -> None:
+    blobs = MemoryBlobs()
+    blobs.put("a", b"1", 100)
+    blobs.put("b", b"2")
+    blobs.purge(100)
+    assert (blobs.get("a"), blobs.get("b")) == (None, b"2")
 
 
 def test_blobs() -> None:

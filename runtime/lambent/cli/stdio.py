@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
+import threading
 
 from lambent.cli.app_server import load_server, parse_server
+
+_EXIT_SECONDS = 2.0
+"""How long the interpreter may take to end."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,5 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     app = parse_server(arguments.app)
     os.chdir(app.folder)
-    load_server(app).run_stdio()
+    with contextlib.redirect_stdout(sys.stderr):
+        server = load_server(app)
+    server.run_stdio()
+    # Threads of the app's own, for which the interpreter would wait, end with the server.
+    last = threading.Timer(_EXIT_SECONDS, os._exit, (0,))
+    last.daemon = True
+    last.start()
     return 0

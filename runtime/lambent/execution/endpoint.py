@@ -13,7 +13,7 @@ from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, InternalError, ProtocolError
 from lambent.execution.call import Call
 from lambent.execution.execute import Executor, failure, too_large
-from lambent.execution.failures import report
+from lambent.execution.failures import is_interrupt, report
 from lambent.execution.invocation import Invocation
 from lambent.wire import jsonrpc
 from lambent.wire.eras import era_of
@@ -90,7 +90,9 @@ class Endpoint:
             return self._authenticator.authenticate(request)
         except ProtocolError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             text = f"Internal error (reference {report(error)})"
             raise InternalError(text, status=500) from error
 
@@ -157,7 +159,7 @@ class Endpoint:
         outcome = self.executor.execute(call)
         try:
             return era.render(request_id, outcome, self._meta)
-        except (TypeError, ValueError, RecursionError) as error:  # no JSON form
+        except Exception as error:  # no JSON form, or an error that is not made as errors are
             return era.render(request_id, failure(error, rpc), self._meta)
 
 

@@ -8,7 +8,9 @@ own only where the caller's thread has a running loop already, or where several 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
+
+_LOOK_SECONDS = 1.0
+"""How often whoever waits for a coroutine looks whether its loop still runs."""
+
+_STOPPED_LOOKS = 5
+"""A loop that does not run at so many looks, one after the other, is not going to run again."""
 
 
 class CallerLoop:
@@ -35,16 +43,23 @@ class CallerLoop:
             # Called from a coroutine, as tests do: its loop cannot run while it waits for this call.
             self._elsewhere = self._elsewhere or LoopThread()
             return self._elsewhere(coroutine)
-        if self._loop is None:
+        if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
-        before = asyncio.all_tasks(self._loop)
+        loop, before = self._loop, asyncio.all_tasks(self._loop)
+        task = loop.create_task(coroutine)
         try:
-            return self._loop.run_until_complete(coroutine)
+            while True:
+                try:
+                    return loop.run_until_complete(task)
+                except (SystemExit, RuntimeError):
+                    # Where it is not over, a task that it has left behind has exited, or stopped the loop.
+                    if task.done() or loop.is_closed() or loop.is_running():
+                        raise
         except asyncio.CancelledError as error:
             raise _cancelled_within() from error
         except (Signal, KeyboardInterrupt, GeneratorExit):
             # A handler that stopped in the middle leaves tasks that must not act while another is served.
-            self._loop.run_until_complete(_end(asyncio.all_tasks(self._loop) - before))
+            loop.run_until_complete(_end(asyncio.all_tasks(loop) - before))
             raise
 
     def close(self) -> None:
@@ -59,25 +74,56 @@ class CallerLoop:
 
 
 class LoopThread:
-    """Runs coroutines on ``loop``, which runs in a thread of its own; any number of threads may call."""
+    """Runs coroutines on ``loop``, which runs in a thread of its own; any number of threads may call.
+
+    The loop goes on where a task stops it or raises ``SystemExit``; one that was closed is replaced.
+    """
 
     def __init__(self) -> None:
-        import asyncio
+        self._starting = threading.Lock()
+        self._ending = False
+        self._start()
 
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="lambent-loop", daemon=True)
-        self._thread.start()
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that runs."""
+        with self._starting:
+            if self._loop.is_closed() and not self._ending:
+                self._start()
+            return self._loop
 
     def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """See ``AsyncRunner``."""
         return LoopTask(coroutine, self.loop).result()
 
-    def close(self) -> None:
-        """End what is left on the loop, and stop the thread."""
-        LoopTask(_end_all(), self.loop).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
+    def close(self, seconds: float | None = None) -> bool:
+        """End what is left on the loop, and stop the thread; False where that takes more than ``seconds``."""
+        try:
+            LoopTask(_end_all(), self.loop).result(seconds)
+            self._ending = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        except (TimeoutError, RuntimeError):  # something goes on when it is cancelled, or has closed the loop
+            self._ending = True
+            return False
+        self._thread.join(seconds)
+        if not self._thread.is_alive():
+            self._loop.close()
+        return not self._thread.is_alive()
+
+    def _start(self) -> None:
+        import asyncio
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._loop,), name="lambent-loop", daemon=True
+        )
+        self._thread.start()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not (self._ending or loop.is_closed()):
+            # asyncio logs what a task has raised; RuntimeError: it was closed just now.
+            with contextlib.suppress(SystemExit, KeyboardInterrupt, RuntimeError):
+                loop.run_forever()
 
 
 class LoopTask(Generic[T]):
@@ -91,7 +137,11 @@ class LoopTask(Generic[T]):
         self._cancelled = False
         self._value: T | None = None
         self._error: BaseException | None = None
-        loop.call_soon_threadsafe(self._begin)
+        try:
+            loop.call_soon_threadsafe(self._begin)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            raise
 
     def cancel(self) -> None:
         """Cancel it from any thread."""
@@ -99,19 +149,28 @@ class LoopTask(Generic[T]):
         with contextlib.suppress(RuntimeError):  # the loop is closed, so it has ended
             self._loop.call_soon_threadsafe(self._cancel)
 
-    def result(self) -> T:
+    def result(self, seconds: float | None = None) -> T:
         """Wait until it has ended, its cleaning up included, and return or raise what it did.
 
         Raises:
             CancelledError: of asyncio, where ``cancel`` was called.
-            RuntimeError: it was cancelled, but not by ``cancel``; or the loop itself would wait here.
+            RuntimeError: it was cancelled, but not by ``cancel``; or the loop itself would wait here; or the
+                loop has stopped for good.
+            TimeoutError: it has not ended after so many ``seconds``.
         """
         import asyncio
 
         if asyncio._get_running_loop() is self._loop:
             self.cancel()
             raise RuntimeError("Waiting here would block the event loop for ever: use await in async def")
-        self._ended.wait()
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        stopped = 0
+        while not self._ended.wait(max(0.0, min(_LOOK_SECONDS, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+            stopped = 0 if self._loop.is_running() else stopped + 1
+            if stopped >= _STOPPED_LOOKS or self._loop.is_closed():
+                raise RuntimeError("The event loop has stopped")
         if isinstance(self._error, asyncio.CancelledError) and not self._cancelled:
             raise _cancelled_within() from self._error
         if self._error is not None:

@@ -19,7 +19,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call, Services
-from lambent.execution.failures import is_interrupt, report
+from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
 from lambent.execution.middleware import Middleware, chain
@@ -74,9 +74,9 @@ def _ended(call: Call, error: BaseException) -> Outcome:
     if isinstance(error, ProtocolError):
         return Outcome(error=error)
     if isinstance(error, ToolError):
-        return _shown(call.method, str(error))
+        return _shown(call.method, message_of(error))
     if isinstance(error, ItemTooLargeError):
-        return Outcome(error=InternalError(str(error)))
+        return Outcome(error=InternalError(message_of(error)))
     if isinstance(error, Signal) and call.invocation.has_sent(error):
         if isinstance(error, Cancelled):
             return Outcome(error=ProtocolError("The client is gone", status=499))

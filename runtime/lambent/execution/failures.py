@@ -27,6 +27,14 @@ def report(error: BaseException, request: RpcRequest | RpcMessage | None = None)
     return reference
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says; the name of its class where that fails."""
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__
+
+
 def is_interrupt(error: BaseException) -> bool:
     """Whether an exception means that the process is to end.
 

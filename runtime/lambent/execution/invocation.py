@@ -12,6 +12,7 @@ from lambent.execution.ports import AsyncRunner
 
 if TYPE_CHECKING:
     from lambent.execution.rounds.journal import Journal
+    from lambent.execution.rounds.pending import Pending
 
 T = TypeVar("T")
 
@@ -52,9 +53,14 @@ class Invocation:
         self.expired = False
         self.streamed = False
 
-    def emit(self, notification: bytes) -> None:
-        """Take one encoded notification: keep it, or send it and say so in ``streamed``."""
+    def emit(self, notification: bytes) -> Pending[None] | None:
+        """Take one encoded notification: keep it, or send it and say so in ``streamed``.
+
+        Returns:
+            What a coroutine waits for where its client reads slowly.
+        """
         self.notifications.append(notification)
+        return None
 
     def keep_alive(self) -> None:
         """Keep an idle stream open, where there is one."""
@@ -79,11 +85,15 @@ class Invocation:
         return not isinstance(signal, DeadlineReached) or self.expired
 
     def idle(self) -> contextlib.AbstractContextManager[None]:
-        """While the call waits within this, hosts that stay let another one run."""
+        """While the call waits within this, hosts that stay let another one run.
+
+        Raises:
+            OverloadedError: too many calls wait already.
+        """
         return contextlib.nullcontext()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for something that another call or process does."""
+        """Wait for something that another call or process does; see ``idle``."""
         time.sleep(seconds)
 
     def may_retry(self, error: BaseException) -> bool:

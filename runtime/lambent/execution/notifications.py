@@ -62,8 +62,7 @@ class Notifications:
             params["total"] = total
         if message is not None:
             params["message"] = message
-        self._call.invocation.emit(jsonrpc.notification("notifications/progress", params))
-        return DONE
+        return self._call.invocation.emit(jsonrpc.notification("notifications/progress", params)) or DONE
 
     def log(self, level: LogLevel, data: Any, *, logger_name: str | None = None) -> Pending[None]:
         """Send a log message to a client that asked for this level (server/utilities/logging).
@@ -80,8 +79,7 @@ class Notifications:
         params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
         if logger_name is not None:
             params["logger"] = logger_name
-        self._call.invocation.emit(jsonrpc.notification("notifications/message", params))
-        return DONE
+        return self._call.invocation.emit(jsonrpc.notification("notifications/message", params)) or DONE
 
     debug = _at_level("debug", log)
     info = _at_level("info", log)

@@ -104,8 +104,8 @@ class Queue(Protocol):
 class Blobs(Protocol):
     """Keeps what is too large for an item. Raises ``StoreError`` where it cannot be reached or refuses."""
 
-    def put(self, name: str, data: bytes) -> None:
-        """Keep bytes under a name."""
+    def put(self, name: str, data: bytes, purge_at: float) -> None:
+        """Keep bytes under a name; after ``purge_at``, in seconds since the epoch, they may be forgotten."""
 
     def get(self, name: str) -> bytes | None:
         """The bytes under a name, if there are any."""

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from lambent.execution.endpoint import Endpoint
+from lambent.execution.rounds.pending import Pending
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.hosts.live import CallThreads, LiveInvocation
+from lambent.hosts.live import LiveInvocation
+from lambent.hosts.threads import CallThreads
 from lambent.wire.http import SSE_HEADERS, SSE_KEEP_ALIVE, HttpResponse, Request, cors_headers, sse_frame
 
 Scope = MutableMapping[str, Any]
@@ -18,6 +20,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _RUNNING = 64
 """Calls that run at a time."""
+
+_STALLED_SECONDS = 60.0
+"""A client that reads nothing of a stream for so long has gone, whatever its connection says."""
 
 
 class AsgiApp:
@@ -65,19 +70,24 @@ class AsgiApp:
         invocation = AsgiInvocation(asyncio.get_running_loop(), self._threads, request)
         # What middleware and dependencies have set, such as a span or a user, features see too.
         context = contextvars.copy_context()
-        work = asyncio.wrap_future(
-            self._threads.submit(lambda: context.run(self._endpoint.handle, request, invocation))
-        )
+        submitted = self._threads.submit(lambda: context.run(self._endpoint.handle, request, invocation))
+        work = asyncio.wrap_future(submitted)
         work.add_done_callback(lambda _: invocation.frames.put_nowait(None))
+
+        def leave() -> None:
+            invocation.cancel()
+            self._threads.withdraw(submitted)  # a call that has not begun keeps no request in memory
+
         watch = asyncio.ensure_future(_disconnected(receive))
-        watch.add_done_callback(lambda _: invocation.cancel() if not work.done() else None)
+        watch.add_done_callback(lambda _: leave() if not work.done() else None)
         try:
             await _forward(invocation, request, send)
-            response = await work
-            if not invocation.cancelled:
-                await _finish(response, send, begun=invocation.streamed)
+            if not work.cancelled():
+                response = await work
+                if not invocation.cancelled:
+                    await _finish(response, send, begun=invocation.streamed)
         finally:
-            invocation.cancel()
+            leave()
             watch.cancel()
 
 
@@ -101,20 +111,25 @@ class AsgiInvocation(LiveInvocation):
         remaining = getattr(self._request.context, "get_remaining_time_in_millis", None)
         return int(remaining()) if remaining is not None else None
 
-    def emit(self, notification: bytes) -> None:
+    def emit(self, notification: bytes) -> Pending[None] | None:
         """See ``Invocation.emit``."""
-        if not self.may_stream or self._request.event is not None:
-            super().emit(notification)
-        elif not self.cancelled:
-            self.streamed = True
-            self._push(sse_frame(notification))
+        if not self.may_stream or self.cancelled:
+            return None  # a client that reads no streams gets no notifications
+        if self._request.event is not None:
+            return super().emit(notification)
+        if self.drops():
+            return None
+        self.streamed = True
+        self._push(sse_frame(notification))
+        return self.slow_down()
 
     def keep_alive(self) -> None:
         """See ``Invocation.keep_alive``."""
-        if self.streamed:
+        if self.streamed and not self.drops():
             self._push(SSE_KEEP_ALIVE)
 
     def _push(self, data: bytes) -> None:
+        self.count_unread(len(data))
         self._loop.call_soon_threadsafe(self.frames.put_nowait, data)
 
 
@@ -127,7 +142,12 @@ async def _forward(invocation: AsgiInvocation, request: Request, send: Send) -> 
         if not begun:
             begun = True
             await _start(200, SSE_HEADERS | cors_headers(request.headers), send)
-        await send({"type": "http.response.body", "body": data, "more_body": True})
+        try:
+            async with asyncio.timeout(_STALLED_SECONDS):
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        except TimeoutError:
+            invocation.cancel()
+        invocation.count_unread(-len(data))
 
 
 async def _finish(response: HttpResponse, send: Send, *, begun: bool) -> None:

@@ -30,6 +30,9 @@ _LIVE_LISTEN_SECONDS = 600.0
 _ADDED_BYTES = 4096
 """Of headers and cookies that an application around the endpoint adds to its responses."""
 
+_MEMORY_INLINE_BYTES = 1024
+"""In memory, arguments and results go when their task expires, and only its record stays for a while."""
+
 
 def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> LambdaHandler:
     """The function that Lambda calls, with a worker for tasks where there can be any."""
@@ -101,12 +104,13 @@ def _executor(
             from lambent.hosts.live import ThreadQueue
 
             queue = threads = ThreadQueue()
-            blobs = MemoryBlobs()
+            blobs = MemoryBlobs(time.time)
     tasks = None
     if store is not None and queue is not None:
         from lambent.execution.durable.tasks.service import Tasks
 
-        tasks = Tasks(store, queue, blobs, time.time, changes, server)
+        inline = {} if threads is None else {"inline_bytes": _MEMORY_INLINE_BYTES}
+        tasks = Tasks(store, queue, blobs, time.time, changes, server, **inline)
     seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
     services = Services(
         catalog=catalog,

@@ -1,19 +1,21 @@
-"""Hosts that stay: many calls at a time, each on a thread, each cancellable; and threads as workers."""
+"""Hosts that stay: calls that are cancelled, whose clients may read slowly; and threads as workers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambent.errors import Cancelled
+from lambent.errors import Cancelled, OverloadedError
 from lambent.execution.event_loop import LoopTask, LoopThread
 from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
+from lambent.execution.rounds.pending import Pending
+from lambent.hosts.threads import CallThreads
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
@@ -21,79 +23,18 @@ if TYPE_CHECKING:
 _MAX_TASKS = 32
 """Tasks that run at a time."""
 
+_SLOW_BYTES = 256 * 1024
+"""Where its client has so much to read, a handler that sends more waits until it has less."""
+
+_DROP_BYTES = 4 * 1024 * 1024
+"""Where the handler does not wait, as a coroutine that does not await: what comes on top is dropped."""
+
+_LONGEST_PAUSE = 0.05
+"""Seconds between two looks whether the client has read something."""
+
+_log = logging.getLogger("lambent")
+
 T = TypeVar("T")
-
-
-class CallThreads:
-    """Threads for calls, of which so many run at a time.
-
-    Up to ``waiting`` more may wait for something that happens elsewhere, such as subscriptions and duplicates
-    of a running call; further ones count as running.
-    """
-
-    def __init__(self, running: int, waiting: int = 1000) -> None:
-        self._pool = ThreadPoolExecutor(running + waiting, thread_name_prefix="lambent-call")
-        self._changed = threading.Condition()
-        self._free = running
-        self._may_wait = waiting
-        self._returning = 0
-        self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
-
-    def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Run something on a thread, at once or as soon as one may run."""
-        future: Future[T] = Future()
-        with self._changed:
-            self._queue.append((future, work))
-            self._start_next()
-        return future
-
-    @contextlib.contextmanager
-    def idle(self) -> Iterator[None]:
-        """While the thread that calls this waits, another one may run."""
-        with self._changed:
-            may_wait = self._may_wait > 0
-            if may_wait:
-                self._may_wait -= 1
-                self._release()
-        try:
-            yield
-        finally:
-            if may_wait:
-                with self._changed:
-                    self._returning += 1
-                    self._changed.wait_for(lambda: self._free > 0)
-                    self._returning -= 1
-                    self._free -= 1
-                    self._may_wait += 1
-                    self._start_next()
-
-    def close(self) -> None:
-        """Wait until everything that was submitted has ended, and end the threads."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._queue)
-        self._pool.shutdown()
-
-    def _run(self, future: Future[Any], work: Callable[[], Any]) -> None:
-        try:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(work())
-                except BaseException as error:
-                    future.set_exception(error)
-        finally:
-            with self._changed:
-                self._release()
-
-    def _release(self) -> None:
-        self._free += 1
-        self._start_next()
-        self._changed.notify_all()
-
-    def _start_next(self) -> None:
-        """Let calls run that wait for their turn, behind those that have waited in the middle of a call."""
-        while self._queue and self._free > self._returning:
-            self._free -= 1
-            self._pool.submit(self._run, *self._queue.popleft())
 
 
 class LiveInvocation(Invocation):
@@ -102,7 +43,17 @@ class LiveInvocation(Invocation):
     The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
-    __slots__ = ("_gone", "_loop", "_started", "_threads", "_writing")
+    __slots__ = (
+        "_counting",
+        "_dropped",
+        "_gone",
+        "_is_idle",
+        "_loop",
+        "_started",
+        "_threads",
+        "_unread",
+        "_writing",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
@@ -111,6 +62,10 @@ class LiveInvocation(Invocation):
         self._gone = threading.Event()
         self._writing = asyncio.Lock()
         self._started: LoopTask[Any] | None = None
+        self._is_idle = False
+        self._dropped = False
+        self._unread = 0
+        self._counting = threading.Lock()
 
     def cancel(self) -> None:
         """Nobody wants the result: stop a coroutine now, a plain function where it next looks.
@@ -124,6 +79,46 @@ class LiveInvocation(Invocation):
         if self._started is not None and not self.detached:
             self._started.cancel()
 
+    def stop(self) -> None:
+        """Cancel the call also if it holds a claim, which it gives back: the process is about to end."""
+        if self.detached:
+            self.detached = self.cancelled = False
+        self.cancel()
+
+    def count_unread(self, size: int) -> None:
+        """Count bytes that were sent to the client, or with a minus sign that have been read."""
+        with self._counting:
+            self._unread += size
+
+    def unread(self) -> int:
+        """How many bytes the client has yet to read."""
+        return self._unread
+
+    def drops(self) -> bool:
+        """Whether to drop a notification, because its client has to read too many of this call."""
+        if self._unread < _DROP_BYTES:
+            return False
+        if not self._dropped:
+            self._dropped = True
+            _log.warning("Notifications of a call are dropped: its client does not read them")
+        return True
+
+    def slow_down(self) -> Pending[None] | None:
+        """Wait until the client has read most of what was sent; a coroutine waits for what this returns."""
+        if self.unread() < _SLOW_BYTES:
+            return None
+        if asyncio._get_running_loop() is not None:
+            return _Room(self)
+        with contextlib.suppress(OverloadedError), self.idle():
+            self.wait_for_room()
+        return None
+
+    def wait_for_room(self) -> None:
+        """Block until the client has read most of what was sent, or has gone."""
+        pause = 0.001
+        while self.unread() >= _SLOW_BYTES and not self._gone.wait(pause):
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
     async def write(self, work: Callable[[], T]) -> T:
         """See ``Invocation.write``; once begun it is done, whatever becomes of the coroutine."""
         async with self._writing:
@@ -134,14 +129,23 @@ class LiveInvocation(Invocation):
                 await asyncio.wait({done})
                 raise
 
-    def idle(self) -> contextlib.AbstractContextManager[None]:
-        """See ``Invocation.idle``."""
-        return super().idle() if self._threads is None else self._threads.idle()
+    @contextlib.contextmanager
+    def idle(self, *, at_once: bool = False) -> Iterator[None]:
+        """See ``Invocation.idle`` and ``CallThreads.idle``; it may be entered again."""
+        if self._threads is None or self._is_idle:
+            yield
+            return
+        with self._threads.idle(at_once=at_once):
+            self._is_idle = True
+            try:
+                yield
+            finally:
+                self._is_idle = False
 
     def sleep(self, seconds: float) -> None:
-        """See ``Invocation.sleep``; it ends when the client leaves."""
+        """See ``Invocation.sleep``; it ends when the client leaves, unless the call goes on then."""
         with self.idle():
-            self._gone.wait(seconds)
+            (time.sleep if self.detached else self._gone.wait)(seconds)
 
     def _is_unwanted(self) -> bool:
         """Whether it is cancelled now; a method, since another thread may change it between two looks."""
@@ -163,6 +167,24 @@ class LiveInvocation(Invocation):
         return value
 
 
+class _Room(Pending[None]):
+    """What a coroutine awaits that sends faster than its client reads; it cannot wait in any other way."""
+
+    __slots__ = ("_invocation",)
+
+    def __init__(self, invocation: LiveInvocation) -> None:
+        super().__init__(lambda: None)
+        self._invocation = invocation
+
+    def __await__(self) -> Generator[Any, None, None]:
+        pause, invocation = 0.0, self._invocation
+        # The thread of the call waits too. The loop must not wait for that thread's next turn.
+        with contextlib.suppress(OverloadedError), invocation.idle(at_once=True):
+            while invocation.unread() >= _SLOW_BYTES and not invocation.cancelled:
+                yield from asyncio.sleep(pause).__await__()
+                pause = min(pause * 2 or 0.001, _LONGEST_PAUSE)
+
+
 class ThreadQueue:
     """A queue whose messages are run by threads of this process; they are lost when it ends.
 
@@ -171,25 +193,45 @@ class ThreadQueue:
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: CallThreads | None = None
         self._loop: LoopThread | None = None
         self._lock = threading.Lock()
+        self._running: set[LiveInvocation] = set()
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``."""
+        with self._lock:
+            if self._threads is None or self._loop is None:
+                self._threads = CallThreads(_MAX_TASKS, 0, "lambent-task")
+                self._loop = LoopThread()
         if delay > 0:
-            timer = threading.Timer(delay, self._run, (task_id,))
-            timer.daemon = True
-            timer.start()
+            loop = self._loop.loop
+            loop.call_soon_threadsafe(loop.call_later, delay, self._run, task_id)
         else:
             self._run(task_id)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until no task runs; False where that takes longer."""
+        return self._threads is None or self._threads.wait(seconds)
+
+    def stop(self) -> None:
+        """Cancel what runs: the process is about to end."""
+        for invocation in list(self._running):
+            invocation.stop()
+
+    def close(self, seconds: float) -> bool:
+        """End the threads, so far as they end within this time; False where they do not."""
+        if self._threads is None or self._loop is None:
+            return True
+        self._threads.close()
+        return self._loop.close(seconds)
+
     def _run(self, task_id: str) -> None:
-        with self._lock:
-            if self._threads is None or self._loop is None:
-                self._threads = ThreadPoolExecutor(_MAX_TASKS, thread_name_prefix="lambent-task")
-                self._loop = LoopThread()
-        self._threads.submit(self._work, task_id, LiveInvocation(self._loop.loop))
+        assert self._threads is not None  # noqa: S101 - made by ``send``
+        assert self._loop is not None  # noqa: S101
+        invocation = LiveInvocation(self._loop.loop)
+        self._running.add(invocation)
+        self._threads.submit(lambda: self._work(task_id, invocation))
 
     def _work(self, task_id: str, invocation: LiveInvocation) -> None:
         assert self.worker is not None  # noqa: S101 - set before the first request
@@ -198,3 +240,5 @@ class ThreadQueue:
         except Exception as error:
             report(error)
             self.send(task_id, delay=1.0)
+        finally:
+            self._running.discard(invocation)

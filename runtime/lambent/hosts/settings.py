@@ -29,10 +29,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         state_ttl: seconds for which a user can answer a question.
         audience: distinguishes this server from others with the same keys; default: the server's name.
         allowed_origins: browser origins besides the API's own host and localhost; ``*`` for all.
-        body_limit: bytes of a request body.
+        body_limit: bytes of a request body, or of a line of stdio.
         response_limit: bytes of an HTTP response, as Lambda counts them: of the JSON that a function returns;
             0 for any number; default: what Lambda takes, and outside of Lambda any number.
         listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
+        drain_seconds: how long calls that run may go on after the end of the input of stdio.
         table: the DynamoDB table of tasks, sessions and idempotent calls.
         task_queue_url: the SQS queue of the tasks that workers run.
         bucket: the S3 bucket for arguments and results that are too large for an item.
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_limit: int = DEFAULT_BODY_LIMIT
     response_limit: int | None = None
     listen_seconds: float | None = None
+    drain_seconds: float = 10.0
     table: str | None = None
     task_queue_url: str | None = None
     bucket: str | None = None
@@ -86,6 +88,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT) or 0),
             response_limit=_whole(environ, "LAMBENT_RESPONSE_LIMIT"),
             listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", None),
+            drain_seconds=10.0
+            if (drain := _number(environ, "LAMBENT_DRAIN_SECONDS", None)) is None
+            else drain,
             table=environ.get("LAMBENT_TABLE") or None,
             task_queue_url=environ.get("LAMBENT_TASK_QUEUE_URL") or None,
             bucket=environ.get("LAMBENT_BUCKET") or None,

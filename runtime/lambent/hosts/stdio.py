@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-import sys
+import queue
+import signal
 import threading
+import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import BinaryIO
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
+from lambent.errors import HttpRefusal
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopThread
-from lambent.hosts.live import CallThreads, LiveInvocation
+from lambent.execution.rounds.pending import Pending
+from lambent.hosts.live import LiveInvocation, ThreadQueue
+from lambent.hosts.private_streams import take_streams
+from lambent.hosts.settings import Settings
+from lambent.hosts.threads import CallThreads
 from lambent.wire import jsonrpc
 from lambent.wire.http import Request
 from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
@@ -22,92 +29,242 @@ from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
 _RUNNING = 256
 """Calls that run at a time."""
 
+_UNANSWERED_BYTES = 64 * 1024 * 1024
+"""While so many bytes of requests are unanswered, no more are read."""
+
+_CLEAN_UP_SECONDS = 1.0
+"""How long what is cancelled may clean up before the process ends: clients soon kill one that does not."""
+
+_REQUEST_BYTES = 2048
+"""What a request takes besides its line."""
+
+_PAUSE_SECONDS = 0.01
+_SKIPPED_BYTES = 64 * 1024
+
 
 class _CancelledParams(msgspec.Struct):
     request_id: RequestId = msgspec.field(name="requestId")
 
 
+class LineWriter:
+    """Writes lines on a thread of its own, so that a client that does not read blocks nothing else.
+
+    ``broken`` is called once nothing can be written any more.
+    """
+
+    def __init__(self, lines_out: BinaryIO, broken: Callable[[], None]) -> None:
+        self._out = lines_out
+        self._broken = broken
+        self._lines: queue.SimpleQueue[tuple[bytes, LiveInvocation | None] | None] = queue.SimpleQueue()
+        self._counting = threading.Lock()
+        self.unread = 0
+        self._thread = threading.Thread(target=self._write, name="lambent-stdout", daemon=True)
+        self._thread.start()
+
+    def put(self, message: bytes, sender: LiveInvocation | None = None) -> None:
+        """Write an encoded message as a line, some time soon; ``sender`` counts how much is not written."""
+        self._count(len(message), sender)
+        self._lines.put((message, sender))
+
+    def close(self, seconds: float) -> bool:
+        """Write what is left; False where the client does not read it in time."""
+        self._lines.put(None)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _write(self) -> None:
+        is_broken = False
+        while (taken := self._lines.get()) is not None:
+            message, sender = taken
+            try:
+                if not is_broken:
+                    self._out.write(message + b"\n")
+                    self._out.flush()
+            except (OSError, ValueError):  # nobody reads it, or it is closed
+                is_broken = True
+                self._broken()
+            self._count(-len(message), sender)
+
+    def _count(self, size: int, sender: LiveInvocation | None) -> None:
+        with self._counting:
+            self.unread += size
+        if sender is not None:
+            sender.count_unread(size)
+
+
 class StdioServer:
     """Reads requests, answers them on threads, and writes lines as they come; nothing else may write any."""
 
-    def __init__(self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO) -> None:
+    def __init__(
+        self, endpoint: Endpoint, lines_in: BinaryIO, lines_out: BinaryIO, settings: Settings | None = None
+    ) -> None:
+        settings = settings or Settings()
         self._endpoint = endpoint
         self._in = lines_in
-        self._out = lines_out
-        self._writing = threading.Lock()
+        self._drain_seconds = settings.drain_seconds
+        self._line_limit = settings.body_limit
+        self._over: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        """Gets something when serving is over, and whether anybody reads the answers."""
+        self._out = LineWriter(lines_out, lambda: self._over.put(False))
         self._loop = LoopThread()
         self._threads = CallThreads(_RUNNING)
+        tasks = endpoint.executor.services.tasks
+        self._tasks = tasks.queue if tasks is not None and isinstance(tasks.queue, ThreadQueue) else None
         self._principal = endpoint.authenticate(Request())
         self._running: dict[RequestId, StdioInvocation] = {}
+        self._unanswered: set[StdioInvocation] = set()
+        self._held = 0
+        self._counting = threading.Lock()
+        self._reader = threading.Thread(target=self._read, name="lambent-stdin", daemon=True)
 
-    def serve(self) -> None:
-        """Serve until the input ends or is interrupted; what is still running then is cancelled."""
-        with closing(self._loop), closing(self._threads):
-            try:
-                for line in self._in:
-                    if line.strip():
-                        self._take(line)
-            finally:
-                for invocation in list(self._running.values()):
+    def serve(self) -> bool:
+        """Serve until the input ends or is interrupted.
+
+        What runs when the input ends has some time to end, and is answered; then it is cancelled.
+
+        Returns:
+            Whether everything has ended. What has not keeps threads, for which the interpreter would wait.
+        """
+        deadline = 0.0
+        try:
+            self._reader.start()
+            has_client = self._over.get()
+            deadline = time.monotonic() + self._drain_seconds
+            for invocation in list(self._unanswered):
+                if invocation.is_subscription or not has_client:
                     invocation.cancel()
+            self._wake_subscriptions()
+            if self._drain_seconds:
+                self._wait(deadline)
+        except KeyboardInterrupt:
+            deadline = 0.0
+        try:
+            return self._stop(deadline)
+        except KeyboardInterrupt:  # another one
+            return False
 
-    def write(self, message: bytes) -> None:
-        """Write one encoded message as a line."""
-        with self._writing, suppress(BrokenPipeError):
-            self._out.write(message + b"\n")
-            self._out.flush()
+    def _wait(self, deadline: float) -> bool:
+        """Wait until no call and no task runs; False where that takes longer."""
+        ended = self._threads.wait(_until(deadline))
+        return (self._tasks is None or self._tasks.wait(_until(deadline))) and ended
+
+    def _stop(self, deadline: float) -> bool:
+        """Cancel what still runs, then end the threads. The client may read until the deadline."""
+        for invocation in list(self._unanswered):
+            invocation.stop()
+        self._wake_subscriptions()
+        if self._tasks is not None:
+            self._tasks.stop()
+        last = time.monotonic() + _CLEAN_UP_SECONDS
+        ended = self._wait(last)
+        self._threads.close()
+        ended &= self._tasks is None or self._tasks.close(_until(last))
+        ended &= self._loop.close(_until(last))
+        return self._out.close(_until(max(last, deadline))) and ended
+
+    def _wake_subscriptions(self) -> None:
+        """Let them find out that they are cancelled: they wait for a change."""
+        if (changes := self._endpoint.executor.services.changes) is not None:
+            changes.publish("")
+
+    def _read(self) -> None:
+        try:
+            while line := self._in.readline(self._line_limit + 1):
+                if len(line) > self._line_limit and not line.endswith(b"\n"):
+                    while line and not line.endswith(b"\n"):
+                        line = self._in.readline(_SKIPPED_BYTES)
+                    text = f"The line is longer than {self._line_limit} bytes"
+                    self._out.put(jsonrpc.failure(UNSET, HttpRefusal.code, text))
+                elif line.strip():
+                    self._take(line)
+        except (OSError, ValueError, RuntimeError):  # it is closed, or the server has ended
+            pass
+        finally:
+            self._over.put(True)
 
     def _take(self, line: bytes) -> None:
         try:
             message = jsonrpc.decode(line)
         except MalformedMessage as malformed:
             error = malformed.error
-            self.write(jsonrpc.failure(malformed.request_id, error.code, error.message))
+            self._out.put(jsonrpc.failure(malformed.request_id, error.code, error.message))
             return
         request_id = message.id
         if not isinstance(request_id, UnsetType):
-            invocation = StdioInvocation(self._loop, self._threads, self.write)
-            self._running[request_id] = invocation
-            self._threads.submit(lambda: self._answer(message, request_id, invocation))
+            invocation = StdioInvocation(self._loop, self._threads, self._out)
+            invocation.is_subscription = message.method == "subscriptions/listen"
+            size = len(line) + _REQUEST_BYTES
+            while 0 < self._held > _UNANSWERED_BYTES - size:
+                time.sleep(_PAUSE_SECONDS)
+            with self._counting:
+                self._held += size
+                self._unanswered.add(invocation)
+                self._running[request_id] = invocation
+            self._threads.submit(lambda: self._answer(message, request_id, invocation, size))
         elif message.method == "notifications/cancelled":
             with suppress(msgspec.DecodeError, UnicodeError):
                 params = msgspec.json.decode(message.params, type=_CancelledParams)
                 if (cancelled := self._running.get(params.request_id)) is not None:
                     cancelled.cancel()
 
-    def _answer(self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation) -> None:
+    def _answer(
+        self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation, size: int
+    ) -> None:
         reply = self._endpoint.answer(message, Request(), invocation, self._principal)
-        if self._running.get(request_id) is invocation:
-            del self._running[request_id]
         if not invocation.cancelled:
-            self.write(reply.body)
+            self._out.put(reply.body)
+            invocation.wait_for_room()
+        with self._counting:
+            self._held -= size
+            self._unanswered.discard(invocation)
+            if self._running.get(request_id) is invocation:
+                del self._running[request_id]
 
 
 class StdioInvocation(LiveInvocation):
-    """One request on stdio: its notifications are lines among the others, which ``write`` writes."""
+    """One request on stdio: its notifications are lines among the others."""
 
-    __slots__ = ("_write",)
+    __slots__ = ("_out", "is_subscription")
 
-    def __init__(self, loop: LoopThread, threads: CallThreads, write: Callable[[bytes], None]) -> None:
+    def __init__(self, loop: LoopThread, threads: CallThreads, out: LineWriter) -> None:
         super().__init__(loop.loop, threads)
-        self._write = write
+        self._out = out
+        self.is_subscription = False
 
-    def emit(self, notification: bytes) -> None:
+    def unread(self) -> int:
+        """See ``LiveInvocation.unread``; all calls have one client."""
+        return self._out.unread
+
+    def emit(self, notification: bytes) -> Pending[None] | None:
         """See ``Invocation.emit``."""
-        if not self.cancelled:
-            self._write(notification)
+        if self.cancelled or self.drops():
+            return None
+        self._out.put(notification, self)
+        return self.slow_down()
 
 
-def serve(endpoint: Endpoint) -> None:
+def serve(endpoint: Endpoint, settings: Settings) -> None:
     """Serve the process's own standard input and output.
 
-    What features print goes to standard error: standard output carries messages and nothing else.
+    Features see an empty standard input, and what they print goes to standard error: standard output carries
+    messages and nothing else. SIGTERM and SIGINT end it. If something does not end in time, the process is
+    ended with status 0.
     """
-    lines_out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    sys.stdout.flush()
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with take_streams() as (lines_in, lines_out):
+        if not _until_terminated(StdioServer(endpoint, lines_in, lines_out, settings)):
+            os._exit(0)
+
+
+def _until_terminated(server: StdioServer) -> bool:
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return server.serve()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        StdioServer(endpoint, sys.stdin.buffer, lines_out).serve()
+        return server.serve()
     finally:
-        with suppress(BrokenPipeError):
-            lines_out.close()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _until(deadline: float) -> float:
+    return max(0.05, deadline - time.monotonic())

@@ -72,8 +72,8 @@ class S3Blobs:
     def __init__(self, bucket: str, s3: Any = None) -> None:
         self._bucket = AwsResource("s3", bucket, s3)
 
-    def put(self, name: str, data: bytes) -> None:
-        """See ``Blobs.put``."""
+    def put(self, name: str, data: bytes, purge_at: float = math.inf) -> None:
+        """See ``Blobs.put``; the lifecycle rule decides."""
         with self._bucket.calling("PutObject") as s3:
             s3.put_object(Bucket=self._bucket.name, Key=name, Body=data, ContentType="application/json")
 

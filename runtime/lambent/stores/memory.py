@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+import weakref
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from lambent.errors import ItemTooLargeError
 from lambent.execution.ports import Clock, Item
@@ -10,20 +14,70 @@ from lambent.execution.ports import Clock, Item
 MAX_ITEM_BYTES = 400 * 1024
 """DynamoDB's limit for an item, which applies to every store."""
 
-_PURGE_EVERY = 1000
-"""Inserts: a scan of all items takes as long as a few hundred inserts."""
+_PURGE_SECONDS = 2.0
+"""How long something may still be there when it has expired."""
+
+_PURGE_SHARE = 0.02
+"""The share of the time that a very large store may spend on looking for what has expired."""
 
 _KEPT = 10_000
 
 
-class MemoryStore:
+class _Expiring(Protocol):
+    @property
+    def purge_at(self) -> float: ...
+
+
+E = TypeVar("E", bound=_Expiring)
+
+
+class _Expirable(Generic[E]):
+    """Keeps values under keys; with a clock a timer removes what has expired, also where nobody calls."""
+
+    def __init__(self, clock: Clock | None) -> None:
+        self._lock = threading.RLock()
+        self._clock = clock
+        self._items: dict[str, E] = {}
+        self._is_timed = False
+        self._purged_in = 0.0
+
+    def purge(self, now: float) -> None:
+        """Remove what has expired at a time in seconds since the epoch."""
+        with self._lock:
+            self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
+
+    def _keep(self, key: str, item: E) -> None:
+        """Keep a value; the lock is held."""
+        self._items[key] = item
+        if self._clock is not None and not self._is_timed:
+            self._is_timed = True
+            # The timer does not keep in memory what nobody uses any more.
+            seconds = max(_PURGE_SECONDS, self._purged_in / _PURGE_SHARE)
+            timer = threading.Timer(seconds, _purge, (weakref.ref(self),))
+            timer.daemon = True
+            timer.start()
+
+    def _purge(self) -> None:
+        with self._lock:
+            self._is_timed, began = False, time.monotonic()
+            if self._clock is not None:
+                self.purge(self._clock())
+            self._purged_in = time.monotonic() - began
+            for key, item in self._items.items():
+                self._keep(key, item)
+                break
+
+
+def _purge(ref: weakref.ref[_Expirable[E]]) -> None:
+    if (kept := ref()) is not None:
+        kept._purge()
+
+
+class MemoryStore(_Expirable[Item]):
     """Keeps items in a dictionary, for any number of threads; with a clock it removes expired ones."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._lock = threading.RLock()
-        self._clock = clock
-        self._inserted = 0
-        self._items: dict[str, Item] = {}
+        super().__init__(clock)
 
     def insert(self, item: Item) -> bool:
         """See ``Store.insert``."""
@@ -31,10 +85,7 @@ class MemoryStore:
         with self._lock:
             if item.key in self._items:
                 return False
-            self._items[item.key] = item
-            self._inserted += 1
-            if self._clock is not None and self._inserted % _PURGE_EVERY == 0:
-                self.purge(self._clock())
+            self._keep(item.key, item)
             return True
 
     def read(self, key: str) -> Item | None:
@@ -47,7 +98,7 @@ class MemoryStore:
         with self._lock:
             if not self._has(item.key, item.version - 1):
                 return False
-            self._items[item.key] = item
+            self._keep(item.key, item)
             return True
 
     def remove(self, key: str, version: int) -> bool:
@@ -57,11 +108,6 @@ class MemoryStore:
                 return False
             del self._items[key]
             return True
-
-    def purge(self, now: float) -> None:
-        """Remove the items that have expired at a time in seconds since the epoch."""
-        with self._lock:
-            self._items = {key: item for key, item in self._items.items() if item.purge_at > now}
 
     def _has(self, key: str, version: int) -> bool:
         known = self._items.get(key)
@@ -83,19 +129,26 @@ def check_size(item: Item) -> None:
         )
 
 
-class MemoryBlobs:
-    """Keeps blobs in a dictionary."""
+class _Blob(NamedTuple):
+    data: bytes
+    purge_at: float
 
-    def __init__(self) -> None:
-        self._blobs: dict[str, bytes] = {}
 
-    def put(self, name: str, data: bytes) -> None:
+class MemoryBlobs(_Expirable[_Blob]):
+    """Keeps blobs in a dictionary; with a clock it removes expired ones."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+
+    def put(self, name: str, data: bytes, purge_at: float = math.inf) -> None:
         """See ``Blobs.put``."""
-        self._blobs[name] = data
+        with self._lock:
+            self._keep(name, _Blob(data, purge_at))
 
     def get(self, name: str) -> bytes | None:
         """See ``Blobs.get``."""
-        return self._blobs.get(name)
+        kept = self._items.get(name)
+        return kept.data if kept is not None else None
 
 
 class MemoryQueue:

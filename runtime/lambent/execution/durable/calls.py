@@ -26,6 +26,7 @@ from lambent.errors import (
     DeadlineReached,
     InvalidParamsError,
     ItemTooLargeError,
+    OverloadedError,
     StoreError,
     ToolError,
 )
@@ -190,7 +191,10 @@ class Claim:
                 continue
             if time.monotonic() >= deadline:
                 raise self.still_running()
-            invocation.sleep(wait)
+            try:
+                invocation.sleep(wait)
+            except OverloadedError:
+                raise self.still_running() from None
             wait = min(wait * 1.5, _LONGEST_POLL_SECONDS)
 
     def still_running(self) -> ToolError:

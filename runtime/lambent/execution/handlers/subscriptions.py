@@ -44,12 +44,14 @@ def listen(call: Call) -> ListenResult:
 
     Raises:
         MissingCapabilityError: it asked for the status of tasks and does not declare their extension.
+        OverloadedError: the process has as many subscriptions as it can have.
     """
     wanted = call.rpc.params.notifications
     if wanted.task_ids:
         require_extension(call.rpc.client, EXTENSION)
-    subscription = _Subscription(call, wanted)
-    subscription.deliver()
+    with call.invocation.idle():
+        subscription = _Subscription(call, wanted)
+        subscription.deliver()
     return ListenResult(meta=subscription.tag)
 
 
@@ -86,8 +88,7 @@ class _Subscription:
         if self._changes is None:
             self._call.invocation.sleep(seconds)
             return
-        with self._call.invocation.idle():
-            topics, self._position = self._changes.wait(self._position, seconds)
+        topics, self._position = self._changes.wait(self._position, seconds)
         for topic in topics:
             if topic in _LIST_TOPICS and getattr(self._agreed, _LIST_TOPICS[topic]):
                 self._emit(topic, {"_meta": self.tag})

@@ -17,7 +17,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call
-from lambent.execution.failures import is_interrupt, report
+from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.request_state import open_journal, plain_arguments, seal_journal
 from lambent.execution.rounds.run import invoke, run
@@ -62,7 +62,7 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
         if isinstance(error, _NOT_THE_TOOLS) or is_interrupt(error) or call.invocation.may_retry(error):
             raise
         if isinstance(error, ToolError):
-            return failed(str(error))
+            return failed(message_of(error))
         reference = f"(reference {report(error, call.rpc)})"
         if isinstance(error, NotFiniteError):
             return failed(f"Tool {tool.name!r} failed: {error} {reference}")

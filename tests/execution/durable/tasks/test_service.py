@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -277,7 +278,7 @@ def test_a_result_that_has_left_the_bucket_is_an_error_and_no_crash(world: World
     here = world(of(large))
     task_id = here.client.start("large")
     here.deliver()
-    here.blobs._blobs.clear()
+    here.blobs.purge(math.inf)
     assert here.client.get(task_id).error == {
         "code": -32603,
         "message": "The task's data is not there any more",
@@ -290,7 +291,7 @@ def test_arguments_that_have_left_the_bucket_fail_the_task(world: Worlds) -> Non
 
     here = world(of(length))
     task_id = here.client.start("length", {"text": LARGE})
-    here.blobs._blobs.clear()
+    here.blobs.purge(math.inf)
     here.deliver()
     assert here.client.get(task_id).result["error"] == {
         "code": -32603,

@@ -37,8 +37,8 @@ _log = logger("lambent.tasks")
 class Tasks:
     """The tasks of a server.
 
-    ``blobs`` keeps what does not fit into an item, ``changes`` is told of every change of status; both may be
-    missing.
+    ``blobs`` keeps what has more than ``inline_bytes`` or does not fit into an item, ``changes`` is told of
+    every change of status; both may be missing.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class Tasks:
         clock: Clock,
         changes: Changes | None,
         server: str,
+        inline_bytes: int = _INLINE_BYTES,
     ) -> None:
+        self._inline_bytes = inline_bytes
         self._records = Records(store, clock, "TASK", server, TaskRecord)
         self._blobs = blobs
         self._changes = changes
@@ -85,8 +87,8 @@ class Tasks:
             due=now + PICKUP_SECONDS,
             state=state,
         )
-        if len(record.params) >= _INLINE_BYTES:
-            blob = self._put(f"arguments/{record.id}", bytes(record.params))
+        if len(record.params) >= self._inline_bytes:
+            blob = self._put(f"arguments/{record.id}", bytes(record.params), record)
             record = changed(record, params=NULL, params_blob=blob)
         held = self._records.insert(self._records.key(record.id), record, reserve=RESERVE)
         if held is None:
@@ -204,9 +206,9 @@ class Tasks:
 
     def keep_result(self, record: TaskRecord, result: bytes) -> dict[str, Any]:
         """The fields of a completed record for its result: the result, or the blob that it is put into."""
-        if len(result) + len(record.params) < _INLINE_BYTES:
+        if len(result) + len(record.params) < self._inline_bytes:
             return {"result": Raw(result)}
-        return {"result_blob": self._put(f"results/{record.id}", result)}
+        return {"result_blob": self._put(f"results/{record.id}", result, record)}
 
     def load(self, blob: str | None, raw: Raw) -> Raw:
         """What a record holds itself, or the blob that it names."""
@@ -225,13 +227,13 @@ class Tasks:
             raise InvalidParamsError("Task has expired")
         return found
 
-    def _put(self, name: str, data: bytes) -> str:
+    def _put(self, name: str, data: bytes, record: TaskRecord) -> str:
         if self._blobs is None:
             raise ItemTooLargeError(
                 f"{len(data)} bytes do not fit into an item: set LAMBENT_BUCKET to a bucket for large "
                 "arguments and results"
             )
-        self._blobs.put(name, data)
+        self._blobs.put(name, data, record.expires)
         return name
 
 
