@@ -106,7 +106,8 @@ def test_a_compressed_body_without_its_header_is_named(client: Client, as_text: 
     sent = gzip.compress(dumps(CALL).encode())
     reply = client.post(sent.decode(errors="replace") if as_text else sent, HEADERS)
     reason = "The body is not valid JSON: it is compressed, send it uncompressed"
-    assert (reply.status, reply.body) == (400, failure(-32700, reason, request_id=...))
+    assert (reply.status, reply.body) == (415, failure(-32700, reason, request_id=...))
+    assert reply.headers["accept-encoding"] == "identity"
 
 
 def test_a_parse_error_byte_for_byte(client: Client) -> None:

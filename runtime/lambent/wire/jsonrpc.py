@@ -89,9 +89,7 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
     except RecursionError:
         return MalformedMessage(ParseError("The body is nested too deeply"), UNSET)
     except (msgspec.DecodeError, UnicodeError) as error:
-        return MalformedMessage(
-            ParseError(f"The body is not valid JSON: {_encoding(body[:4]) or error}"), UNSET
-        )
+        return MalformedMessage(_not_json(body[:4], error), UNSET)
     if isinstance(message, list):
         return MalformedMessage(InvalidRequestError("Batches are not supported: send one message"), UNSET)
     if not isinstance(message, dict):
@@ -108,13 +106,16 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
     return MalformedMessage(InvalidRequestError(reason), request_id)
 
 
-def _encoding(start: bytes | str) -> str | None:
-    """What a body is that begins like this, if not UTF-8, though a front end may have read it as that."""
+def _not_json(start: bytes | str, error: Exception) -> ParseError:
+    """What is wrong with a body that begins like this, which a front end may have read as UTF-8."""
     data = start if isinstance(start, bytes) else start.encode(errors="replace")
-    if data.startswith(b"\x1f"):  # gzip
-        return "it is compressed, send it uncompressed"
-    is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in data and len(start) == 4)
-    return "it is in UTF-16 or UTF-32, send UTF-8" if is_wide else None
+    text = "The body is not valid JSON: {}"
+    if data.startswith(b"\x1f"):  # gzip: a body may be inspected for this (RFC 9110, section 15.5.16)
+        reason = text.format("it is compressed, send it uncompressed")
+        return ParseError(reason, status=415, headers={"Accept-Encoding": "identity"})
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in data and len(start) == 4):
+        return ParseError(text.format("it is in UTF-16 or UTF-32, send UTF-8"))
+    return ParseError(text.format(error))
 
 
 def success(request_id: RequestId | UnsetType, result: Any) -> bytes:
