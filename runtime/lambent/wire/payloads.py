@@ -78,7 +78,8 @@ class ResponseLimit(msgspec.Struct, frozen=True):
         import json  # only for responses that may be too large
 
         written = self.write(request.event, HttpResponse(response.status, response.headers))
-        return len(json.dumps(written)) + self.string_size(response.body)
+        around = json.dumps(written, ensure_ascii=self.is_ascii).encode()
+        return len(around) + self.string_size(response.body)
 
     def string_size(self, text: bytes) -> int:
         """See the function."""
