@@ -33,6 +33,8 @@ LEFT_OUT = {
     "/.lock": "of uv",
     "/cffi": "the compiler of bindings: cryptography needs _cffi_backend, which lies beside it",
     "/lambent/cli": "the command: Lambda imports nothing of it",
+    "/lambent/hosts/stdio.py": "a host that Lambda is not, and so is the next one",
+    "/lambent/hosts/private_streams.py": "of that host",
     "/aws_lambda_powertools/event_handler/openapi/swagger_ui": "1.6 MB of a page that nothing here shows",
     "/fastapi/.agents": "documentation",
     "/*.dist-info/RECORD": "for uninstalling; it lists files that are not here",
@@ -211,22 +213,25 @@ def compile_sources(target: Path, interpreter: Path, shown_at: str) -> None:
         interpreter: a Python of the version that Lambda runs.
         shown_at: the path that the folder has in Lambda.
     """
-    sources = [
-        path
-        for path in sorted(target.rglob("*.py"))
-        if not any(
-            fnmatch.fnmatchcase(path.relative_to(target).as_posix(), pattern) for pattern in NOT_COMPILED
+    names = {path: path.relative_to(target).as_posix() for path in sorted(target.rglob("*.py"))}
+    library = [path for path, name in names.items() if name.startswith("lambent/")]
+    left = {
+        path for path, name in names.items() if any(fnmatch.fnmatchcase(name, one) for one in NOT_COMPILED)
+    }
+    others = [path for path in names if path not in library and path not in left]
+    for sources, options in ((others, ()), (library, ("-o", "2"))):
+        _run(
+            [
+                *(interpreter, "-I", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"),
+                *("-s", target, "-p", shown_at, "-i", "-", *options),
+            ],
+            # Sets are written in the order of their hashes.
+            environment={"PYTHONHASHSEED": "0"},
+            stdin="\n".join(map(str, sources)),
         )
-    ]
-    _run(
-        [
-            *(interpreter, "-I", "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"),
-            *("-s", target, "-p", shown_at, "-i", "-"),
-        ],
-        # Sets are written in the order of their hashes.
-        environment={"PYTHONHASHSEED": "0"},
-        stdin="\n".join(map(str, sources)),
-    )
+    # Its docstrings stay in its sources: in its bytecode they would be read at every cold start.
+    for path in target.glob("lambent/**/*.opt-2.pyc"):
+        path.rename(path.with_name(path.name.replace(".opt-2", "")))
 
 
 def find_python(version: str) -> Path | None:
