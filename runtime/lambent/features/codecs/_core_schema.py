@@ -230,7 +230,7 @@ def _stop_early(value: Any, handler: Callable[[Any], Any]) -> Any:
         raise
 
 
-def _is_users(function: Node) -> bool:
+def is_users(function: Node) -> bool:
     """Whether a function is not one of pydantic's own types."""
     inner = function.get("function", function)
     inner = inner.get("function", inner) if isinstance(inner, dict) else inner
@@ -241,8 +241,8 @@ def _is_users(function: Node) -> bool:
 def _differs(node: Node) -> bool:
     serialization = node.get("serialization")
     return (
-        (node["type"] in _VALIDATORS and _is_users(node))
-        or (isinstance(serialization, dict) and "function" in serialization and _is_users(serialization))
+        (node["type"] in _VALIDATORS and is_users(node))
+        or (isinstance(serialization, dict) and "function" in serialization and is_users(serialization))
         or bool(node.get("computed_fields"))
         or bool(node.get("serialization_exclude"))
         or bool(node.get("serialization_exclude_if"))
@@ -253,13 +253,13 @@ def _differs(node: Node) -> bool:
 
 def _bare(node: Node) -> Node:
     """A node without the code of users; the validators around it are dropped with it."""
-    while node["type"] in _VALIDATORS and _is_users(node):
+    while node["type"] in _VALIDATORS and is_users(node):
         ref = node.get("ref")
         node = dict(node["schema"])
         if ref is not None:
             node["ref"] = ref
     serialization = node.get("serialization")
-    if isinstance(serialization, dict) and "function" in serialization and _is_users(serialization):
+    if isinstance(serialization, dict) and "function" in serialization and is_users(serialization):
         del node["serialization"]
     for key in ("serialization_exclude", "serialization_exclude_if", "custom_init"):
         node.pop(key, None)

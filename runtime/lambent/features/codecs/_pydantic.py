@@ -33,11 +33,35 @@ _BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
 
 
-class _Untitled(GenerateJsonSchema):
-    """Leaves out titles that only repeat names."""
+class _Exact(GenerateJsonSchema):
+    """Leaves out titles that only repeat names, and what is not so of every value."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def bytes_schema(self, schema: Any) -> dict[str, Any]:
+        described = super().bytes_schema(schema)
+        if described["format"] == "base64url":
+            for bound in described.keys() & {"minLength", "maxLength"}:  # of bytes; the text is longer
+                described[bound] = 4 * ((described[bound] + 2) // 3)
+        return described
+
+    def time_schema(self, schema: Any) -> dict[str, Any]:
+        return self._temporal(super().time_schema(schema), schema)
+
+    def datetime_schema(self, schema: Any) -> dict[str, Any]:
+        return self._temporal(super().datetime_schema(schema), schema)
+
+    def _temporal(self, described: dict[str, Any], schema: Any) -> dict[str, Any]:
+        zone = schema.get("tz_constraint")
+        if zone == "naive" or (zone is None and self.mode == "serialization"):
+            described.pop("format", None)  # RFC 3339 demands a zone
+        return described
+
+    def ser_schema(self, schema: Any) -> dict[str, Any] | None:
+        if "function" in schema and schema.get("return_schema") is None and core.is_users(schema):
+            return {}  # a serializer that does not tell its type
+        return super().ser_schema(schema)
 
 
 class PydanticCodec:
@@ -78,7 +102,7 @@ class PydanticCodec:
         from lambent.features.codecs.schemas import refine
 
         mode: Any = "serialization" if self._use == "write" else "validation"
-        return refine(self._adapter.json_schema(schema_generator=_Untitled, mode=mode), self._hints)
+        return refine(self._adapter.json_schema(schema_generator=_Exact, mode=mode), self._hints)
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
