@@ -65,16 +65,16 @@ class Validator:
     validated without raising, and decoded once for its problems to refer to; large JSON is decoded first.
     """
 
-    def __init__(self, schema: Node) -> None:
+    def __init__(self, schema: Node, config: Any) -> None:
         self._direct_bytes = _DIRECT_BYTES / min(_bound_of(schema)(schema), MAX_PROBLEMS)
         quiet = {"type": "default", "default": _REFUSED, "on_error": "default", "copy_default": False}
-        self._quick = SchemaValidator(_around(schema, quiet), _use_prebuilt=False)
-        self._schema = schema
+        self._quick = SchemaValidator(_around(schema, quiet), config, _use_prebuilt=False)
+        self._schema, self._config = schema, config
 
     @functools.cached_property
     def _explaining(self) -> SchemaValidator:
         decode = {"type": "function-wrap", "function": {"type": "no-info", "function": _pass_on}}
-        return SchemaValidator(_around(self._schema, decode), _use_prebuilt=False)
+        return SchemaValidator(_around(self._schema, decode), self._config, _use_prebuilt=False)
 
     def validate_json(self, raw: bytes) -> Any:
         """Read JSON. Raises pydantic's ``ValidationError``, or ``TooManyProblems``."""
@@ -86,9 +86,9 @@ class Validator:
         return self._explaining.validate_python(value, by_alias=True, by_name=by_name or None)
 
 
-def serializer_of(schema: Any) -> SchemaSerializer:
+def serializer_of(schema: Any, config: Any) -> SchemaSerializer:
     """A serializer of exactly this schema, as above."""
-    return SchemaSerializer(schema, _use_prebuilt=False)
+    return SchemaSerializer(schema, config, _use_prebuilt=False)
 
 
 def is_describable(node: Any) -> bool:

@@ -68,7 +68,7 @@ class PydanticCodec:
     """The codec of any type that pydantic supports."""
 
     def __init__(self, hint: Any, use: Use = "read") -> None:
-        self._adapter = _adapter_of(rewrite(hint, _translate))
+        self._adapter, self._config = _adapter_of(rewrite(hint, _translate))
         self._adapter.rebuild(raise_errors=True)
         self._use = use
         self._hints = [hint]
@@ -78,17 +78,17 @@ class PydanticCodec:
     def _reader(self) -> core.Validator:
         if self._use == "keep":
             return self._kept[0]
-        return core.Validator(core.bounded(self._adapter.core_schema))
+        return core.Validator(core.bounded(self._adapter.core_schema), self._config)
 
     @functools.cached_property
     def _kept(self) -> tuple[core.Validator, SchemaSerializer]:
         """Reads and writes values without the code of users."""
         bare = core.structural(self._adapter.core_schema)
         try:
-            return core.Validator(bare), core.serializer_of(bare)
+            return core.Validator(bare, self._config), core.serializer_of(bare, self._config)
         except SchemaError:  # such as a union told apart by an alias
-            plain = self._adapter.core_schema
-            return core.Validator(core.bounded(plain)), core.serializer_of(plain)
+            plain, config = self._adapter.core_schema, self._config
+            return core.Validator(core.bounded(plain), config), core.serializer_of(plain, config)
 
     @functools.cached_property
     def _forbids_others(self) -> bool:
@@ -157,11 +157,12 @@ class PydanticCodec:
         return raw if self._use == "keep" else _written(self._adapter.serializer, known)
 
 
-def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+def _adapter_of(hint: Any) -> tuple[TypeAdapter[Any], Any]:
+    """The adapter of a type, and the settings with which validators and serializers are made."""
     try:
-        return TypeAdapter(hint, config=_BASE64)
+        return TypeAdapter(hint, config=_BASE64), _BASE64
     except PydanticUserError:  # a record, which has settings of its own
-        return TypeAdapter(hint)
+        return TypeAdapter(hint), None
 
 
 class PydanticArguments(PydanticCodec):
