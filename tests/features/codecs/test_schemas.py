@@ -81,6 +81,14 @@ def test_flags_combine(adapter: Any) -> None:
     assert found["outputSchema"] == {"title": "Access", "type": "integer"}
 
 
+@pytest.mark.parametrize("adapter", [lambda hint: hint, by_pydantic], ids=["msgspec", "pydantic"])
+def test_the_items_of_a_tuple_are_counted(adapter: Any) -> None:
+    # The strict check of the Inspector calls a boolean schema an error.
+    schema = tool(**{"return": adapter(tuple[int, str])})["outputSchema"]
+    items = [{"type": "integer"}, {"type": "string"}]
+    assert schema == {"type": "array", "prefixItems": items, "minItems": 2, "maxItems": 2}
+
+
 def test_the_keys_of_an_object_are_text() -> None:
     keyed = by_pydantic(dict[Level, int])
     found = tool(x=keyed, **{"return": keyed})

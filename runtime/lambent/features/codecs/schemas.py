@@ -30,6 +30,8 @@ def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
             names = alternatives(node["propertyNames"], definitions)
             if not any(admits(name, "string") for name in names):
                 del node["propertyNames"]  # such as the numbers of an enum: names are text
+        if node.get("items") is False and "maxItems" in node:
+            del node["items"]
         if node.get("type") == "array" and not {"items", "prefixItems"} & node.keys():
             node["items"] = {}
         if isinstance(choices := node.get("enum"), list):
