@@ -1,8 +1,17 @@
 """Every type that people declare, in every position, by both adapters; docs/types.md says what this finds."""
 
 import pytest
-from tests.features.types_page import ADAPTERS, PAGE, POSITIONS, cells_of, line_of, refusals_of
-from tests.features.types_table import NEVER, ROWS, Row
+from tests.features.types_page import (
+    ADAPTERS,
+    NEEDS,
+    PAGE,
+    POSITIONS,
+    cells_of,
+    line_of,
+    outcome,
+    refusals_of,
+)
+from tests.features.types_table import NEVER, ROWS, VALUES, Row
 
 FREE = ("argument of a tool", "result of a tool", "of a resource", "of a step")
 """Positions that take any type; the others take what fits into text or into a form."""
@@ -19,6 +28,14 @@ def test_a_type_is_described_converted_and_rendered_alike_or_refused(row: Row) -
         assert len({cells[position][index] is None for position in FREE}) == 1, "positions disagree"
     if row.value is NEVER:
         assert all(outcome is not None for outcomes in cells.values() for outcome in outcomes)
+
+
+@pytest.mark.parametrize("row", VALUES, ids=[row.written for row in VALUES])
+@pytest.mark.parametrize("position", FREE)
+def test_a_value_fits_what_is_said_of_its_type(row: Row, position: str) -> None:
+    plain, typed = (outcome(row, position, adapter) for adapter in ADAPTERS)
+    assert typed is None
+    assert plain is None or plain == NEEDS or "install pydantic" in plain
 
 
 def test_the_page_has_a_row_for_each_type_and_no_other() -> None:

@@ -38,6 +38,8 @@ it is declared: by the decorator, by `ctx.elicit` for forms, by `ctx.step` for s
   **p** needs pydantic to be installed. **\N{EN DASH}** is refused, with a sentence from the end of this page.
 - Arguments are described as they are read, results as they are written: aliases, serializers, computed and
   excluded fields count. The result of a step comes back as the value that it was.
+- Clients check results by their schemas, which therefore have no patterns, and no formats such as `duration`
+  and `uri` that some values of a type do not conform to. The server has checked them.
 - Values are converted leniently: `"5"` is read as an `int`. Lists, records and null may come as JSON text, as
   some clients send them, and as every prompt gets them. Variables of templates are text, or lists of text
   with `{x*}`.
@@ -62,7 +64,7 @@ def hint_of(row: Row, adapter: str) -> Any:
     return row.hint if adapter == "msgspec" else Annotated[row.hint, pydantic.Field()]
 
 
-def _typed(function: Callable[..., Any], **hints: Any) -> Callable[..., Any]:
+def typed(function: Callable[..., Any], **hints: Any) -> Callable[..., Any]:
     function.__annotations__ = hints
     return function
 
@@ -77,7 +79,7 @@ def _good(reply: Reply) -> Reply:
     return reply
 
 
-def _text(sent: Any) -> str:
+def sent_as_text(sent: Any) -> str:
     return sent if isinstance(sent, str) else json.dumps(sent)
 
 
@@ -89,7 +91,7 @@ def _arrived(values: list[Any], row: Row) -> None:
 
 def tool_argument(row: Row, hint: Any) -> None:
     mcp, seen = make_server(), []
-    mcp.tool("t")(_typed(lambda x: seen.append(x) or "", x=hint, **{"return": str}))
+    mcp.tool("t")(typed(lambda x: seen.append(x) or "", x=hint, **{"return": str}))
     client = _client(mcp)
     schema = client.tool("t")["inputSchema"]
     Draft202012Validator.check_schema(schema)
@@ -100,10 +102,10 @@ def tool_argument(row: Row, hint: Any) -> None:
 
 def prompt_argument(row: Row, hint: Any) -> None:
     mcp, seen = make_server(), []
-    mcp.prompt("p")(_typed(lambda x: seen.append(x) or "", x=hint))
+    mcp.prompt("p")(typed(lambda x: seen.append(x) or "", x=hint))
     client = _client(mcp)
     _good(client.request("prompts/list"))
-    _good(client.prompt("p", {"x": _text(row.sent)}))
+    _good(client.prompt("p", {"x": sent_as_text(row.sent)}))
     _arrived(seen, row)
 
 
@@ -112,25 +114,30 @@ def template_variable(row: Row, hint: Any) -> None:
 
     mcp, seen = make_server(), []
     many = isinstance(row.sent, list)
-    mcp.resource("t://a{/x*}" if many else "t://{x}")(_typed(lambda x: seen.append(x) or "", x=hint))
+    mcp.resource("t://a{/x*}" if many else "t://{x}")(typed(lambda x: seen.append(x) or "", x=hint))
     client = _client(mcp)
     _good(client.request("resources/templates/list"))
-    parts = [quote(_text(part), safe="") for part in (row.sent if many else [row.sent])]
+    parts = [quote(sent_as_text(part), safe="") for part in (row.sent if many else [row.sent])]
     if any(part.startswith("%2F") for part in parts):
         return  # an absolute path does not get in, whatever its type
     _good(client.read("t://a/" + "/".join(parts) if many else f"t://{parts[0]}"))
     _arrived(seen, row)
 
 
-def form_field(row: Row, hint: Any) -> None:
-    mcp, seen, refused = make_server(), [], []
-    plain = hint is row.hint
+def form_with(field: str, row: Row, hint: Any) -> type[Any]:
+    """A form with one field of the row's type."""
+    if hint is row.hint:
+        return make_dataclass("Form", [(field, hint)])
+    fields: Any = {field: (hint, ...)}
     try:
-        form = (
-            make_dataclass("Form", [("x", hint)]) if plain else pydantic.create_model("Form", x=(hint, ...))
-        )
+        return pydantic.create_model("Form", **fields)
     except pydantic.errors.PydanticSchemaGenerationError as error:
         raise DeclarationError("pydantic makes no model with such a field") from error
+
+
+def form_field(row: Row, hint: Any) -> None:
+    mcp, seen, refused = make_server(), [], []
+    form = form_with("x", row, hint)
 
     @mcp.tool()
     def t(ctx: Context) -> None:
@@ -152,24 +159,24 @@ def form_field(row: Row, hint: Any) -> None:
     _arrived(seen, row)
 
 
-def _is_got(found: Any, row: Row) -> None:
+def is_got(found: Any, row: Row) -> None:
     expected = row.sent if row.got is NEVER else row.got
     assert found in expected if isinstance(expected, tuple) else found == expected
 
 
 def tool_result(row: Row, hint: Any) -> None:
     mcp = make_server()
-    mcp.tool("t")(_typed(lambda: row.value, **{"return": hint}))
+    mcp.tool("t")(typed(lambda: row.value, **{"return": hint}))
     client = _client(mcp)
     schema = client.tool("t").get("outputSchema")
     reply = _good(client.call("t"))
     if schema is None:
         assert "structuredContent" not in reply.result
-        _is_got(reply.text if isinstance(row.sent, str) else json.loads(reply.text), row)
+        is_got(reply.text if isinstance(row.sent, str) else json.loads(reply.text), row)
         return
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(reply.value)
-    _is_got(reply.value, row)
+    is_got(reply.value, row)
     assert reply.text == (
         reply.value if isinstance(reply.value, str) else json.dumps(reply.value, separators=(",", ":"))
     )
@@ -177,10 +184,10 @@ def tool_result(row: Row, hint: Any) -> None:
 
 def resource_result(row: Row, hint: Any) -> None:
     mcp = make_server()
-    mcp.resource("r://x", name="r")(_typed(lambda: row.value, **{"return": hint}))
+    mcp.resource("r://x", name="r")(typed(lambda: row.value, **{"return": hint}))
     (contents,) = _good(_client(mcp).read("r://x")).result["contents"]
     found = contents.get("blob", contents.get("text"))
-    _is_got(found if isinstance(row.sent, str) else json.loads(found), row)
+    is_got(found if isinstance(row.sent, str) else json.loads(found), row)
 
 
 def step_result(row: Row, hint: Any) -> None:
@@ -190,7 +197,7 @@ def step_result(row: Row, hint: Any) -> None:
     @mcp.tool()
     def t(ctx: Context) -> None:
         try:
-            seen.append(ctx.step("s", _typed(lambda: row.value, **{"return": hint})).result())
+            seen.append(ctx.step("s", typed(lambda: row.value, **{"return": hint})).result())
         except DeclarationError as error:
             refused.append(error)
             raise

@@ -3,6 +3,8 @@
 import collections
 import datetime as dt
 import enum
+import ipaddress
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,6 +138,24 @@ class Parsed(pydantic.BaseModel):
         return int(value.removesuffix(" EUR"))
 
 
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Untyped(pydantic.BaseModel):
+    price: float
+
+    @pydantic.field_serializer("price")
+    def _written(self, value: float):  # type: ignore[no-untyped-def]
+        return f"EUR {value}"
+
+
+class Short(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    key: bytes = pydantic.Field(max_length=3)
+
+
 class Box(Generic[T]):
     pass
 
@@ -235,3 +255,45 @@ ROWS = [
     Row("a generic class that is no record", Box[int]),
     Row("`range`", range),
 ]
+
+VALUES = [
+    Row("`datetime` without a zone", dt.datetime, dt.datetime(2026, 7, 28), "2026-07-28T00:00:00"),
+    Row("`time` with a zone", dt.time, dt.time(1, 2, 3, tzinfo=dt.UTC), "01:02:03Z"),
+    Row("a fraction of a second", dt.timedelta, dt.timedelta(seconds=1.5), "PT1.5S"),
+    Row("a negative `timedelta`", dt.timedelta | None, dt.timedelta(seconds=-5), "-PT5S"),
+    Row("a `Decimal` with an exponent", Decimal, Decimal("1E+5"), "1E+5"),
+    Row("null", int | None, None, None),
+    Row("`NaiveDatetime`", pydantic.NaiveDatetime, dt.datetime(2026, 7, 28), "2026-07-28T00:00:00"),
+    Row(
+        "an `IPv6Address` with a zone",
+        ipaddress.IPv6Address,
+        ipaddress.IPv6Address("fe80::1%eth0"),
+        "fe80::1%eth0",
+    ),
+    Row("a `Pattern` of Python", re.Pattern, re.compile("(?P<a>x)"), "(?P<a>x)"),
+    Row(
+        "a URL with braces", pydantic.AnyUrl, pydantic.AnyUrl("https://a.b/?q={c|d}"), "https://a.b/?q={c|d}"
+    ),
+    Row("text by a pattern of Python", list[Annotated[str, msgspec.Meta(pattern=r"\Aa")]], ["a"], ["a"]),
+    Row(
+        "keys by a pattern of Rust",
+        dict[Annotated[str, pydantic.Field(pattern="(?i)A")], int],
+        {"a": 1},
+        {"a": 1},
+    ),
+    Row("bytes that are no text", bytes, b"\xff\xfe", "//4="),
+    Row("a list of bytes", list[bytes], [b"\xff\xfe"], ["//4="]),
+    Row("a few bytes", Annotated[bytes, at.MaxLen(3)], b"abc", "YWJj"),
+    Row("`dict[IntEnum, int]`", dict[Level, int], {Level.LOW: 5}, {"1": 5}),
+    Row("combined flags", Access, Access.READ | Access.WRITE, 3),
+    Row("no flag", Access, Access(0), 0),
+    Row("bytes with a bound", Short, Short(key=b"abc"), {"key": "YWJj"}),
+    Row(
+        "a serializer that tells no type",
+        Untyped,
+        Untyped(price=1.5),
+        {"price": 1.5},
+        got={"price": "EUR 1.5"},
+    ),
+]
+"""Values that clients could refuse where a schema says more than what is so of each value of a type."""

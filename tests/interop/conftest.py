@@ -30,6 +30,13 @@ def start_host(folder: Path) -> Iterator[Callable[[str], str]]:
         yield cache(lambda name: stack.enter_context(hosts.HOSTS[name](folder / f"{name}.log")))
 
 
+@pytest.fixture(scope="session")
+def types_url(folder: Path) -> Iterator[str]:
+    """The address of the server with every type."""
+    with hosts.asgi(folder / "types.log", "types_server") as address:
+        yield address
+
+
 @pytest.fixture(params=list(clients.CLIENTS))
 def client(request: pytest.FixtureRequest) -> str:
     """The name of a client."""

@@ -99,7 +99,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @functools.cached_property
     def described(self) -> Raw:
         """The definition with its schemas, encoded."""
-        output_schema = self.output.schema() if self.output is not None else None
+        output_schema = None
+        if self.output is not None:
+            from lambent.features.codecs.schemas import admit_results
+
+            output_schema = admit_results(self.output.schema())
         schemas = {"input_schema": self._input_schema(), "output_schema": output_schema}
         return Raw(msgspec.json.encode(msgspec.structs.replace(self.definition, **schemas)))
 

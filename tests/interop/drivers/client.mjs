@@ -18,6 +18,13 @@ const NEGOTIATION = {
     default: {}
 };
 
+const steps = {
+    call: async (client, { name, arguments: values }, options) =>
+        ({ result: await client.callTool({ name, arguments: values }, options) }),
+    read: async (client, { uri }) => (await client.readResource({ uri })).contents,
+    prompt: (client, { name, arguments: values }) => client.getPrompt({ name, arguments: values })
+};
+
 const operations = {
     async about() {
         const manifest = new URL('../node_modules/@modelcontextprotocol/client/package.json', import.meta.url);
@@ -52,16 +59,21 @@ const operations = {
             if (task.listed) await client.listTools();
             const reports = [];
             const onprogress = report => reports.push([report.progress, report.total, report.message]);
-            const result = await client.callTool(
-                { name: task.name, arguments: task.arguments },
-                task.progress ? { onprogress } : {}
-            );
-            return { result, reports, asked };
+            return { ...(await steps.call(client, task, task.progress ? { onprogress } : {})), reports, asked };
         }),
 
-    read: task => connected(task, async client => (await client.readResource({ uri: task.uri })).contents),
+    read: task => connected(task, client => steps.read(client, task)),
 
-    prompt: task => connected(task, client => client.getPrompt({ name: task.name, arguments: task.arguments })),
+    prompt: task => connected(task, client => steps.prompt(client, task)),
+
+    // Calls, reads and prompts over one connection, which lists the tools first; the outcome of each.
+    batch: task =>
+        connected(task, async client => {
+            await client.listTools();
+            const outcomes = [];
+            for (const step of task.tasks) outcomes.push(await outcomeOf(() => steps[step.do](client, step)));
+            return outcomes;
+        }),
 
     complete: task =>
         connected(task, async client => {
@@ -103,6 +115,14 @@ async function connected(task, work) {
     }
 }
 
+async function outcomeOf(work) {
+    try {
+        return { value: await work() };
+    } catch (error) {
+        return { error: described(error) };
+    }
+}
+
 function described(error) {
     const { code, data, message } = error;
     return { type: error.constructor.name, code, data, message };
@@ -110,11 +130,6 @@ function described(error) {
 
 for await (const line of createInterface({ input: process.stdin })) {
     const task = JSON.parse(line);
-    let outcome;
-    try {
-        outcome = { value: await operations[task.do](task) };
-    } catch (error) {
-        outcome = { error: described(error) };
-    }
+    const outcome = await outcomeOf(() => operations[task.do](task));
     process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastmcp import Client
-from lines import Reports, User, check_era, plain, serve
+from lines import Reports, User, check_era, outcome_of, plain, serve
 from mcp.types import PromptReference, ResourceTemplateReference
 from pydantic_core import to_jsonable_python
 
@@ -55,32 +55,51 @@ async def call(
     async with connect(url, era, user) as client:
         if listed:
             await client.list_tools()
-        result = await client.call_tool(
-            name, arguments, progress_handler=reports.note if progress else None, raise_on_error=False
-        )
-    parsed = {
-        "content": plain(result.content),
-        "structuredContent": result.structured_content,
-        "data": to_jsonable_python(result.data),
-        "isError": result.is_error,
-    }
-    return {"result": parsed, "reports": reports.seen, "asked": user.asked}
+        called = await _call(client, name, arguments, reports.note if progress else None)
+    return {**called, "reports": reports.seen, "asked": user.asked}
 
 
 async def read(url: str, era: str, uri: str) -> Any:
     async with connect(url, era) as client:
-        return plain(await client.read_resource(uri))
+        return await _read(client, uri)
 
 
 async def prompt(url: str, era: str, name: str, arguments: Any) -> Any:
     async with connect(url, era) as client:
-        return plain(await client.get_prompt(name, arguments))
+        return await _prompt(client, name, arguments)
 
 
 async def complete(url: str, era: str, ref: Any, argument: Any, settled: Any) -> Any:
     kind = PromptReference if ref["type"] == "ref/prompt" else ResourceTemplateReference
     async with connect(url, era) as client:
         return plain(await client.complete(kind(**ref), argument, settled))
+
+
+async def batch(url: str, era: str, tasks: list[dict[str, Any]], answers: Any) -> Any:
+    """Calls, reads and prompts over one connection, which lists the tools first; the outcome of each."""
+    work = {"call": _call, "read": _read, "prompt": _prompt}
+    async with connect(url, era, User(answers)) as client:
+        await client.list_tools()
+        return [await outcome_of(work[task.pop("do")](client, **task)) for task in tasks]
+
+
+async def _call(client: Client[Any], name: str, arguments: Any, report: Any = None) -> Any:
+    result = await client.call_tool(name, arguments, progress_handler=report, raise_on_error=False)
+    parsed = {
+        "content": plain(result.content),
+        "structuredContent": result.structured_content,
+        "data": to_jsonable_python(result.data),
+        "isError": result.is_error,
+    }
+    return {"result": parsed}
+
+
+async def _read(client: Client[Any], uri: str) -> Any:
+    return plain(await client.read_resource(uri))
+
+
+async def _prompt(client: Client[Any], name: str, arguments: Any) -> Any:
+    return plain(await client.get_prompt(name, arguments))
 
 
 @asynccontextmanager
@@ -109,4 +128,4 @@ async def connect(url: str, era: str, user: User | None = None) -> AsyncIterator
 
 
 if __name__ == "__main__":
-    serve([about, discover, all_of, pages, call, read, prompt, complete])
+    serve([about, discover, all_of, pages, call, read, prompt, complete, batch])

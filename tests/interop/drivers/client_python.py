@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from lines import Reports, User, check_era, plain, serve
+from lines import Reports, User, check_era, outcome_of, plain, serve
 from mcp import Client
 from mcp.types import PromptReference, ResourceTemplateReference
 
@@ -47,18 +47,18 @@ async def call(
     async with connect(url, era, user) as client:
         if listed:
             await list_pages(client, "tools")
-        result = await client.call_tool(name, arguments, progress_callback=reports.note if progress else None)
-    return {"result": plain(result), "reports": reports.seen, "asked": user.asked}
+        called = await _call(client, name, arguments, reports.note if progress else None)
+    return {**called, "reports": reports.seen, "asked": user.asked}
 
 
 async def read(url: str, era: str, uri: str) -> Any:
     async with connect(url, era) as client:
-        return plain((await client.read_resource(uri)).contents)
+        return await _read(client, uri)
 
 
 async def prompt(url: str, era: str, name: str, arguments: Any) -> Any:
     async with connect(url, era) as client:
-        return plain(await client.get_prompt(name, arguments))
+        return await _prompt(client, name, arguments)
 
 
 async def complete(url: str, era: str, ref: Any, argument: Any, settled: Any) -> Any:
@@ -75,6 +75,26 @@ async def list_pages(client: Client, kind: str) -> list[list[Any]]:
         found.append(plain(page)[kind])
         cursor = page.next_cursor
     return found
+
+
+async def batch(url: str, era: str, tasks: list[dict[str, Any]], answers: Any) -> Any:
+    """Calls, reads and prompts over one connection, which lists the tools first; the outcome of each."""
+    work = {"call": _call, "read": _read, "prompt": _prompt}
+    async with connect(url, era, User(answers)) as client:
+        await list_pages(client, "tools")
+        return [await outcome_of(work[task.pop("do")](client, **task)) for task in tasks]
+
+
+async def _call(client: Client, name: str, arguments: Any, report: Any = None) -> Any:
+    return {"result": plain(await client.call_tool(name, arguments, progress_callback=report))}
+
+
+async def _read(client: Client, uri: str) -> Any:
+    return plain((await client.read_resource(uri)).contents)
+
+
+async def _prompt(client: Client, name: str, arguments: Any) -> Any:
+    return plain(await client.get_prompt(name, arguments))
 
 
 @asynccontextmanager
@@ -103,4 +123,4 @@ async def connect(url: str, era: str, user: User | None = None) -> AsyncIterator
 
 
 if __name__ == "__main__":
-    serve([about, discover, all_of, pages, call, read, prompt, complete])
+    serve([about, discover, all_of, pages, call, read, prompt, complete, batch])

@@ -30,7 +30,8 @@ def serve(operations: Sequence[Operation]) -> None:
     known = {operation.__name__: operation for operation in operations}
     for line in sys.stdin:
         arguments = json.loads(line)
-        outcome = _run(known[arguments.pop("do")], arguments)
+        work = known[arguments.pop("do")](**arguments)
+        outcome = asyncio.run(outcome_of(asyncio.wait_for(work, SECONDS)))
         print(json.dumps(outcome), flush=True)  # noqa: T201 - the answer
 
 
@@ -93,9 +94,10 @@ def check_era(version: str | None, era: str) -> None:
         raise AssertionError(f"The client speaks {version}")
 
 
-def _run(operation: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
+async def outcome_of(work: Awaitable[Any]) -> dict[str, Any]:
+    """What some work gives, or what it raises."""
     try:
-        return {"value": asyncio.run(asyncio.wait_for(operation(**arguments), SECONDS))}
+        return {"value": await work}
     except Exception as error:
         return {"error": _described(error)}
 

@@ -65,16 +65,16 @@ class Validator:
     validated without raising, and decoded once for its problems to refer to; large JSON is decoded first.
     """
 
-    def __init__(self, schema: Node) -> None:
+    def __init__(self, schema: Node, config: Any) -> None:
         self._direct_bytes = _DIRECT_BYTES / min(_bound_of(schema)(schema), MAX_PROBLEMS)
         quiet = {"type": "default", "default": _REFUSED, "on_error": "default", "copy_default": False}
-        self._quick = SchemaValidator(_around(schema, quiet), _use_prebuilt=False)
-        self._schema = schema
+        self._quick = SchemaValidator(_around(schema, quiet), config, _use_prebuilt=False)
+        self._schema, self._config = schema, config
 
     @functools.cached_property
     def _explaining(self) -> SchemaValidator:
         decode = {"type": "function-wrap", "function": {"type": "no-info", "function": _pass_on}}
-        return SchemaValidator(_around(self._schema, decode), _use_prebuilt=False)
+        return SchemaValidator(_around(self._schema, decode), self._config, _use_prebuilt=False)
 
     def validate_json(self, raw: bytes) -> Any:
         """Read JSON. Raises pydantic's ``ValidationError``, or ``TooManyProblems``."""
@@ -86,9 +86,9 @@ class Validator:
         return self._explaining.validate_python(value, by_alias=True, by_name=by_name or None)
 
 
-def serializer_of(schema: Any) -> SchemaSerializer:
+def serializer_of(schema: Any, config: Any) -> SchemaSerializer:
     """A serializer of exactly this schema, as above."""
-    return SchemaSerializer(schema, _use_prebuilt=False)
+    return SchemaSerializer(schema, config, _use_prebuilt=False)
 
 
 def is_describable(node: Any) -> bool:
@@ -230,7 +230,7 @@ def _stop_early(value: Any, handler: Callable[[Any], Any]) -> Any:
         raise
 
 
-def _is_users(function: Node) -> bool:
+def is_users(function: Node) -> bool:
     """Whether a function is not one of pydantic's own types."""
     inner = function.get("function", function)
     inner = inner.get("function", inner) if isinstance(inner, dict) else inner
@@ -241,8 +241,8 @@ def _is_users(function: Node) -> bool:
 def _differs(node: Node) -> bool:
     serialization = node.get("serialization")
     return (
-        (node["type"] in _VALIDATORS and _is_users(node))
-        or (isinstance(serialization, dict) and "function" in serialization and _is_users(serialization))
+        (node["type"] in _VALIDATORS and is_users(node))
+        or (isinstance(serialization, dict) and "function" in serialization and is_users(serialization))
         or bool(node.get("computed_fields"))
         or bool(node.get("serialization_exclude"))
         or bool(node.get("serialization_exclude_if"))
@@ -253,13 +253,13 @@ def _differs(node: Node) -> bool:
 
 def _bare(node: Node) -> Node:
     """A node without the code of users; the validators around it are dropped with it."""
-    while node["type"] in _VALIDATORS and _is_users(node):
+    while node["type"] in _VALIDATORS and is_users(node):
         ref = node.get("ref")
         node = dict(node["schema"])
         if ref is not None:
             node["ref"] = ref
     serialization = node.get("serialization")
-    if isinstance(serialization, dict) and "function" in serialization and _is_users(serialization):
+    if isinstance(serialization, dict) and "function" in serialization and is_users(serialization):
         del node["serialization"]
     for key in ("serialization_exclude", "serialization_exclude_if", "custom_init"):
         node.pop(key, None)

@@ -33,18 +33,42 @@ _BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
 
 
-class _Untitled(GenerateJsonSchema):
-    """Leaves out titles that only repeat names."""
+class _Exact(GenerateJsonSchema):
+    """Leaves out titles that only repeat names, and what is not so of every value."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def bytes_schema(self, schema: Any) -> dict[str, Any]:
+        described = super().bytes_schema(schema)
+        if described["format"] == "base64url":
+            for bound in described.keys() & {"minLength", "maxLength"}:  # of bytes; the text is longer
+                described[bound] = 4 * ((described[bound] + 2) // 3)
+        return described
+
+    def time_schema(self, schema: Any) -> dict[str, Any]:
+        return self._temporal(super().time_schema(schema), schema)
+
+    def datetime_schema(self, schema: Any) -> dict[str, Any]:
+        return self._temporal(super().datetime_schema(schema), schema)
+
+    def _temporal(self, described: dict[str, Any], schema: Any) -> dict[str, Any]:
+        zone = schema.get("tz_constraint")
+        if zone == "naive" or (zone is None and self.mode == "serialization"):
+            described.pop("format", None)  # RFC 3339 demands a zone
+        return described
+
+    def ser_schema(self, schema: Any) -> dict[str, Any] | None:
+        if "function" in schema and schema.get("return_schema") is None and core.is_users(schema):
+            return {}  # a serializer that does not tell its type
+        return super().ser_schema(schema)
 
 
 class PydanticCodec:
     """The codec of any type that pydantic supports."""
 
     def __init__(self, hint: Any, use: Use = "read") -> None:
-        self._adapter = _adapter_of(rewrite(hint, _translate))
+        self._adapter, self._config = _adapter_of(rewrite(hint, _translate))
         self._adapter.rebuild(raise_errors=True)
         self._use = use
         self._hints = [hint]
@@ -54,17 +78,17 @@ class PydanticCodec:
     def _reader(self) -> core.Validator:
         if self._use == "keep":
             return self._kept[0]
-        return core.Validator(core.bounded(self._adapter.core_schema))
+        return core.Validator(core.bounded(self._adapter.core_schema), self._config)
 
     @functools.cached_property
     def _kept(self) -> tuple[core.Validator, SchemaSerializer]:
         """Reads and writes values without the code of users."""
         bare = core.structural(self._adapter.core_schema)
         try:
-            return core.Validator(bare), core.serializer_of(bare)
+            return core.Validator(bare, self._config), core.serializer_of(bare, self._config)
         except SchemaError:  # such as a union told apart by an alias
-            plain = self._adapter.core_schema
-            return core.Validator(core.bounded(plain)), core.serializer_of(plain)
+            plain, config = self._adapter.core_schema, self._config
+            return core.Validator(core.bounded(plain), config), core.serializer_of(plain, config)
 
     @functools.cached_property
     def _forbids_others(self) -> bool:
@@ -78,7 +102,7 @@ class PydanticCodec:
         from lambent.features.codecs.schemas import refine
 
         mode: Any = "serialization" if self._use == "write" else "validation"
-        return refine(self._adapter.json_schema(schema_generator=_Untitled, mode=mode), self._hints)
+        return refine(self._adapter.json_schema(schema_generator=_Exact, mode=mode), self._hints)
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
@@ -133,11 +157,12 @@ class PydanticCodec:
         return raw if self._use == "keep" else _written(self._adapter.serializer, known)
 
 
-def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+def _adapter_of(hint: Any) -> tuple[TypeAdapter[Any], Any]:
+    """The adapter of a type, and the settings with which validators and serializers are made."""
     try:
-        return TypeAdapter(hint, config=_BASE64)
+        return TypeAdapter(hint, config=_BASE64), _BASE64
     except PydanticUserError:  # a record, which has settings of its own
-        return TypeAdapter(hint)
+        return TypeAdapter(hint), None
 
 
 class PydanticArguments(PydanticCodec):

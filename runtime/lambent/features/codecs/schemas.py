@@ -15,22 +15,49 @@ from lambent.features.hints import description_of, fields_of, records_in, walk
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _NAMED_SCHEMAS = ("properties", "patternProperties", "$defs")
-_SCHEMAS = ("items", "additionalProperties", "not")
+_SCHEMAS = ("items", "additionalProperties", "propertyNames", "not")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_NARROW_FORMATS = frozenset({"duration", "email", "ipv6", "regex", "uri"})
+"""Formats to which some values of the types do not conform, such as durations with fractions of seconds."""
 
 
 def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
     """Complete a schema, in place, with what the libraries leave out of it."""
     _describe_fields(schema, hints)
-    orders = _orders(hints)
+    orders, definitions = _orders(hints), schema.get("$defs", {})
     for node in subschemas(schema):
+        if "propertyNames" in node:
+            names = alternatives(node["propertyNames"], definitions)
+            if not any(admits(name, "string") for name in names):
+                del node["propertyNames"]  # such as the numbers of an enum: names are text
+        if node.get("items") is False and "maxItems" in node:
+            del node["items"]
         if node.get("type") == "array" and not {"items", "prefixItems"} & node.keys():
             node["items"] = {}
         if isinstance(choices := node.get("enum"), list):
-            node["enum"] = choices = orders.get(_key(choices), choices)
             kinds = {_TYPES.get(type(choice)) for choice in choices}
             if "type" not in node and len(kinds) == 1 and None not in kinds:
                 node["type"] = kinds.pop()
+            if ordered := orders.get(_key(choices), choices):
+                node["enum"] = ordered
+            else:
+                del node["enum"]
+    return schema
+
+
+def admit_results(schema: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a result's schema, in place, what clients check by other rules than Python.
+
+    Patterns are regular expressions of ECMA-262, and formats those of RFC 3339, 3986, 4291 and 5321.
+    """
+    for node in subschemas(schema):
+        node.pop("pattern", None)
+        for value in node.pop("patternProperties", {}).values():
+            node["additionalProperties"] = value
+        if node.get("format") in _NARROW_FORMATS:
+            del node["format"]
+        if isinstance(node.get("multipleOf"), float):
+            del node["multipleOf"]
     return schema
 
 
@@ -104,9 +131,16 @@ def _describe_fields(schema: dict[str, Any], hints: list[Any]) -> None:
 
 
 def _orders(hints: list[Any]) -> dict[frozenset[Any], list[Any]]:
-    """The choices of every enum and literal in the order of their declaration: msgspec sorts them."""
+    """The choices of every enum and literal in the order of their declaration: msgspec sorts them.
+
+    Flags have none: they combine.
+    """
     found: dict[frozenset[Any], list[Any]] = {}
     for part in walk(hints, lambda cls: fields_of(cls).values()):
+        if isinstance(part, type) and issubclass(part, enum.Flag):
+            for members in (part, part.__members__.values()):
+                found[_key([member.value for member in members])] = []
+            continue
         if isinstance(part, type) and issubclass(part, enum.Enum):
             choices = [member.value for member in part]
         elif typing.get_origin(part) is typing.Literal:
