@@ -263,7 +263,7 @@ def _choose(
     except Exception as error:
         try:
             return _declared(by_pydantic, what)
-        except ImportError:
+        except ModuleNotFoundError:
             raise DeclarationError(f"Cannot describe {what}: {_KNOWN}, or install pydantic") from error
 
 
@@ -273,7 +273,7 @@ def _declared(make: Callable[[], Codec], what: str) -> Codec:
         if not codec.is_plain:
             codec.schema()
         return codec
-    except (DeclarationError, ImportError):
+    except (DeclarationError, ModuleNotFoundError):
         raise
     except Exception as error:
         is_unknown = type(error).__name__.startswith("PydanticSchemaGeneration")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,12 +15,15 @@ from pydantic import Field as PydanticField
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import PydanticSerializationError, SchemaError, SchemaSerializer
+from pydantic_core import PydanticSerializationError, SchemaError
 
+from lambent.errors import DeclarationError
 from lambent.features.codecs import IMMUTABLE, NotFiniteError, Use, ValidationError, rewrite
 from lambent.features.codecs import _core_schema as core
+from lambent.features.codecs._validator import Validator, serializer_of
 from lambent.features.codecs.finite import refuse_huge, require_finite
 from lambent.features.functions import Parameter
+from lambent.features.hints import show
 
 # Values in the arguments of types with ``extra="forbid"``: pydantic keeps a problem of 400 bytes for each
 # member that they do not know, which could exhaust the function's memory.
@@ -27,6 +31,8 @@ _MAX_VALUES = 100_000
 
 # Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
+
+_UNEXPECTED = "Unexpected keyword argument - at `$.{}`"
 
 # As msgspec reads and writes bytes. Records have their own settings.
 _BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -39,6 +45,12 @@ class _Untitled(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def ser_schema(self, schema: Any) -> Any:
+        """Describes what a serializer without a type may write as anything, not as what it is given."""
+        found = super().ser_schema(schema)
+        is_typed = schema["type"] not in ("function-plain", "function-wrap") or "return_schema" in schema
+        return found if is_typed or not core.is_users(schema) else {}
+
 
 class PydanticCodec:
     """The codec of any type that pydantic supports."""
@@ -46,33 +58,36 @@ class PydanticCodec:
     def __init__(self, hint: Any, use: Use = "read") -> None:
         self._adapter = _adapter_of(rewrite(hint, _translate))
         self._adapter.rebuild(raise_errors=True)
+        if use == "keep" and core.masks(self._adapter.core_schema):
+            raise DeclarationError(f"Cannot keep {show(hint)}: secrets are written as asterisks: write str")
         self._use = use
         self._hints = [hint]
         self.is_plain = use == "keep" or core.is_describable(self._adapter.core_schema)
 
     @functools.cached_property
-    def _reader(self) -> core.Validator:
-        if self._use == "keep":
-            return self._kept[0]
-        return core.Validator(core.bounded(self._adapter.core_schema))
+    def _reader(self) -> Validator:
+        return self._kept[0] if self._use == "keep" else Validator(core.bounded(self._adapter.core_schema))
 
     @functools.cached_property
-    def _kept(self) -> tuple[core.Validator, SchemaSerializer]:
+    def _kept(self) -> tuple[Validator, Any]:
         """Reads and writes values without the code of users."""
         bare = core.structural(self._adapter.core_schema)
         try:
-            return core.Validator(bare), core.serializer_of(bare)
+            return Validator(bare), serializer_of(bare)
         except SchemaError:  # such as a union told apart by an alias
-            plain = self._adapter.core_schema
-            return core.Validator(core.bounded(plain)), core.serializer_of(plain)
+            return Validator(core.bounded(self._adapter.core_schema)), self._adapter.serializer
 
     @functools.cached_property
-    def _forbids_others(self) -> bool:
-        return core.forbids_others(self._adapter.core_schema)
+    def _checks_others(self) -> bool:
+        return core.checks_others(self._adapter.core_schema)
 
     @functools.cached_property
-    def _differs(self) -> bool:
-        return core.differs(self._adapter.core_schema)
+    def _writes_otherwise(self) -> bool:
+        return self._use != "keep" and core.writes_otherwise(self._adapter.core_schema)
+
+    @functools.cached_property
+    def _is_kept(self) -> bool:
+        return self._use == "keep" or self._writes_otherwise or core.has_validators(self._adapter.core_schema)
 
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import refine
@@ -83,61 +98,65 @@ class PydanticCodec:
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
         refuse_huge(text)
-        if self._forbids_others and text.count(b",") > _MAX_VALUES:
+        if self._checks_others and text.count(b",") > _MAX_VALUES:
             raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         try:
-            return _checked(lambda: self._reader.validate_json(text))
-        except ValidationError as problem:
+            return self._reader.validate_json(text)
+        except Exception as error:
+            problem = _problem(error)
             from lambent.features.codecs.json_text import may_hold_texts, parse_texts
 
             if not may_hold_texts(text):
-                raise
+                raise problem from None
             try:
                 value = parse_texts(msgspec.json.decode(text), self.schema())
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 raise problem from None
-            return _checked(lambda: self._reader.validate_json(msgspec.json.encode(value)))
+            return _checked(self._reader.validate_json, msgspec.json.encode(value))
 
     def convert(self, value: Any) -> Any:
         try:
-            return _checked(lambda: self._reader.validate_python(value))
+            return _checked(self._reader.validate_python, value)
         except ValidationError:
             from lambent.features.codecs.json_text import parse_texts
 
             parsed = parse_texts(value, self.schema(), scalars=True)
             if parsed == value:
                 raise
-            return _checked(lambda: self._reader.validate_json(msgspec.json.encode(parsed)))
+            return _checked(self._reader.validate_json, msgspec.json.encode(parsed))
 
     def encode(self, value: Any) -> bytes:
         try:
-            return self._encode(value)
-        except ValidationError:
-            require_finite(value)  # it was written as null, which is not what is wrong with it
-            raise
-
-    def _encode(self, value: Any) -> bytes:
-        if self._use != "keep" and not self._differs:
-            known = _checked(lambda: self._reader.validate_python(value, by_name=True))
+            if self._is_kept:
+                return self._encode_kept(value)
+            known = self._reader.validate_python(value, by_name=True)
             raw = _written(self._adapter.serializer, known)
             # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
-            _checked(lambda: self._reader.validate_json(raw))
-            return raw
+            self._reader.validate_json(raw)
+        except Exception as error:
+            problem = error if isinstance(error, ValidationError) else _problem(error)
+            require_finite(value)  # it was written as null, which is not what is wrong with it
+            raise problem from None
+        return raw
+
+    def _encode_kept(self, value: Any) -> bytes:
         reader, writer = self._kept
         try:
             known = reader.validate_python(value, by_name=True)
         except pydantic.ValidationError:  # not of the type itself, but as clients would send it
-            known = _checked(lambda: self._adapter.validator.validate_python(value))
-        raw = _written(writer, known)
-        _checked(lambda: reader.validate_json(raw))
-        return raw if self._use == "keep" else _written(self._adapter.serializer, known)
+            known = self._adapter.validator.validate_python(value)
+        raw = _written(writer, known, round_trip=True)
+        reader.validate_json(raw)
+        return _written(self._adapter.serializer, known) if self._writes_otherwise else raw
 
 
 def _adapter_of(hint: Any) -> TypeAdapter[Any]:
-    try:
-        return TypeAdapter(hint, config=_BASE64)
-    except PydanticUserError:  # a record, which has settings of its own
-        return TypeAdapter(hint)
+    with warnings.catch_warnings():  # settings of a parameter, such as its alias, say nothing of its type
+        warnings.filterwarnings("ignore", "The '.*' attribute with value")
+        try:
+            return TypeAdapter(hint, config=_BASE64)
+        except PydanticUserError:  # a record, which has settings of its own
+            return TypeAdapter(hint)
 
 
 class PydanticArguments(PydanticCodec):
@@ -147,7 +166,10 @@ class PydanticArguments(PydanticCodec):
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
-        super().__init__(create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members))
+        model = create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members)
+        if len(model.model_fields) < len(parameters):
+            raise DeclarationError(f"{name}: ClassVar and Final are for attributes of classes")
+        super().__init__(model)
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
         self._wires = {choice for item in parameters for choice in (item.wire, *_choices(item))}
@@ -178,14 +200,14 @@ class PydanticArguments(PydanticCodec):
             raise self._with_unknown(error, value if isinstance(value, Mapping) else {}) from None
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
-        if model.__pydantic_extra__:
-            raise ValidationError
+        if extra := model.__pydantic_extra__:
+            raise ValidationError(*(_UNEXPECTED.format(name) for name in self._wires & extra.keys()))
         return {name: getattr(model, own) for own, name in self._names.items()}
 
     def _with_unknown(self, error: ValidationError, names: Iterable[str]) -> ValidationError:
         """What is wrong with arguments, and the first of those that there are not."""
         unknown = [name for name in names if name not in self._wires]
-        lines = [f"Unexpected keyword argument - at `$.{name}`" for name in unknown[:_MAX_PROBLEMS]]
+        lines = [_UNEXPECTED.format(name) for name in unknown[:_MAX_PROBLEMS]]
         more = [f"and {len(unknown) - _MAX_PROBLEMS} more"] if len(unknown) > _MAX_PROBLEMS else []
         return ValidationError("; ".join([*map(str, error.args), *lines, *more]))
 
@@ -219,26 +241,37 @@ def _translate(item: Any) -> Any:
     return item
 
 
-def _checked(validate: Callable[[], Any]) -> Any:
+def _checked(validate: Callable[[Any], Any], value: Any) -> Any:
     """What a validation gives; what pydantic says of a wrong value is raised as ``ValidationError``."""
     try:
-        return validate()
-    except pydantic.ValidationError as error:
-        raise ValidationError(_explain(error)) from None
-    except core.TooManyProblems:
-        raise ValidationError(f"there are more than {core.MAX_PROBLEMS} problems in it") from None
-    except RecursionError:
-        raise ValidationError("it is nested too deeply") from None
+        return validate(value)
+    except Exception as error:
+        raise _problem(error) from None
 
 
-def _written(serializer: Any, value: Any) -> bytes:
+def _problem(error: Exception) -> ValidationError:
+    """What a client is told of an error of a validation; the error itself where it is somebody else's.
+
+    Raises:
+        Exception: the error is not about the value.
+    """
+    if isinstance(error, pydantic.ValidationError):
+        return ValidationError(_explain(error))
+    if isinstance(error, core.TooManyProblems):
+        return ValidationError(f"there are more than {core.MAX_PROBLEMS} problems in it")
+    if isinstance(error, RecursionError):
+        return ValidationError("it is nested too deeply")
+    raise error
+
+
+def _written(serializer: Any, value: Any, *, round_trip: bool = False) -> bytes:
     """Write a value that is known to be of its type.
 
     Raises:
         ValidationError: it has no JSON form.
     """
     try:
-        raw: bytes = serializer.to_json(value, by_alias=True, warnings="error")
+        raw: bytes = serializer.to_json(value, by_alias=True, round_trip=round_trip, warnings="error")
     except (PydanticSerializationError, PydanticUserError, RecursionError) as error:
         if str(error).startswith("Error calling function"):  # what users' code raised is for the log
             raise
