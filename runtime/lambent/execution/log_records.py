@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Any
 
 # C0, DEL and C1, Unicode's line separators and Bidi_Control, surrogates
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def one_line(text: str) -> str:
     """Text with its line breaks, control characters, bidi controls and lone surrogates escaped."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return re.sub(_CONTROL, lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def traceback_text(error: BaseException, trace: TracebackType | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,9 +13,10 @@ from lambent.features.functions import Parameter
 from lambent.features.hints import mentions, show
 from lambent.features.signature import Definition, Signature
 from lambent.features.tools import Audio, Image, text_of
-from lambent.features.uri_templates import UriTemplate
-from lambent.features.uris import check_uri, normalize_uri
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
+
+if TYPE_CHECKING:
+    from lambent.features.uri_templates import UriTemplate
 
 Contents = TextResourceContents | BlobResourceContents
 _CONTENTS = (TextResourceContents, BlobResourceContents)
@@ -46,6 +47,11 @@ def make_resource(
         DeclarationError: the URI is malformed, or its variables are not the function's parameters or can
             never have their types.
     """
+    from lambent.features.uri_templates import (
+        UriTemplate,
+    )  # compiles patterns: servers without resources need none
+    from lambent.features.uris import check_uri, normalize_uri
+
     check_uri(uri)
     template = UriTemplate(uri) if "{" in uri or "}" in uri else None
     variables = set(template.variables) if template is not None else set()

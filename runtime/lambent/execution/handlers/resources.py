@@ -12,7 +12,6 @@ from lambent.execution.rounds.request_state import run_sealed
 from lambent.features.catalog import Catalog
 from lambent.features.codecs import ValidationError
 from lambent.features.resources import Resource, render
-from lambent.features.uris import normalize_uri
 from lambent.wire.results import InputRequiredResult, ReadResourceResult
 from lambent.wire.values import CacheHint
 
@@ -47,6 +46,8 @@ def has_resources(catalog: Catalog) -> bool:
 
 
 def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
+    from lambent.features.uris import normalize_uri  # loaded where there are resources
+
     resource = catalog.resources.get(uri) or catalog.resources.get(normalize_uri(uri))
     if resource is not None:
         return resource, resource.signature.convert({})
