@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Optional
 import msgspec
 import pytest
 from pydantic import AfterValidator, AliasChoices, AliasPath, Field
+from pydantic.fields import FieldInfo
 from tests.support import Client, make_server
 
 from lambent import Context, DeclarationError
@@ -259,6 +260,58 @@ def test_a_default_that_its_validator_refuses_is_not_shown() -> None:
     assert client.tool("divide")["inputSchema"]["properties"] == {"x": {"type": "integer"}}
     assert client.call("divide").text == "0"
     assert client.call("divide", {"x": 0}).result["isError"] is True
+
+
+MARKER = object()
+
+
+@pytest.mark.parametrize("hint", [int, Annotated[int, Field(ge=1)]])
+def test_a_marker_comes_as_it_is(hint: Any) -> None:
+    """Functions compare it by identity."""
+    mcp = make_server()
+
+    def ask(x: Any = MARKER, y: Any = (MARKER,)) -> str:
+        return repr((x is MARKER, y[0] is MARKER))
+
+    ask.__annotations__["x"] = hint
+    mcp.tool()(ask)
+    client = Client(mcp.lambda_handler())
+    assert "default" not in client.tool("ask")["inputSchema"]["properties"]["x"]
+    assert client.call("ask").text == "(True, True)"
+
+
+def test_fields_may_have_defaults_that_calls_change() -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def add(
+        x: list[int] = Field([1], max_length=3),  # noqa: B008
+        y: Annotated[list[int], Field(default=[2])] = [3],  # noqa: B006
+        z: Annotated[dict[str, int], Field(default={"a": 4})] = Field(description="A record"),  # noqa: B008
+    ) -> str:
+        x.append(5)
+        y.append(5)
+        z["b"] = 5
+        return repr((x, y, z))
+
+    client = Client(mcp.lambda_handler())
+    for _ in range(2):
+        assert client.call("add").text == "([1, 5], [3, 5], {'a': 4, 'b': 5})"
+    assert client.tool("add")["inputSchema"]["properties"]["z"]["default"] == {"a": 4}
+
+
+@pytest.mark.skipif(
+    not hasattr(FieldInfo, "default_factory_takes_validated_data"), reason="pydantic 2.10 brought it"
+)
+def test_a_default_may_be_made_of_the_parameters_before_it() -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def add(x: int, y: int = Field(default_factory=lambda data: data["x"] + 1)) -> str:
+        return repr((x, y))
+
+    client = Client(mcp.lambda_handler())
+    assert [client.call("add", given).text for given in ({"x": 1}, {"x": 1, "y": 7})] == ["(1, 2)", "(1, 7)"]
 
 
 def test_a_class_takes_what_its_constructor_takes() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import IMMUTABLE, ValidationError, encoder, is_path, is_plain, rewrite
+from lambent.features.codecs import ValidationError, encoder, is_path, is_plain, is_shared, rewrite
 from lambent.features.functions import Parameter
 from lambent.features.hints import mentions, records_in
 from lambent.features.mcp_header import McpHeader
@@ -141,13 +141,15 @@ class MsgspecArguments(MsgspecCodec):
 
 
 def _default(value: Any) -> Any:
-    """A default that calls do not share."""
+    """A default that calls do not share, unless they cannot change it."""
     is_empty = isinstance(value, list | dict | set) and not value  # msgspec itself copies these
-    if not is_empty and not isinstance(value, IMMUTABLE) and value is not msgspec.NODEFAULT:
-        from copy import deepcopy
+    if is_empty or isinstance(value, int | float | str | bytes | None) or value is msgspec.NODEFAULT:
+        return value
+    if is_shared(value):
+        return msgspec.field(default_factory=lambda: value)  # msgspec would show it in the schema
+    from copy import deepcopy
 
-        return msgspec.field(default_factory=functools.partial(deepcopy, value))
-    return value
+    return msgspec.field(default_factory=functools.partial(deepcopy, value))
 
 
 def _read_foreign(cls: type, value: Any) -> Any:

@@ -18,9 +18,9 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, SchemaError
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import IMMUTABLE, NotFiniteError, Use, ValidationError, rewrite
+from lambent.features.codecs import NotFiniteError, Use, ValidationError, is_shared, rewrite
 from lambent.features.codecs import _core_schema as core
-from lambent.features.codecs._validator import Validator, serializer_of
+from lambent.features.codecs._validator import MAX_SHOWN, Validator, problem_of, serializer_of
 from lambent.features.codecs.finite import refuse_huge, require_finite
 from lambent.features.functions import Parameter
 from lambent.features.hints import show
@@ -28,9 +28,6 @@ from lambent.features.hints import show
 # Values in the arguments of types with ``extra="forbid"``: pydantic keeps a problem of 400 bytes for each
 # member that they do not know, which could exhaust the function's memory.
 _MAX_VALUES = 100_000
-
-# Problems in one error message, so that it stays short enough for a model to read.
-_MAX_PROBLEMS = 10
 
 _UNEXPECTED = "Unexpected keyword argument - at `$.{}`"
 
@@ -40,7 +37,9 @@ _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pat
 
 
 class _Untitled(GenerateJsonSchema):
-    """Leaves out titles that only repeat names."""
+    """Leaves out titles that only repeat names, and defaults that are no JSON."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -103,7 +102,7 @@ class PydanticCodec:
         try:
             return self._reader.validate_json(text)
         except Exception as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             from lambent.features.codecs.json_text import may_hold_texts, parse_texts
 
             if not may_hold_texts(text):
@@ -134,7 +133,7 @@ class PydanticCodec:
             # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
             self._reader.validate_json(raw)
         except Exception as error:
-            problem = error if isinstance(error, ValidationError) else _problem(error)
+            problem = error if isinstance(error, ValidationError) else problem_of(error)
             require_finite(value)  # it was written as null, which is not what is wrong with it
             raise problem from None
         return raw
@@ -165,7 +164,8 @@ class PydanticArguments(PydanticCodec):
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
-        members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
+        fields = [_member(item, self._names) for item in parameters]
+        members: dict[str, Any] = dict(zip(self._names, fields, strict=True))
         model = create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members)
         if len(model.model_fields) < len(parameters):
             raise DeclarationError(f"{name}: ClassVar and Final are for attributes of classes")
@@ -207,8 +207,8 @@ class PydanticArguments(PydanticCodec):
     def _with_unknown(self, error: ValidationError, names: Iterable[str]) -> ValidationError:
         """What is wrong with arguments, and the first of those that there are not."""
         unknown = [name for name in names if name not in self._wires]
-        lines = [_UNEXPECTED.format(name) for name in unknown[:_MAX_PROBLEMS]]
-        more = [f"and {len(unknown) - _MAX_PROBLEMS} more"] if len(unknown) > _MAX_PROBLEMS else []
+        lines = [_UNEXPECTED.format(name) for name in unknown[:MAX_SHOWN]]
+        more = [f"and {len(unknown) - MAX_SHOWN} more"] if len(unknown) > MAX_SHOWN else []
         return ValidationError("; ".join([*map(str, error.args), *lines, *more]))
 
 
@@ -218,16 +218,22 @@ def _choices(parameter: Parameter) -> list[Any]:
     return [name for field in fields for name in getattr(field.validation_alias, "choices", ())]
 
 
-def _member(parameter: Parameter) -> tuple[Any, Any]:
+def _member(parameter: Parameter, names: Mapping[str, str]) -> tuple[Any, Any]:
     hint, default = rewrite(parameter.hint, _translate), parameter.default
     settings: dict[str, Any] = {} if parameter.alias is not None else {"alias": parameter.name}
     if default is msgspec.NODEFAULT:
         return hint, PydanticField(**settings)
-    if isinstance(default, FieldInfo):
-        return hint, PydanticField(default_factory=default.default_factory, **settings)  # type: ignore[arg-type]
-    if isinstance(default, IMMUTABLE):
-        return hint, PydanticField(default, **settings)
-    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), **settings)
+    if not isinstance(default, FieldInfo):
+        field = PydanticField(default if is_shared(default) else copy.deepcopy(default), **settings)
+        return hint, field  # pydantic itself copies what cannot be shared
+    factory: Any = default.default_factory
+    if getattr(default, "default_factory_takes_validated_data", False):
+        own = factory
+
+        def factory(data: dict[str, Any]) -> Any:
+            return own({names[name]: value for name, value in data.items()})
+
+    return hint, PydanticField(default_factory=factory, **settings)
 
 
 def _translate(item: Any) -> Any:
@@ -246,22 +252,7 @@ def _checked(validate: Callable[[Any], Any], value: Any) -> Any:
     try:
         return validate(value)
     except Exception as error:
-        raise _problem(error) from None
-
-
-def _problem(error: Exception) -> ValidationError:
-    """What a client is told of an error of a validation; the error itself where it is somebody else's.
-
-    Raises:
-        Exception: the error is not about the value.
-    """
-    if isinstance(error, pydantic.ValidationError):
-        return ValidationError(_explain(error))
-    if isinstance(error, core.TooManyProblems):
-        return ValidationError(f"there are more than {core.MAX_PROBLEMS} problems in it")
-    if isinstance(error, RecursionError):
-        return ValidationError("it is nested too deeply")
-    raise error
+        raise problem_of(error) from None
 
 
 def _written(serializer: Any, value: Any, *, round_trip: bool = False) -> bytes:
@@ -282,19 +273,3 @@ def _written(serializer: Any, value: Any, *, round_trip: bool = False) -> bytes:
         except msgspec.DecodeError:
             raise NotFiniteError("NaN and infinity are no JSON numbers") from None
     return raw
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    """The first problems, each as ``message - at `$.path```, as msgspec writes them."""
-    count = error.error_count()
-    if count > core.MAX_PROBLEMS:
-        return f"there are {count} problems in it"  # pydantic would build all of them to show a few
-    lines = []
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    for problem in problems[:_MAX_PROBLEMS]:
-        parts = [part for part in problem["loc"] if not str(part).startswith("function-")]
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-        lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
-    if count > _MAX_PROBLEMS:
-        lines.append(f"and {count - _MAX_PROBLEMS} more")
-    return "; ".join(lines)

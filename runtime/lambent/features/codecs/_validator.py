@@ -1,4 +1,4 @@
-"""Validators and serializers of exactly the core schemas that ``_core_schema`` makes."""
+"""Validators and serializers of exactly the core schemas that ``_core_schema`` makes, and their errors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import SchemaSerializer, SchemaValidator
+from pydantic_core import ValidationError as PydanticError
 
-from lambent.features.codecs._core_schema import BASE64, MAX_PROBLEMS, Node, bound_of
+from lambent.features.codecs import ValidationError
+from lambent.features.codecs._core_schema import BASE64, MAX_PROBLEMS, Node, TooManyProblems, bound_of
+
+MAX_SHOWN = 10
+"""Problems in one error message, so that it stays short enough for a model to read."""
 
 _REFUSED = object()
 _DIRECT_BYTES = 2 * 1024 * 1024
@@ -50,6 +55,21 @@ def serializer_of(schema: Any) -> SchemaSerializer:
     return SchemaSerializer(schema, BASE64, _use_prebuilt=False)
 
 
+def problem_of(error: Exception) -> ValidationError:
+    """What a client is told of an error of a validation; the error itself where it is somebody else's.
+
+    Raises:
+        Exception: the error is not about the value.
+    """
+    if isinstance(error, PydanticError):
+        return ValidationError(_explain(error))
+    if isinstance(error, TooManyProblems):
+        return ValidationError(f"there are more than {MAX_PROBLEMS} problems in it")
+    if isinstance(error, RecursionError):
+        return ValidationError("it is nested too deeply")
+    raise error
+
+
 def _around(schema: Node, outer: Node) -> Node:
     if schema["type"] != "definitions":
         return {**outer, "schema": schema}
@@ -58,3 +78,19 @@ def _around(schema: Node, outer: Node) -> Node:
 
 def _pass_on(value: Any, handler: Callable[[Any], Any]) -> Any:
     return handler(value)
+
+
+def _explain(error: PydanticError) -> str:
+    """The first problems, each as ``message - at `$.path```, as msgspec writes them."""
+    count = error.error_count()
+    if count > MAX_PROBLEMS:
+        return f"there are {count} problems in it"  # pydantic would build all of them to show a few
+    lines = []
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    for problem in problems[:MAX_SHOWN]:
+        parts = [part for part in problem["loc"] if not str(part).startswith("function-")]
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+        lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
+    if count > MAX_SHOWN:
+        lines.append(f"and {count - MAX_SHOWN} more")
+    return "; ".join(lines)
