@@ -242,6 +242,20 @@ def test_clients_use_the_alias_of_a_parameter(function: Callable[..., Any]) -> N
     assert client.call("t", {"x": 7}).result["isError"] is True
 
 
+def test_each_choice_of_an_alias_may_hold_a_list_as_text() -> None:
+    mcp = make_server()
+
+    def show(x: list[int] = Field(validation_alias=AliasChoices("a", "A"))) -> str:  # noqa: B008
+        return repr(x)
+
+    mcp.tool()(show)
+    mcp.prompt()(show)
+    client = Client(mcp.lambda_handler())
+    for name in "aA":
+        assert client.call("show", {name: "[1]"}).text == "[1]"
+        assert client.prompt("show", {name: "[1]"}).result["messages"][0]["content"]["text"] == "[1]"
+
+
 def test_two_choices_of_an_alias_at_once_are_told() -> None:
     mcp = make_server()
     mcp.tool(name="t")(Aliases.choices)

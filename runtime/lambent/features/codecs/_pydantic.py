@@ -94,6 +94,10 @@ class PydanticCodec:
         mode: Any = "serialization" if self._use == "write" else "validation"
         return refine(self._adapter.json_schema(schema_generator=_Untitled, mode=mode), self._hints)
 
+    def _readable(self) -> dict[str, Any]:
+        """The schema of what clients may send, which may have more names than it shows."""
+        return self.schema()
+
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
         refuse_huge(text)
@@ -108,7 +112,7 @@ class PydanticCodec:
             if not may_hold_texts(text):
                 raise problem from None
             try:
-                value = parse_texts(msgspec.json.decode(text), self.schema())
+                value = parse_texts(msgspec.json.decode(text), self._readable())
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 raise problem from None
             return _checked(self._reader.validate_json, msgspec.json.encode(value))
@@ -119,7 +123,7 @@ class PydanticCodec:
         except ValidationError:
             from lambent.features.codecs.json_text import parse_texts
 
-            parsed = parse_texts(value, self.schema(), scalars=True)
+            parsed = parse_texts(value, self._readable(), scalars=True)
             if parsed == value:
                 raise
             return _checked(self._reader.validate_json, msgspec.json.encode(parsed))
@@ -182,6 +186,13 @@ class PydanticArguments(PydanticCodec):
         schema.setdefault("properties", {})
         schema["additionalProperties"] = False
         return show_defaults(schema, self._parameters)
+
+    def _readable(self) -> dict[str, Any]:
+        schema = self.schema()
+        for item in self._parameters:
+            shown = schema["properties"][item.wire]
+            schema["properties"] |= dict.fromkeys(_choices(item), shown)
+        return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
         try:
