@@ -105,6 +105,11 @@ def test_a_plain_call_does_not_load_where_msgspec_is_installed_alone(name: str) 
     assert name not in loaded(prepare=ALONE)
 
 
+@pytest.mark.parametrize("name", ["features.uris", "features.uri_templates", "features.codecs.schemas"])
+def test_a_plain_call_does_not_load_what_only_other_features_need(name: str) -> None:
+    loaded(use=f"assert 'lambent.{name}' not in sys.modules")
+
+
 def test_declaring_an_async_tool_costs_nothing_before_it_runs() -> None:
     assert "asyncio" not in loaded(ASYNC)
 

@@ -2,10 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from typing import Annotated, Any, Optional
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Optional
 
 import msgspec
 import pytest
+from pydantic import AfterValidator, AliasChoices, AliasPath, Field
+from pydantic.fields import FieldInfo
+from tests.support import Client, make_server
 
 from lambent import Context, DeclarationError
 from lambent.execution.context import INJECTED
@@ -189,3 +193,172 @@ def test_signatures_that_cannot_work(function: Callable[..., Any], reason: str) 
     with pytest.raises(DeclarationError) as caught:
         read(function)
     assert str(caught.value) == reason
+
+
+class Aliases:
+    """Functions whose parameter ``x`` clients know as ``a``."""
+
+    @staticmethod
+    def last_of_several(x: Annotated[int, Field(ge=1), Field(alias="a")] = 5) -> str:
+        return repr(x)
+
+    @staticmethod
+    def overridden(x: Annotated[int, Field(alias="b"), Field(alias="a")] = 5) -> str:
+        return repr(x)
+
+    @staticmethod
+    def beside_a_default(x: Annotated[int, Field(alias="a", ge=1)] = Field(5, le=9)) -> str:
+        return repr(x)
+
+    @staticmethod
+    def beside_none(x: Annotated[int, Field(alias="a")] = None) -> str:  # noqa: RUF013
+        return repr(x)
+
+    @staticmethod
+    def choices(x: int = Field(5, validation_alias=AliasChoices("a", "A"))) -> str:
+        return repr(x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        Aliases.last_of_several,
+        Aliases.overridden,
+        Aliases.beside_a_default,
+        Aliases.beside_none,
+        Aliases.choices,
+    ],
+    ids=lambda function: function.__name__,
+)
+def test_clients_use_the_alias_of_a_parameter(function: Callable[..., Any]) -> None:
+    mcp = make_server()
+    mcp.tool(name="t")(function)
+    client = Client(mcp.lambda_handler())
+    (name, schema), *others = client.tool("t")["inputSchema"]["properties"].items()
+    default = None if function is Aliases.beside_none else 5
+    assert (name, schema["default"], others) == ("a", default, [])
+    assert client.call("t", {"a": "7"}).text == "7"
+    assert client.call("t").text == repr(default)
+    assert client.call("t", {"x": 7}).result["isError"] is True
+
+
+def test_each_choice_of_an_alias_may_hold_a_list_as_text() -> None:
+    mcp = make_server()
+
+    def show(x: list[int] = Field(validation_alias=AliasChoices("a", "A"))) -> str:  # noqa: B008
+        return repr(x)
+
+    mcp.tool()(show)
+    mcp.prompt()(show)
+    client = Client(mcp.lambda_handler())
+    for name in "aA":
+        assert client.call("show", {name: "[1]"}).text == "[1]"
+        assert client.prompt("show", {name: "[1]"}).result["messages"][0]["content"]["text"] == "[1]"
+
+
+def test_two_choices_of_an_alias_at_once_are_told() -> None:
+    mcp = make_server()
+    mcp.tool(name="t")(Aliases.choices)
+    text = Client(mcp.lambda_handler()).call("t", {"a": 1, "A": 2}).text
+    assert text == "Invalid arguments for tool 't': Unexpected keyword argument - at `$.A`"
+
+
+def test_a_default_that_its_validator_refuses_is_not_shown() -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def divide(x: Annotated[int, AfterValidator(lambda x: 1 // x)] = 0) -> str:
+        return str(x)
+
+    client = Client(mcp.lambda_handler())
+    assert client.tool("divide")["inputSchema"]["properties"] == {"x": {"type": "integer"}}
+    assert client.call("divide").text == "0"
+    assert client.call("divide", {"x": 0}).result["isError"] is True
+
+
+MARKER = object()
+
+
+@pytest.mark.parametrize("hint", [int, Annotated[int, Field(ge=1)]])
+def test_a_marker_comes_as_it_is(hint: Any) -> None:
+    """Functions compare it by identity."""
+    mcp = make_server()
+
+    def ask(x: Any = MARKER, y: Any = (MARKER,)) -> str:
+        return repr((x is MARKER, y[0] is MARKER))
+
+    ask.__annotations__["x"] = hint
+    mcp.tool()(ask)
+    client = Client(mcp.lambda_handler())
+    assert "default" not in client.tool("ask")["inputSchema"]["properties"]["x"]
+    assert client.call("ask").text == "(True, True)"
+
+
+def test_fields_may_have_defaults_that_calls_change() -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def add(
+        x: list[int] = Field([1], max_length=3),  # noqa: B008
+        y: Annotated[list[int], Field(default=[2])] = [3],  # noqa: B006
+        z: Annotated[dict[str, int], Field(default={"a": 4})] = Field(description="A record"),  # noqa: B008
+    ) -> str:
+        x.append(5)
+        y.append(5)
+        z["b"] = 5
+        return repr((x, y, z))
+
+    client = Client(mcp.lambda_handler())
+    for _ in range(2):
+        assert client.call("add").text == "([1, 5], [3, 5], {'a': 4, 'b': 5})"
+    assert client.tool("add")["inputSchema"]["properties"]["z"]["default"] == {"a": 4}
+
+
+@pytest.mark.skipif(
+    not hasattr(FieldInfo, "default_factory_takes_validated_data"), reason="pydantic 2.10 brought it"
+)
+def test_a_default_may_be_made_of_the_parameters_before_it() -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def add(x: int, y: int = Field(default_factory=lambda data: data["x"] + 1)) -> str:
+        return repr((x, y))
+
+    client = Client(mcp.lambda_handler())
+    assert [client.call("add", given).text for given in ({"x": 1}, {"x": 1, "y": 7})] == ["(1, 2)", "(1, 7)"]
+
+
+def test_a_class_takes_what_its_constructor_takes() -> None:
+    @dataclass
+    class Point:
+        x: int
+
+    assert read(Point).arguments.decode(b'{"x":"1"}') == {"x": 1}
+
+
+def same_name(x: Annotated[int, Field(alias="y")], y: int = 1) -> None: ...
+
+
+def path(x: int = Field(1, validation_alias=AliasPath("a", 0))) -> None: ...
+
+
+def path_among_choices(x: int = Field(1, validation_alias=AliasChoices("b", AliasPath("a", 0)))) -> None: ...
+
+
+def class_variable(x: ClassVar[int] = 1) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (same_name, "same_name: clients know two parameters as y"),
+        (path, "an alias is one name or a choice of names"),
+        (path_among_choices, "an alias is one name or a choice of names"),
+        (class_variable, "parameter 'x': Cannot describe ClassVar"),
+        (max, "max: its parameters are not known"),
+        (int, "int: its parameters are not known"),
+    ],
+)
+def test_parameters_that_clients_cannot_send(function: Callable[..., Any], reason: str) -> None:
+    with pytest.raises(DeclarationError, match=reason):
+        make_server().tool()(function)

@@ -255,6 +255,27 @@ def test_values_that_could_leave_their_place_match_nothing(template: str, value:
 
 
 @pytest.mark.parametrize(
+    ("template", "uri"),
+    [
+        ("a://b/.{x}", "a://b/.%2E%2Fetc"),
+        ("a://b/.{x}", "a://b/.."),
+        ("a://b/{x}.", "a://b/%2e."),
+        ("a://b/c{+x}", "a://b/c%5C..%5Cd"),
+        ("a://b/{+x}/{y}.", "a://b/c/.."),
+    ],
+)
+def test_values_that_leave_their_place_with_the_text_around_them_match_nothing(
+    template: str, uri: str
+) -> None:
+    assert UriTemplate(template).match(uri) is None
+
+
+def test_dots_around_values_are_text() -> None:
+    assert UriTemplate("a://b/.{x}").match("a://b/.hidden") == {"x": "hidden"}
+    assert UriTemplate("a://b/..{x}").match("a://b/..x") == {"x": "x"}
+
+
+@pytest.mark.parametrize(
     "value",
     ["a..b", "...", "..a", "a..", ".", ".hidden", "a:b", "1:2", "CC:x", "~", "~root", "a b", "%2e%2e"],
 )

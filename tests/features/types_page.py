@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -288,4 +289,5 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    logging.disable()  # refusals are what the page is about
     PAGE.write_text(page(), encoding="utf-8")

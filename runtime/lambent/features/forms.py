@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from lambent.features.codecs import Codec, ValidationError, codec_of
-from lambent.features.codecs.schemas import resolve
 
 T = TypeVar("T")
 
@@ -85,6 +84,8 @@ def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
 
 
 def _typed_form(record: Any) -> Form[Any]:
+    from lambent.features.codecs.schemas import resolve  # as in ``_flatten``; most tools ask nothing
+
     codec = codec_of(record)
     full = codec.schema()
     definitions = full.get("$defs", {})
@@ -99,6 +100,8 @@ def _typed_form(record: Any) -> Form[Any]:
 
 
 def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    from lambent.features.codecs.schemas import resolve
+
     prop = resolve(prop, definitions)
     if "anyOf" in prop:
         options = [resolve(option, definitions) for option in prop["anyOf"]]

@@ -86,17 +86,21 @@ def parameters_of(function: Callable[..., Any], hints: dict[str, Any]) -> list[P
     ``x: str = None`` takes None too, and ``x: int = Field(…)`` is read as ``x: Annotated[int, Field(…)]``.
 
     Raises:
-        DeclarationError: a default means something in another framework only.
+        DeclarationError: they are not known, or a default means something in another framework only.
     """
     if _is_plain(function):
         found = _plain_parameters(function)
     else:
         import inspect
 
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError) as error:  # such as one that is written in C
+            raise DeclarationError(f"{name_of(function)}: its parameters are not known: {error}") from error
         empty = inspect.Parameter.empty
         found = [
             (item.name, msgspec.NODEFAULT if item.default is empty else item.default, int(item.kind))
-            for item in inspect.signature(function).parameters.values()
+            for item in signature.parameters.values()
         ]
     return [_parameter(name, hints.get(name, Any), default, kind) for name, default, kind in found]
 
@@ -151,13 +155,13 @@ def _without_partials(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _routine(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What runs when the function is called: the function itself, or a callable object's ``__call__``."""
+    """What runs when the function is called: the function itself, ``__call__`` or ``__init__``."""
     inner = _without_partials(function)
     if not _is_plain(inner):
         import inspect
 
         if not inspect.isroutine(inner):
-            inner = type(inner).__call__
+            inner = inner.__init__ if isinstance(inner, type) else type(inner).__call__  # type: ignore[misc]
     return inner
 
 
@@ -188,20 +192,20 @@ def _plain_parameters(function: FunctionType) -> list[tuple[str, Any, int]]:
 
 
 def _parameter(name: str, hint: Any, default: Any, kind: int) -> Parameter:
-    field = _field_in(default)
-    if field is not None:
-        hint = Annotated[hint, field]
+    fields = list(filter(_is_field, getattr(hint, "__metadata__", ())))
+    if _is_field(default):
+        hint = Annotated[hint, default]
+        fields.append(default)
     elif type(default).__module__.partition(".")[0] == "fastapi":
         raise DeclarationError(f"{name}: {type(default).__name__}(…) works in FastAPI only; see Resolve")
-    else:
-        field = next(filter(None, map(_field_in, getattr(hint, "__metadata__", ()))), None)
-    if field is not None and (field is default or default is msgspec.NODEFAULT):
-        default = (
-            msgspec.NODEFAULT if field.is_required() else field if field.default_factory else field.default
-        )
+    if fields and (default is msgspec.NODEFAULT or default is fields[-1]):
+        given = next((field for field in reversed(fields) if not field.is_required()), None)
+        default = msgspec.NODEFAULT if given is None else given if given.default_factory else given.default
     if default is None and not _takes_none(hint):
-        hint = typing.Optional[hint]  # noqa: UP045 - the hint is only known now
-    return Parameter(name, hint, default, kind, None if field is None else _alias_of(name, field))
+        base, *metadata = typing.get_args(hint) if fields else (hint,)
+        hint = typing.Optional[base]  # noqa: UP045 - the hint is only known now
+        hint = Annotated[(hint, *metadata)] if metadata else hint
+    return Parameter(name, hint, default, kind, _alias_of(name, fields))
 
 
 def _hints_of_signature(signature: Any, names: dict[str, Any]) -> dict[str, Any]:
@@ -213,17 +217,20 @@ def _hints_of_signature(signature: Any, names: dict[str, Any]) -> dict[str, Any]
     return typing.get_type_hints(holder, names, include_extras=True)
 
 
-def _field_in(value: Any) -> Any:
-    """The value if it is a ``Field`` of pydantic, which is imported then."""
+def _is_field(value: Any) -> bool:
+    """Whether a value is a ``Field`` of pydantic, which is imported then."""
     fields = sys.modules.get("pydantic.fields")
-    return value if fields is not None and isinstance(value, fields.FieldInfo) else None
+    return fields is not None and isinstance(value, fields.FieldInfo)
 
 
-def _alias_of(name: str, field: Any) -> str | None:
-    alias = field.validation_alias if field.validation_alias is not None else field.alias
-    for choice in getattr(alias, "choices", (alias,)):
-        if choice is None or isinstance(choice, str):
-            return choice
+def _alias_of(name: str, fields: list[Any]) -> str | None:
+    aliases = [
+        field.validation_alias if field.validation_alias is not None else field.alias for field in fields
+    ]
+    alias = next((alias for alias in reversed(aliases) if alias is not None), None)
+    choices = getattr(alias, "choices", (alias,))
+    if alias is None or all(isinstance(choice, str) for choice in choices):
+        return choices[0]
     raise DeclarationError(f"{name}: an alias is one name or a choice of names, not {alias!r}")
 
 

@@ -137,7 +137,7 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
 
     Raises:
         DeclarationError: it is no function that returns a value, a hint cannot be resolved or described, a
-            parameter is positional-only or ``*args``, or the resolvers cannot work.
+            parameter is positional-only or ``*args``, two have one name, or the resolvers cannot work.
     """
     name = name or functions.name_of(function)
     functions.check_callable(function, name)
@@ -173,6 +173,9 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
             )
         else:
             sent.append(parameter)
+    wires = [parameter.wire for parameter in sent]
+    if repeated := {wire for wire in wires if wires.count(wire) > 1}:
+        raise DeclarationError(f"{name}: clients know two parameters as {', '.join(sorted(repeated))}")
     return Signature(
         name=name,
         function=function,

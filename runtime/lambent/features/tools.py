@@ -49,6 +49,7 @@ class Audio(msgspec.Struct, frozen=True):
 
 
 _BLOCKS = (Content, Image, Audio)
+_QUOTE = ord('"')
 _OPEN_LISTS = (list, tuple, set, frozenset, collections.abc.Sequence)
 
 
@@ -155,7 +156,10 @@ def render(tool: Tool, value: Any) -> CallToolResult:
         return _render_ready(tool, value)
     if tool.output is not None:
         raw = tool.output.encode(value)
-        return CallToolResult(content=[TextContent(text=text_of(raw))], structured_content=Raw(raw))
+        text = text_of(raw) if raw[0] == _QUOTE else raw.decode()
+        return CallToolResult(content=[TextContent(text=text)], structured_content=Raw(raw))
+    if isinstance(value, str):  # the most frequent kind, without the search for media
+        return CallToolResult(content=[block_of(value)])
     return CallToolResult(content=[] if value is None else list(_blocks_of(value)))
 
 

@@ -97,7 +97,8 @@ class UriTemplate:
 
         path, query = self._split_query(normalize_uri(uri, host=False))
         found = self._pattern.fullmatch(path)
-        if found is None:
+        # Values and the text around them may be a ``..`` segment together.
+        if found is None or _leaves_folder(unquote(path)):
             return None
         values: dict[str, str | list[str]] = {}
         for name, variable in self._variables.items():
@@ -208,11 +209,15 @@ def _patterns_of(variables: list[_Variable], following: str, *, is_last: bool) -
             yield f"{lead}(?P<{name}>{characters}{times})"
 
 
+def _leaves_folder(path: str) -> bool:
+    return ".." in path.replace("\\", "/").split("/")
+
+
 def _is_safe(value: str) -> bool:
     """Whether a path made of the value stays in its folder (server/resources, "Security Considerations")."""
     if any(ord(character) < 0x20 or character == "\x7f" for character in value):
         return False
-    if ".." in value.replace("\\", "/").split("/"):
+    if _leaves_folder(value):
         return False
     if value.startswith(("/", "\\")):
         return False

@@ -7,17 +7,20 @@ WHATWG URL).
 
 from __future__ import annotations
 
-import contextlib
 import re
 
 from lambent.errors import DeclarationError
 
-_PLAIN = re.compile(r"[a-z][a-z0-9+.\-]*:(?://[a-z0-9.\-_{}]*)?(?:/(?!/)[A-Za-z0-9\-._~!$&'()*+,;=:@/{}]*)?")
+_PLAIN = re.compile(
+    r"(?!file:|(?:https?|wss?|ftp)://(?:[^/]*$|[^/]*xn--))"
+    r"[a-z][a-z0-9+.\-]*:(?://[a-z0-9.\-_{}]*)?(?:/(?!/)[A-Za-z0-9\-._~!$&'()*+,;=:@/{}]*)?"
+)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%|[\x00-\x20\"<>\\^`|\x7f]+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _EXPRESSION = re.compile(r"\{[^{}]*\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LABEL = re.compile(r"(?<![^.@])xn--([a-z0-9-]{1,59})(?![^.:])", re.IGNORECASE)
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
 _PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
 
@@ -41,9 +44,10 @@ def check_uri(uri: str) -> None:
         )
     if rest.startswith("//"):
         port = re.split(r"[/?#]", rest[2:])[0].rpartition("@")[2].rpartition("]")[2].partition(":")[2]
-        if port and "{" not in port and not (port.isascii() and port.isdigit()):
+        is_number = port.isascii() and port.isdigit() and len(port) < 6
+        if port and "{" not in port and not (is_number and int(port) < 65536):
             raise DeclarationError(
-                f"{uri}: what follows the colon after a host is a port: {port!r} is no number"
+                f"{uri}: what follows the colon after a host is a port: {port!r} is no number below 65536"
             )
 
 
@@ -68,6 +72,7 @@ def normalize_uri(uri: str, *, host: bool = True) -> str:
     if scheme in _PORTS:
         authority = authority.removesuffix(f":{_PORTS[scheme]}")
         path = path if path.startswith("/") else f"/{path}"
+        authority = _LABEL.sub(_unicode_label, authority)
     return f"{scheme}://{_lower_host(authority) if host else authority}{path}"
 
 
@@ -95,11 +100,17 @@ def _split(rest: str) -> tuple[str, str]:
 
 def _lower_host(authority: str) -> str:
     user, at, name = authority.rpartition("@")
-    name = name.lower()
-    if "xn--" in name:
-        with contextlib.suppress(UnicodeError):
-            name = name.encode().decode("idna")
-    return f"{user}{at}{name}"
+    return f"{user}{at}{name.lower()}"
+
+
+def _unicode_label(match: re.Match[str]) -> str:
+    """A label of a host outside of ASCII, which clients send in ASCII (RFC 5890, section 2.3.2.1)."""
+    try:
+        label = match[1].lower().encode().decode("punycode")
+        label.encode()
+        return label
+    except UnicodeError:
+        return match[0]
 
 
 def _normal(match: re.Match[str]) -> str:

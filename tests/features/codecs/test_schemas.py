@@ -1,6 +1,7 @@
 """Schemas say nothing that is not so of every value: clients refuse what breaks them."""
 
 import datetime as dt
+import enum
 import ipaddress
 import re
 from typing import Annotated, Any
@@ -8,9 +9,12 @@ from typing import Annotated, Any
 import msgspec
 import pydantic
 import pytest
+from tests.features.adapters import each_adapter, record
 from tests.features.types_page import typed
 from tests.features.types_table import Access, Level, Short, Untyped
 from tests.support import SETTINGS, Client, make_server
+
+from lambent.features.functions import Parameter
 
 TEXT = {"type": "string"}
 
@@ -116,3 +120,21 @@ def test_the_bounds_of_bytes_are_those_of_their_text() -> None:
 )
 def test_an_argument_is_described_as_it_should_be_sent(hint: Any, schema: dict[str, Any]) -> None:
     assert tool(x=hint, **{"return": None})["inputSchema"]["properties"]["x"] == schema
+
+
+class Up(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Down(enum.IntEnum):
+    HIGH = 2
+    LOW = 1
+
+
+@each_adapter
+def test_enums_with_the_same_values_keep_their_own_order(adapter: str) -> None:
+    parameters = [Parameter("up", Up, Up.LOW), Parameter("down", Down, Down.LOW)]
+    for given in (parameters, parameters[::-1]):
+        definitions = record(adapter, *given).schema()["$defs"]
+        assert {name: node["enum"] for name, node in definitions.items()} == {"Up": [1, 2], "Down": [2, 1]}

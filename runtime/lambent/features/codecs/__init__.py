@@ -7,13 +7,10 @@ all others. No other module depends on which one it is.
 from __future__ import annotations
 
 import collections.abc
-import datetime
-import enum
 import sys
 import types
 import typing
 from collections.abc import Callable, Hashable, Iterable
-from decimal import Decimal
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
@@ -169,8 +166,14 @@ def is_path(cls: type) -> bool:
 
 encoder = msgspec.json.Encoder(enc_hook=_foreign)
 
-IMMUTABLE = (int, float, str, bytes, type(None), enum.Enum, Decimal, datetime.date, datetime.timedelta)
-"""Classes whose objects calls may share as a default."""
+
+def is_shared(default: Any) -> bool:
+    """Whether calls may share a default, such as a marker that the function compares by identity."""
+    try:
+        return hash(default) is not None
+    except TypeError:
+        return False
+
 
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None), Any, object, list, dict, tuple, set, frozenset})
 _PLAIN_ORIGINS = _PLAIN | {typing.Union, types.UnionType, Annotated}
@@ -263,7 +266,7 @@ def _choose(
     except Exception as error:
         try:
             return _declared(by_pydantic, what)
-        except ImportError:
+        except ModuleNotFoundError:
             raise DeclarationError(f"Cannot describe {what}: {_KNOWN}, or install pydantic") from error
 
 
@@ -273,11 +276,11 @@ def _declared(make: Callable[[], Codec], what: str) -> Codec:
         if not codec.is_plain:
             codec.schema()
         return codec
-    except (DeclarationError, ImportError):
+    except (DeclarationError, ModuleNotFoundError):
         raise
     except Exception as error:
         is_unknown = type(error).__name__.startswith("PydanticSchemaGeneration")
-        reason = _KNOWN if is_unknown else str(error).partition("\n")[0]
+        reason = _KNOWN if is_unknown else " ".join(str(error).partition("\n\n")[0].split())
         raise DeclarationError(f"Cannot describe {what}: {reason}") from error
 
 

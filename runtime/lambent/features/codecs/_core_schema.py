@@ -1,4 +1,4 @@
-"""Core schemas of pydantic, changed before validators and serializers are made of them.
+"""Core schemas of pydantic, changed before validators and serializers are made of them (``_validator``).
 
 ``bounded`` keeps what a schema accepts, but finds a limited number of problems in any value, and no NaN or
 infinity fits. ``structural`` also leaves out what users have written as code, so that whatever it writes it
@@ -7,13 +7,13 @@ reads back: validators and serializers, computed and excluded fields, and aliase
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from math import inf
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import SchemaSerializer, SchemaValidator
+
+from lambent.features.codecs.finite import require_finite
 
 MAX_PROBLEMS = 1000
 """Problems in one value after which pydantic stops: it keeps each of them, about 300 bytes."""
@@ -26,14 +26,25 @@ _NESTED = (
         "keys_schema",
         "values_schema",
         "extras_schema",
+        "extras_keys_schema",
         "json_schema",
         "python_schema",
+        "arguments_schema",
+        "var_args_schema",
+        "var_kwargs_schema",
     ),
     *("lax_schema", "strict_schema", "choices", "fields", "definitions", "steps", "return_schema"),
 )
-_COLLECTIONS = frozenset({"list", "set", "frozenset", "tuple", "dict"})
-_RECORDS = frozenset({"model", "dataclass", "typed-dict"})
+_COLLECTIONS = frozenset({"list", "deque", "set", "frozenset", "tuple", "dict", "frozendict", "ordered-dict"})
+_COLLECTIONS |= {"counter"}
+_RECORDS = frozenset({"model", "dataclass", "typed-dict", "named-tuple", "call"})
 _VALIDATORS = frozenset({"function-before", "function-after", "function-wrap"})
+_EXTRA = {
+    "type": "custom-error",
+    "custom_error_type": "extra_type",
+    "custom_error_message": "It does not fit the type of further members",
+}
+BASE64: Any = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 _OPAQUE = frozenset(
     {
         "callable",
@@ -53,60 +64,34 @@ class TooManyProblems(Exception):  # noqa: N818 - says what happened
     """A value has more problems than are worth counting; no ``ValueError``, which pydantic would collect."""
 
 
-_REFUSED = object()
-_DIRECT_BYTES = 2 * 1024 * 1024
-"""Bytes of JSON, times the problems that a value can have, that is read without decoding it first."""
-
-
-class Validator:
-    """Validates as exactly this schema says: not as the validators that pydantic has made for its models.
-
-    Each problem that pydantic finds in JSON holds a copy of the object around it. So a value is first
-    validated without raising, and decoded once for its problems to refer to; large JSON is decoded first.
-    """
-
-    def __init__(self, schema: Node, config: Any) -> None:
-        self._direct_bytes = _DIRECT_BYTES / min(_bound_of(schema)(schema), MAX_PROBLEMS)
-        quiet = {"type": "default", "default": _REFUSED, "on_error": "default", "copy_default": False}
-        self._quick = SchemaValidator(_around(schema, quiet), config, _use_prebuilt=False)
-        self._schema, self._config = schema, config
-
-    @functools.cached_property
-    def _explaining(self) -> SchemaValidator:
-        decode = {"type": "function-wrap", "function": {"type": "no-info", "function": _pass_on}}
-        return SchemaValidator(_around(self._schema, decode), self._config, _use_prebuilt=False)
-
-    def validate_json(self, raw: bytes) -> Any:
-        """Read JSON. Raises pydantic's ``ValidationError``, or ``TooManyProblems``."""
-        value = self._quick.validate_json(raw) if len(raw) <= self._direct_bytes else _REFUSED
-        return self._explaining.validate_json(raw) if value is _REFUSED else value
-
-    def validate_python(self, value: Any, *, by_name: bool = False) -> Any:
-        """The same from a Python value; ``by_name``: fields may have their names besides their aliases."""
-        return self._explaining.validate_python(value, by_alias=True, by_name=by_name or None)
-
-
-def serializer_of(schema: Any, config: Any) -> SchemaSerializer:
-    """A serializer of exactly this schema, as above."""
-    return SchemaSerializer(schema, config, _use_prebuilt=False)
-
-
 def is_describable(node: Any) -> bool:
     """Whether a schema consists of nodes that have a JSON Schema."""
     return not any(part.get("type") in _OPAQUE for part in _walk(node))
 
 
-def forbids_others(node: Any) -> bool:
-    """Whether a record refuses members that it does not know: pydantic names each of them."""
+def checks_others(node: Any) -> bool:
+    """Whether a record has problems with members that it does not name: pydantic keeps each of them."""
     return any(
-        "forbid" in (part.get("extra_behavior"), part.get("config", {}).get("extra_fields_behavior"))
+        "extras_schema" in part
+        or "forbid" in (part.get("extra_behavior"), part.get("config", {}).get("extra_fields_behavior"))
         for part in _walk(node)
     )
 
 
-def differs(node: Any) -> bool:
-    """Whether values are written otherwise than they are read, or validators may refuse their own output."""
-    return any(_differs(part) for part in _walk(node))
+def has_validators(node: Any) -> bool:
+    """Whether there are validators of users, which may refuse what they return."""
+    return any(part["type"] in _VALIDATORS and is_users(part) for part in _walk(node))
+
+
+def writes_otherwise(node: Any) -> bool:
+    """Whether values are written otherwise than they are read."""
+    return any(_writes_otherwise(part) for part in _walk(node))
+
+
+def masks(node: Any) -> bool:
+    """Whether values are written as asterisks."""
+    functions = [part.get("serialization", {}).get("function") for part in _walk(node)]
+    return any(getattr(function, "__name__", "").startswith("_serialize_secret") for function in functions)
 
 
 def bounded(node: Any) -> Any:
@@ -117,16 +102,6 @@ def bounded(node: Any) -> Any:
 def structural(node: Any) -> Any:
     """What ``bounded`` gives, without the code of users: it reads what it writes."""
     return _limited(_copied(node, lambda part: _finite(_bare(part))))
-
-
-def _around(schema: Node, outer: Node) -> Node:
-    if schema["type"] != "definitions":
-        return {**outer, "schema": schema}
-    return {**schema, "schema": {**outer, "schema": schema["schema"]}}
-
-
-def _pass_on(value: Any, handler: Callable[[Any], Any]) -> Any:
-    return handler(value)
 
 
 def _children(node: Node) -> list[tuple[str, Any]]:
@@ -159,7 +134,14 @@ def _copied(node: Any, change: Callable[[Node], Node]) -> Any:
     if not isinstance(node.get("type"), str):
         return {name: _copied(item, change) for name, item in node.items()}
     node = change(dict(node))
-    return {**node, **{key: _copied(child, change) for key, child in _children(node)}}
+    copied = {**node, **{key: _copied(child, change) for key, child in _children(node)}}
+    if node["type"] not in ("complex", "json"):
+        return copied
+    return {
+        "type": "function-after",
+        "function": {"type": "no-info", "function": _require_finite},
+        "schema": copied,
+    }
 
 
 def _finite(node: Node) -> Node:
@@ -167,10 +149,17 @@ def _finite(node: Node) -> Node:
         node["fail_fast"] = True
     elif node["type"] in ("float", "decimal"):
         node["allow_inf_nan"] = False
+    if "extras_schema" in node:  # one problem for each
+        node["extras_schema"] = {**_EXTRA, "schema": node["extras_schema"]}
     return node
 
 
-def _bound_of(root: Node) -> Callable[[Any], float]:
+def _require_finite(value: Any) -> Any:
+    require_finite(value)
+    return value
+
+
+def bound_of(root: Node) -> Callable[[Any], float]:
     """Gives how many problems a value of a node can have, where collections stop at their first bad item."""
     definitions = {item["ref"]: item for item in root.get("definitions", ())}
     bounds: dict[int, float] = {}
@@ -200,7 +189,7 @@ def _limited(root: Node) -> Any:
 
     A record that is checked by a function is slower, so all others are left as they are.
     """
-    bound = _bound_of(root)
+    bound = bound_of(root)
 
     def limit(node: Any, *, is_outermost: bool) -> Any:
         if isinstance(node, list | tuple):
@@ -238,15 +227,15 @@ def is_users(function: Node) -> bool:
     return module.partition(".")[0] not in ("pydantic", "pydantic_core", "lambent")
 
 
-def _differs(node: Node) -> bool:
+def _writes_otherwise(node: Node) -> bool:
     serialization = node.get("serialization")
     return (
-        (node["type"] in _VALIDATORS and is_users(node))
-        or (isinstance(serialization, dict) and "function" in serialization and is_users(serialization))
+        (isinstance(serialization, dict) and "function" in serialization and is_users(serialization))
         or bool(node.get("computed_fields"))
         or bool(node.get("serialization_exclude"))
         or bool(node.get("serialization_exclude_if"))
         or bool(node.get("custom_init"))
+        or node["type"] == "json"
         or node.get("serialization_alias") != node.get("validation_alias")
     )
 
@@ -261,10 +250,16 @@ def _bare(node: Node) -> Node:
     serialization = node.get("serialization")
     if isinstance(serialization, dict) and "function" in serialization and is_users(serialization):
         del node["serialization"]
-    for key in ("serialization_exclude", "serialization_exclude_if", "custom_init"):
+    for key in ("serialization_exclude", "serialization_exclude_if", "custom_init", "init"):
         node.pop(key, None)
     if "computed_fields" in node:
         node["computed_fields"] = []
+    if node["type"] == "dataclass-args":
+        node["fields"] = [field for field in node["fields"] if not field.get("init_only")]
+    if node["type"] in _RECORDS:
+        node["config"] = {**node.get("config", {}), **BASE64}
+        if not getattr(node.get("cls"), "__private_attributes__", None):  # pydantic makes those after it
+            node.pop("post_init", None)
     alias = node.get("validation_alias")
     if alias is not None or "serialization_alias" in node:
         for key in ("validation_alias", "serialization_alias"):

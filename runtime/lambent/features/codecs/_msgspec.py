@@ -8,15 +8,16 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import IMMUTABLE, ValidationError, encoder, is_path, is_plain, rewrite
+from lambent.features.codecs import ValidationError, encoder, is_path, is_plain, is_shared, rewrite
 from lambent.features.functions import Parameter
-from lambent.features.hints import mentions
+from lambent.features.hints import mentions, records_in
 from lambent.features.mcp_header import McpHeader
 
 _REF = "#/$defs/{name}"
 
 # Classes of the annotated-types package, by name so that it need not be imported, and their attributes.
 _BOUNDS = frozenset({"Ge", "Gt", "Le", "Lt", "Interval", "MultipleOf", "MinLen", "MaxLen", "Len"})
+_UNREAD = frozenset({"Predicate", "Not", "Timezone"})
 _ATTRIBUTES = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length")
 
 
@@ -34,6 +35,16 @@ class MsgspecCodec:
         self._may_be_infinite = not self.is_plain or any(mentions(hint, float, Decimal) for hint in hints)
 
     @functools.cached_property
+    def _finite(self) -> Any:
+        from lambent.features.codecs import finite  # signatures without floats never load it
+
+        return finite
+
+    @functools.cached_property
+    def _has_post_init(self) -> bool:
+        return any(hasattr(record, "__post_init__") for record in records_in(self._hints))
+
+    @functools.cached_property
     def _checker(self) -> msgspec.json.Decoder[Any]:
         return msgspec.json.Decoder(self._type, dec_hook=_read_foreign)
 
@@ -47,11 +58,8 @@ class MsgspecCodec:
             value = self._decoder.decode(raw)
         except Exception as error:
             value = self._parsed(raw, _problem(error))
-        if self._may_be_infinite:
-            from lambent.features.codecs import finite
-
-            if finite.may_be_spelled(raw):
-                finite.require_finite(value)
+        if self._may_be_infinite and self._finite.may_be_spelled(raw):
+            self._finite.require_finite(value)
         return value
 
     def convert(self, value: Any) -> Any:
@@ -66,21 +74,24 @@ class MsgspecCodec:
                 raise problem from None
             converted = self._again(parsed)
         if self._may_be_infinite:
-            from lambent.features.codecs.finite import require_finite
-
-            require_finite(converted)
+            self._finite.require_finite(converted)
         return converted
 
     def encode(self, value: Any) -> bytes:
         try:
             # Read back strictly as the type, so that what is sent fits the schema exactly.
-            return encoder.encode(self._checker.decode(encoder.encode(value)))
+            raw = encoder.encode(value)
+            known = self._checker.decode(raw)
+            if self.is_plain:
+                return encoder.encode(known)
+            raw = raw if self._has_post_init else encoder.encode(known)  # it has run for the value already
         except Exception as error:
             problem = _problem(error)
-            from lambent.features.codecs.finite import require_finite
-
-            require_finite(value)  # it was written as null, which is not what is wrong with it
+            self._finite.require_finite(value)  # it was written as null, which is not what is wrong with it
             raise problem from None
+        if self._finite.may_be_spelled(raw):  # decimals and keys are written as text
+            self._finite.require_finite(known)
+        return raw
 
     def _parsed(self, raw: bytes | msgspec.Raw, problem: ValidationError) -> Any:
         """Read JSON in which lists and objects may be text, after it was refused for a problem."""
@@ -123,20 +134,22 @@ class MsgspecArguments(MsgspecCodec):
         return show_defaults(schema, self._parameters)
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        return msgspec.structs.asdict(super().decode(raw))
+        return msgspec.structs.asdict(MsgspecCodec.decode(self, raw))  # faster than super()
 
     def convert(self, value: Any) -> dict[str, Any]:
         return msgspec.structs.asdict(super().convert(value))
 
 
 def _default(value: Any) -> Any:
-    """A default that calls do not share."""
+    """A default that calls do not share, unless they cannot change it."""
     is_empty = isinstance(value, list | dict | set) and not value  # msgspec itself copies these
-    if not is_empty and not isinstance(value, IMMUTABLE) and value is not msgspec.NODEFAULT:
-        from copy import deepcopy
+    if is_empty or isinstance(value, int | float | str | bytes | None) or value is msgspec.NODEFAULT:
+        return value
+    if is_shared(value):
+        return msgspec.field(default_factory=lambda: value)  # msgspec would show it in the schema
+    from copy import deepcopy
 
-        return msgspec.field(default_factory=functools.partial(deepcopy, value))
-    return value
+    return msgspec.field(default_factory=functools.partial(deepcopy, value))
 
 
 def _read_foreign(cls: type, value: Any) -> Any:
@@ -175,6 +188,8 @@ def _translate(item: Any) -> Any:
     if name in _BOUNDS:
         bounds = {attribute: getattr(item, attribute, None) for attribute in _ATTRIBUTES}
         return msgspec.Meta(**bounds)
+    if name in _UNREAD:
+        raise TypeError(f"msgspec does not check {item!r}")
     return item
 
 

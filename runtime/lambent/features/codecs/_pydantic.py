@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import copy
 import functools
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 import pydantic
-from pydantic import ConfigDict, TypeAdapter, create_model
 from pydantic import Field as PydanticField
+from pydantic import TypeAdapter, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import PydanticSerializationError, SchemaError, SchemaSerializer
+from pydantic_core import PydanticSerializationError, SchemaError
 
-from lambent.features.codecs import IMMUTABLE, NotFiniteError, Use, ValidationError, rewrite
+from lambent.errors import DeclarationError
+from lambent.features.codecs import NotFiniteError, Use, ValidationError, is_shared, rewrite
 from lambent.features.codecs import _core_schema as core
+from lambent.features.codecs._validator import MAX_SHOWN, Validator, problem_of, serializer_of
 from lambent.features.codecs.finite import refuse_huge, require_finite
 from lambent.features.functions import Parameter
+from lambent.features.hints import show
 
 # Values in the arguments of types with ``extra="forbid"``: pydantic keeps a problem of 400 bytes for each
 # member that they do not know, which could exhaust the function's memory.
 _MAX_VALUES = 100_000
 
-# Problems in one error message, so that it stays short enough for a model to read.
-_MAX_PROBLEMS = 10
+_UNEXPECTED = "Unexpected keyword argument - at `$.{}`"
 
-# As msgspec reads and writes bytes. Records have their own settings.
-_BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
 
 
 class _Exact(GenerateJsonSchema):
-    """Leaves out titles that only repeat names, and what is not so of every value."""
+    """Leaves out titles that repeat names, defaults that are no JSON, and what is not so of every value."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -58,45 +61,49 @@ class _Exact(GenerateJsonSchema):
             described.pop("format", None)  # RFC 3339 demands a zone
         return described
 
-    def ser_schema(self, schema: Any) -> dict[str, Any] | None:
-        if "function" in schema and schema.get("return_schema") is None and core.is_users(schema):
-            return {}  # a serializer that does not tell its type
-        return super().ser_schema(schema)
+    def ser_schema(self, schema: Any) -> Any:
+        """Describes what a serializer without a type may write as anything, not as what it is given."""
+        found = super().ser_schema(schema)
+        is_typed = schema["type"] not in ("function-plain", "function-wrap") or "return_schema" in schema
+        return found if is_typed or not core.is_users(schema) else {}
 
 
 class PydanticCodec:
     """The codec of any type that pydantic supports."""
 
     def __init__(self, hint: Any, use: Use = "read") -> None:
-        self._adapter, self._config = _adapter_of(rewrite(hint, _translate))
+        self._adapter = _adapter_of(rewrite(hint, _translate))
         self._adapter.rebuild(raise_errors=True)
+        if use == "keep" and core.masks(self._adapter.core_schema):
+            raise DeclarationError(f"Cannot keep {show(hint)}: secrets are written as asterisks: write str")
         self._use = use
         self._hints = [hint]
         self.is_plain = use == "keep" or core.is_describable(self._adapter.core_schema)
 
     @functools.cached_property
-    def _reader(self) -> core.Validator:
-        if self._use == "keep":
-            return self._kept[0]
-        return core.Validator(core.bounded(self._adapter.core_schema), self._config)
+    def _reader(self) -> Validator:
+        return self._kept[0] if self._use == "keep" else Validator(core.bounded(self._adapter.core_schema))
 
     @functools.cached_property
-    def _kept(self) -> tuple[core.Validator, SchemaSerializer]:
+    def _kept(self) -> tuple[Validator, Any]:
         """Reads and writes values without the code of users."""
         bare = core.structural(self._adapter.core_schema)
         try:
-            return core.Validator(bare, self._config), core.serializer_of(bare, self._config)
+            return Validator(bare), serializer_of(bare)
         except SchemaError:  # such as a union told apart by an alias
-            plain, config = self._adapter.core_schema, self._config
-            return core.Validator(core.bounded(plain), config), core.serializer_of(plain, config)
+            return Validator(core.bounded(self._adapter.core_schema)), self._adapter.serializer
 
     @functools.cached_property
-    def _forbids_others(self) -> bool:
-        return core.forbids_others(self._adapter.core_schema)
+    def _checks_others(self) -> bool:
+        return core.checks_others(self._adapter.core_schema)
 
     @functools.cached_property
-    def _differs(self) -> bool:
-        return core.differs(self._adapter.core_schema)
+    def _writes_otherwise(self) -> bool:
+        return self._use != "keep" and core.writes_otherwise(self._adapter.core_schema)
+
+    @functools.cached_property
+    def _is_kept(self) -> bool:
+        return self._use == "keep" or self._writes_otherwise or core.has_validators(self._adapter.core_schema)
 
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import refine
@@ -104,65 +111,72 @@ class PydanticCodec:
         mode: Any = "serialization" if self._use == "write" else "validation"
         return refine(self._adapter.json_schema(schema_generator=_Exact, mode=mode), self._hints)
 
+    def _readable(self) -> dict[str, Any]:
+        """The schema of what clients may send, which may have more names than it shows."""
+        return self.schema()
+
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
         refuse_huge(text)
-        if self._forbids_others and text.count(b",") > _MAX_VALUES:
+        if self._checks_others and text.count(b",") > _MAX_VALUES:
             raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         try:
-            return _checked(lambda: self._reader.validate_json(text))
-        except ValidationError as problem:
+            return self._reader.validate_json(text)
+        except Exception as error:
+            problem = problem_of(error)
             from lambent.features.codecs.json_text import may_hold_texts, parse_texts
 
             if not may_hold_texts(text):
-                raise
+                raise problem from None
             try:
-                value = parse_texts(msgspec.json.decode(text), self.schema())
+                value = parse_texts(msgspec.json.decode(text), self._readable())
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 raise problem from None
-            return _checked(lambda: self._reader.validate_json(msgspec.json.encode(value)))
+            return _checked(self._reader.validate_json, msgspec.json.encode(value))
 
     def convert(self, value: Any) -> Any:
         try:
-            return _checked(lambda: self._reader.validate_python(value))
+            return _checked(self._reader.validate_python, value)
         except ValidationError:
             from lambent.features.codecs.json_text import parse_texts
 
-            parsed = parse_texts(value, self.schema(), scalars=True)
+            parsed = parse_texts(value, self._readable(), scalars=True)
             if parsed == value:
                 raise
-            return _checked(lambda: self._reader.validate_json(msgspec.json.encode(parsed)))
+            return _checked(self._reader.validate_json, msgspec.json.encode(parsed))
 
     def encode(self, value: Any) -> bytes:
         try:
-            return self._encode(value)
-        except ValidationError:
-            require_finite(value)  # it was written as null, which is not what is wrong with it
-            raise
-
-    def _encode(self, value: Any) -> bytes:
-        if self._use != "keep" and not self._differs:
-            known = _checked(lambda: self._reader.validate_python(value, by_name=True))
+            if self._is_kept:
+                return self._encode_kept(value)
+            known = self._reader.validate_python(value, by_name=True)
             raw = _written(self._adapter.serializer, known)
             # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
-            _checked(lambda: self._reader.validate_json(raw))
-            return raw
+            self._reader.validate_json(raw)
+        except Exception as error:
+            problem = error if isinstance(error, ValidationError) else problem_of(error)
+            require_finite(value)  # it was written as null, which is not what is wrong with it
+            raise problem from None
+        return raw
+
+    def _encode_kept(self, value: Any) -> bytes:
         reader, writer = self._kept
         try:
             known = reader.validate_python(value, by_name=True)
         except pydantic.ValidationError:  # not of the type itself, but as clients would send it
-            known = _checked(lambda: self._adapter.validator.validate_python(value))
-        raw = _written(writer, known)
-        _checked(lambda: reader.validate_json(raw))
-        return raw if self._use == "keep" else _written(self._adapter.serializer, known)
+            known = self._adapter.validator.validate_python(value)
+        raw = _written(writer, known, round_trip=True)
+        reader.validate_json(raw)
+        return _written(self._adapter.serializer, known) if self._writes_otherwise else raw
 
 
-def _adapter_of(hint: Any) -> tuple[TypeAdapter[Any], Any]:
-    """The adapter of a type, and the settings with which validators and serializers are made."""
-    try:
-        return TypeAdapter(hint, config=_BASE64), _BASE64
-    except PydanticUserError:  # a record, which has settings of its own
-        return TypeAdapter(hint), None
+def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+    with warnings.catch_warnings():  # settings of a parameter, such as its alias, say nothing of its type
+        warnings.filterwarnings("ignore", "The '.*' attribute with value")
+        try:
+            return TypeAdapter(hint, config=core.BASE64)
+        except PydanticUserError:  # a record, which has settings of its own
+            return TypeAdapter(hint)
 
 
 class PydanticArguments(PydanticCodec):
@@ -171,8 +185,13 @@ class PydanticArguments(PydanticCodec):
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
-        members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
-        super().__init__(create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members))
+        fields = [_member(item, self._names) for item in parameters]
+        members: dict[str, Any] = dict(zip(self._names, fields, strict=True))
+        config: Any = {**core.BASE64, "extra": "allow"}
+        model = create_model(name, __config__=config, **members)
+        if len(model.model_fields) < len(parameters):
+            raise DeclarationError(f"{name}: ClassVar and Final are for attributes of classes")
+        super().__init__(model)
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
         self._wires = {choice for item in parameters for choice in (item.wire, *_choices(item))}
@@ -185,6 +204,13 @@ class PydanticArguments(PydanticCodec):
         schema.setdefault("properties", {})
         schema["additionalProperties"] = False
         return show_defaults(schema, self._parameters)
+
+    def _readable(self) -> dict[str, Any]:
+        schema = self.schema()
+        for item in self._parameters:
+            shown = schema["properties"][item.wire]
+            schema["properties"] |= dict.fromkeys(_choices(item), shown)
+        return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
         try:
@@ -203,15 +229,15 @@ class PydanticArguments(PydanticCodec):
             raise self._with_unknown(error, value if isinstance(value, Mapping) else {}) from None
 
     def _as_dict(self, model: Any) -> dict[str, Any]:
-        if model.__pydantic_extra__:
-            raise ValidationError
+        if extra := model.__pydantic_extra__:
+            raise ValidationError(*(_UNEXPECTED.format(name) for name in self._wires & extra.keys()))
         return {name: getattr(model, own) for own, name in self._names.items()}
 
     def _with_unknown(self, error: ValidationError, names: Iterable[str]) -> ValidationError:
         """What is wrong with arguments, and the first of those that there are not."""
         unknown = [name for name in names if name not in self._wires]
-        lines = [f"Unexpected keyword argument - at `$.{name}`" for name in unknown[:_MAX_PROBLEMS]]
-        more = [f"and {len(unknown) - _MAX_PROBLEMS} more"] if len(unknown) > _MAX_PROBLEMS else []
+        lines = [_UNEXPECTED.format(name) for name in unknown[:MAX_SHOWN]]
+        more = [f"and {len(unknown) - MAX_SHOWN} more"] if len(unknown) > MAX_SHOWN else []
         return ValidationError("; ".join([*map(str, error.args), *lines, *more]))
 
 
@@ -221,16 +247,22 @@ def _choices(parameter: Parameter) -> list[Any]:
     return [name for field in fields for name in getattr(field.validation_alias, "choices", ())]
 
 
-def _member(parameter: Parameter) -> tuple[Any, Any]:
+def _member(parameter: Parameter, names: Mapping[str, str]) -> tuple[Any, Any]:
     hint, default = rewrite(parameter.hint, _translate), parameter.default
     settings: dict[str, Any] = {} if parameter.alias is not None else {"alias": parameter.name}
     if default is msgspec.NODEFAULT:
         return hint, PydanticField(**settings)
-    if isinstance(default, FieldInfo):
-        return hint, PydanticField(default_factory=default.default_factory, **settings)  # type: ignore[arg-type]
-    if isinstance(default, IMMUTABLE):
-        return hint, PydanticField(default, **settings)
-    return hint, PydanticField(default_factory=lambda: copy.deepcopy(default), **settings)
+    if not isinstance(default, FieldInfo):
+        field = PydanticField(default if is_shared(default) else copy.deepcopy(default), **settings)
+        return hint, field  # pydantic itself copies what cannot be shared
+    factory: Any = default.default_factory
+    if getattr(default, "default_factory_takes_validated_data", False):
+        own = factory
+
+        def factory(data: dict[str, Any]) -> Any:
+            return own({names[name]: value for name, value in data.items()})
+
+    return hint, PydanticField(default_factory=factory, **settings)
 
 
 def _translate(item: Any) -> Any:
@@ -244,26 +276,22 @@ def _translate(item: Any) -> Any:
     return item
 
 
-def _checked(validate: Callable[[], Any]) -> Any:
+def _checked(validate: Callable[[Any], Any], value: Any) -> Any:
     """What a validation gives; what pydantic says of a wrong value is raised as ``ValidationError``."""
     try:
-        return validate()
-    except pydantic.ValidationError as error:
-        raise ValidationError(_explain(error)) from None
-    except core.TooManyProblems:
-        raise ValidationError(f"there are more than {core.MAX_PROBLEMS} problems in it") from None
-    except RecursionError:
-        raise ValidationError("it is nested too deeply") from None
+        return validate(value)
+    except Exception as error:
+        raise problem_of(error) from None
 
 
-def _written(serializer: Any, value: Any) -> bytes:
+def _written(serializer: Any, value: Any, *, round_trip: bool = False) -> bytes:
     """Write a value that is known to be of its type.
 
     Raises:
         ValidationError: it has no JSON form.
     """
     try:
-        raw: bytes = serializer.to_json(value, by_alias=True, warnings="error")
+        raw: bytes = serializer.to_json(value, by_alias=True, round_trip=round_trip, warnings="error")
     except (PydanticSerializationError, PydanticUserError, RecursionError) as error:
         if str(error).startswith("Error calling function"):  # what users' code raised is for the log
             raise
@@ -274,19 +302,3 @@ def _written(serializer: Any, value: Any) -> bytes:
         except msgspec.DecodeError:
             raise NotFiniteError("NaN and infinity are no JSON numbers") from None
     return raw
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    """The first problems, each as ``message - at `$.path```, as msgspec writes them."""
-    count = error.error_count()
-    if count > core.MAX_PROBLEMS:
-        return f"there are {count} problems in it"  # pydantic would build all of them to show a few
-    lines = []
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    for problem in problems[:_MAX_PROBLEMS]:
-        parts = [part for part in problem["loc"] if not str(part).startswith("function-")]
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-        lines.append(f"{problem['msg']} - at `${path}`" if path else problem["msg"])
-    if count > _MAX_PROBLEMS:
-        lines.append(f"and {count - _MAX_PROBLEMS} more")
-    return "; ".join(lines)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.features.codecs import ValidationError
 from lambent.features.codecs.schemas import admits, alternatives
 
 _TEXT = re.compile(rb'"\s*(?:[\[{]|null)')
@@ -22,9 +23,15 @@ def parse_texts(value: Any, schema: Mapping[str, Any], *, scalars: bool = False)
     """Decode each text of a decoded JSON value where its schema allows lists, objects or null and no text.
 
     ``scalars``: numbers and booleans too.
+
+    Raises:
+        ValidationError: the value is nested too deeply.
     """
     parser = _Parser(schema.get("$defs", {}), scalars)
-    return parser.parse(value, parser.options([schema]))
+    try:
+        return parser.parse(value, parser.options([schema]))
+    except RecursionError:
+        raise ValidationError("it is nested too deeply") from None
 
 
 class _Parser:

@@ -49,8 +49,9 @@ class OpenArguments:
             try:
                 values[name] = self._others.decode(member)
             except ValidationError as error:
-                problem, _, path = str(error).partition(" - at `$")
-                raise ValidationError(f"{problem} - at `$.{name}{path.removesuffix('`')}`") from None
+                place = f" - at `$.{name}"
+                problems = str(error).replace(" - at `$", place)
+                raise ValidationError(problems if place in problems else f"{problems}{place}`") from None
         return values
 
     def convert(self, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import ValidationError, codec_of, to_json
+from lambent.features.codecs import codec_of, to_json
 from lambent.features.functions import Parameter
 from lambent.features.hints import description_of, fields_of, records_in, walk
 
@@ -24,7 +24,7 @@ _NARROW_FORMATS = frozenset({"duration", "email", "ipv6", "regex", "uri"})
 def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
     """Complete a schema, in place, with what the libraries leave out of it."""
     _describe_fields(schema, hints)
-    orders, definitions = _orders(hints), schema.get("$defs", {})
+    (orders, flags), definitions = _orders(hints), schema.get("$defs", {})
     for node in subschemas(schema):
         if "propertyNames" in node:
             names = alternatives(node["propertyNames"], definitions)
@@ -35,13 +35,15 @@ def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
         if node.get("type") == "array" and not {"items", "prefixItems"} & node.keys():
             node["items"] = {}
         if isinstance(choices := node.get("enum"), list):
+            if node.get("title") in flags:
+                node["type"] = "integer"  # its members can be combined
+                del node["enum"]
+                continue
+            known = orders.get((node.get("title"), _key(choices))) or orders.get((None, _key(choices)))
+            node["enum"] = choices = known or choices
             kinds = {_TYPES.get(type(choice)) for choice in choices}
             if "type" not in node and len(kinds) == 1 and None not in kinds:
                 node["type"] = kinds.pop()
-            if ordered := orders.get(_key(choices), choices):
-                node["enum"] = ordered
-            else:
-                del node["enum"]
     return schema
 
 
@@ -71,8 +73,8 @@ def show_defaults(schema: dict[str, Any], parameters: list[Parameter]) -> dict[s
         try:
             raw = to_json(parameter.default)
             codec_of(parameter.hint).decode(raw)
-        except ValidationError:
-            continue  # such as a marker object: the function knows what it means
+        except Exception:  # noqa: S112 - such as a marker object: the function knows what it means
+            continue
         prop["default"] = msgspec.json.decode(raw)
     return schema
 
@@ -130,29 +132,25 @@ def _describe_fields(schema: dict[str, Any], hints: list[Any]) -> None:
                 prop.setdefault("description", text)
 
 
-def _orders(hints: list[Any]) -> dict[frozenset[Any], list[Any]]:
+def _orders(hints: list[Any]) -> tuple[dict[Any, list[Any]], set[str]]:
     """The choices of every enum and literal in the order of their declaration: msgspec sorts them.
 
-    Flags have none: they combine.
+    Those of enums by name. Names of flags, which have more values than members, are apart.
     """
-    found: dict[frozenset[Any], list[Any]] = {}
+    found: dict[Any, list[Any]] = {}
+    flags: set[str] = set()
     for part in walk(hints, lambda cls: fields_of(cls).values()):
-        if isinstance(part, type) and issubclass(part, enum.Flag):
-            for members in (part, part.__members__.values()):
-                found[_key([member.value for member in members])] = []
-            continue
         if isinstance(part, type) and issubclass(part, enum.Enum):
-            choices = [member.value for member in part]
+            name, choices = part.__name__, [member.value for member in part]
+            if issubclass(part, enum.Flag):
+                flags.add(name)
         elif typing.get_origin(part) is typing.Literal:
-            choices = [msgspec.to_builtins(choice) for choice in typing.get_args(part)]
+            name, choices = None, [msgspec.to_builtins(choice) for choice in typing.get_args(part)]
         else:
             continue
-        try:
-            found.setdefault(_key(choices), choices)
-        except TypeError:  # values of an enum that are no JSON
-            continue
-    return found
+        found.setdefault((name, _key(choices)), choices)
+    return found, flags
 
 
-def _key(choices: list[Any]) -> frozenset[Any]:
-    return frozenset((type(choice), choice) for choice in choices)
+def _key(choices: list[Any]) -> frozenset[str]:
+    return frozenset(map(repr, choices))  # values of an enum may be lists
