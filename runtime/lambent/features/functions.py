@@ -200,7 +200,8 @@ def _parameter(name: str, hint: Any, default: Any, kind: int) -> Parameter:
             msgspec.NODEFAULT if field.is_required() else field if field.default_factory else field.default
         )
     if default is None and not _takes_none(hint):
-        hint = typing.Optional[hint]  # noqa: UP045 - the hint is only known now
+        base, *metadata = (hint,) if field is None else typing.get_args(hint)  # a field has to stay outermost
+        hint = Annotated[(typing.Optional[base], *metadata)] if metadata else typing.Optional[base]  # noqa: UP045
     return Parameter(name, hint, default, kind, None if field is None else _alias_of(name, field))
 
 

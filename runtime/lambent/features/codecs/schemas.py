@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import ValidationError, codec_of, to_json
+from lambent.features.codecs import ValidationError, arguments_codec, to_json
 from lambent.features.functions import Parameter
 from lambent.features.hints import description_of, fields_of, records_in, walk
 
@@ -43,7 +43,8 @@ def show_defaults(schema: dict[str, Any], parameters: list[Parameter]) -> dict[s
             continue
         try:
             raw = to_json(parameter.default)
-            codec_of(parameter.hint).decode(raw)
+            required = msgspec.structs.replace(parameter, default=msgspec.NODEFAULT)
+            arguments_codec("Default", [required]).decode(b"{%b:%b}" % (to_json(parameter.wire), raw))
         except ValidationError:
             continue  # such as a marker object: the function knows what it means
         prop["default"] = msgspec.json.decode(raw)
