@@ -104,6 +104,12 @@ def forbids_others(node: Any) -> bool:
     )
 
 
+def may_be_null(node: Any) -> bool:
+    """Whether NaN, which is written as null, may be where null is allowed."""
+    nullable = [part for part in _walk(node) if part["type"] == "nullable"]
+    return any(part["type"] == "float" for part in _walk(nullable))
+
+
 def differs(node: Any) -> bool:
     """Whether values are written otherwise than they are read, or validators may refuse their own output."""
     return any(_differs(part) for part in _walk(node))

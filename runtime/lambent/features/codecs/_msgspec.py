@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import typing
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from lambent.features.codecs import IMMUTABLE, ValidationError, encoder, is_path, is_plain, rewrite
 from lambent.features.functions import Parameter
-from lambent.features.hints import mentions
+from lambent.features.hints import fields_of, mentions, walk
 from lambent.features.mcp_header import McpHeader
 
 _REF = "#/$defs/{name}"
@@ -74,13 +75,25 @@ class MsgspecCodec:
     def encode(self, value: Any) -> bytes:
         try:
             # Read back strictly as the type, so that what is sent fits the schema exactly.
-            return encoder.encode(self._checker.decode(encoder.encode(value)))
+            raw = encoder.encode(self._checker.decode(encoder.encode(value)))
         except Exception as error:
             problem = _problem(error)
             from lambent.features.codecs.finite import require_finite
 
             require_finite(value)  # it was written as null, which is not what is wrong with it
             raise problem from None
+        if self._may_be_infinite:
+            from lambent.features.codecs import finite
+
+            if finite.may_be_spelled(raw) or (b"null" in raw and self._may_be_null):
+                finite.require_finite(value)
+        return raw
+
+    @functools.cached_property
+    def _may_be_null(self) -> bool:
+        """Whether NaN, which is written as null, may be where null is allowed."""
+        parts = walk(self._hints, lambda cls: fields_of(cls).values())
+        return any(type(None) in typing.get_args(part) and mentions(part, float) for part in parts)
 
     def _parsed(self, raw: bytes | msgspec.Raw, problem: ValidationError) -> Any:
         """Read JSON in which lists and objects may be text, after it was refused for a problem."""

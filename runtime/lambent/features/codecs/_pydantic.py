@@ -74,6 +74,10 @@ class PydanticCodec:
     def _differs(self) -> bool:
         return core.differs(self._adapter.core_schema)
 
+    @functools.cached_property
+    def _may_be_null(self) -> bool:
+        return core.may_be_null(self._adapter.core_schema)
+
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import refine
 
@@ -122,6 +126,8 @@ class PydanticCodec:
             raw = _written(self._adapter.serializer, known)
             # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
             _checked(lambda: self._reader.validate_json(raw))
+            if b"null" in raw and self._may_be_null:
+                require_finite(known)
             return raw
         reader, writer = self._kept
         try:
@@ -130,6 +136,8 @@ class PydanticCodec:
             known = _checked(lambda: self._adapter.validator.validate_python(value))
         raw = _written(writer, known)
         _checked(lambda: reader.validate_json(raw))
+        if b"null" in raw and self._may_be_null:
+            require_finite(known)
         return raw if self._use == "keep" else _written(self._adapter.serializer, known)
 
 

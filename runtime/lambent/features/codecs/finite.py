@@ -37,24 +37,32 @@ def refuse_huge(raw: bytes) -> None:
             raise ValidationError(str(error)) from None
 
 
-def require_finite(value: Any, path: str = "$") -> None:
+def require_finite(value: Any) -> None:
     """Refuse a value that is or holds NaN or infinity.
 
     Raises:
         NotFiniteError: it does, at the path that the message names.
+        ValidationError: it is nested too deeply to tell.
     """
+    try:
+        _require(value, "$")
+    except RecursionError:
+        raise ValidationError("it is nested too deeply") from None
+
+
+def _require(value: Any, path: str) -> None:
     if isinstance(value, float | Decimal):
         if not (math.isfinite(value) if isinstance(value, float) else value.is_finite()):
             raise NotFiniteError(f"NaN and infinity are no JSON numbers - at `{path}`")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            require_finite(key, f"{path}.{key}")
-            require_finite(item, f"{path}.{key}")
+            _require(key, f"{path}.{key}")
+            _require(item, f"{path}.{key}")
     elif isinstance(value, list | tuple | set | frozenset):
         for index, item in enumerate(value):
-            require_finite(item, f"{path}[{index}]")
+            _require(item, f"{path}[{index}]")
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            require_finite(getattr(value, name), f"{path}.{name}")
+            _require(getattr(value, name), f"{path}.{name}")
     elif hasattr(value, "__dict__") and not isinstance(value, type):
-        require_finite(vars(value), path)
+        _require(vars(value), path)
