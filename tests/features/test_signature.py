@@ -291,12 +291,16 @@ def test_an_alias_is_the_name_that_clients_use() -> None:
         arguments.decode(b'{"X":1,"x":1}')
 
 
+def after_a_path(x: int = Field(validation_alias=AliasChoices(AliasPath("a", 0), "X"))) -> None: ...
+
+
 def test_a_choice_of_aliases_takes_each_of_them() -> None:
     def function(x: Annotated[int, Field(validation_alias=AliasChoices("X", "ex"))]) -> None: ...
 
     arguments = read(function).arguments
     assert list(arguments.schema()["properties"]) == ["X"]
     assert arguments.decode(b'{"X":1}') == arguments.decode(b'{"ex":1}') == {"x": 1}
+    assert read(after_a_path).arguments.decode(b'{"X":1}') == {"x": 1}
     with pytest.raises(ValidationError) as caught:
         arguments.decode(b'{"ex":"a","x":1}')
     assert "at `$.x`" in str(caught.value)

@@ -78,10 +78,12 @@ def codec_of(hint: Any, use: Use = "read") -> Codec:
     return _choose([hint], by_msgspec, by_pydantic, show(hint))
 
 
-def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspec.UNSET) -> Codec:
+def arguments_codec(
+    name: str, parameters: list[Parameter], others: Any = msgspec.UNSET, taken: Iterable[str | None] = ()
+) -> Codec:
     """The codec of a function's arguments: an object with these members; values are dicts.
 
-    ``others`` is the type of further members, which it has if it is given.
+    ``others`` is the type of further members, which it has if it is given, but none of the names ``taken``.
 
     Raises:
         DeclarationError: neither adapter can handle the types.
@@ -89,7 +91,7 @@ def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspe
     if others is not msgspec.UNSET:
         from lambent.features.codecs.open_arguments import OpenArguments
 
-        return OpenArguments(name, parameters, others)
+        return OpenArguments(name, parameters, others, taken)
 
     def by_msgspec() -> Codec:
         from lambent.features.codecs._msgspec import MsgspecArguments

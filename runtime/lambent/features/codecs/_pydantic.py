@@ -158,7 +158,7 @@ class PydanticArguments(PydanticCodec):
         super().__init__(create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members))
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
-        self._wires = {choice for item in parameters for choice in (item.wire, *_choices(item))}
+        self._wires = {wire for item in parameters for wire in item.wires}
 
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import show_defaults
@@ -196,12 +196,6 @@ class PydanticArguments(PydanticCodec):
         lines = [f"Unexpected keyword argument - at `$.{name}`" for name in unknown[:_MAX_PROBLEMS]]
         more = [f"and {len(unknown) - _MAX_PROBLEMS} more"] if len(unknown) > _MAX_PROBLEMS else []
         return ValidationError("; ".join([*map(str, error.args), *lines, *more]))
-
-
-def _choices(parameter: Parameter) -> list[Any]:
-    """The further names that clients may use."""
-    fields = [item for item in getattr(parameter.hint, "__metadata__", ()) if isinstance(item, FieldInfo)]
-    return [name for field in fields for name in getattr(field.validation_alias, "choices", ())]
 
 
 def _member(parameter: Parameter) -> tuple[Any, Any]:
