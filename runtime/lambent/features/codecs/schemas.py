@@ -104,9 +104,9 @@ def _describe_fields(schema: dict[str, Any], hints: list[Any]) -> None:
                 prop.setdefault("description", text)
 
 
-def _orders(hints: list[Any]) -> dict[frozenset[Any], list[Any]]:
+def _orders(hints: list[Any]) -> dict[frozenset[str], list[Any]]:
     """The choices of every enum and literal in the order of their declaration: msgspec sorts them."""
-    found: dict[frozenset[Any], list[Any]] = {}
+    found: dict[frozenset[str], list[Any]] = {}
     for part in walk(hints, lambda cls: fields_of(cls).values()):
         if isinstance(part, type) and issubclass(part, enum.Enum):
             choices = [member.value for member in part]
@@ -114,12 +114,9 @@ def _orders(hints: list[Any]) -> dict[frozenset[Any], list[Any]]:
             choices = [msgspec.to_builtins(choice) for choice in typing.get_args(part)]
         else:
             continue
-        try:
-            found.setdefault(_key(choices), choices)
-        except TypeError:  # values of an enum that are no JSON
-            continue
+        found.setdefault(_key(choices), choices)
     return found
 
 
-def _key(choices: list[Any]) -> frozenset[Any]:
-    return frozenset((type(choice), choice) for choice in choices)
+def _key(choices: list[Any]) -> frozenset[str]:
+    return frozenset(map(repr, choices))
