@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -139,6 +140,15 @@ class Folder(pydantic.BaseModel):
         return self
 
 
+class Bytes(pydantic.BaseModel):
+    data: bytes
+
+
+@dataclass
+class BytesData:
+    data: bytes
+
+
 class Cat(pydantic.BaseModel):
     kind: Literal["cat"] = pydantic.Field("cat", alias="Kind")
 
@@ -162,6 +172,10 @@ WRITTEN = b'{"name":"a","price":5.0,"secret":"s","tags":["x"]}'
             Folder(name="a", folders=[{"name": "b"}]),  # type: ignore[list-item]
             b'{"name":"a!","folders":[{"name":"b!","folders":[]}]}',
         ),
+        (list[bytes], [b"\x80"], b'["gA=="]'),
+        (dict[str, tuple[bytes, ...]], {"a": (b"\x80",)}, b'{"a":["gA=="]}'),
+        (Bytes, Bytes(data=b"\x80"), b'{"data":"gA=="}'),
+        (list[BytesData], [BytesData(b"\x80")], b'[{"data":"gA=="}]'),
         (Annotated[Cat | Dog, pydantic.Discriminator("kind")], Dog(), b'{"Kind":"dog"}'),
     ],
 )

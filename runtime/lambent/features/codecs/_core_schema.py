@@ -12,11 +12,14 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 from pydantic_core import SchemaSerializer, SchemaValidator
 
 MAX_PROBLEMS = 1000
 """Problems in one value after which pydantic stops: it keeps each of them, about 300 bytes."""
+
+BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+"""The settings with which bytes are read and written as msgspec does."""
 
 Node = dict[str, Any]
 _NESTED = (
@@ -65,16 +68,16 @@ class Validator:
     validated without raising, and decoded once for its problems to refer to; large JSON is decoded first.
     """
 
-    def __init__(self, schema: Node) -> None:
+    def __init__(self, schema: Node, config: Any = None) -> None:
         self._direct_bytes = _DIRECT_BYTES / min(_bound_of(schema)(schema), MAX_PROBLEMS)
         quiet = {"type": "default", "default": _REFUSED, "on_error": "default", "copy_default": False}
-        self._quick = SchemaValidator(_around(schema, quiet), _use_prebuilt=False)
-        self._schema = schema
+        self._quick = SchemaValidator(_around(schema, quiet), config, _use_prebuilt=False)
+        self._schema, self._config = schema, config
 
     @functools.cached_property
     def _explaining(self) -> SchemaValidator:
         decode = {"type": "function-wrap", "function": {"type": "no-info", "function": _pass_on}}
-        return SchemaValidator(_around(self._schema, decode), _use_prebuilt=False)
+        return SchemaValidator(_around(self._schema, decode), self._config, _use_prebuilt=False)
 
     def validate_json(self, raw: bytes) -> Any:
         """Read JSON. Raises pydantic's ``ValidationError``, or ``TooManyProblems``."""
@@ -86,9 +89,9 @@ class Validator:
         return self._explaining.validate_python(value, by_alias=True, by_name=by_name or None)
 
 
-def serializer_of(schema: Any) -> SchemaSerializer:
+def serializer_of(schema: Any, config: Any) -> SchemaSerializer:
     """A serializer of exactly this schema, as above."""
-    return SchemaSerializer(schema, _use_prebuilt=False)
+    return SchemaSerializer(schema, config, _use_prebuilt=False)
 
 
 def is_describable(node: Any) -> bool:
@@ -271,6 +274,8 @@ def _bare(node: Node) -> Node:
         node.pop(key, None)
     if "computed_fields" in node:
         node["computed_fields"] = []
+    if node["type"] in _RECORDS:
+        node["config"] = {**node.get("config", {}), **BASE64}
     alias = node.get("validation_alias")
     if alias is not None or "serialization_alias" in node:
         for key in ("validation_alias", "serialization_alias"):

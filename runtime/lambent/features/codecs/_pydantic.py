@@ -28,8 +28,6 @@ _MAX_VALUES = 100_000
 # Problems in one error message, so that it stays short enough for a model to read.
 _MAX_PROBLEMS = 10
 
-# As msgspec reads and writes bytes. Records have their own settings.
-_BASE64 = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
 
 
@@ -44,7 +42,7 @@ class PydanticCodec:
     """The codec of any type that pydantic supports."""
 
     def __init__(self, hint: Any, use: Use = "read") -> None:
-        self._adapter = _adapter_of(rewrite(hint, _translate))
+        self._adapter, self._config = _adapter_of(rewrite(hint, _translate))
         self._adapter.rebuild(raise_errors=True)
         self._use = use
         self._hints = [hint]
@@ -54,17 +52,18 @@ class PydanticCodec:
     def _reader(self) -> core.Validator:
         if self._use == "keep":
             return self._kept[0]
-        return core.Validator(core.bounded(self._adapter.core_schema))
+        return core.Validator(core.bounded(self._adapter.core_schema), self._config)
 
     @functools.cached_property
     def _kept(self) -> tuple[core.Validator, SchemaSerializer]:
         """Reads and writes values without the code of users."""
         bare = core.structural(self._adapter.core_schema)
         try:
-            return core.Validator(bare), core.serializer_of(bare)
+            return core.Validator(bare, core.BASE64), core.serializer_of(bare, core.BASE64)
         except SchemaError:  # such as a union told apart by an alias
             plain = self._adapter.core_schema
-            return core.Validator(core.bounded(plain)), core.serializer_of(plain)
+            config = self._config
+            return core.Validator(core.bounded(plain), config), core.serializer_of(plain, config)
 
     @functools.cached_property
     def _forbids_others(self) -> bool:
@@ -141,11 +140,12 @@ class PydanticCodec:
         return raw if self._use == "keep" else _written(self._adapter.serializer, known)
 
 
-def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+def _adapter_of(hint: Any) -> tuple[TypeAdapter[Any], Any]:
+    """The adapter of a hint, and its settings."""
     try:
-        return TypeAdapter(hint, config=_BASE64)
+        return TypeAdapter(hint, config=core.BASE64), core.BASE64
     except PydanticUserError:  # a record, which has settings of its own
-        return TypeAdapter(hint)
+        return TypeAdapter(hint), None
 
 
 class PydanticArguments(PydanticCodec):
@@ -155,7 +155,7 @@ class PydanticArguments(PydanticCodec):
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         members: dict[str, Any] = dict(zip(self._names, map(_member, parameters), strict=True))
-        super().__init__(create_model(name, __config__=ConfigDict(extra="allow", **_BASE64), **members))
+        super().__init__(create_model(name, __config__=ConfigDict(extra="allow", **core.BASE64), **members))
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
         self._wires = {wire for item in parameters for wire in item.wires}
