@@ -59,6 +59,7 @@ DIFFERENT: list[tuple[str, str]] = [
     ("file://host/a", "file:///a"),
     ("note:a", "note://a"),
     ("note://a/%ff", "note://a/%C3%BF"),
+    ("note://a/%ff", "note://a/%fe"),
 ]
 
 

@@ -32,7 +32,8 @@ def check_uri(uri: str) -> None:
     """Refuse a URI, or a template of URIs, that clients cannot send back.
 
     Raises:
-        DeclarationError: it has no scheme, or is no URI (RFC 3986, section 3).
+        DeclarationError: it has no scheme, or is no URI (RFC 3986, section 3), or clients make another one
+            of it (WHATWG URL): an ``https`` URI without a host, a backslash, a path with dot segments.
     """
     scheme, colon, rest = uri.partition(":")
     if not colon or _SCHEME.fullmatch(scheme) is None:
