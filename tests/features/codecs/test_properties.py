@@ -2,10 +2,8 @@
 
 import dataclasses
 import enum
-import functools
 import itertools
 import json
-import operator
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -42,9 +40,10 @@ class Level(enum.IntEnum):
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+INTEGERS = st.integers(-(2**63), 2**63)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 PLAIN = [
-    Case(int, st.integers(-(2**63), 2**63)),
+    Case(int, INTEGERS),
     Case(float, FLOATS),
     Case(bool, st.booleans()),
     Case(str, TEXT),
@@ -91,12 +90,10 @@ def containers(inner: st.SearchStrategy[Case]) -> st.SearchStrategy[Case]:
                 tuple[tuple(case.hint for case in cases)], st.tuples(*(case.values for case in cases))
             )
         ),  # type: ignore[misc]
-        members.map(
-            lambda cases: Case(
-                functools.reduce(operator.or_, [case.hint for case in cases]),
-                st.one_of(*(case.values for case in cases)),
-            )
-        ),
+        # Members that JSON tells apart: it is no fault that text may be read as bytes or as an enum.
+        inner.map(lambda case: Case(list[case.hint] | int, st.lists(case.values, max_size=3) | INTEGERS)),  # type: ignore[name-defined]
+        st.just(Case(int | str, INTEGERS | TEXT)),
+        st.just(Case(bool | str | None, st.booleans() | TEXT | st.none())),
         st.builds(record_of, st.sampled_from(["dataclass", "model", "dictionary"]), members),
     )
 
@@ -115,6 +112,9 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
+OF_THE_VALUE = ("Expected ", "Object missing ", "Input should ", "Tuple should ")
+"""How problems of a whole value begin: they name no place in it."""
+
 ADAPTERS = pytest.mark.parametrize("adapter", ["msgspec", "pydantic"])
 quick = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -163,7 +163,7 @@ def test_what_is_read_can_be_written_and_read_again(adapter: str, data: st.DataO
         problem = ""
         assert both.decode(both.encode(value)) == value
     if problem and isinstance(sent, dict | list):
-        assert " - at `$" in problem or problem.startswith(("Expected ", "Input should ", "Object missing "))
+        assert " - at `$" in problem or problem.startswith(OF_THE_VALUE)
 
 
 @ADAPTERS
