@@ -159,7 +159,7 @@ def test_layers_depend_on_no_more_than_they_may(layer: str) -> None:
 
 def test_pydantic_has_one_place() -> None:
     users = {module for module, tree in outside("cli").items() if "pydantic" in packages(tree)}
-    assert users == {f"lambent.features.codecs.{name}" for name in ("_pydantic", "_core_schema")}
+    assert users == set(BY_PYDANTIC)
 
 
 def test_only_hosts_and_cli_read_the_environment() -> None:
@@ -192,6 +192,9 @@ def test_the_command_line_is_imported_by_nobody_else() -> None:
     assert found == []
 
 
+BY_PYDANTIC = tuple(
+    f"lambent.features.codecs.{name}" for name in ("_pydantic", "_core_schema", "_json_schema")
+)
 LATE = {"boto3", "botocore", "cryptography", "asyncio", "fastapi", "starlette", "pydantic"}
 LIVE = tuple(f"lambent.hosts.{name}" for name in ("asgi", "live", "stdio", "fastapi"))
 """Hosts that are themselves imported late, as they are no part of a cold start in Lambda."""
@@ -202,9 +205,7 @@ def test_what_is_dear_is_imported_on_first_use() -> None:
     found = [
         f"{module}:{one.line} imports {one.module}"
         for module, tree in outside("cli").items()
-        if not module.startswith(
-            (*LIVE, "lambent.features.codecs._pydantic", "lambent.features.codecs._core_schema")
-        )
+        if not module.startswith((*LIVE, *BY_PYDANTIC))
         for node in tree.body
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         for one in imports_of(ast.Module([node], []))

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import enum
+import gc
+import weakref
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -184,6 +186,118 @@ def test_other_fields_are_refused(hint: Any) -> None:
 def test_a_form_is_a_record(record: Any) -> None:
     with pytest.raises(TypeError):
         form_of(record)
+
+
+class Aliased(pydantic.BaseModel):
+    order_id: str = pydantic.Field(alias="orderId", description="Which one")
+    count: int = pydantic.Field(1, validation_alias="Count")
+    note: str = pydantic.Field("", serialization_alias="Note")
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @property
+    def twice(self) -> int:
+        return 2 * self.count
+
+
+class Camel(msgspec.Struct, rename="camel"):
+    order_id: str
+
+
+def test_fields_have_the_names_under_which_they_are_read() -> None:
+    form = form_of(Aliased)
+    assert form.schema == {
+        "type": "object",
+        "properties": {
+            "orderId": {"type": "string", "description": "Which one"},
+            "Count": {"type": "integer", "default": 1},
+            "note": {"type": "string", "default": ""},
+        },
+        "required": ["orderId"],
+    }
+    assert form.read({"orderId": "a", "Count": 2, "note": "x"}) == Aliased(orderId="a", Count=2, note="x")
+    assert list(form_of(Camel).schema["properties"]) == ["orderId"]
+    assert form_of(Camel).read({"orderId": "a"}) == Camel("a")
+
+
+class Shown(pydantic.BaseModel):
+    n: int
+
+    @pydantic.field_serializer("n")
+    def _written(self, value: int) -> str:
+        return f"no. {value}"
+
+
+class Excluded(pydantic.BaseModel):
+    secret: str = pydantic.Field(exclude=True)
+
+
+def test_a_form_is_described_as_it_is_read() -> None:
+    assert form_of(Shown).schema["properties"] == {"n": {"type": "integer"}}
+    assert form_of(Shown).read({"n": 5}) == Shown(n=5)
+    assert form_of(Excluded).schema["properties"] == {"secret": {"type": "string"}}
+    assert form_of(Excluded).read({"secret": "x"}) == Excluded(secret="x")
+
+
+@dataclass
+class EmptyDataclass:
+    pass
+
+
+class EmptyStruct(msgspec.Struct):
+    pass
+
+
+class EmptyDictionary(TypedDict):
+    pass
+
+
+class EmptyModel(pydantic.BaseModel):
+    pass
+
+
+@pytest.mark.parametrize("record", [EmptyDataclass, EmptyStruct, EmptyDictionary, EmptyModel])
+def test_a_form_may_be_empty(record: Any) -> None:
+    """Such as a question whose answer is only yes or no."""
+    assert form_of(record).schema == {"type": "object", "properties": {}}
+    assert form_of(record).read({}) == record()
+
+
+def make_form(make: str) -> type:
+    if make == "dataclass":
+
+        @dataclass
+        class Form:
+            name: str
+
+        return Form
+    if make == "model":
+        return pydantic.create_model("Form", name=(str, ...))
+    if make == "struct":
+        return msgspec.defstruct("Form", [("name", str)])
+    return TypedDict("Form", {"name": str})  # type: ignore[return-value,operator]
+
+
+@pytest.mark.parametrize("make", ["dataclass", "model", "struct", "dictionary"])
+def test_a_class_that_a_function_makes_does_not_stay(make: str) -> None:
+    form = make_form(make)
+    assert form_of(form) is form_of(form)
+    assert form_of(form).read({"name": "a"}) is not None
+    gone = weakref.ref(form)
+    del form
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_class_does_not_take_the_form_of_its_base() -> None:
+    class Base(msgspec.Struct):
+        a: int
+
+    class Derived(Base):
+        b: int
+
+    assert list(form_of(Base).schema["properties"]) == ["a"]
+    assert list(form_of(Derived).schema["properties"]) == ["a", "b"]
+    assert form_of(Derived).read({"a": 1, "b": 2}) == Derived(1, 2)
 
 
 # Forms as schemas

@@ -1,8 +1,10 @@
 """How repeated calls of a tool are recognized."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, NotRequired
 
 import msgspec
@@ -11,7 +13,7 @@ import pytest
 from tests.support import make_server
 from typing_extensions import TypedDict
 
-from lambent import Context, DeclarationError, Idempotency, Resolve, Session
+from lambent import Context, DeclarationError, Idempotency, Resolve, Session, ToolError
 
 
 def test_an_argument() -> None:
@@ -51,6 +53,37 @@ def test_a_key_of_the_clients_own() -> None:
     assert by_meta.key_of({"a": 1}, {"com.example/key": "k"}) == by_meta.key_of({}, {"com.example/key": "k"})
     assert by_meta.key_of({"a": 1}, {}) is None
     assert by_meta.key_of({"a": 1}, {"com.example/key": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (math.nan, "$"),
+        (-math.inf, "$"),
+        (Decimal("NaN"), "$"),
+        (Decimal("-Infinity"), "$"),
+        ([1, math.nan], "$[1]"),
+        ({"a": {"b": [math.inf]}}, "$.a.b[0]"),
+        ({math.inf: 1}, "$.inf"),
+    ],
+)
+def test_nan_and_infinity_are_no_keys(value: Any, path: str) -> None:
+    """Both are written as null: they would be one key."""
+    for settings, arguments in [
+        (Idempotency(key="order"), {"order": value}),
+        (Idempotency(key="order.id"), {"order": {"id": value}}),
+        (Idempotency(key=lambda _: value), {}),
+    ]:
+        with pytest.raises(ToolError) as caught:
+            settings.key_of(arguments, {})
+        assert str(caught.value) == (
+            f"The idempotency key cannot be used: NaN and infinity are no JSON numbers - at `{path}`"
+        )
+
+
+@pytest.mark.parametrize("value", [0.5, Decimal("0.5"), [1e308], {"a": [None, "NaN"]}])
+def test_other_values_are_keys(value: Any) -> None:
+    assert Idempotency(key="order").key_of({"order": value}, {}) == ["argument", value]
 
 
 def test_the_clients_own_key_comes_first() -> None:
@@ -151,6 +184,9 @@ def tool_with(hint: Any) -> Callable[..., Any]:
         (Model, "order.digest"),
         (Open, "order.anything"),
         (Dictionary, "order.id"),
+        (Annotated[str, pydantic.Field(alias="Order")], "Order"),
+        (Annotated[Model, pydantic.Field(alias="Order")], "Order.orderId"),
+        (Annotated[Order | None, pydantic.Field(alias="Order", description="What")], "Order.first.sku"),
     ],
 )
 def test_keys_that_name_an_argument(hint: Any, key: str) -> None:
@@ -172,6 +208,8 @@ def test_keys_that_name_an_argument(hint: Any, key: str) -> None:
         (Renamed, "order.order_id", "names no field of 'order'; there are orderId"),
         (Model, "order.order_id", "names no field of 'order'; there are orderId, digest"),
         (Dictionary, "order.nr", "names no field of 'order'; there are id"),
+        (Annotated[str, pydantic.Field(alias="Order")], "order", "names no argument; there are Order, note"),
+        (Annotated[Pair, pydantic.Field(alias="Order")], "Order.id", "no field of 'Order'; there are none"),
     ],
 )
 def test_keys_that_name_nothing(hint: Any, key: str, reason: str) -> None:

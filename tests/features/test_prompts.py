@@ -1,9 +1,13 @@
 """Prompts on the wire."""
 
+import datetime as dt
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import annotated_types as at
+import pydantic
 import pytest
 from tests.features.adapters import each_adapter, mention
 from tests.support import Client, failure, make_server, success
@@ -26,6 +30,16 @@ from lambent import (
 )
 
 Serve = Callable[..., Client]
+
+
+class Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(populate_by_name=True)
+    name: str = pydantic.Field(alias="Name")
+
+
+@dataclass
+class Line:
+    sku: str
 
 
 def user(content: str) -> str:
@@ -67,6 +81,39 @@ MESSAGES: list[tuple[Any, str]] = [
 ]
 
 
+BLOB = '"resource":{"uri":"a:b","blob":"eA=="}'
+DICTS: list[tuple[Any, str]] = [
+    ({"role": "user", "content": "a"}, user(text("a"))),
+    ({"role": "assistant", "content": "a"}, user(text("a")).replace("user", "assistant")),
+    (
+        [{"role": "user", "content": "q"}, AssistantMessage("a")],
+        f"{user(text('q'))},{user(text('a')).replace('user', 'assistant')}",
+    ),
+    *(
+        ({"role": "user", "content": json.loads(content)}, user(content))
+        for content in (
+            text("a"),
+            '{"type":"text","text":"a","annotations":{"priority":1.0},"_meta":{"k":[1]}}',
+            '{"type":"image","data":"eA==","mimeType":"image/png"}',
+            '{"type":"audio","data":"eA==","mimeType":"audio/wav"}',
+            '{"type":"resource_link","uri":"a:b","name":"n"}',
+            '{"type":"resource","resource":{"uri":"a:b","text":"x","mimeType":"text/plain"}}',
+            f'{{"type":"resource",{BLOB}}}',
+            f'{{"type":"resource",{BLOB},"annotations":{{"audience":["user"]}},"_meta":{{"k":1}}}}',
+        )
+    ),
+    ({"role": "user", "content": TextContent(text="a")}, user(text("a"))),
+    ({"a": 1}, user(text('{\\"a\\":1}'))),
+    ({"content": "a"}, user(text('{\\"content\\":\\"a\\"}'))),
+    (5, user(text("5"))),
+    ([5, [6]], f"{user(text('5'))},{user(text('[6]'))}"),
+    (dt.date(2026, 7, 28), user(text("2026-07-28"))),
+    (Model(name="a"), user(text('{\\"Name\\":\\"a\\"}'))),
+    (Line("a"), user(text('{\\"sku\\":\\"a\\"}'))),
+]
+MESSAGES += DICTS
+
+
 @pytest.mark.parametrize(("value", "expected"), MESSAGES)
 def test_messages_byte_for_byte(serve: Serve, value: Any, expected: str) -> None:
     mcp = make_server()
@@ -76,7 +123,25 @@ def test_messages_byte_for_byte(serve: Serve, value: Any, expected: str) -> None
     assert reply.body == success(f'"messages":[{expected}]')
 
 
-@pytest.mark.parametrize("value", [None, {"role": "user"}, ["a", None], {"role": "bot", "content": "x"}])
+NO_MESSAGES: list[Any] = [
+    None,
+    ["a", None],
+    {"role": "user"},
+    {"role": "bot", "content": "x"},
+    {"role": None, "content": "x"},
+    {"role": "user", "content": None},
+    {"role": "user", "content": 5},
+    {"role": "user", "content": ["x"]},
+    {"role": "user", "content": {"text": "x"}},
+    {"role": "user", "content": {"type": "video", "data": "eA=="}},
+    {"role": "user", "content": {"type": "image", "data": "eA=="}},
+    {"role": "user", "content": {"type": "resource", "resource": {"text": "x"}}},
+    {"role": "user", "content": {"type": "resource", "resource": "a:b"}},
+    ["a", {"role": "user", "content": {"type": "text"}}],
+]
+
+
+@pytest.mark.parametrize("value", NO_MESSAGES)
 def test_other_values_are_failures(serve: Serve, value: Any, caplog: pytest.LogCaptureFixture) -> None:
     mcp = make_server()
     mcp.prompt("p")(lambda: value)
@@ -190,6 +255,54 @@ def test_the_context_is_no_argument(serve: Serve) -> None:
     (definition,) = client.request("prompts/list").result["prompts"]
     assert definition["arguments"] == [{"name": "name", "required": True}]
     assert client.prompt("p", {"name": "a"}, request_id="r").result["messages"][0]["content"]["text"] == "a r"
+
+
+@each_adapter
+def test_values_of_every_type_come_as_text(serve: Serve, adapter: str) -> None:
+    """Arguments are strings (schema, GetPromptRequestParams)."""
+
+    def function(
+        items: list[int], line: Line, flag: bool, nothing: str | None = None, number: int | None = 5
+    ) -> str:
+        return repr((items, line, flag, nothing, number))
+
+    mcp = make_server()
+    mcp.prompt("p")(mention(adapter, function))
+    sent = {"items": '[1,"2"]', "line": '{"sku":"s"}', "flag": "false", "nothing": "null", "number": "null"}
+    (message,) = serve(mcp).prompt("p", sent).result["messages"]
+    assert message["content"]["text"] == "([1, 2], Line(sku='s'), False, 'null', None)"
+
+
+def test_an_alias_is_the_name_of_an_argument(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.prompt()
+    def p(name: Annotated[str, pydantic.Field(alias="Name", description="Whose")], count: int = 1) -> str:
+        return f"{name} {count}"
+
+    client = serve(mcp)
+    (definition,) = client.request("prompts/list").result["prompts"]
+    assert definition["arguments"][0] == {"name": "Name", "description": "Whose", "required": True}
+    assert client.prompt("p", {"Name": "a", "count": "2"}).body == success(
+        f'"messages":[{user(text("a 2"))}]'
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\ud800",
+        {"a": "\ud800"},
+        {"role": "user", "content": "\ud800"},
+        UserMessage("\ud800"),
+        PromptMessage(role="user", content=TextContent(text="\ud800")),
+    ],
+)
+def test_lone_surrogates_are_failures(serve: Serve, value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    mcp = make_server()
+    mcp.prompt("p")(lambda: value)
+    assert serve(mcp).prompt("p").error["code"] == -32603
+    assert "surrogates not allowed" in caplog.text
 
 
 # Failures

@@ -1,20 +1,26 @@
 """Resources and templates on the wire."""
 
 import base64
+import datetime as dt
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, Field, computed_field
 from tests.support import Client, dumps, failure, make_server, sentinel, success
 
 from lambent import (
     Annotations,
+    Audio,
     BlobResourceContents,
     CacheHint,
     Context,
     DeclarationError,
     Icon,
+    Image,
     ResourceNotFoundError,
     TextResourceContents,
     ToolError,
@@ -35,6 +41,16 @@ def not_found(uri: str) -> bytes:
 @dataclass
 class Order:
     id: str
+
+
+class Model(BaseModel):
+    order_id: str = Field(serialization_alias="orderId")
+    secret: str = Field("x", exclude=True)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def twice(self) -> str:
+        return self.order_id * 2
 
 
 def test_definitions_byte_for_byte(serve: Serve) -> None:
@@ -331,3 +347,154 @@ def test_two_spellings_of_a_uri_are_one_resource() -> None:
     mcp.resource("orders://größe", name="sizes")(lambda: "")
     with pytest.raises(DeclarationError, match="already"):
         mcp.resource("orders://gr%C3%B6%C3%9Fe", name="again")(lambda: "")
+
+
+# Variables and results of every type
+
+
+def test_a_variable_may_be_a_field_with_another_name(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.resource("a://{Id}{?Page}")
+    def read(
+        id: Annotated[int, Field(alias="Id")], page: Annotated[int, Field(alias="Page")] = 1
+    ) -> list[int]:
+        return [id, page]
+
+    client = serve(mcp)
+    assert client.request("resources/templates/list").status == 200
+    assert client.read("a://5").body == success(contents("a://5", "[5,1]", "application/json"))
+    assert client.read("a://5?Page=2").body == success(contents("a://5?Page=2", "[5,2]", "application/json"))
+
+
+TEXT = "{x} gives text; write str, a number, or {x*} for a list"
+LIST = "{x*} gives a list of text; write a list, or {x}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "hint", "reason"),
+    [
+        ("a://{x}", Order, f"a://{{x}}: 'x' can never be Order: {TEXT}"),
+        ("a://{x}", dict[str, int], f"a://{{x}}: 'x' can never be dict[str, int]: {TEXT}"),
+        ("a://{x}", Annotated[Order, "What"], f"a://{{x}}: 'x' can never be Order: {TEXT}"),
+        ("a://{x}", Model, f"a://{{x}}: 'x' can never be Model: {TEXT}"),
+        (
+            "a://b{?x}",
+            Model | dict[str, int],
+            f"a://b{{?x}}: 'x' can never be Model | dict[str, int]: {TEXT}",
+        ),
+        ("a://b{?x}", list[int], f"a://b{{?x}}: 'x' can never be list[int]: {TEXT}"),
+        ("a://b{/x*}", int, f"a://b{{/x*}}: 'x' can never be int: {LIST}"),
+        ("a://b{?x*}", str, f"a://b{{?x*}}: 'x' can never be str: {LIST}"),
+        ("a://b{/x*}", Order | int, f"a://b{{/x*}}: 'x' can never be Order | int: {LIST}"),
+    ],
+)
+def test_variables_that_can_never_fit_are_refused(uri: str, hint: Any, reason: str) -> None:
+    def read(x: Any) -> str:
+        return ""
+
+    read.__annotations__["x"] = hint
+    with pytest.raises(DeclarationError) as caught:
+        make_server().resource(uri)(read)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("uri", "requested", "hint", "value"),
+    [
+        ("a://{x}", "a://5", Order | int, 5),
+        ("a://{x}", "a://5", Any, "5"),
+        ("a://{x}", "a://null", int | None, None),
+        ("a://{x}", "a://5", Annotated[Decimal, "How many"], Decimal(5)),
+        ("a://b{/x*}", "a://b/5", list[int], [5]),
+        ("a://b{/x*}", "a://b/5/a", tuple[int, str], (5, "a")),
+        ("a://b{?x*}", "a://b?x=5&x=6", set[int] | None, {5, 6}),
+    ],
+)
+def test_variables_that_may_fit_are_taken(
+    serve: Serve, uri: str, requested: str, hint: Any, value: Any
+) -> None:
+    mcp, seen = make_server(), []
+
+    def read(x: Any) -> str:
+        seen.append(x)
+        return ""
+
+    read.__annotations__["x"] = hint
+    mcp.resource(uri)(read)
+    assert serve(mcp).read(requested).body == success(contents(requested, ""))
+    assert seen == [value]
+    assert type(seen[0]) is type(value)
+
+
+PICTURE = '{"uri":"a://b","blob":"eA==","mimeType":"image/png"}'
+TYPED: list[tuple[Any, Any, str | None, str]] = [
+    (Model, Model(order_id="a"), None, '{"orderId":"a","twice":"aa"}'),
+    (list[Model], [Model(order_id="a")], None, '[{"orderId":"a","twice":"aa"}]'),
+    (Model | None, None, None, "null"),
+    (Order, Order("a"), None, '{"id":"a"}'),
+    (Order, Order("a"), "text/x", '{"id":"a"}'),
+    (Order, {"id": "a"}, None, '{"id":"a"}'),
+    (dict[str, Order], {"x": Order("a")}, None, '{"x":{"id":"a"}}'),
+    (dt.date, dt.date(2026, 7, 28), None, "2026-07-28"),
+    (int, 5, None, "5"),
+    (Any, Model(order_id="a"), None, '{"orderId":"a","twice":"aa"}'),
+]
+
+
+@pytest.mark.parametrize(("hint", "value", "mime_type", "text"), TYPED)
+def test_typed_results_are_written_as_their_type_says(
+    serve: Serve, hint: Any, value: Any, mime_type: str | None, text: str
+) -> None:
+    mcp = make_server()
+
+    def read() -> Any:
+        return value
+
+    read.__annotations__["return"] = hint
+    mcp.resource("a://b", mime_type=mime_type)(read)
+    assert serve(mcp).read("a://b").body == success(contents("a://b", text, mime_type or "application/json"))
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "mime_type", "expected"),
+    [
+        (Image, Image(data=b"x"), None, PICTURE),
+        (Image | None, Image(data=b"x"), None, PICTURE),
+        (Image, Image(data=b"x"), "image/webp", PICTURE.replace("png", "webp")),
+        (Any, Audio(data=b"x"), None, PICTURE.replace("image/png", "audio/wav")),
+        (bytes | str, b"x", None, PICTURE.replace("image/png", "application/octet-stream")),
+    ],
+)
+def test_media_are_blobs(serve: Serve, hint: Any, value: Any, mime_type: str | None, expected: str) -> None:
+    mcp = make_server()
+
+    def read() -> Any:
+        return value
+
+    read.__annotations__["return"] = hint
+    mcp.resource("a://b", mime_type=mime_type)(read)
+    assert serve(mcp).read("a://b").body == success(f'"contents":[{expected}],{FRESH}')
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"), [(Order, {"id": 5}), (Order, Model(order_id="a")), (Model, {}), (float, math.nan)]
+)
+def test_results_that_do_not_fit_their_type_are_failures(serve: Serve, hint: Any, value: Any) -> None:
+    mcp = make_server()
+
+    def read() -> Any:
+        return value
+
+    read.__annotations__["return"] = hint
+    mcp.resource("a://b")(read)
+    assert serve(mcp).read("a://b").error["code"] == -32603
+
+
+@pytest.mark.parametrize("value", ["\ud800", {"a": "\ud800"}, {"\ud800": 1}, Order("\ud800")])
+def test_lone_surrogates_are_failures(serve: Serve, value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    mcp = make_server()
+    mcp.resource("a://b", name="r")(lambda: value)
+    reply = serve(mcp).read("a://b")
+    assert reply.error["code"] == -32603
+    assert "surrogates not allowed" in caplog.text

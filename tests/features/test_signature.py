@@ -13,6 +13,7 @@ from tests.support import Client, make_server
 
 from lambent import Context, DeclarationError
 from lambent.execution.context import INJECTED
+from lambent.features.codecs import ValidationError
 from lambent.features.signature import Signature, read_signature
 
 
@@ -177,6 +178,10 @@ def unresolved(a: "NoSuchType") -> None: ...  # type: ignore[name-defined]  # no
 def two_contexts(a: Context, b: Context) -> None: ...
 
 
+def yields(a: int) -> Any:
+    yield a
+
+
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
@@ -187,12 +192,125 @@ def two_contexts(a: Context, b: Context) -> None: ...
             "unresolved: a type hint cannot be resolved: name 'NoSuchType' is not defined",
         ),
         (two_contexts, "two_contexts: only one parameter can take the context"),
+        (yields, "yields: it is a generator function: return a list instead of using yield"),
+        (
+            Callables.method,
+            (
+                "method: it is a method without its object: register the method of an object, as in "
+                "mcp.tool()(thing.method)"
+            ),
+        ),
+        (5, "int: write a function; this is 5"),
     ],
 )
 def test_signatures_that_cannot_work(function: Callable[..., Any], reason: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         read(function)
     assert str(caught.value) == reason
+
+
+def test_a_field_without_a_default_is_required() -> None:
+    def function(x: int = Field(ge=1, description="How many")) -> None: ...
+
+    arguments = read(function).arguments
+    assert arguments.schema() == {
+        "type": "object",
+        "properties": {"x": {"description": "How many", "minimum": 1, "type": "integer"}},
+        "required": ["x"],
+        "additionalProperties": False,
+    }
+    assert arguments.decode(b'{"x":1}') == {"x": 1}
+    for sent in (b"{}", b'{"x":0}'):
+        with pytest.raises(ValidationError, match=r"at `\$\.x`"):
+            arguments.decode(sent)
+
+
+def test_the_default_of_a_field_is_shown_and_fills_in() -> None:
+    def function(x: int = Field(5, description="How many")) -> None: ...
+
+    arguments = read(function).arguments
+    assert arguments.schema() == {
+        "type": "object",
+        "properties": {"x": {"default": 5, "description": "How many", "type": "integer"}},
+        "additionalProperties": False,
+    }
+    assert arguments.decode(b"{}") == {"x": 5}
+
+
+def test_the_factory_of_a_field_is_called_for_each_call() -> None:
+    counter = iter(range(9))
+
+    def function(x: int = Field(default_factory=lambda: next(counter))) -> None: ...
+
+    arguments = read(function).arguments
+    assert arguments.schema()["properties"] == {"x": {"type": "integer"}}
+    assert "required" not in arguments.schema()
+    assert [arguments.decode(b"{}"), arguments.convert({}), arguments.decode(b'{"x":7}')] == [
+        {"x": 0},
+        {"x": 1},
+        {"x": 7},
+    ]
+
+
+def test_none_as_the_default_takes_null() -> None:
+    def function(x: str = None, y: int = Field(None)) -> None: ...  # type: ignore[assignment]  # noqa: RUF013
+
+    arguments = read(function).arguments
+    assert arguments.schema()["properties"]["x"] == {
+        "anyOf": [{"type": "string"}, {"type": "null"}],
+        "default": None,
+    }
+    assert arguments.decode(b'{"x":null,"y":null}') == arguments.decode(b"{}") == {"x": None, "y": None}
+
+
+def test_none_as_the_default_leaves_a_field_what_it_is() -> None:
+    def function(x: Annotated[int, Field(alias="X", ge=1, description="How many")] = None) -> None: ...  # type: ignore[assignment]  # noqa: RUF013
+
+    arguments = read(function).arguments
+    number = {"type": "integer", "minimum": 1}
+    shown = {"anyOf": [number, {"type": "null"}], "default": None, "description": "How many"}
+    assert arguments.schema()["properties"] == {"X": shown}
+    assert [arguments.decode(sent) for sent in (b"{}", b'{"X":null}', b'{"X":2}')] == [
+        {"x": None},
+        {"x": None},
+        {"x": 2},
+    ]
+    with pytest.raises(ValidationError, match=r"at `\$\.X`"):
+        arguments.decode(b'{"X":0}')
+
+
+def test_an_alias_is_the_name_that_clients_use() -> None:
+    def function(x: int = Field(alias="X"), y: Annotated[int, Field(alias="Y")] = 2) -> None: ...
+
+    arguments = read(function).arguments
+    schema = arguments.schema()
+    assert (list(schema["properties"]), schema["required"]) == (["X", "Y"], ["X"])
+    assert arguments.decode(b'{"X":1}') == {"x": 1, "y": 2}
+    assert arguments.convert({"X": 1, "Y": "3"}) == {"x": 1, "y": 3}
+    with pytest.raises(ValidationError, match=r"Unexpected keyword argument - at `\$\.x`"):
+        arguments.decode(b'{"X":1,"x":1}')
+
+
+def after_a_path(x: int = Field(validation_alias=AliasChoices(AliasPath("a", 0), "X"))) -> None: ...
+
+
+def test_a_choice_of_aliases_takes_each_of_them() -> None:
+    def function(x: Annotated[int, Field(validation_alias=AliasChoices("X", "ex"))]) -> None: ...
+
+    arguments = read(function).arguments
+    assert list(arguments.schema()["properties"]) == ["X"]
+    assert arguments.decode(b'{"X":1}') == arguments.decode(b'{"ex":1}') == {"x": 1}
+    with pytest.raises(ValidationError) as caught:
+        arguments.decode(b'{"ex":"a","x":1}')
+    assert "at `$.x`" in str(caught.value)
+    assert "Unexpected keyword argument - at `$.ex`" not in str(caught.value)
+
+
+def test_an_alias_that_is_a_path_is_refused() -> None:
+    def function(x: int = Field(validation_alias=AliasPath("a", 0))) -> None: ...
+
+    with pytest.raises(DeclarationError, match="x: an alias is one name or a choice of names"):
+        read(function)
 
 
 class Aliases:

@@ -5,8 +5,10 @@ import enum
 import functools
 import inspect
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 import annotated_types as at
@@ -15,7 +17,7 @@ import pydantic
 import pytest
 from jsonschema import Draft202012Validator
 from tests.features.adapters import each_adapter, mention
-from tests.support import Client, dumps, failure, make_server, success, tool_error
+from tests.support import Client, Reply, dumps, failure, make_server, success, tool_error
 from typing_extensions import TypedDict
 
 from lambent import (
@@ -811,3 +813,330 @@ def test_names_are_case_sensitive_and_may_be_odd(serve: Serve, name: str) -> Non
     assert client.call(name).text == "x"
     if name.upper() != name:
         assert client.call(name.upper()).error["code"] == -32602
+
+
+# Media, text and anything
+
+
+PICTURE = '{"type":"image","data":"eA==","mimeType":"image/png"}'
+
+
+def text_block(text: str) -> str:
+    return f'{{"type":"text","text":{dumps(text)}}}'
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "blocks"),
+    [
+        (
+            list[list[Image]],
+            [[Image(data=b"x")], [Image(data=b"x"), "y"]],
+            [PICTURE, PICTURE, text_block("y")],
+        ),
+        (tuple[str, list[Image]], ("a", [Image(data=b"x")]), [text_block("a"), PICTURE]),
+        (
+            Any,
+            ["a", [["b", [Image(data=b"x")]]], [1, 2]],
+            [text_block("a"), text_block("b"), PICTURE, text_block("[1,2]")],
+        ),
+        (Any, {"a": [1]}, [text_block('{"a":[1]}')]),
+        (list, [1, "a"], [text_block('[1,"a"]')]),
+        (list, ["a", Image(data=b"x")], [text_block("a"), PICTURE]),
+        (list[Any], ["a", "b"], [text_block('["a","b"]')]),
+        (tuple, (1,), [text_block("[1]")]),
+        (tuple[Any, ...], (1,), [text_block("[1]")]),
+        (str | None, "x", [text_block("x")]),
+        (str | None, None, []),
+        (object, 5, [text_block("5")]),
+    ],
+)
+def test_hints_of_anything_have_no_schema(serve: Serve, hint: Any, value: Any, blocks: list[str]) -> None:
+    def function() -> Any:
+        return value
+
+    function.__annotations__["return"] = hint
+    client = serve(tool_of("", function))
+    assert "outputSchema" not in client.tool("t")
+    assert client.call("t").body == success(f'"content":[{",".join(blocks)}]')
+
+
+@each_adapter
+@pytest.mark.parametrize(
+    ("hint", "value", "schema"),
+    [
+        (dict, {"a": [1]}, {"type": "object"}),
+        (dict[str, Any], {"a": None}, {"type": "object"}),
+        (Literal["a", "b"], "a", {"type": "string", "enum": ["a", "b"]}),
+        (list[str], ["a"], {"type": "array", "items": {"type": "string"}}),
+    ],
+)
+def test_other_open_hints_have_one(
+    serve: Serve, adapter: str, hint: Any, value: Any, schema: dict[str, Any]
+) -> None:
+    def function() -> Any:
+        return value
+
+    function.__annotations__["return"] = hint
+    client = serve(tool_of(adapter, function))
+    shown = client.tool("t")["outputSchema"]
+    assert {name: shown.get(name) for name in schema} == schema
+    written = dumps(value)
+    text = value if isinstance(value, str) else written
+    assert client.call("t").body == success(f'"content":[{text_block(text)}],"structuredContent":{written}')
+
+
+@each_adapter
+@pytest.mark.parametrize(
+    ("hint", "value", "written"),
+    [
+        (str, 'a "b"\n', '"a \\"b\\"\\n"'),
+        (str | None, None, "null"),
+        (Any, {"a": 1}, '{"a":1}'),
+        (list, [1, "a"], '[1,"a"]'),
+        (Color, Color.RED, '"red"'),
+    ],
+)
+def test_text_is_shown_without_quotes_beside_its_structure(
+    serve: Serve, adapter: str, hint: Any, value: Any, written: str
+) -> None:
+    def function() -> Any:
+        return value
+
+    function.__annotations__["return"] = hint
+    client = serve(tool_of(adapter, function, structured_output=True))
+    text = json.loads(written) if written[0] == '"' else written
+    assert client.call("t").body == success(f'"content":[{text_block(text)}],"structuredContent":{written}')
+
+
+# What has no JSON form
+
+
+@dataclass
+class Price:
+    amount: float
+    data: Any = None
+
+
+class Constants(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(ser_json_inf_nan="constants")
+    amount: float
+
+
+class Strings(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(ser_json_inf_nan="strings")
+    amount: float
+
+
+def failed(
+    reply: Reply, caplog: pytest.LogCaptureFixture, reason: str, *, why: str = " unexpectedly"
+) -> None:
+    """The call has failed with a reference, under which the log has the reason."""
+    assert reply.status == 200
+    reference = reply.text[-13:-1]
+    assert reply.body == tool_error(f"Tool 't' failed{why} (reference {reference})")
+    assert f"reference {reference}" in caplog.text
+    assert reason in caplog.text
+
+
+@each_adapter
+@pytest.mark.parametrize(
+    ("hint", "value", "path"),
+    [
+        (float, math.nan, "$"),
+        (float | None, math.inf, "$"),
+        (list[float], [1.0, -math.inf], "$[1]"),
+        (dict[str, Decimal], {"a": Decimal("NaN")}, "$.a"),
+        (Price, Price(math.nan), "$.amount"),
+        (dict[str, list[Price]], {"a": [Price(math.inf)]}, "$.a[0].amount"),
+    ],
+)
+def test_nan_in_a_typed_result_is_told(
+    serve: Serve, adapter: str, hint: Any, value: Any, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def function() -> Any:
+        return value
+
+    function.__annotations__["return"] = hint
+    reply = serve(tool_of(adapter, function)).call("t")
+    failed(reply, caplog, "NotFiniteError", why=f": NaN and infinity are no JSON numbers - at `{path}`")
+
+
+@pytest.mark.parametrize("model", [Constants, Strings])
+@pytest.mark.parametrize("path", ["$.amount", "$[0].amount", "$.a.amount"])
+def test_nan_in_a_model_with_a_way_to_write_it_is_told_too(
+    serve: Serve, model: Any, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = model(amount=math.nan)
+    value = {"$.amount": written, "$[0].amount": [written], "$.a.amount": {"a": written}}[path]
+
+    def function() -> Any:
+        return value
+
+    hints = {list: list[model], dict: dict[str, model]}
+    function.__annotations__["return"] = hints.get(type(value), model)
+    reply = serve(tool_of("", function)).call("t")
+    failed(reply, caplog, "NotFiniteError", why=f": NaN and infinity are no JSON numbers - at `{path}`")
+
+
+@pytest.mark.parametrize("hint", [dict, dict[str, Any], list | dict])
+def test_nan_without_a_type_is_null(serve: Serve, hint: Any) -> None:
+    def function() -> Any:
+        return {"a": [math.nan, math.inf]}
+
+    function.__annotations__["return"] = hint
+    assert serve(tool_of("", function)).call("t").body == success(
+        f'"content":[{text_block(written := dumps({"a": [None, None]}))}],"structuredContent":{written}'
+    )
+
+
+LONE = "a\ud800"
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (str, LONE),
+        (Any, LONE),
+        (Any, [LONE]),
+        (Any, {LONE: 1}),
+        (Any, [Image(data=b""), LONE]),
+        (Any, TextContent(text=LONE)),
+        (Any, ResourceLink(uri="a:b", name=LONE)),
+        (Any, TextContent(text="x", meta={"a": LONE})),
+        (Any, ToolResult(content=[LONE])),
+        (Any, ToolResult(structured_content={"a": LONE})),
+        (Any, ToolResult(meta={"a": LONE})),
+        (list[str], [LONE]),
+        (dict[str, Any], {LONE: 1}),
+        (dict[str, Any], {"a": {"b": [LONE]}}),
+        (Line, Line(LONE)),
+        (Model, Model(name=LONE)),
+        (list[Model], [Model(name=LONE)]),
+        (Literal["a", "b"], LONE),
+    ],
+)
+def test_lone_surrogates_are_the_tools_failure(
+    serve: Serve, hint: Any, value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They have no UTF-8: no response could hold them."""
+
+    def function() -> Any:
+        return value
+
+    function.__annotations__["return"] = hint
+    reply = serve(tool_of("", function)).call("t")
+    failed(reply, caplog, "surrogate")
+
+
+def test_lone_surrogates_in_an_error_are_escaped(serve: Serve) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def t() -> str:
+        raise ToolError(LONE)
+
+    assert serve(mcp).call("t").body == tool_error("a\\ud800")
+
+
+@pytest.mark.parametrize("data", [LONE, {"a": [LONE]}, {LONE: 1}, Line(LONE)])
+def test_lone_surrogates_in_a_log_message_are_the_tools_failure(
+    serve: Serve, data: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def t(ctx: Context) -> str:
+        ctx.log("info", data)
+        return "done"
+
+    client = serve(mcp)
+    failed(client.call("t", logLevel="debug"), caplog, "surrogates not allowed")
+
+
+# Code of users that validates
+
+
+class UnknownError(Exception):
+    """One that nobody expects."""
+
+
+@dataclass
+class Checked:
+    n: int
+
+    def __post_init__(self) -> None:
+        CHECKS[self.n]()
+
+
+class CheckedStruct(msgspec.Struct):
+    n: int
+
+    def __post_init__(self) -> None:
+        CHECKS[self.n]()
+
+
+class Before(pydantic.BaseModel):
+    n: int
+
+    @pydantic.field_validator("n", mode="before")
+    @classmethod
+    def _check(cls, value: Any) -> Any:
+        CHECKS[value]()
+        return value
+
+
+class After(pydantic.BaseModel):
+    n: int
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "After":
+        CHECKS[self.n]()
+        return self
+
+
+class PostInit(pydantic.BaseModel):
+    n: int
+
+    def model_post_init(self, context: Any) -> None:
+        CHECKS[self.n]()
+
+
+def fail(error: Exception) -> Callable[[], None]:
+    def check() -> None:
+        raise error
+
+    return check
+
+
+CHECKS = [lambda: None]
+CHECKS += map(
+    fail, [KeyError("secret"), RuntimeError("secret"), UnknownError("secret"), ZeroDivisionError("secret")]
+)
+TOLD = len(CHECKS)
+CHECKS += map(fail, [ValueError("n is odd")])
+
+
+@pytest.mark.parametrize("kind", [Checked, CheckedStruct, Before, After, PostInit])
+@pytest.mark.parametrize("number", range(1, TOLD))
+def test_what_a_validator_raises_unexpectedly_is_the_tools_failure(
+    serve: Serve, kind: Any, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def function(x: Any) -> str:
+        return "done"
+
+    function.__annotations__["x"] = kind
+    client = serve(tool_of("", function))
+    assert client.call("t", {"x": {"n": 0}}).text == "done"
+    failed(client.call("t", {"x": {"n": number}}), caplog, "secret")
+
+
+@pytest.mark.parametrize("kind", [Checked, CheckedStruct, Before, After])
+def test_what_a_validator_says_of_a_value_is_told(serve: Serve, kind: Any) -> None:
+    def function(x: Any) -> str:
+        return "done"
+
+    function.__annotations__["x"] = kind
+    reply = serve(tool_of("", function)).call("t", {"x": {"n": TOLD}})
+    assert reply.result["isError"] is True
+    assert reply.text.startswith("Invalid arguments for tool 't': ")
+    assert "n is odd" in reply.text

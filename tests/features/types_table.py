@@ -245,6 +245,8 @@ ROWS = [
     Row("`pydantic.HttpUrl`", pydantic.HttpUrl, pydantic.HttpUrl("https://a.b/"), "https://a.b/"),
     Row("`deque[int]`", collections.deque[int], collections.deque([1]), [1]),
     Row("`OrderedDict[str, int]`", collections.OrderedDict[str, int], collections.OrderedDict(a=1), {"a": 1}),
+    Row("`dict[bool, str]`", dict[bool, str]),
+    Row("`Literal[Color.RED]`", Literal[Color.RED], Color.RED, "red"),
     Row("`Iterable[int]`", Iterable[int]),
     Row("`Iterator[int]`", Iterator[int]),
     Row("`Generator`", Generator[int, None, None]),

@@ -46,6 +46,13 @@ class Parameter(msgspec.Struct, frozen=True):
         """The name that clients use."""
         return self.name if self.alias is None else self.alias
 
+    @property
+    def wires(self) -> list[str]:
+        """Every name that clients may use."""
+        fields = filter(_is_field, getattr(self.hint, "__metadata__", ()))
+        choices = [name for field in fields for name in getattr(field.validation_alias, "choices", ())]
+        return [self.wire, *(name for name in choices if isinstance(name, str))]
+
 
 def name_of(function: Callable[..., Any]) -> str:
     """A function's name; of a callable object, its class's."""

@@ -64,7 +64,8 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
             return
         from lambent.features.codecs.schemas import alternatives
 
-        root = codec_of(hints[first], "write").schema()
+        hint = hints[first]
+        root = codec_of(hint.__origin__ if hasattr(hint, "__metadata__") else hint, "write").schema()
         schemas, known = [root], first
         for name in path:
             nodes = [node for schema in schemas for node in alternatives(schema, root.get("$defs", {}))]

@@ -62,22 +62,23 @@ def make_resource(
         raise DeclarationError(f"{uri}: no parameter for the variable {', '.join(unused)}")
     if template is not None:
         for name in sorted(variables):
-            _check_variable(uri, parameters[name], is_list=name in template.lists)
+            _check_variable(uri, parameters[name], signature.arguments, is_list=name in template.lists)
     shown = {"uri": uri} if template is None else {"uri_template": uri, "size": None}
     definition = msgspec.structs.replace(definition, **shown)
     key = normalize_uri(uri) if template is None else uri
     return Resource(key, template, signature, definition, _output(signature.returns), cache)
 
 
-def _check_variable(uri: str, parameter: Parameter, *, is_list: bool) -> None:
+def _check_variable(uri: str, parameter: Parameter, arguments: Codec, *, is_list: bool) -> None:
     """Refuse a type that the values of a variable, text or lists of text, can never have."""
     if parameter.hint is (list if is_list else str):
         return
     from lambent.features.codecs.schemas import admits, alternatives
 
-    schema = codec_of(parameter.hint).schema()
+    schema = arguments.schema()
     kinds = ("array",) if is_list else ("string", "number", "integer", "boolean", "null")
-    if not any(admits(node, *kinds) for node in alternatives(schema, schema.get("$defs", {}))):
+    nodes = alternatives(schema["properties"][parameter.wire], schema.get("$defs", {}))
+    if not any(admits(node, *kinds) for node in nodes):
         one, many = f"{{{parameter.wire}}}", f"{{{parameter.wire}*}}"
         advice = f"{one} gives text; write str, a number, or {many} for a list"
         if is_list:

@@ -181,7 +181,7 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         function=function,
         doc=functions.doc_of(function),
         parameters=sent,
-        arguments=arguments_codec(f"{name}Arguments", sent, others),
+        arguments=arguments_codec(f"{name}Arguments", sent, others, {context, *resolved}),
         takes_others=others is not UNSET,
         context=context,
         session=session,

@@ -12,15 +12,18 @@ import re
 from lambent.errors import DeclarationError
 
 _PLAIN = re.compile(
-    r"(?!file:|(?:https?|wss?|ftp)://(?:[^/]*$|[^/]*xn--))"
+    r"(?!(?:https?|wss?|ftp|file):|.*xn--)"
     r"[a-z][a-z0-9+.\-]*:(?://[a-z0-9.\-_{}]*)?(?:/(?!/)[A-Za-z0-9\-._~!$&'()*+,;=:@/{}]*)?"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%|[\x00-\x20\"<>\\^`|\x7f]+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _EXPRESSION = re.compile(r"\{[^{}]*\}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ENDS_IN_PATH = re.compile(r"[^:]*://(?:[^/?#{}]|\{[^{}]*\})*\{[+/#][^{}]*\}(?:\{[?&][^{}]*\})*")
+"""A template whose path is in an expression, so that no slash stands behind it."""
+
 _LABEL = re.compile(r"(?<![^.@])xn--([a-z0-9-]{1,59})(?![^.:])", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
 _PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
 
@@ -29,7 +32,8 @@ def check_uri(uri: str) -> None:
     """Refuse a URI, or a template of URIs, that clients cannot send back.
 
     Raises:
-        DeclarationError: it has no scheme, or is no URI (RFC 3986, section 3).
+        DeclarationError: it has no scheme, or is no URI (RFC 3986, section 3), or clients make another one
+            of it (WHATWG URL): an ``https`` URI without a host, a backslash, a path with dot segments.
     """
     scheme, colon, rest = uri.partition(":")
     if not colon or _SCHEME.fullmatch(scheme) is None:
@@ -38,6 +42,10 @@ def check_uri(uri: str) -> None:
         )
     if _CONTROL.search(uri) is not None or uri != uri.strip():
         raise DeclarationError(f"{uri!r}: a URI holds no control characters and no space around it")
+    if scheme.lower() in _PORTS and re.match(r"//[^/?#\\]", rest) is None:
+        raise DeclarationError(f"{uri}: such a URI names a host after //")
+    if "\\" in rest and scheme.lower() in (*_PORTS, "file"):
+        raise DeclarationError(f"{uri}: clients turn the backslash into /: write /, or %5C")
     if _DOT_SEGMENT.search(rest) is not None:
         raise DeclarationError(
             f"{uri}: clients leave out the path segments . and ..: write the path without them"
@@ -64,15 +72,17 @@ def normalize_uri(uri: str, *, host: bool = True) -> str:
         return _ENCODED.sub(_normal, uri)
     scheme = scheme.lower()
     rest = _ENCODED.sub(_normal, rest)
-    if scheme == "file" and rest.startswith("/"):
-        rest = "//" + re.sub(r"^//(?:localhost)?(?=/)", "", rest, flags=re.IGNORECASE)
+    if scheme == "file":
+        rest = rest if rest.startswith("//") else f"///{rest.removeprefix('/')}"
+        rest = re.sub(r"^//localhost(?=[/?#]|$)", "//", rest, flags=re.IGNORECASE)
     if not rest.startswith("//"):
         return f"{scheme}:{rest}"
     authority, path = _split(rest[2:])
     if scheme in _PORTS:
         authority = authority.removesuffix(f":{_PORTS[scheme]}")
-        path = path if path.startswith("/") else f"/{path}"
+    if scheme in (*_PORTS, "file"):
         authority = _LABEL.sub(_unicode_label, authority)
+        path = path if path.startswith("/") else f"/{path}"
     return f"{scheme}://{_lower_host(authority) if host else authority}{path}"
 
 
@@ -81,6 +91,8 @@ def normalize_template(template: str) -> str:
     expressions = _EXPRESSION.findall(template)
     masks = iter(range(0xE000, 0xF8FF))  # for private use: no URI needs them
     normal = normalize_uri(_EXPRESSION.sub(lambda _: chr(next(masks)), template), host=False)
+    if _ENDS_IN_PATH.fullmatch(template) is not None:
+        normal = normal.removesuffix("/")
     return re.sub("[\ue000-\uf8ff]", lambda mask: expressions[ord(mask[0]) - 0xE000], normal)
 
 

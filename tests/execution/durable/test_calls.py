@@ -1,12 +1,14 @@
 """Once and no more: idempotent calls, and request states that can be used a single time."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
 import pytest
 from tests.chaos.cloud import Cloud, shared_cloud
 from tests.execution.durable.tasks.harness import TASKS, Deadline, Died, World, task_server, worlds
@@ -121,6 +123,50 @@ def test_arguments_that_are_null_make_the_same_call_as_none(world: Worlds, nulls
     assert {reply.body for reply in replies} == {replies[0].body}
     assert replies[0].text == "paid  1, payment 1"
     assert len(bank.paid) == 1
+
+
+class Order(pydantic.BaseModel):
+    order_id: str = pydantic.Field(alias="orderId")
+    amount: int = 1
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments", "other"),
+    [
+        ("Order.orderId", {"Order": {"orderId": "A1"}}, {"Order": {"orderId": "A2"}}),
+        ("Nr", {"Order": {"orderId": "A1"}, "Nr": 1}, {"Order": {"orderId": "A1"}, "Nr": 2}),
+    ],
+)
+def test_a_key_is_named_as_clients_name_it(
+    world: Worlds, key: str, arguments: dict[str, Any], other: dict[str, Any]
+) -> None:
+    mcp, paid = task_server(), []
+
+    @mcp.tool(idempotency=Idempotency(key=key))
+    def pay(
+        order: Annotated[Order, pydantic.Field(alias="Order")], nr: int = pydantic.Field(0, alias="Nr")
+    ) -> str:
+        paid.append((order.order_id, nr))
+        return f"payment {len(paid)}"
+
+    here = world(mcp)
+    assert [here.client.call("pay", arguments).text for _ in range(2)] == ["payment 1"] * 2
+    assert here.client.call("pay", other).text == "payment 2"
+    assert here.client.call("pay", {**arguments, "Order": {"orderId": "A1", "amount": 2}}).text == (
+        USED_WITH_OTHERS
+    )
+    assert len(paid) == 2
+
+
+def test_nan_is_no_key(world: Worlds) -> None:
+    bank = Bank(Idempotency(key=lambda _: math.nan))  # type: ignore[arg-type, return-value]
+    here = world(bank.server)
+    reply = pay(here.client)
+    assert (reply.result["isError"], reply.text) == (
+        True,
+        "The idempotency key cannot be used: NaN and infinity are no JSON numbers - at `$`",
+    )
+    assert bank.paid == []
 
 
 def test_a_call_without_a_key_is_not_remembered(world: Worlds) -> None:

@@ -13,6 +13,7 @@ import pydantic
 import pytest
 from tests.chaos.cloud import shared_cloud
 from tests.execution.durable.tasks.harness import World, task_server, worlds
+from tests.features.guarded import KEPT
 from tests.support import EVERYTHING, Client, accept, make_handler, make_server
 
 from lambent import Context, DeclarationError, Elicit, Resolve, RetryableError, Session, ToolError, ToolResult
@@ -94,6 +95,26 @@ def test_what_a_call_changed_the_next_one_finds(world: Worlds, kind: Any) -> Non
     for count, item in enumerate("abc", 1):
         assert len(here.client.call("add", {"cart": handle, "item": item}).value) == count
     assert items(here, handle) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("kind", "value"), KEPT, ids=str)
+def test_what_is_kept_comes_back_equal(world: Worlds, kind: Any, value: Any) -> None:
+    mcp, seen = task_server(), []
+
+    @mcp.tool()
+    def new(ctx: Context) -> str:
+        return ctx.sessions.create(value)
+
+    @mcp.tool()
+    def look(kept: Session[kind]) -> str:  # type: ignore[valid-type]
+        seen.append(kept)
+        return ""
+
+    here = world(mcp)
+    handle = here.client.call("new").text
+    for _ in range(3):  # what is read is written again
+        assert here.client.call("look", {"kept": handle}).text == ""
+    assert seen == [value] * 3
 
 
 def test_handles_cannot_be_guessed(world: Worlds) -> None:

@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -31,7 +32,7 @@ from lambent.auth.principal import Principal
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds import sealing
-from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State, digest
+from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State, decode_exactly, digest
 from lambent.stores.keys import StaticKeys
 from lambent.wire import jsonrpc
 from lambent.wire.http import Request
@@ -540,3 +541,64 @@ def test_a_missing_key_is_a_configuration_error() -> None:
 def test_digests(one: Any, two: Any, same: bool) -> None:
     assert (digest(one) == digest(two)) is same
     assert len(digest(one)) == 24
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("0.1", "0.10", True),
+        ("0.1", "1e-1", True),
+        ("100.0", "1e2", True),
+        ("1.5", "15E-1", True),
+        ("0.1", "0.1000000000000000055511151231257827", False),  # the same float
+        ("1.0", "1.0000000000000000001", False),
+        ("9007199254740993.0", "9007199254740992.0", False),
+        ("9007199254740993", "9007199254740992", False),
+        ("1e23", "100000000000000000000001.0", False),
+        ("1e400", "2e400", False),
+        ("1e400", "-1e400", False),
+        ("1e400", "1e400", True),
+        ("1e-400", "2e-400", False),
+        ("1e-400", "0.0", False),
+        ("1e99999999999999999999", "1e99999999999999999998", False),
+        ("[1e400]", "[null]", False),
+        ("1e400", '"1e400"', False),
+        ('{"a":[1.5,1e999]}', '{"a":[1.5,1e998]}', False),
+    ],
+)
+def test_digests_of_numbers_beyond_floats(one: str, two: str, same: bool) -> None:
+    assert (digest(decode_exactly(one.encode())) == digest(decode_exactly(two.encode()))) is same
+
+
+@pytest.mark.parametrize(
+    ("sent", "other"),
+    [
+        ("0.1", "0.1000000000000000055511151231257827"),
+        ("1e22", "1.00000000000000000000001e22"),
+        ("12345678901234567890.1", "12345678901234567890.2"),
+    ],
+)
+def test_a_state_belongs_to_the_exact_amount(serve: Serve, sent: str, other: str) -> None:
+    """The function gets a Decimal: the user has agreed to this amount, and to no other."""
+    mcp, paid = make_server(), []
+
+    @mcp.tool()
+    def pay(ctx: Context, amount: Decimal) -> str:
+        ctx.elicit("Sure?", Confirm).result()
+        paid.append(amount)
+        return "paid"
+
+    client = serve(mcp)
+
+    def call(amount: str, **retry: Any) -> Any:
+        params = {"name": "pay", "arguments": {"amount": "AMOUNT"}, **retry}
+        body = dumps(message("tools/call", params, capabilities=EVERYTHING))
+        sent = headers_of(json.loads(body))
+        return client.post(body.replace('"AMOUNT"', amount), sent)
+
+    state = call(sent).state
+    retry = {"inputResponses": {"elicitation-1": accept(ok=True)}, "requestState": state}
+    assert call(other, **retry).body == failure(-32602, REJECTED)
+    assert paid == []
+    assert call(sent, **retry).text == "paid"
+    assert paid == [Decimal(sent)]

@@ -688,3 +688,13 @@ def test_a_circle_is_refused() -> None:
     circle.append(circle)
     with pytest.raises(ValidationError):
         to_json(circle)
+
+
+@each_adapter
+@pytest.mark.parametrize("hint", [bytes, list[bytes], dict[str, bytes], bytes | None])
+def test_bytes_are_base64_wherever_they_stand(adapter: str, hint: Any) -> None:
+    data = {list[bytes]: [b"\x80"], dict[str, bytes]: {"a": b"\x80"}}.get(hint, b"\x80")
+    sent = {list[bytes]: b'["gA=="]', dict[str, bytes]: b'{"a":"gA=="}'}.get(hint, b'"gA=="')
+    assert codec(adapter, hint).decode(sent) == data
+    assert codec(adapter, hint).convert(json.loads(sent)) == data
+    assert codec(adapter, hint).encode(data) == sent

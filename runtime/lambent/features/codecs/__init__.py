@@ -75,10 +75,12 @@ def codec_of(hint: Any, use: Use = "read") -> Codec:
     return _choose([hint], by_msgspec, by_pydantic, show(hint))
 
 
-def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspec.UNSET) -> Codec:
+def arguments_codec(
+    name: str, parameters: list[Parameter], others: Any = msgspec.UNSET, taken: Iterable[str | None] = ()
+) -> Codec:
     """The codec of a function's arguments: an object with these members; values are dicts.
 
-    ``others`` is the type of further members, which it has if it is given.
+    ``others`` is the type of further members, which it has if it is given, but none of the names ``taken``.
 
     Raises:
         DeclarationError: neither adapter can handle the types.
@@ -86,7 +88,7 @@ def arguments_codec(name: str, parameters: list[Parameter], others: Any = msgspe
     if others is not msgspec.UNSET:
         from lambent.features.codecs.open_arguments import OpenArguments
 
-        return OpenArguments(name, parameters, others)
+        return OpenArguments(name, parameters, others, taken)
 
     def by_msgspec() -> Codec:
         from lambent.features.codecs._msgspec import MsgspecArguments
@@ -219,51 +221,34 @@ def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
     return origin[rewritten]
 
 
-_LAZY = tuple(
-    getattr(collections.abc, name)
-    for name in ("Generator", "AsyncGenerator", "Iterator", "AsyncIterator", "Iterable", "AsyncIterable")
-)
-_UNDESCRIBED: dict[Any, str] = {
-    **dict.fromkeys(_LAZY, "can be read only once: write list"),
-    collections.abc.Callable: "has no JSON form: write str, and find it by its name",
-    type: "has no JSON form: write str, and find it by its name",
-}
 _KNOWN = (
     "write built-in types, dataclasses, TypedDicts, enums, and Structs of msgspec or models of "
     "pydantic, not both"
 )
-_KEYS_NEVER = (list, dict, set, frozenset, tuple)
-
-
-def _check(hints: Iterable[Any], what: str) -> None:
-    """Refuse hints that a library accepts and cannot serve."""
-    for part in walk(hints):
-        origin = typing.get_origin(part) or part
-        reason = _UNDESCRIBED.get(origin) if isinstance(origin, Hashable) else None
-        args = typing.get_args(part)
-        if len(args) == 2 and isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
-            key = typing.get_origin(args[0]) or args[0]
-            if isinstance(key, type) and (issubclass(key, _KEYS_NEVER) or fields_of(key)):
-                reason = "has keys that are no text: write a list of records"
-        if reason is not None:
-            raise DeclarationError(f"Cannot describe {what}: {show(part)} {reason}")
 
 
 def _choose(
     hints: list[Any], by_msgspec: Callable[[], Codec], by_pydantic: Callable[[], Codec], what: str
 ) -> Codec:
     if _mentions_pydantic(hints):
-        _check(hints, what)
+        from lambent.features.codecs.undescribed import check
+
+        check(hints, what)
         return _declared(by_pydantic, what)
     try:
         codec = by_msgspec()
         if not codec.is_plain:
-            _check(hints, what)
+            from lambent.features.codecs.undescribed import check
+
+            check(hints, what)
             codec.schema()  # fails here, and not when somebody lists the tools
         return codec
     except DeclarationError:
         raise
     except Exception as error:
+        from lambent.features.codecs.undescribed import check
+
+        check(hints, what)
         try:
             return _declared(by_pydantic, what)
         except ModuleNotFoundError:

@@ -7,6 +7,7 @@ reads back: validators and serializers, computed and excluded fields, and aliase
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -88,6 +89,12 @@ def writes_otherwise(node: Any) -> bool:
     return any(_writes_otherwise(part) for part in _walk(node))
 
 
+def may_be_null(node: Any) -> bool:
+    """Whether NaN, which is written as null, may be where null is allowed."""
+    nullable = [part for part in _walk(node) if part["type"] == "nullable"]
+    return any(part["type"] == "float" for part in _walk(nullable))
+
+
 def masks(node: Any) -> bool:
     """Whether values are written as asterisks."""
     functions = [part.get("serialization", {}).get("function") for part in _walk(node)]
@@ -145,6 +152,10 @@ def _copied(node: Any, change: Callable[[Node], Node]) -> Any:
 
 
 def _finite(node: Node) -> Node:
+    if node["type"] == "literal" and len(kinds := {type(one) for one in node["expected"]}) == 1:
+        (cls,) = kinds
+        if issubclass(cls, enum.Enum):  # pydantic would not read their values
+            return {**node, "type": "enum", "cls": cls, "members": node["expected"]}
     if node["type"] in _COLLECTIONS:
         node["fail_fast"] = True
     elif node["type"] in ("float", "decimal"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import typing
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from lambent.features.codecs import ValidationError, encoder, is_path, is_plain, is_shared, rewrite
 from lambent.features.functions import Parameter
-from lambent.features.hints import mentions, records_in
+from lambent.features.hints import fields_of, mentions, records_in, walk
 from lambent.features.mcp_header import McpHeader
 
 _REF = "#/$defs/{name}"
@@ -83,7 +84,7 @@ class MsgspecCodec:
             raw = encoder.encode(value)
             known = self._checker.decode(raw)
             if self.is_plain:
-                return encoder.encode(known)
+                return self._with_nulls(encoder.encode(known), value)
             raw = raw if self._has_post_init else encoder.encode(known)  # it has run for the value already
         except Exception as error:
             problem = _problem(error)
@@ -91,7 +92,19 @@ class MsgspecCodec:
             raise problem from None
         if self._finite.may_be_spelled(raw):  # decimals and keys are written as text
             self._finite.require_finite(known)
+        return self._with_nulls(raw, value)
+
+    def _with_nulls(self, raw: bytes, value: Any) -> bytes:
+        """JSON whose nulls are no numbers that are NaN or infinity."""
+        if b"null" in raw and self._may_be_null:
+            self._finite.require_finite(value)
         return raw
+
+    @functools.cached_property
+    def _may_be_null(self) -> bool:
+        """Whether NaN, which is written as null, may be where null is allowed."""
+        parts = walk(self._hints, lambda cls: fields_of(cls).values())
+        return any(type(None) in typing.get_args(part) and mentions(part, float) for part in parts)
 
     def _parsed(self, raw: bytes | msgspec.Raw, problem: ValidationError) -> Any:
         """Read JSON in which lists and objects may be text, after it was refused for a problem."""

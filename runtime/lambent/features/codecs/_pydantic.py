@@ -14,12 +14,12 @@ from pydantic import Field as PydanticField
 from pydantic import TypeAdapter, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, SchemaError
 
 from lambent.errors import DeclarationError
 from lambent.features.codecs import NotFiniteError, Use, ValidationError, is_shared, rewrite
 from lambent.features.codecs import _core_schema as core
+from lambent.features.codecs._json_schema import ExactSchema
 from lambent.features.codecs._validator import MAX_SHOWN, Validator, problem_of, serializer_of
 from lambent.features.codecs.finite import refuse_huge, require_finite
 from lambent.features.functions import Parameter
@@ -32,40 +32,6 @@ _MAX_VALUES = 100_000
 _UNEXPECTED = "Unexpected keyword argument - at `$.{}`"
 
 _META = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern", "title", "description")
-
-
-class _Exact(GenerateJsonSchema):
-    """Leaves out titles that repeat names, defaults that are no JSON, and what is not so of every value."""
-
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-    def bytes_schema(self, schema: Any) -> dict[str, Any]:
-        described = super().bytes_schema(schema)
-        if described["format"] == "base64url":
-            for bound in described.keys() & {"minLength", "maxLength"}:  # of bytes; the text is longer
-                described[bound] = 4 * ((described[bound] + 2) // 3)
-        return described
-
-    def time_schema(self, schema: Any) -> dict[str, Any]:
-        return self._temporal(super().time_schema(schema), schema)
-
-    def datetime_schema(self, schema: Any) -> dict[str, Any]:
-        return self._temporal(super().datetime_schema(schema), schema)
-
-    def _temporal(self, described: dict[str, Any], schema: Any) -> dict[str, Any]:
-        zone = schema.get("tz_constraint")
-        if zone == "naive" or (zone is None and self.mode == "serialization"):
-            described.pop("format", None)  # RFC 3339 demands a zone
-        return described
-
-    def ser_schema(self, schema: Any) -> Any:
-        """Describes what a serializer without a type may write as anything, not as what it is given."""
-        found = super().ser_schema(schema)
-        is_typed = schema["type"] not in ("function-plain", "function-wrap") or "return_schema" in schema
-        return found if is_typed or not core.is_users(schema) else {}
 
 
 class PydanticCodec:
@@ -105,11 +71,15 @@ class PydanticCodec:
     def _is_kept(self) -> bool:
         return self._use == "keep" or self._writes_otherwise or core.has_validators(self._adapter.core_schema)
 
+    @functools.cached_property
+    def _may_be_null(self) -> bool:
+        return core.may_be_null(self._adapter.core_schema)
+
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import refine
 
         mode: Any = "serialization" if self._use == "write" else "validation"
-        return refine(self._adapter.json_schema(schema_generator=_Exact, mode=mode), self._hints)
+        return refine(self._adapter.json_schema(schema_generator=ExactSchema, mode=mode), self._hints)
 
     def _readable(self) -> dict[str, Any]:
         """The schema of what clients may send, which may have more names than it shows."""
@@ -157,7 +127,7 @@ class PydanticCodec:
             problem = error if isinstance(error, ValidationError) else problem_of(error)
             require_finite(value)  # it was written as null, which is not what is wrong with it
             raise problem from None
-        return raw
+        return self._with_nulls(raw, known)
 
     def _encode_kept(self, value: Any) -> bytes:
         reader, writer = self._kept
@@ -167,7 +137,14 @@ class PydanticCodec:
             known = self._adapter.validator.validate_python(value)
         raw = _written(writer, known, round_trip=True)
         reader.validate_json(raw)
+        self._with_nulls(raw, known)
         return _written(self._adapter.serializer, known) if self._writes_otherwise else raw
+
+    def _with_nulls(self, raw: bytes, value: Any) -> bytes:
+        """JSON whose nulls are no numbers that are NaN or infinity."""
+        if b"null" in raw and self._may_be_null:
+            require_finite(value)
+        return raw
 
 
 def _adapter_of(hint: Any) -> TypeAdapter[Any]:
@@ -194,7 +171,7 @@ class PydanticArguments(PydanticCodec):
         super().__init__(model)
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
-        self._wires = {choice for item in parameters for choice in (item.wire, *_choices(item))}
+        self._wires = {wire for item in parameters for wire in item.wires}
 
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import show_defaults
@@ -209,7 +186,7 @@ class PydanticArguments(PydanticCodec):
         schema = self.schema()
         for item in self._parameters:
             shown = schema["properties"][item.wire]
-            schema["properties"] |= dict.fromkeys(_choices(item), shown)
+            schema["properties"] |= dict.fromkeys(item.wires, shown)
         return schema
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
@@ -241,17 +218,13 @@ class PydanticArguments(PydanticCodec):
         return ValidationError("; ".join([*map(str, error.args), *lines, *more]))
 
 
-def _choices(parameter: Parameter) -> list[Any]:
-    """The further names that clients may use."""
-    fields = [item for item in getattr(parameter.hint, "__metadata__", ()) if isinstance(item, FieldInfo)]
-    return [name for field in fields for name in getattr(field.validation_alias, "choices", ())]
-
-
 def _member(parameter: Parameter, names: Mapping[str, str]) -> tuple[Any, Any]:
     hint, default = rewrite(parameter.hint, _translate), parameter.default
     settings: dict[str, Any] = {} if parameter.alias is not None else {"alias": parameter.name}
     if default is msgspec.NODEFAULT:
         return hint, PydanticField(**settings)
+    if default is ...:  # to pydantic it means that there is none
+        return hint, PydanticField(default_factory=lambda: ..., **settings)
     if not isinstance(default, FieldInfo):
         field = PydanticField(default if is_shared(default) else copy.deepcopy(default), **settings)
         return hint, field  # pydantic itself copies what cannot be shared

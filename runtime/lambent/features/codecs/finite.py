@@ -45,29 +45,37 @@ def refuse_huge(raw: bytes) -> None:
             raise ValidationError(str(error)) from None
 
 
-def require_finite(value: Any, path: str = "$") -> None:
+def require_finite(value: Any) -> None:
     """Refuse a value that is or holds NaN or infinity.
 
     Raises:
         NotFiniteError: it does, at the path that the message names.
+        ValidationError: it is nested too deeply to tell.
     """
+    try:
+        _require(value, "$")
+    except RecursionError:
+        raise ValidationError("it is nested too deeply") from None
+
+
+def _require(value: Any, path: str) -> None:
     if isinstance(value, float | Decimal | complex):
         parts = (value,) if isinstance(value, Decimal) else (value.real, value.imag)
         if not all(part.is_finite() if isinstance(part, Decimal) else math.isfinite(part) for part in parts):
             raise NotFiniteError(f"NaN and infinity are no JSON numbers - at `{path}`")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            require_finite(key, f"{path}.{key}")
-            require_finite(item, f"{path}.{key}")
+            _require(key, f"{path}.{key}")
+            _require(item, f"{path}.{key}")
     elif isinstance(value, list | tuple | set | frozenset):
         for index, item in enumerate(value):
-            require_finite(item, f"{path}[{index}]")
+            _require(item, f"{path}[{index}]")
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            require_finite(getattr(value, name), f"{path}.{name}")
+            _require(getattr(value, name), f"{path}.{name}")
     elif not isinstance(value, type):
-        require_finite(getattr(value, "__dict__", {}), path)
+        _require(getattr(value, "__dict__", {}), path)
         for cls in type(value).__mro__:
             slots = vars(cls).get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else slots:
-                require_finite(getattr(value, name, None), f"{path}.{name}")
+                _require(getattr(value, name, None), f"{path}.{name}")

@@ -11,7 +11,7 @@ import msgspec
 from lambent.features.codecs import ValidationError
 from lambent.features.codecs.schemas import admits, alternatives
 
-_TEXT = re.compile(rb'"\s*(?:[\[{]|null)')
+_TEXT = re.compile(rb'"(?: |\\[nrt])*(?:[\[{]|null)')
 
 
 def may_hold_texts(raw: Any) -> bool:
@@ -50,8 +50,9 @@ class _Parser:
     def parse(self, value: Any, options: list[dict[str, Any]]) -> Any:
         """Decode the texts in a value that has to follow one of some schemas."""
         if isinstance(value, list):
-            return self._parse_items(value, options)
+            return self._parse_items(value, [option for option in options if admits(option, "array")])
         if isinstance(value, dict):
+            options = [option for option in options if admits(option, "object")]
             return {key: self.parse(item, self._member(options, key)) for key, item in value.items()}
         if not isinstance(value, str) or any(admits(option, "string") for option in options):
             return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,11 +16,13 @@ _OTHERS = "**"
 class OpenArguments:
     """The codec of named arguments, and of any others, which have a type of their own."""
 
-    def __init__(self, name: str, parameters: list[Parameter], others: Any) -> None:
+    def __init__(
+        self, name: str, parameters: list[Parameter], others: Any, taken: Iterable[str | None]
+    ) -> None:
         self._named = arguments_codec(name, parameters)
         self._others = codec_of(others)
-        self._wires = {parameter.wire for parameter in parameters}
-        self._taken = {parameter.name for parameter in parameters} - self._wires
+        self._wires = {wire for parameter in parameters for wire in parameter.wires}
+        self._taken = {*taken, *(parameter.name for parameter in parameters)} - self._wires
         # One codec for the schema, so that types of the same name are told apart.
         self._described = arguments_codec(name, [*parameters, Parameter(_OTHERS, others, msgspec.NODEFAULT)])
         self.is_plain = self._described.is_plain

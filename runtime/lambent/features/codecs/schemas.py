@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.features.codecs import codec_of, to_json
+from lambent.features.codecs import arguments_codec, to_json
 from lambent.features.functions import Parameter
 from lambent.features.hints import description_of, fields_of, records_in, walk
 
@@ -72,7 +72,8 @@ def show_defaults(schema: dict[str, Any], parameters: list[Parameter]) -> dict[s
             continue
         try:
             raw = to_json(parameter.default)
-            codec_of(parameter.hint).decode(raw)
+            required = msgspec.structs.replace(parameter, default=msgspec.NODEFAULT)
+            arguments_codec("Default", [required]).decode(b"{%b:%b}" % (to_json(parameter.wire), raw))
         except Exception:  # noqa: S112 - such as a marker object: the function knows what it means
             continue
         prop["default"] = msgspec.json.decode(raw)
