@@ -20,7 +20,7 @@ STATUSES = frozenset({200, 202, 204, 400, 403, 404, 405, 406, 413, 415})
 """No 5xx: an internal error is a JSON-RPC error with status 200, and only failing features cause one."""
 
 STATUS_OF = {
-    -32700: {400},
+    -32700: {400, 415},
     -32600: {400, 403, 405, 406, 413, 415},
     -32601: {404},
     -32602: {400},
