@@ -89,6 +89,15 @@ def writes_otherwise(node: Any) -> bool:
     return any(_writes_otherwise(part) for part in _walk(node))
 
 
+def may_be_huge(node: Any) -> bool:
+    """Whether numbers beyond the range of floats may be where nothing says that they are floats."""
+    return any(
+        part["type"] in ("any", "json", *_OPAQUE)
+        or (part["type"] in _COLLECTIONS and not {"items_schema", "values_schema"} & part.keys())
+        for part in _walk(node)
+    )
+
+
 def may_be_null(node: Any) -> bool:
     """Whether NaN, which is written as null, may be where null is allowed."""
     nullable = [part for part in _walk(node) if part["type"] == "nullable"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import typing
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ class MsgspecCodec:
         self._hints = hints
         self.is_plain = all(map(is_plain, hints))
         self._may_be_infinite = not self.is_plain or any(mentions(hint, float, Decimal) for hint in hints)
+        self._is_simple = self.is_plain and not self._may_be_infinite
 
     @functools.cached_property
     def _finite(self) -> Any:
@@ -83,6 +85,8 @@ class MsgspecCodec:
             # Read back strictly as the type, so that what is sent fits the schema exactly.
             raw = encoder.encode(value)
             known = self._checker.decode(raw)
+            if self._is_simple:
+                return encoder.encode(known)
             if self.is_plain:
                 return self._with_nulls(encoder.encode(known), value)
             raw = raw if self._has_post_init else encoder.encode(known)  # it has run for the value already
@@ -136,6 +140,10 @@ class MsgspecArguments(MsgspecCodec):
         )
         self._set_hints([item.hint for item in parameters])
         self._parameters = parameters
+        # Parameters that are floats are looked at one by one, which is faster than to look at the JSON.
+        self._floats = tuple(item.name for item in parameters if item.hint is float)
+        others = [item.hint for item in parameters if item.hint is not float]
+        self._may_be_infinite = any(not is_plain(hint) or mentions(hint, float, Decimal) for hint in others)
 
     def schema(self) -> dict[str, Any]:
         from lambent.features.codecs.schemas import show_defaults
@@ -147,7 +155,19 @@ class MsgspecArguments(MsgspecCodec):
         return show_defaults(schema, self._parameters)
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
-        return msgspec.structs.asdict(MsgspecCodec.decode(self, raw))  # faster than super()
+        values = msgspec.structs.asdict(MsgspecCodec.decode(self, raw))  # faster than super()
+        for name in self._floats:
+            value = values[name]
+            if value.__class__ is float and not isfinite(value):
+                self._require_finite(raw, values)
+        return values
+
+    def _require_finite(self, raw: bytes | msgspec.Raw, values: dict[str, Any]) -> None:
+        """Refuse what clients have sent; a default may be NaN."""
+        sent = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        self._finite.require_finite(
+            {item.wire: values[item.name] for item in self._parameters if item.wire in sent}
+        )
 
     def convert(self, value: Any) -> dict[str, Any]:
         return msgspec.structs.asdict(super().convert(value))

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 import pydantic
+from pydantic import BaseModel, TypeAdapter, create_model
 from pydantic import Field as PydanticField
-from pydantic import TypeAdapter, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, SchemaError
@@ -44,6 +44,7 @@ class PydanticCodec:
             raise DeclarationError(f"Cannot keep {show(hint)}: secrets are written as asterisks: write str")
         self._use = use
         self._hints = [hint]
+        self._record = hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None
         self.is_plain = use == "keep" or core.is_describable(self._adapter.core_schema)
 
     @functools.cached_property
@@ -72,6 +73,10 @@ class PydanticCodec:
         return self._use == "keep" or self._writes_otherwise or core.has_validators(self._adapter.core_schema)
 
     @functools.cached_property
+    def _may_be_huge(self) -> bool:
+        return core.may_be_huge(self._adapter.core_schema)
+
+    @functools.cached_property
     def _may_be_null(self) -> bool:
         return core.may_be_null(self._adapter.core_schema)
 
@@ -87,7 +92,8 @@ class PydanticCodec:
 
     def decode(self, raw: bytes | msgspec.Raw) -> Any:
         text = bytes(raw)
-        refuse_huge(text)
+        if self._may_be_huge:
+            refuse_huge(text)
         if self._checks_others and text.count(b",") > _MAX_VALUES:
             raise ValidationError(f"it holds more than {_MAX_VALUES} values")
         try:
@@ -119,7 +125,9 @@ class PydanticCodec:
         try:
             if self._is_kept:
                 return self._encode_kept(value)
-            known = self._reader.validate_python(value, by_name=True)
+            # An instance of the model itself is not validated again.
+            is_known = value.__class__ is self._record
+            known = value if is_known else self._reader.validate_python(value, by_name=True)
             raw = _written(self._adapter.serializer, known)
             # pydantic does not validate instances again, and writes NaN as null: reading back finds both.
             self._reader.validate_json(raw)
@@ -191,7 +199,7 @@ class PydanticArguments(PydanticCodec):
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:
         try:
-            return self._as_dict(super().decode(raw))
+            return self._as_dict(PydanticCodec.decode(self, raw))  # faster than super()
         except ValidationError as error:
             try:
                 names = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
@@ -208,7 +216,8 @@ class PydanticArguments(PydanticCodec):
     def _as_dict(self, model: Any) -> dict[str, Any]:
         if extra := model.__pydantic_extra__:
             raise ValidationError(*(_UNEXPECTED.format(name) for name in self._wires & extra.keys()))
-        return {name: getattr(model, own) for own, name in self._names.items()}
+        values = model.__dict__
+        return {name: values[own] for own, name in self._names.items()}
 
     def _with_unknown(self, error: ValidationError, names: Iterable[str]) -> ValidationError:
         """What is wrong with arguments, and the first of those that there are not."""
