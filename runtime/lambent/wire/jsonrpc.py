@@ -106,6 +106,10 @@ def _diagnose(body: bytes | str) -> MalformedMessage:
     return MalformedMessage(InvalidRequestError(reason), request_id)
 
 
+_GZIP = (b"\x1f\x8b", "\x1f\ufffd".encode(), "\x1f\x8b".encode())
+"""How a compressed body begins, also where a front end has read it as text."""
+
+
 def _not_json(start: bytes | str, error: Exception) -> ParseError:
     """What is wrong with a body that begins like this, which a front end may have read as UTF-8."""
     data = start if isinstance(start, bytes) else start.encode(errors="replace")
