@@ -114,9 +114,7 @@ def _not_json(start: bytes | str, error: Exception) -> ParseError:
     """What is wrong with a body that begins like this, which a front end may have read as UTF-8."""
     data = start if isinstance(start, bytes) else start.encode(errors="replace")
     text = "The body is not valid JSON: {}"
-    if (
-        data[:1] == b"\x1f" and data[1:2] > b"\x7f"
-    ):  # gzip: bodies may be inspected (RFC 9110, section 15.5.16)
+    if data.startswith(_GZIP):  # a body may be inspected for this (RFC 9110, section 15.5.16)
         reason = text.format("it is compressed, send it uncompressed")
         return ParseError(reason, status=415, headers={"Accept-Encoding": "identity"})
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in data and len(start) == 4):
