@@ -21,8 +21,8 @@ class OpenArguments:
     ) -> None:
         self._named = arguments_codec(name, parameters)
         self._others = codec_of(others)
-        self._wires = {wire for parameter in parameters for wire in parameter.wires}
-        self._taken = {*taken, *(parameter.name for parameter in parameters)} - self._wires
+        self._wires = [wire for parameter in parameters for wire in parameter.wires]
+        self._taken = {*taken, *(parameter.name for parameter in parameters)}.difference(self._wires)
         # One codec for the schema, so that types of the same name are told apart.
         self._described = arguments_codec(name, [*parameters, Parameter(_OTHERS, others, msgspec.NODEFAULT)])
         self.is_plain = self._described.is_plain
@@ -43,7 +43,7 @@ class OpenArguments:
             members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise ValidationError(str(error)) from None
-        named = {name: members.pop(name) for name in self._wires & members.keys()}
+        named = {name: members.pop(name) for name in self._wires if name in members}
         values: dict[str, Any] = self._named.decode(msgspec.json.encode(named))
         for name, member in members.items():
             if name in self._taken:
