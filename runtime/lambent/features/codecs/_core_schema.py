@@ -21,44 +21,33 @@ MAX_PROBLEMS = 1000
 
 Node = dict[str, Any]
 _NESTED = (
-    *(
-        "schema",
-        "items_schema",
-        "keys_schema",
-        "values_schema",
-        "extras_schema",
-        "extras_keys_schema",
-        "json_schema",
-        "python_schema",
-        "arguments_schema",
-        "var_args_schema",
-        "var_kwargs_schema",
-    ),
-    *("lax_schema", "strict_schema", "choices", "fields", "definitions", "steps", "return_schema"),
+    *("schema", "items_schema", "keys_schema", "values_schema", "extras_schema", "extras_keys_schema"),
+    *("json_schema", "python_schema", "lax_schema", "strict_schema", "return_schema"),
+    *("arguments_schema", "var_args_schema", "var_kwargs_schema"),
+    *("choices", "fields", "definitions", "steps"),
 )
-_COLLECTIONS = frozenset({"list", "deque", "set", "frozenset", "tuple", "dict", "frozendict", "ordered-dict"})
-_COLLECTIONS |= {"counter"}
+"""The keys of a node under which there are other nodes."""
+
+_COLLECTIONS = frozenset(
+    {"list", "deque", "set", "frozenset", "tuple", "dict", "frozendict", "ordered-dict", "counter"}
+)
 _RECORDS = frozenset({"model", "dataclass", "typed-dict", "named-tuple", "call"})
 _VALIDATORS = frozenset({"function-before", "function-after", "function-wrap"})
+
+_OPAQUE = frozenset(
+    {"callable", "is-instance", "is-subclass", "function-plain", "call", "custom-error", "complex"}
+) | {"generator"}
+"""Kinds of nodes that may have no JSON Schema."""
+
 _EXTRA = {
     "type": "custom-error",
     "custom_error_type": "extra_type",
     "custom_error_message": "It does not fit the type of further members",
 }
+"""Around the schema of members that a record does not name, so that each of them has one problem at most."""
+
 BASE64: Any = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
-_OPAQUE = frozenset(
-    {
-        "callable",
-        "is-instance",
-        "is-subclass",
-        "function-plain",
-        "call",
-        "custom-error",
-        "complex",
-        "generator",
-    }
-)
-"""Kinds of nodes that may have no JSON Schema."""
+"""Settings by which bytes are read and written as msgspec does it."""
 
 
 class TooManyProblems(Exception):  # noqa: N818 - says what happened
@@ -169,7 +158,7 @@ def _finite(node: Node) -> Node:
         node["fail_fast"] = True
     elif node["type"] in ("float", "decimal"):
         node["allow_inf_nan"] = False
-    if "extras_schema" in node:  # one problem for each
+    if "extras_schema" in node:
         node["extras_schema"] = {**_EXTRA, "schema": node["extras_schema"]}
     return node
 
@@ -278,7 +267,8 @@ def _bare(node: Node) -> Node:
         node["fields"] = [field for field in node["fields"] if not field.get("init_only")]
     if node["type"] in _RECORDS:
         node["config"] = {**node.get("config", {}), **BASE64}
-        if not getattr(node.get("cls"), "__private_attributes__", None):  # pydantic makes those after it
+        # Where there are private attributes, it is pydantic's own function that makes them.
+        if not getattr(node.get("cls"), "__private_attributes__", None):
             node.pop("post_init", None)
     alias = node.get("validation_alias")
     if alias is not None or "serialization_alias" in node:
