@@ -101,3 +101,51 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
     bundle.strip(tmp_path)
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == set(kept)
+
+
+DOCUMENTED = '''\
+"""A module,
+
+on three lines."""
+
+from __future__ import annotations
+
+LIMIT = 1
+"""Of something."""
+
+
+class Empty(Exception):
+    """Only this."""
+
+
+def add(a: int, b: str = """not a docstring""") -> int:
+    """Adds: "ä".
+
+    More.
+    """
+    return fail(a)  # line 22
+
+
+async def fail(a: int) -> None:
+    """Fails."""
+'''
+
+
+def test_docstrings_are_left_out_and_lines_keep_their_numbers() -> None:
+    bare = bundle.without_docstrings(DOCUMENTED)
+    assert [line.strip() for line in bare.splitlines() if line.strip()] == [
+        "from __future__ import annotations",
+        "LIMIT = 1",
+        "class Empty(Exception):",
+        "...",
+        'def add(a: int, b: str = """not a docstring""") -> int:',
+        "...",
+        "return fail(a)  # line 22",
+        "async def fail(a: int) -> None:",
+        "...",
+    ]
+    assert bare.count("\n") == DOCUMENTED.count("\n")
+    assert bare.splitlines()[21].strip() == "return fail(a)  # line 22"
+    namespace: dict[str, object] = {}
+    exec(compile(bare, "bare", "exec"), namespace)
+    assert [namespace[name].__doc__ for name in ("Empty", "add", "fail")] == [None] * 3
