@@ -123,7 +123,7 @@ def add(a: int, b: str = """not a docstring""") -> int:
 
     More.
     """
-    return fail(a)  # line 21
+    return fail(a)  # line 20
 
 
 async def fail(a: int) -> None:
@@ -140,12 +140,12 @@ def test_docstrings_are_left_out_and_lines_keep_their_numbers() -> None:
         "...",
         'def add(a: int, b: str = """not a docstring""") -> int:',
         "...",
-        "return fail(a)  # line 21",
+        "return fail(a)  # line 20",
         "async def fail(a: int) -> None:",
         "...",
     ]
     assert bare.count("\n") == DOCUMENTED.count("\n")
-    assert bare.splitlines()[20].strip() == "return fail(a)  # line 21"
+    assert bare.splitlines()[19].strip() == "return fail(a)  # line 20"
     namespace: dict[str, object] = {}
     exec(compile(bare, "bare", "exec"), namespace)
     assert [namespace[name].__doc__ for name in ("Empty", "add", "fail")] == [None] * 3
