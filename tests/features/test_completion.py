@@ -164,3 +164,8 @@ def test_there_is_one_completion_function() -> None:
 def test_it_takes_three_arguments(function: Callable[..., Any]) -> None:
     with pytest.raises(DeclarationError, match=r"a completion takes \(ref, argument, context\)"):
         make_server().completion()(function)
+
+
+def test_the_decorator_of_the_completion_needs_its_parentheses() -> None:
+    with pytest.raises(DeclarationError, match=r"Write @mcp.completion\(\) with parentheses"):
+        make_server().completion(lambda ref, argument, context: [])  # type: ignore[arg-type]

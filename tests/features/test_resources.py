@@ -368,7 +368,7 @@ def test_a_variable_may_be_a_field_with_another_name(serve: Serve) -> None:
 
 
 TEXT = "{x} gives text; write str, a number, or {x*} for a list"
-LIST = "{x*} gives a list of text; write a list, or {x}"
+LIST = "{x*} gives a list of text; write a list, {x}, or {+x} for text with slashes"
 
 
 @pytest.mark.parametrize(
@@ -498,3 +498,21 @@ def test_lone_surrogates_are_failures(serve: Serve, value: Any, caplog: pytest.L
     reply = serve(mcp).read("a://b")
     assert reply.error["code"] == -32603
     assert "surrogates not allowed" in caplog.text
+
+
+def test_media_in_a_list_are_contents_of_their_own(serve: Serve) -> None:
+    mcp = make_server()
+    mcp.resource("a://b", name="r")(lambda: [Image(data=b"x"), "text"])
+    assert serve(mcp).read("a://b").result["contents"] == [
+        {"uri": "a://b", "blob": "eA==", "mimeType": "image/png"},
+        {"uri": "a://b", "text": "text", "mimeType": "text/plain"},
+    ]
+
+
+def test_a_resource_needs_its_uri() -> None:
+    with pytest.raises(DeclarationError, match="with the URI of the resource"):
+        make_server().resource(lambda: "x")  # type: ignore[arg-type]
+
+
+def test_a_length_in_a_template_is_no_port() -> None:
+    make_server().resource("x://{b:3}")(lambda b: b)

@@ -185,11 +185,17 @@ def yields(a: int) -> Any:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (positional_only, "positional_only: parameter 'a' must be one that can be named in a call"),
-        (many, "many: parameter 'args' must be one that can be named in a call"),
+        (
+            positional_only,
+            "positional_only: parameter 'a' must be one that can be named in a call: leave out the /",
+        ),
+        (many, "many: parameter 'args' must be one that can be named in a call: write a list"),
         (
             unresolved,
-            "unresolved: a type hint cannot be resolved: name 'NoSuchType' is not defined",
+            (
+                "unresolved: a type hint cannot be resolved: name 'NoSuchType' is not defined; where "
+                "annotations are text, their classes have to be at the level of the module"
+            ),
         ),
         (two_contexts, "two_contexts: only one parameter can take the context"),
         (yields, "yields: it is a generator function: return a list instead of using yield"),

@@ -25,6 +25,7 @@ from lambent import (
     Audio,
     AudioContent,
     BlobResourceContents,
+    CallToolResult,
     Context,
     DeclarationError,
     EmbeddedResource,
@@ -1140,3 +1141,63 @@ def test_what_a_validator_says_of_a_value_is_told(serve: Serve, kind: Any) -> No
     assert reply.result["isError"] is True
     assert reply.text.startswith("Invalid arguments for tool 't': ")
     assert "n is odd" in reply.text
+
+
+@dataclass
+class Place:
+    name: str
+    country: str = "CH"
+    zip: int | None = None
+
+
+@pytest.mark.parametrize("hint", [Place, list[Place], dict[str, Place], Any])
+def test_defaults_that_were_not_sent_are_written_all_the_same(serve: Serve, hint: Any) -> None:
+    """msgspec leaves the defaults of dataclasses to their class."""
+    mcp = make_server()
+
+    @mcp.tool()
+    def echo(place: Place, many: list[Place]) -> Any:
+        assert vars(place) == {"name": "a", "country": "CH", "zip": None}
+        shapes = {Place: place, list[Place]: many, dict[str, Place]: {"x": place}}
+        return shapes.get(hint, place)
+
+    echo.__annotations__["return"] = hint
+    mcp = make_server()
+    mcp.tool()(echo)
+    reply = serve(mcp).call("echo", {"place": {"name": "a"}, "many": [{"name": "a"}]})
+    assert '{"name":"a","country":"CH","zip":null}' in reply.text
+
+
+def test_definitions_are_those_of_lambent_or_json() -> None:
+    class Foreign:
+        pass
+
+    mcp = make_server()
+    for options in ({"annotations": Foreign()}, {"icons": [Foreign()]}, {"meta": {"a": Foreign()}}):
+        with pytest.raises(
+            DeclarationError, match="t: annotations, icons and meta have to be those of lambent"
+        ):
+            mcp.tool("t", **options)(lambda: "x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hint", [CallToolResult, Any])
+def test_results_as_middleware_sees_them_may_be_returned(serve: Serve, hint: Any) -> None:
+    def t() -> Any:
+        return CallToolResult(content=[TextContent(text="x")], structured_content={"a": 1}, is_error=True)
+
+    t.__annotations__["return"] = hint
+    mcp = make_server()
+    mcp.tool()(t)
+    reply = serve(mcp).call("t")
+    assert reply.body == success(
+        '"content":[{"type":"text","text":"x"}],"structuredContent":{"a":1},"isError":true'
+    )
+
+
+def test_structured_output_needs_a_type_that_is_json() -> None:
+    def picture() -> Image:
+        return Image(b"x")
+
+    for function in (lambda: 5, picture):
+        with pytest.raises(DeclarationError, match="structured_output=True needs a return type"):
+            make_server().tool("t", structured_output=True)(function)

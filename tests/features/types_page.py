@@ -38,7 +38,11 @@ it is declared: by the decorator, by `ctx.elicit` for forms, by `ctx.step` for s
 - **\N{CHECK MARK}** works with msgspec alone, or with pydantic where the type is one of pydantic's.
   **p** needs pydantic to be installed. **\N{EN DASH}** is refused, with a sentence from the end of this page.
 - Arguments are described as they are read, results as they are written: aliases, serializers, computed and
-  excluded fields count. The result of a step comes back as the value that it was.
+  excluded fields count; a serializer that does not say what it returns is described as anything.
+- The results of steps and the objects of sessions come back as the values that they were: validators,
+  serializers and `model_post_init` do not run for them. Models with secrets, which are written as asterisks,
+  cannot be kept. `__post_init__` of dataclasses and of Structs that msgspec describes runs whenever they are
+  read. A step whose function has no return type gives plain JSON values.
 - Clients check results by their schemas, which therefore have no patterns, and no formats such as `duration`
   and `uri` that some values of a type do not conform to. The server has checked them.
 - Values are converted leniently: `"5"` is read as an `int`. Lists, records and null may come as JSON text, as

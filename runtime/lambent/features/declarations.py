@@ -127,6 +127,8 @@ class Declarations:
         Raises:
             DeclarationError: variables and parameters do not fit, or the URI is taken.
         """
+        if not isinstance(uri, str):
+            raise DeclarationError('Write @mcp.resource("notes://today"), with the URI of the resource')
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
@@ -177,7 +179,7 @@ class Declarations:
 
         return register
 
-    def completion(self) -> Callable[[F], F]:
+    def completion(self, misplaced: None = None, /) -> Callable[[F], F]:
         """Register the function that completes arguments of prompts and templates.
 
         It is called with a reference, the argument being typed, and the arguments that are already set, and
@@ -186,6 +188,7 @@ class Declarations:
         Raises:
             DeclarationError: there is one already, or it does not take three arguments.
         """
+        _not_bare(misplaced, "completion")
 
         def register(function: F) -> F:
             if self._completer is not None:
@@ -216,6 +219,11 @@ class Declarations:
         self._not_frozen(f"{kind} {key!r}")
         if key in registry:
             raise DeclarationError(f"There is a {kind} {key!r} already")
+        try:
+            msgspec.json.encode(item.definition)
+        except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            text = f"annotations, icons and meta have to be those of lambent, or JSON: {error}"
+            raise DeclarationError(f"{item.signature.name}: {text}") from None
         registry[key] = item
 
     def _not_frozen(self, what: str) -> None:

@@ -84,7 +84,10 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
             hints |= _hints_of_signature(signature, getattr(inner, "__globals__", {}))
         return hints
     except (NameError, TypeError, SyntaxError) as error:
-        raise DeclarationError(f"{name_of(function)}: a type hint cannot be resolved: {error}") from error
+        text = f"{name_of(function)}: a type hint cannot be resolved: {error}"
+        if isinstance(error, NameError):
+            text += "; where annotations are text, their classes have to be at the level of the module"
+        raise DeclarationError(text) from error
 
 
 def parameters_of(function: Callable[..., Any], hints: dict[str, Any]) -> list[Parameter]:
@@ -118,6 +121,8 @@ def check_callable(function: Any, name: str) -> None:
     Raises:
         DeclarationError: it is a method without its object, a generator function, or no function.
     """
+    if isinstance(function, classmethod):
+        raise DeclarationError(f"{name}: a classmethod has no class yet: register it behind the class")
     if not callable(function):
         raise DeclarationError(f"{name}: write a function; this is {function!r}")
     for inner in (_routine(function), _unwrapped(function)):

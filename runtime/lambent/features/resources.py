@@ -57,7 +57,8 @@ def make_resource(
     parameters = {parameter.wire: parameter for parameter in signature.parameters}
     required = {name for name, parameter in parameters.items() if parameter.default is msgspec.NODEFAULT}
     if unknown := sorted(required - variables):
-        raise DeclarationError(f"{uri}: no variable for the parameter {', '.join(unknown)}")
+        added = ", ".join(f"{{{name}}}" for name in unknown)
+        raise DeclarationError(f"{uri}: no variable for the parameter {', '.join(unknown)}: add {added}")
     if unused := sorted(variables - set(parameters)):
         raise DeclarationError(f"{uri}: no parameter for the variable {', '.join(unused)}")
     if template is not None:
@@ -82,7 +83,8 @@ def _check_variable(uri: str, parameter: Parameter, arguments: Codec, *, is_list
         one, many = f"{{{parameter.wire}}}", f"{{{parameter.wire}*}}"
         advice = f"{one} gives text; write str, a number, or {many} for a list"
         if is_list:
-            advice = f"{many} gives a list of text; write a list, or {one}"
+            text = f"{{+{parameter.wire}}}"
+            advice = f"{many} gives a list of text; write a list, {one}, or {text} for text with slashes"
         raise DeclarationError(f"{uri}: {parameter.name!r} can never be {show(parameter.hint)}: {advice}")
 
 
@@ -102,14 +104,14 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     Raises:
         ValidationError: the value does not fit its type, or cannot be written as JSON.
     """
-    if isinstance(value, Image | Audio):
-        block, declared = value.to_content(), resource.definition.mime_type
-        return [BlobResourceContents(uri=uri, blob=block.data, mime_type=declared or block.mime_type)]
-    if isinstance(value, list | tuple) and value and all(isinstance(item, Contents) for item in value):
-        return list(value)
+    if isinstance(value, list | tuple) and any(isinstance(item, Contents | Image | Audio) for item in value):
+        return [contents for item in value for contents in render(resource, uri, item)]
     if isinstance(value, Contents):
         return [value]
     declared = resource.definition.mime_type
+    if isinstance(value, Image | Audio):
+        block = value.to_content()
+        return [BlobResourceContents(uri=uri, blob=block.data, mime_type=declared or block.mime_type)]
     if isinstance(value, bytes | bytearray | memoryview):
         blob = base64.b64encode(value).decode()
         return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]

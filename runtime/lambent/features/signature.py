@@ -168,8 +168,9 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         elif parameter.kind == functions.VAR_KEYWORD:
             others = hint
         elif parameter.kind in (functions.POSITIONAL_ONLY, functions.VAR_POSITIONAL):
+            advice = "leave out the /" if parameter.kind == functions.POSITIONAL_ONLY else "write a list"
             raise DeclarationError(
-                f"{name}: parameter {parameter.name!r} must be one that can be named in a call"
+                f"{name}: parameter {parameter.name!r} must be one that can be named in a call: {advice}"
             )
         else:
             sent.append(parameter)

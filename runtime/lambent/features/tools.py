@@ -124,17 +124,20 @@ def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
     ``structured``: False: never; True: also where the function returns text.
     """
     hint = signature.returns
+    if structured and (hint is UNSET or mentions(hint, *_BLOCKS)):
+        what = "" if hint is UNSET else " without images and sounds, which are no JSON"
+        raise DeclarationError(f"{signature.name}: structured_output=True needs a return type{what}")
     if structured is False or hint is UNSET or (structured is None and _is_content(hint)):
         return None
     try:
         return codec_of(type(None) if hint is None else hint, "write")
     except DeclarationError as error:
-        raise DeclarationError(f"{signature.name}, result: {error}") from error
+        raise DeclarationError(f"{signature.name}, result: {error}") from None
 
 
 def _is_content(hint: Any) -> bool:
     """Whether a hint says text, media or anything: results of it go to the model as they are."""
-    if mentions(hint, ToolResult, bytes, *_BLOCKS):
+    if mentions(hint, ToolResult, CallToolResult, bytes, *_BLOCKS):
         return True
     args, origin = typing.get_args(hint), typing.get_origin(hint)
     if origin is Annotated:
@@ -152,6 +155,10 @@ def render(tool: Tool, value: Any) -> CallToolResult:
     Raises:
         ValidationError: the value does not fit the tool's output schema.
     """
+    if isinstance(value, CallToolResult):  # as middleware sees it
+        content: list[Any] = list(value.content)
+        is_error = value.is_error is True
+        value = ToolResult(content=content, structured_content=value.structured_content, is_error=is_error)
     if isinstance(value, ToolResult):
         return _render_ready(tool, value)
     if tool.output is not None:

@@ -136,7 +136,10 @@ class UriTemplate:
     def _variable(self, text: str, operator: _Operator) -> _Variable:
         match = _VARIABLE.fullmatch(text)
         if match is None:
-            raise DeclarationError(f"{self.template}: {text!r} is no variable")
+            raise DeclarationError(
+                f"{self.template}: {text!r} is no variable: write {{name}}, {{+name}} for text with slashes, "
+                "or {name*} for a list"
+            )
         name, length, star = match.groups()
         if name in self._variables:
             raise DeclarationError(f"{self.template}: variable {name!r} appears twice")

@@ -51,7 +51,8 @@ def check_uri(uri: str) -> None:
             f"{uri}: clients leave out the path segments . and ..: write the path without them"
         )
     if rest.startswith("//"):
-        port = re.split(r"[/?#]", rest[2:])[0].rpartition("@")[2].rpartition("]")[2].partition(":")[2]
+        authority = re.split(r"[/?#]", _EXPRESSION.sub("{}", rest[2:]))[0].rpartition("@")[2]
+        port = authority.rpartition("]")[2].partition(":")[2]
         is_number = port.isascii() and port.isdigit() and len(port) < 6
         if port and "{" not in port and not (is_number and int(port) < 65536):
             raise DeclarationError(

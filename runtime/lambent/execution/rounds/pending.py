@@ -22,6 +22,11 @@ class Pending(Generic[T]):
         self._get = get
         self.known = known
 
+    def __getattr__(self, name: str) -> Any:
+        """Say what is missing where the value's own attributes are read."""
+        text = "of the value, which is not waited for: write await in async def, .result() in def"
+        raise AttributeError(f"{name!r} is {text}")
+
     def result(self) -> T:
         """The value. In a round in which it is not known yet, the handler ends here and runs again later."""
         return self._get()

@@ -10,7 +10,8 @@ import collections.abc
 import sys
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
@@ -109,7 +110,7 @@ def arguments_codec(
                 codec_of(item.hint)
             except DeclarationError as error:
                 owner = name.removesuffix("Arguments") or name
-                raise DeclarationError(f"{owner}, parameter {item.name!r}: {error}") from error
+                raise DeclarationError(f"{owner}, parameter {item.name!r}: {error}") from None
         raise
 
 
@@ -197,21 +198,26 @@ def is_plain(hint: Any, *bases: type) -> bool:
     return hint is None or (isinstance(hint, Hashable) and hint in _PLAIN)
 
 
-def rewrite(hint: Any, translate: Callable[[Any], Any]) -> Any:
+_ANY: Mapping[Any, Any] = MappingProxyType({object: Any})
+
+
+def rewrite(hint: Any, translate: Callable[[Any], Any], types_: Mapping[Any, Any] = _ANY) -> Any:
     """Translate each piece of metadata of every ``Annotated`` in a hint to what a library understands.
 
-    ``object`` becomes ``Any``.
+    Also replace types by others: ``object`` by ``Any``.
     """
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if hint is object:
-        return Any
+    if isinstance(hint, type) and hint in types_:
+        return types_[hint]
     if origin is None or origin is Literal:
         return hint
     if origin is Annotated:
         base, *metadata = args
-        return Annotated[(rewrite(base, translate), *(translate(item) for item in metadata))]
+        return Annotated[(rewrite(base, translate, types_), *(translate(item) for item in metadata))]
     rewritten = tuple(
-        [rewrite(item, translate) for item in arg] if isinstance(arg, list) else rewrite(arg, translate)
+        [rewrite(item, translate, types_) for item in arg]
+        if isinstance(arg, list)
+        else rewrite(arg, translate, types_)
         for arg in args
     )
     if all(new is old for new, old in zip(rewritten, args, strict=True)):
@@ -264,7 +270,7 @@ def _declared(make: Callable[[], Codec], what: str) -> Codec:
     except (DeclarationError, ModuleNotFoundError):
         raise
     except Exception as error:
-        is_unknown = type(error).__name__.startswith("PydanticSchemaGeneration")
+        is_unknown = type(error).__name__ in ("PydanticSchemaGenerationError", "PydanticInvalidForJsonSchema")
         reason = _KNOWN if is_unknown else " ".join(str(error).partition("\n\n")[0].split())
         raise DeclarationError(f"Cannot describe {what}: {reason}") from error
 

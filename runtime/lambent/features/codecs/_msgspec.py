@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import typing
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,6 +20,12 @@ _REF = "#/$defs/{name}"
 
 # Classes of the annotated-types package, by name so that it need not be imported, and their attributes.
 _BOUNDS = frozenset({"Ge", "Gt", "Le", "Lt", "Interval", "MultipleOf", "MinLen", "MaxLen", "Len"})
+# Clients are told to send a zone; msgspec says so only of types that demand one.
+_AS_SENT = {
+    object: Any,
+    datetime.datetime: Annotated[datetime.datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})],
+    datetime.time: Annotated[datetime.time, msgspec.Meta(extra_json_schema={"format": "time"})],
+}
 _UNREAD = frozenset({"Predicate", "Not", "Timezone"})
 _ATTRIBUTES = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length")
 
@@ -44,6 +51,13 @@ class MsgspecCodec:
         return finite
 
     @functools.cached_property
+    def _has_dataclasses(self) -> bool:
+        if self.is_plain:
+            return False
+        parts = walk(self._hints, lambda cls: fields_of(cls).values())
+        return any(hasattr(typing.get_origin(part) or part, "__dataclass_fields__") for part in parts)
+
+    @functools.cached_property
     def _has_post_init(self) -> bool:
         return any(hasattr(record, "__post_init__") for record in records_in(self._hints))
 
@@ -61,6 +75,8 @@ class MsgspecCodec:
             value = self._decoder.decode(raw)
         except Exception as error:
             value = self._parsed(raw, _problem(error))
+        if self._has_dataclasses:
+            complete(value)
         if self._may_be_infinite and self._finite.may_be_spelled(raw):
             self._finite.require_finite(value)
         return value
@@ -76,6 +92,8 @@ class MsgspecCodec:
             if parsed == value:
                 raise problem from None
             converted = self._again(parsed)
+        if self._has_dataclasses:
+            complete(converted)
         if self._may_be_infinite:
             self._finite.require_finite(converted)
         return converted
@@ -129,11 +147,45 @@ class MsgspecCodec:
             raise _problem(error) from None
 
 
+def complete(value: Any) -> None:
+    """Give dataclasses, in place, the defaults that msgspec leaves to their class, where they were not sent.
+
+    Without them they would be written without these fields.
+
+    Raises:
+        ValidationError: the value is nested too deeply.
+    """
+    try:
+        _complete(value)
+    except RecursionError:
+        raise ValidationError("it is nested too deeply") from None
+
+
+def _complete(value: Any) -> None:
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            _complete(item)
+    elif isinstance(value, dict):
+        _complete(list(value.values()))
+    elif isinstance(value, msgspec.Struct):
+        _complete([getattr(value, name) for name in value.__struct_fields__])
+    elif (fields := getattr(value.__class__, "__dataclass_fields__", None)) is not None:
+        own = getattr(value, "__dict__", None)
+        if own is not None and len(own) < len(fields):
+            given = {name: getattr(value, name) for name in fields if hasattr(value, name)}
+            own.clear()
+            own.update(given)
+        _complete([getattr(value, name, None) for name in fields])
+
+
 class MsgspecArguments(MsgspecCodec):
     """The codec of a function's arguments."""
 
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
-        members = [(item.name, rewrite(item.hint, _translate), _default(item.default)) for item in parameters]
+        members = [
+            (item.name, rewrite(item.hint, _translate, _AS_SENT), _default(item.default))
+            for item in parameters
+        ]
         aliases = {item.name: item.alias for item in parameters if item.alias is not None}
         super().__init__(
             msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True, rename=aliases or None)
