@@ -1035,6 +1035,15 @@ def test_a_line_over_the_limit_is_answered_and_the_next_one_read(length: int) ->
         assert wire.read()["error"]["code"] == -32600
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_the_end_of_a_line_does_not_count_for_its_limit(end: bytes) -> None:
+    message = support.dumps(tool_call("echo", request_id=1)).encode()
+    with Wire(echo_server(), body_limit=len(message)) as wire:
+        wire.write(message + end)
+        wire.close_input()
+        assert wire.line() == text_result("", 1) + b"\n"
+
+
 def test_requests_are_read_as_fast_as_they_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "_UNANSWERED_BYTES", 20_000)
     mcp = make()
