@@ -1,5 +1,7 @@
 """Log records: whatever a client sends, it cannot forge one, and what it has sent can be read."""
 
+import asyncio
+import gc
 import io
 import json
 import logging
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support import Client, Reply, accept, make_handler, make_server
 
 from lambent import Context, RetryableError, ToolError
+from lambent.execution.event_loop import CallerLoop, LoopThread
 from lambent.execution.failures import report
 from lambent.execution.log_records import logger, one_line, traceback_text
 from lambent.wire.jsonrpc import RpcMessage
@@ -146,6 +149,56 @@ def test_no_traceback_forges_a_record(shape: Callable[[str], BaseException], log
     assert "Traceback (most recent call last):" in text
     assert f'  File "{__file__}", line' in text
     assert "    raise error from cause" in text  # a frame stands as always
+
+
+class _Indescribable(Exception):  # noqa: N818
+    @property
+    def __notes__(self) -> list[str]:
+        raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    "error", [_Indescribable(EVIL), SyntaxError(EVIL, (EVIL, 1, [], 5))], ids=["notes", "syntax"]
+)
+def test_an_exception_that_cannot_be_described_is_reported(
+    error: Exception, log: Log, serve: Callable[..., Client]
+) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def tool() -> str:
+        raise error
+
+    reply = serve(mcp).call("tool")
+    assert reply.result["isError"]
+    reference = reply.text.partition("(reference ")[2].rstrip(")")
+    text = log.check(records=1)
+    assert f"reference {reference}, with a {type(error).__name__} that cannot be described" in text
+
+
+@pytest.mark.parametrize("runner", [CallerLoop, LoopThread])
+def test_what_a_task_left_behind_raises_forges_no_record(runner: type[CallerLoop | LoopThread]) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logging.getLogger("asyncio").addHandler(handler)
+
+    async def fail() -> None:
+        raise ValueError(EVIL)
+
+    async def leave() -> None:
+        left = asyncio.ensure_future(fail())
+        await asyncio.sleep(0)
+        del left
+
+    run = runner()
+    try:
+        run(leave())
+        gc.collect()
+    finally:
+        run.close()
+        logging.getLogger("asyncio").removeHandler(handler)
+    assert "Task exception was never retrieved" in stream.getvalue()
+    Log(stream).check(records=0)
 
 
 def test_a_traceback_reads_as_always() -> None:

@@ -1035,6 +1035,15 @@ def test_a_line_over_the_limit_is_answered_and_the_next_one_read(length: int) ->
         assert wire.read()["error"]["code"] == -32600
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_the_end_of_a_line_does_not_count_for_its_limit(end: bytes) -> None:
+    message = support.dumps(tool_call("echo", request_id=1)).encode()
+    with Wire(echo_server(), body_limit=len(message)) as wire:
+        wire.write(message + end)
+        wire.close_input()
+        assert wire.line() == text_result("", 1) + b"\n"
+
+
 def test_requests_are_read_as_fast_as_they_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "_UNANSWERED_BYTES", 20_000)
     mcp = make()
@@ -1325,6 +1334,29 @@ def test_what_an_app_prints_when_it_is_loaded_is_no_message(folder: Path) -> Non
             to.close()
             assert json.loads(back.read())["id"] == 1
             assert errors.read() == b"loading\nloaded\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "print('buffered'); sys.stdout = sys.stderr",
+        "sys.stderr = sys.stdout",
+        "sys.stdin, sys.stdout, sys.stderr = io.StringIO(), io.StringIO(), io.StringIO()",
+        "sys.stdin = sys.stdout = sys.stderr = None",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), 'utf-8')",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, 'utf-8')",
+        "os.close(2)",
+        "os.close(2); sys.stderr = None",
+    ],
+)
+def test_messages_keep_their_streams_whatever_the_app_has_done_to_them(folder: Path, before: str) -> None:
+    code = f"import io, os, sys\n{before}\nprint('no message')\n{RUN}"
+    with started(folder, "-c", code) as process:
+        to, back, _ = pipes(process)
+        to.write(line(tool_call("add", {"left": 1, "right": 2})))
+        to.close()
+        assert json.loads(back.read())["result"]["structuredContent"] == 3
+        assert process.wait(SECONDS) == 0
 
 
 def test_a_process_that_is_told_to_end_does_so_cleanly(process: subprocess.Popen[bytes]) -> None:

@@ -74,6 +74,8 @@ class Endpoint:
                 response = self._post(request, invocation)
         except ProtocolError as refusal:
             response = error_response(refusal)
+            if request.method == "HEAD":
+                response.body = b""
             if refusal.status == 403:
                 return response
         if "origin" in request.headers:

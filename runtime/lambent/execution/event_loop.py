@@ -15,6 +15,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lambent.errors import Signal
+from lambent.execution.log_records import logger
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,7 +45,7 @@ class CallerLoop:
             self._elsewhere = self._elsewhere or LoopThread()
             return self._elsewhere(coroutine)
         if self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.new_event_loop()
+            self._loop = _new_loop()
         loop, before = self._loop, asyncio.all_tasks(self._loop)
         task = loop.create_task(coroutine)
         try:
@@ -111,9 +112,7 @@ class LoopThread:
         return not self._thread.is_alive()
 
     def _start(self) -> None:
-        import asyncio
-
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(
             target=self._run, args=(self._loop,), name="lambent-loop", daemon=True
         )
@@ -200,6 +199,13 @@ class LoopTask(Generic[T]):
             self._coroutine.close()
             self._error = asyncio.CancelledError()
         self._ended.set()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    import asyncio
+
+    logger("asyncio")  # which writes what tasks have raised that nobody waits for
+    return asyncio.new_event_loop()
 
 
 def _cancelled_within() -> RuntimeError:

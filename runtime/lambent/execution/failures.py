@@ -23,7 +23,11 @@ def report(error: BaseException, request: RpcRequest | RpcMessage | None = None)
     """
     reference = os.urandom(6).hex()
     what = f"{request.method} (id {request.id!r})" if request is not None else "A request"
-    _log.error("%s failed, reference %s", what, reference, exc_info=error)
+    try:
+        _log.error("%s failed, reference %s", what, reference, exc_info=error)
+    except (Exception, SystemExit):  # the exception itself raises this, when it is described
+        kind = type(error).__qualname__
+        _log.error("%s failed, reference %s, with a %s that cannot be described", what, reference, kind)
     return reference
 
 
@@ -31,7 +35,9 @@ def message_of(error: BaseException) -> str:
     """What an exception says; the name of its class where that fails."""
     try:
         return str(error)
-    except Exception:
+    except BaseException as failed:
+        if is_interrupt(failed):
+            raise
         return type(error).__name__
 
 

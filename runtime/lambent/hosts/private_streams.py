@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+_IN, _OUT, _ERR = range(3)
+
 _private: list[int] = []
 """The descriptors that this process keeps to itself."""
 
@@ -17,17 +19,22 @@ _private: list[int] = []
 def take_streams() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Standard input and output, under descriptors that no child inherits.
 
-    From then on standard input is empty, and standard output goes where standard error goes.
+    From then on standard input is empty, and standard output goes where standard error goes. These are the
+    descriptors of the process, whatever an app has put in the place of ``sys.stdout`` and the others.
     """
-    number_in, number_out = sys.stdin.fileno(), sys.stdout.fileno()
-    private_in, private_out = os.dup(number_in), os.dup(number_out)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, number_in)
-    os.close(null)
-    os.dup2(sys.stderr.fileno(), number_out)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # It writes what was printed so far, too: that is no message either.
-        sys.stdout.reconfigure(line_buffering=True)
+    null = os.open(os.devnull, os.O_RDWR)
+    if null == _ERR:  # the process was started without standard error
+        os.set_inheritable(null, True)
+    private_in, private_out = os.dup(_IN), os.dup(_OUT)
+    os.dup2(null, _IN)
+    if null > _ERR:
+        os.close(null)
+    os.dup2(_ERR, _OUT)
+    for stream in (sys.stdout, sys.__stdout__):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(ValueError):  # it is closed, or the app has taken its buffer
+                # It writes what was printed so far, too: that is no message either.
+                stream.reconfigure(line_buffering=True)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forget)
     _private[:] = private_in, private_out

@@ -169,8 +169,8 @@ class StdioServer:
 
     def _read(self) -> None:
         try:
-            while line := self._in.readline(self._line_limit + 1):
-                if len(line) > self._line_limit and not line.endswith(b"\n"):
+            while line := self._in.readline(self._line_limit + 2):  # up to "\r\n"
+                if len(line) > self._line_limit < len(line.rstrip(b"\r\n")):
                     while line and not line.endswith(b"\n"):
                         line = self._in.readline(_SKIPPED_BYTES)
                     text = f"The line is longer than {self._line_limit} bytes"

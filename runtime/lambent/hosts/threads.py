@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -28,14 +28,14 @@ class CallThreads:
         self._may_wait = waiting
         self._returning = 0
         self._unfinished = 0
-        self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._queue: OrderedDict[Future[Any], Callable[[], Any]] = OrderedDict()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Run something on a thread, at once or as soon as one may run."""
         future: Future[T] = Future()
         with self._changed:
             self._unfinished += 1
-            self._queue.append((future, work))
+            self._queue[future] = work
             self._start_next()
         return future
 
@@ -44,10 +44,9 @@ class CallThreads:
         if not future.cancel():
             return
         with self._changed:
-            left = [entry for entry in self._queue if entry[0] is not future]
-            self._unfinished -= len(self._queue) - len(left)
-            self._queue = deque(left)
-            self._changed.notify_all()
+            if self._queue.pop(future, None) is not None:
+                self._unfinished -= 1
+                self._changed.notify_all()
 
     @contextlib.contextmanager
     def idle(self, *, at_once: bool = False) -> Iterator[None]:
@@ -104,4 +103,4 @@ class CallThreads:
         """Let calls run that wait for their turn, behind those that have waited in the middle of a call."""
         while self._queue and self._free > self._returning:
             self._free -= 1
-            self._pool.submit(self._run, *self._queue.popleft())
+            self._pool.submit(self._run, *self._queue.popitem(last=False))
