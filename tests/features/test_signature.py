@@ -1,6 +1,8 @@
 """What signatures and docstrings say, and which ones cannot work."""
 
 import functools
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Optional
@@ -485,4 +487,16 @@ def class_variable(x: ClassVar[int] = 1) -> None: ...
 )
 def test_parameters_that_clients_cannot_send(function: Callable[..., Any], reason: str) -> None:
     with pytest.raises(DeclarationError, match=reason):
+        make_server().tool()(function)
+
+
+def test_the_context_of_another_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forgotten import: it would be an argument that no client can send."""
+    foreign = type("Context", (), {"__module__": "mcp.server.mcpserver.server"})
+
+    def function(ctx: Any) -> None: ...
+
+    function.__annotations__["ctx"] = foreign | None
+    monkeypatch.setitem(sys.modules, "mcp", types.ModuleType("mcp"))
+    with pytest.raises(DeclarationError, match="function: write 'ctx' with the Context of lambent"):
         make_server().tool()(function)

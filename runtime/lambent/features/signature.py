@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +19,9 @@ from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
 from lambent.wire.values import Annotations, Icon, ToolAnnotations, Value
 
 T = TypeVar("T")
+
+
+_OTHER_LIBRARIES = frozenset({"mcp", "fastmcp"})
 
 
 class _SessionMarker:
@@ -132,6 +137,21 @@ class Signature(msgspec.Struct, frozen=True):
         return converted
 
 
+def _check_sendable(name: str, parameter: Parameter) -> None:
+    """Refuse a parameter that no client can send."""
+    if parameter.kind in (functions.POSITIONAL_ONLY, functions.VAR_POSITIONAL):
+        advice = "leave out the /" if parameter.kind == functions.POSITIONAL_ONLY else "write a list"
+        raise DeclarationError(
+            f"{name}: parameter {parameter.name!r} must be one that can be named in a call: {advice}"
+        )
+    if _OTHER_LIBRARIES.isdisjoint(sys.modules):
+        return
+    for part in walk([parameter.hint]):
+        cls = typing.get_origin(part) or part
+        if getattr(cls, "__name__", "") == "Context" and cls.__module__.partition(".")[0] in _OTHER_LIBRARIES:
+            raise DeclarationError(f"{name}: write {parameter.name!r} with the Context of lambent")
+
+
 def read_signature(function: Callable[..., Any], injected: Injected, name: str | None = None) -> Signature:
     """Read the signature of a function, a method, a partial function or a callable object.
 
@@ -167,12 +187,8 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
             context = parameter.name
         elif parameter.kind == functions.VAR_KEYWORD:
             others = hint
-        elif parameter.kind in (functions.POSITIONAL_ONLY, functions.VAR_POSITIONAL):
-            advice = "leave out the /" if parameter.kind == functions.POSITIONAL_ONLY else "write a list"
-            raise DeclarationError(
-                f"{name}: parameter {parameter.name!r} must be one that can be named in a call: {advice}"
-            )
         else:
+            _check_sendable(name, parameter)
             sent.append(parameter)
     wires = [parameter.wire for parameter in sent]
     if repeated := {wire for wire in wires if wires.count(wire) > 1}:
