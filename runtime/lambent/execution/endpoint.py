@@ -115,7 +115,8 @@ class Endpoint:
         reply = self.answer(message, request, invocation, principal)
         if invocation.streamed:
             accepts = _STREAM
-        response = _framed(reply, invocation.notifications, accepts)
+        notifications = invocation.notifications
+        response = reply if accepts.json and not notifications else _framed(reply, notifications, accepts)
         if len(response.body) > self._always_fits:
             return self._fit(reply, message, request, invocation, accepts)
         return response

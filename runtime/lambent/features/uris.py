@@ -23,6 +23,9 @@ _ENDS_IN_PATH = re.compile(r"[^:]*://(?:[^/?#{}]|\{[^{}]*\})*\{[+/#][^{}]*\}(?:\
 """A template whose path is in an expression, so that no slash stands behind it."""
 
 _LABEL = re.compile(r"(?<![^.@])xn--([a-z0-9-]{1,59})(?![^.:])", re.IGNORECASE)
+_MASK = re.compile("[\ue000-\uf8ff]")
+"""Characters for private use, which stand for the expressions of a template."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
 _PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
@@ -89,12 +92,14 @@ def normalize_uri(uri: str, *, host: bool = True) -> str:
 
 def normalize_template(template: str) -> str:
     """A template whose text is spelled as URIs are by ``normalize_uri``, with ``host=False``."""
+    if _MASK.search(template) is not None:
+        return template  # no parser of URIs writes these as they are
     expressions = _EXPRESSION.findall(template)
     masks = iter(range(0xE000, 0xF8FF))  # for private use: no URI needs them
     normal = normalize_uri(_EXPRESSION.sub(lambda _: chr(next(masks)), template), host=False)
     if _ENDS_IN_PATH.fullmatch(template) is not None:
         normal = normal.removesuffix("/")
-    return re.sub("[\ue000-\uf8ff]", lambda mask: expressions[ord(mask[0]) - 0xE000], normal)
+    return _MASK.sub(lambda mask: expressions[ord(mask[0]) - 0xE000], normal)
 
 
 def authority_end(uri: str) -> int:

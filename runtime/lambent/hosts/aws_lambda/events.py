@@ -28,6 +28,7 @@ class UnknownEventError(LambentError):
     """An event that is not an HTTP request in one of these formats; the message says what it is."""
 
 
+_STR = frozenset({str})
 _KEYS_SHOWN = 30
 _CHARACTERS_SHOWN = 500
 
@@ -183,6 +184,8 @@ def _client_address(context: Mapping[str, Any], headers: Mapping[str, str]) -> s
 
 def _headers(event: Event) -> dict[str, str]:
     given = event.get("headers") or {}
+    if "".join(given).islower() and _STR.issuperset(map(type, given.values())):
+        return dict(given)  # as HTTP APIs and Function URLs send them
     return {name.lower(): value for name, value in given.items() if type(value) is str}
 
 
