@@ -154,7 +154,8 @@ class IssuedStates:
         require(
             not is_legitimate or is_used or not _refused(answer), "state", "refused, though it is legitimate"
         )
-        if state is not None and is_accepted and request.target[1] in SINGLE_USE:
+        is_complete = result is not None and result["resultType"] != "input_required"  # else nobody answered
+        if state is not None and is_accepted and is_complete and request.target[1] in SINGLE_USE:
             self._used[state] = result
         return known
 

@@ -15,7 +15,7 @@ JSON_VALUES: tuple[Any, ...] = (
     "-" * 200, "../../etc/passwd", "%00", "%ff", "%", "=?base64?", "=?base64?QQ==?=", "${jndi:x}", [], {},
     [[]], [{}], {"": {}}, {"a": None}, NESTED, list(range(40)), {str(i): i for i in range(40)}, {"$ref": "#"},
     {"type": "object"}, "@raw:1e400@", "@raw:-0@", "@raw:1E+2@", "@raw:01@", "@raw:NaN@", "@raw:1.0@",
-    "@raw:" + "9" * 4301 + "@", "@raw:" + "[" * 400 + "]" * 400 + "@", "@raw:\"\\ud800\"@", "@raw:1e-400@",
+    "@raw:" + "9" * 4301 + "@", "@raw:" + "[" * 400 + "]" * 400 + "@", "@raw:\"\\ud800\"@",
     "@raw:-Infinity@", "@raw:'x'@", "@raw:[1,]@", "@raw:\"\\u0000\"@", "@raw:@",
 )  # fmt: skip
 """Values; ``@raw:…@`` stands for JSON text that Python would not write."""
