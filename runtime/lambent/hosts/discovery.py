@@ -60,8 +60,6 @@ class DiscoveryDocuments:
         from the settings or from the platform, never from the request's headers, which the client chooses.
         """
         if request.method == "POST":
-            if self._settings.mcp_path is None and not request.path.endswith(_OAUTH_PATHS):
-                return None  # as nearly always
             return not_found(request) if self._is_elsewhere(request) else None
         from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
 
