@@ -160,6 +160,22 @@ def wait_for(condition: Callable[[], object]) -> None:
     raise AssertionError("waited in vain")
 
 
+class Endless:
+    """A tool that ends only when it is cancelled."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.has_ended = threading.Event()
+
+    async def wait(self) -> str:
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.has_ended.set()
+        return "never"
+
+
 def threads_of_servers() -> set[threading.Thread]:
     """Every thread of the library, also those of applications that are not collected yet."""
     return {thread for thread in threading.enumerate() if thread.name.startswith("lambent")}
@@ -848,32 +864,22 @@ def test_what_never_looks_does_not_keep_the_server(tool: str, monkeypatch: pytes
 
 @pytest.mark.parametrize("tool", ["once", "task"])
 def test_a_call_that_holds_a_claim_and_a_task_are_cancelled_in_the_end(tool: str) -> None:
-    mcp = make()
-    began = threading.Event()
-    seen: list[str] = []
-
-    async def wait() -> str:
-        began.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            seen.append("cleaned up")
-        return "never"
+    mcp, endless = make(), Endless()
 
     @mcp.tool(idempotency=Idempotency(key="key"))
     async def once(key: str = "a") -> str:
-        return await wait()
+        return await endless.wait()
 
     @mcp.tool(task=True)
     async def task() -> str:
-        return await wait()
+        return await endless.wait()
 
     with Wire(mcp, drain_seconds=0.01) as wire:
         wire.send(tool_call(tool, capabilities=TASKS))
-        assert began.wait(SECONDS)
+        assert endless.began.wait(SECONDS)
         wire.end()
         assert wire.has_ended
-    assert seen == ["cleaned up"]
+    assert endless.has_ended.is_set()
 
 
 def test_the_end_of_the_input_ends_subscriptions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -889,29 +895,20 @@ def test_the_end_of_the_input_ends_subscriptions_at_once(monkeypatch: pytest.Mon
 
 
 def test_a_client_that_does_not_read_can_cancel_and_end() -> None:
-    mcp = make()
-    seen: list[str] = []
-    began = threading.Event()
+    mcp, endless = make(), Endless()
 
     @mcp.tool()
     def large() -> str:
         return "x" * 1_000_000
 
-    @mcp.tool()
-    async def wait() -> str:
-        began.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            seen.append("cancelled")
-        return "never"
+    mcp.tool()(endless.wait)
 
     with Wire(mcp, reads=False) as wire:
         wire.send(*(tool_call("large", request_id=number) for number in range(5)))
         wire.send(tool_call("wait", request_id="w"))
-        assert began.wait(SECONDS)
+        assert endless.began.wait(SECONDS)
         wire.send(cancel("w"))
-        wait_for(lambda: seen)
+        assert endless.has_ended.wait(SECONDS)
         wire.read_on()
         wire.end()
         assert sorted(json.loads(line)["id"] for line in wire.rest) == list(range(5))
@@ -991,18 +988,9 @@ def test_a_client_that_never_reads_does_not_keep_the_server(monkeypatch: pytest.
 
 
 def test_a_server_whose_answers_nobody_reads_ends() -> None:
-    mcp = make()
-    seen: list[str] = []
-    began = threading.Event()
+    mcp, endless = make(), Endless()
 
-    @mcp.tool()
-    async def wait() -> str:
-        began.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            seen.append("cancelled")
-        return "never"
+    mcp.tool()(endless.wait)
 
     @mcp.tool()
     def hello() -> str:
@@ -1010,12 +998,12 @@ def test_a_server_whose_answers_nobody_reads_ends() -> None:
 
     with Wire(mcp, reads=False) as wire:
         wire.send(tool_call("wait"))
-        assert began.wait(SECONDS)
+        assert endless.began.wait(SECONDS)
         wire.hang_up()
         wire.send(tool_call("hello", request_id=2))
         wire._serving.join(SECONDS)
         assert wire.has_ended
-    assert seen == ["cancelled"]
+    assert endless.has_ended.is_set()
 
 
 # Lines that are too long.

@@ -1,7 +1,6 @@
 """Any type and any value: what is written fits the schema, what is read can be written, in every position."""
 
 import dataclasses
-import enum
 import itertools
 import json
 from typing import Annotated, Any, Literal, NamedTuple
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from tests.features.types_table import Color, Level
 from typing_extensions import TypedDict
 
 from lambent.errors import DeclarationError
@@ -27,16 +27,6 @@ class Case(NamedTuple):
 
     hint: Any
     values: st.SearchStrategy[Any]
-
-
-class Color(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Level(enum.IntEnum):
-    HIGH = 2
-    LOW = 1
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
