@@ -52,9 +52,8 @@ class _Filter(logging.Filter):
             record.args = tuple(one if isinstance(one, int) else one_line(str(one)) for one in record.args)
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            record.exc_text = traceback_text(
-                error, error.__traceback__
-            )  # formatters of text take it, those of JSON ``exc_info``
+            # Formatters of text write this; those of JSON read ``exc_info``.
+            record.exc_text = traceback_text(error, error.__traceback__)
             if re.search("[\ud800-\udfff]", "".join(traceback.format_exception(error))):
                 # No handler could write these: it would lose the whole record.
                 record.msg, record.args = f"{record.getMessage()}\n{record.exc_text}", None

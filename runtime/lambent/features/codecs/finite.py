@@ -18,7 +18,6 @@ _ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
 _SPELLED = re.compile(rb'"(?:[\s\x80-\xff]|\\(?:[tnrf]|u[0-9a-f]{4}))*+[-+]?s?(?:nan|inf)|\\u00[4-7]')
 """Text in lower case that may be read as NaN or infinity, or whose letters are escaped."""
 
-
 _HUGE = b"0" * 300
 
 
@@ -37,7 +36,7 @@ def refuse_huge(raw: bytes) -> None:
     """
     if len(raw) < len(_HUGE) and b"e" not in raw and b"E" not in raw:
         return
-    text = raw.translate(_ZEROS)  # as above
+    text = raw.translate(_ZEROS)  # far faster than a pattern
     if b"0e000" in text or b"0e+000" in text or _HUGE in text:
         try:
             msgspec.json.decode(raw)
