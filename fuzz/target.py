@@ -20,7 +20,6 @@ from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.execute import Executor
 from lambent.execution.invocation import Invocation
-from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
@@ -111,7 +110,9 @@ class Target:
         tasks = Tasks(store, self.queue, MemoryBlobs(), time.time, None, self.mcp.name)
         services = Services(
             catalog=self.mcp.freeze(),
-            sealer=Sealer(settings.keys, time.time, settings.state_ttl, settings.audience or self.mcp.name),
+            audience=settings.audience or self.mcp.name,
+            keys=settings.keys,
+            state_ttl=settings.state_ttl,
             changes=None,
             listen_seconds=0.0,
             clock=time.time,

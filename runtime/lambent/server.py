@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.aws_lambda.handler import LambdaHandler
-    from lambent.hosts.settings import Settings
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
-_EXTENSION = re.compile(rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+# Compiled at first use: most servers have no extensions of their own, and it would slow down each cold start.
+_EXTENSION = rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class MCPServer(Declarations):
@@ -71,7 +71,7 @@ class MCPServer(Declarations):
         if unknown := sorted(set(cache_hints or ()) - set(DEFAULT_HINTS)):
             raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
         for identifier in extensions or ():
-            if not _EXTENSION.fullmatch(identifier):
+            if not re.fullmatch(_EXTENSION, identifier):
                 raise DeclarationError(
                     f"{identifier!r} is no extension identifier: write vendor.example/name"
                 )

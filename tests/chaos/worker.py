@@ -20,7 +20,6 @@ from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
-from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.aws import SqsQueue
 from lambent.stores.dynamodb import DynamoStore
@@ -107,7 +106,9 @@ def environment(plan: Plan, ledger: Ledger, dice: random.Random, skew: float) ->
     tasks = service.Tasks(store, queue, None, clock, None, mcp.name)
     services = Services(
         catalog=mcp.freeze(),
-        sealer=Sealer(StaticKeys(("0123456789abcdef0123456789abcdef",)), clock, 900, mcp.name),
+        audience=mcp.name,
+        keys=StaticKeys(("0123456789abcdef0123456789abcdef",)),
+        state_ttl=900,
         changes=None,
         listen_seconds=0.0,
         clock=clock,

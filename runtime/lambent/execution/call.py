@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,24 +10,26 @@ import msgspec
 
 from lambent.auth.principal import Principal
 from lambent.execution.invocation import Invocation
-from lambent.execution.ports import Changes, Clock, Store
-from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
 from lambent.wire.eras import RpcRequest
 from lambent.wire.http import Request
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.service import Tasks
+    from lambent.execution.ports import Changes, Clock, Keys, Store
     from lambent.execution.rounds.journal import Journal
+    from lambent.execution.rounds.sealing import Sealer
     from lambent.wire.payloads import ResponseLimit
 
 
-class Services(msgspec.Struct, frozen=True):
+class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What every call of a server shares.
 
     Attributes:
         catalog: the declarations.
-        sealer: seals and opens request state.
+        audience: names the server; see ``Sealer``.
+        keys: the secrets that seal request state.
+        state_ttl: seconds for which a request state can be used.
         changes: the feed that subscriptions deliver; None where nothing can be delivered.
         listen_seconds: how long a subscription may hold an invocation open.
         clock: the time.
@@ -36,13 +39,22 @@ class Services(msgspec.Struct, frozen=True):
     """
 
     catalog: Catalog
-    sealer: Sealer
+    audience: str
+    keys: Keys
+    state_ttl: int
     changes: Changes | None
     listen_seconds: float
     clock: Clock
     store: Store | None = None
     tasks: Tasks | None = None
     response_limit: ResponseLimit | None = None
+
+    @functools.cached_property
+    def sealer(self) -> Sealer:
+        """Seals and opens request state."""
+        from lambent.execution.rounds.sealing import Sealer  # loaded where something is asked
+
+        return Sealer(self.keys, self.clock, self.state_ttl, self.audience)
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from lambent.auth.principal import Principal
 from lambent.execution.call import Call
 from lambent.execution.notifications import Notifications
-from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import (
     AcceptedElicitation,
@@ -23,8 +22,6 @@ from lambent.execution.rounds.questions import (
     sampling_question,
     url_question,
 )
-from lambent.execution.rounds.steps import Step
-from lambent.features.forms import form_of
 from lambent.features.resolvers import Injected
 from lambent.wire.eras import meta_of
 from lambent.wire.http import Request
@@ -32,6 +29,7 @@ from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, Sampl
 
 if TYPE_CHECKING:
     from lambent.execution.durable.sessions import SessionMaker
+    from lambent.execution.rounds.journal import Journal
 
 T = TypeVar("T")
 
@@ -157,6 +155,8 @@ class Context(Notifications):
             MissingCapabilityError: the client cannot show forms.
             InvalidParamsError: what came back does not fit the form.
         """
+        from lambent.features.forms import form_of  # loaded where there are forms
+
         return self._ask(form_question(message, form_of(schema)), key)
 
     def elicit_url(
@@ -271,6 +271,8 @@ class Context(Notifications):
             ValidationError: the result has no JSON form.
             ValueError: the handler has used the name already.
         """
+        from lambent.execution.rounds.steps import Step  # loaded where there are steps
+
         invocation = self._call.invocation
         invocation.check()
         step = Step(name, function, at_most_once, self._journal, invocation)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import Cancelled, DeadlineReached, Signal
-from lambent.execution.ports import AsyncRunner
 
 if TYPE_CHECKING:
+    from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.rounds.pending import Pending
 
@@ -32,26 +32,16 @@ class Invocation:
         expired: the time limit of the handler was reached.
     """
 
-    __slots__ = (
-        "_deadline",
-        "_runner",
-        "cancelled",
-        "detached",
-        "expired",
-        "may_stream",
-        "notifications",
-        "streamed",
-    )
+    may_stream = False
+    streamed = False
+    cancelled = False
+    detached = False
+    expired = False
+    _deadline: float | None = None
 
     def __init__(self, runner: AsyncRunner) -> None:
         self._runner = runner
-        self._deadline: float | None = None
         self.notifications: list[bytes] = []
-        self.may_stream = False
-        self.cancelled = False
-        self.detached = False
-        self.expired = False
-        self.streamed = False
 
     def emit(self, notification: bytes) -> Pending[None] | None:
         """Take one encoded notification: keep it, or send it and say so in ``streamed``.

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
-from lambent.features.prompts import Prompt
-from lambent.features.resources import Resource
 from lambent.features.signature import Signature
 from lambent.features.tasks import EXTENSION
 from lambent.features.tools import Tool
@@ -18,6 +16,8 @@ from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.values import CacheHint, CardDetails, Implementation
 
 if TYPE_CHECKING:
+    from lambent.features.prompts import Prompt
+    from lambent.features.resources import Resource
     from lambent.wire.server_card import ServerSummary
 
 # Lists change only when the server is deployed.
@@ -60,6 +60,11 @@ class Catalog(msgspec.Struct, frozen=True):
         yield from (template.signature for template in self.templates)
 
     @property
+    def has_resources(self) -> bool:
+        """There is something to read."""
+        return bool(self.resources or self.templates)
+
+    @property
     def has_tasks(self) -> bool:
         """A tool may become a task."""
         return any(tool.task is not None for tool in self.tools.values())
@@ -71,7 +76,7 @@ def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool =
     table: dict[str, tuple[object, dict[str, bool]]] = {
         "logging": (True, {}),
         "tools": (catalog.tools, {"listChanged": True}),
-        "resources": (catalog.resources or catalog.templates, {"subscribe": True, "listChanged": True}),
+        "resources": (catalog.has_resources, {"subscribe": True, "listChanged": True}),
         "prompts": (catalog.prompts, {"listChanged": True}),
         "completions": (catalog.completer is not None, {}),
     }

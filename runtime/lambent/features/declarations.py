@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.catalog import Catalog
-from lambent.features.completion import check_completer
 from lambent.features.idempotency import Idempotency
-from lambent.features.prompts import Prompt, arguments_of
 from lambent.features.resolvers import Injected
-from lambent.features.resources import Resource, make_resource
 from lambent.features.signature import Definition, read_signature
 from lambent.features.tasks import TaskPolicy
 from lambent.features.tools import Tool, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
+
+if TYPE_CHECKING:
+    from lambent.features.prompts import Prompt
+    from lambent.features.resources import Resource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,6 +130,7 @@ class Declarations:
         """
         if not isinstance(uri, str):
             raise DeclarationError('Write @mcp.resource("notes://today"), with the URI of the resource')
+        from lambent.features.resources import make_resource  # servers without resources never load it
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
@@ -163,6 +165,7 @@ class Declarations:
             DeclarationError: the signature cannot work, or the name is taken.
         """
         _not_bare(name, "prompt")
+        from lambent.features.prompts import Prompt, arguments_of  # as above
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
@@ -194,6 +197,8 @@ class Declarations:
             if self._completer is not None:
                 raise DeclarationError("A server has one completion function, which sees every reference")
             self._not_frozen("completion")
+            from lambent.features.completion import check_completer  # as above
+
             check_completer(function)
             self._completer = function
             return function

@@ -13,7 +13,7 @@ from lambent.features.hints import fields_of, has_mark, records_in
 from lambent.wire.headers import HeaderParam
 
 KEYWORD = "x-mcp-header"
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # compiled at first use
 _NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _PLAIN_VALUES = frozenset({"default", "const", "enum", "examples"})
 _TYPE_NAMES = {str: "string", int: "integer", bool: "boolean"}
@@ -100,7 +100,7 @@ def _schemas(node: Any) -> Iterator[dict[str, Any]]:
 
 def _param(path: _Path, prop: dict[str, Any]) -> HeaderParam:
     name, kind = prop[KEYWORD], prop.get("type")
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_FIELD_NAME, name):
         raise DeclarationError(f"{KEYWORD} of {'.'.join(path)} must be an HTTP token, not {name!r}")
     if kind not in _TYPE_NAMES.values():
         raise DeclarationError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +11,7 @@ from lambent.features.codecs import Codec, codec_of, to_json
 from lambent.features.functions import Parameter
 from lambent.features.hints import mentions, show
 from lambent.features.signature import Definition, Signature
-from lambent.features.tools import Audio, Image, text_of
+from lambent.features.tools import Audio, Image, text_of, to_base64
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
         block = value.to_content()
         return [BlobResourceContents(uri=uri, blob=block.data, mime_type=declared or block.mime_type)]
     if isinstance(value, bytes | bytearray | memoryview):
-        blob = base64.b64encode(value).decode()
+        blob = to_base64(value)
         return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]
     usual = "text/plain" if isinstance(value, str) else "application/json"
     if isinstance(value, str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import collections.abc
 import functools
 import types
@@ -34,7 +33,7 @@ class Image(msgspec.Struct, frozen=True):
 
     def to_content(self) -> ImageContent:
         """The content block that contains it."""
-        return ImageContent(data=base64.b64encode(self.data).decode(), mime_type=f"image/{self.format}")
+        return ImageContent(data=to_base64(self.data), mime_type=f"image/{self.format}")
 
 
 class Audio(msgspec.Struct, frozen=True):
@@ -45,7 +44,14 @@ class Audio(msgspec.Struct, frozen=True):
 
     def to_content(self) -> AudioContent:
         """The content block that contains it."""
-        return AudioContent(data=base64.b64encode(self.data).decode(), mime_type=f"audio/{self.format}")
+        return AudioContent(data=to_base64(self.data), mime_type=f"audio/{self.format}")
+
+
+def to_base64(data: bytes | bytearray | memoryview) -> str:
+    """Bytes in Base64, as content blocks and contents carry them."""
+    import binascii  # loaded where there are media
+
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 _BLOCKS = (Content, Image, Audio)

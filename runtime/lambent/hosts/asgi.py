@@ -99,8 +99,6 @@ class AsgiInvocation(LiveInvocation):
     are kept for it: there they have to fit.
     """
 
-    __slots__ = ("_request", "frames")
-
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads, request: Request) -> None:
         super().__init__(loop, threads)
         self._request = request

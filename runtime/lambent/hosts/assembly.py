@@ -10,7 +10,6 @@ from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.middleware import Middleware
-from lambent.execution.rounds.sealing import Sealer
 from lambent.features.catalog import Catalog
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.settings import Settings
@@ -114,7 +113,9 @@ def _executor(
     seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
     services = Services(
         catalog=catalog,
-        sealer=Sealer(settings.keys, time.time, settings.state_ttl, server),
+        audience=server,
+        keys=settings.keys,
+        state_ttl=settings.state_ttl,
         changes=changes,
         listen_seconds=seconds if settings.listen_seconds is None else settings.listen_seconds,
         clock=time.time,

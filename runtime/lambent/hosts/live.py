@@ -43,18 +43,6 @@ class LiveInvocation(Invocation):
     The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
-    __slots__ = (
-        "_counting",
-        "_dropped",
-        "_gone",
-        "_is_idle",
-        "_loop",
-        "_started",
-        "_threads",
-        "_unread",
-        "_writing",
-    )
-
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
         self._loop = loop

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lambent.errors import ConfigurationError
-from lambent.execution.ports import Keys
 from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
 from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
 from lambent.wire.payloads import is_escaped
+
+if TYPE_CHECKING:
+    from lambent.execution.ports import Keys
 
 DEFAULT_HEALTH_PATH = "/health"
 

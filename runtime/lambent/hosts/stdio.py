@@ -224,8 +224,6 @@ class StdioServer:
 class StdioInvocation(LiveInvocation):
     """One request on stdio: its notifications are lines among the others."""
 
-    __slots__ = ("_out", "is_subscription")
-
     def __init__(self, loop: LoopThread, threads: CallThreads, out: LineWriter) -> None:
         super().__init__(loop.loop, threads)
         self._out = out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from typing import Any
 
@@ -12,7 +11,7 @@ from lambent.errors import HeaderMismatchError
 
 _PREFIX, _SUFFIX = "=?base64?", "?="
 _SAFE_INTEGER = 2**53 - 1
-_NUMBER = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")
+_NUMBER = r"-?[0-9]{1,32}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?"  # compiled at first use
 
 
 def plain_value(name: str, value: str) -> str:
@@ -36,6 +35,8 @@ def decode_value(name: str, value: str) -> str:
     value = plain_value(name, value)
     if not (value.startswith(_PREFIX) and value.endswith(_SUFFIX) and len(value) >= len(_PREFIX + _SUFFIX)):
         return value
+    import binascii  # few names need Base64
+
     text = value[len(_PREFIX) : -len(_SUFFIX)]
     try:
         if len(text) % 4:
@@ -53,9 +54,10 @@ def require_match(headers: dict[str, str], name: str, expected: str, *, encoded:
     Raises:
         HeaderMismatchError: it is missing, malformed or different.
     """
-    value = _required(headers, name)
+    value = headers.get(name.lower())
     if value == expected and value.isascii() and value.isprintable() and not value.startswith(_PREFIX):
         return
+    value = _required(headers, name)
     if (decode_value if encoded else plain_value)(name, value) != expected:
         raise HeaderMismatchError(f"Header mismatch: {name} header does not match the body")
 
@@ -97,7 +99,7 @@ def _check_value(headers: dict[str, str], param: HeaderParam, value: Any) -> Non
         require_match(headers, param.header, value)
     elif isinstance(value, int | float):
         text = decode_value(param.header, _required(headers, param.header))
-        if not (_NUMBER.fullmatch(text) and abs(value) <= _SAFE_INTEGER and float(text) == float(value)):
+        if not (re.fullmatch(_NUMBER, text) and abs(value) <= _SAFE_INTEGER and float(text) == float(value)):
             raise HeaderMismatchError(f"Header mismatch: {param.header} header does not match the body")
     else:
         raise HeaderMismatchError(f"Header mismatch: {param.header} mirrors a value that is not primitive")

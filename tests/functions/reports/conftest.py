@@ -17,7 +17,6 @@ from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
-from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.settings import Settings
 from lambent.stores.memory import MemoryBlobs, MemoryQueue, MemoryStore
@@ -53,7 +52,9 @@ class Desk:
         tasks = Tasks(store, self.queue, blobs, self.clock, None, mcp.name) if has_tasks else None
         services = Services(
             catalog=mcp.freeze(),
-            sealer=Sealer(settings.keys, self.clock, settings.state_ttl, mcp.name),
+            audience=mcp.name,
+            keys=settings.keys,
+            state_ttl=settings.state_ttl,
             changes=None,
             listen_seconds=0.0,
             clock=self.clock,

@@ -12,7 +12,17 @@ import boto3
 import pytest
 import snapshot_restore_py
 from moto import mock_aws
-from tests.support import EVERYTHING, SECRET, Client, accept, full_server, make_server
+from tests.support import (
+    EVERYTHING,
+    SECRET,
+    Client,
+    accept,
+    full_server,
+    headers_of,
+    http_api,
+    make_server,
+    message,
+)
 
 from lambent import ConfigurationError, Context, MCPServer, Settings
 from lambent.hosts.aws_lambda import snapstart
@@ -150,6 +160,45 @@ def test_what_is_dear_is_loaded_before_the_snapshot() -> None:
     dear = {"asyncio", "boto3", "cryptography", "aws_lambda_powertools.utilities.batch"}
     assert not dear & before
     assert dear <= primed
+
+
+ASKED = """
+import sys
+sys.path[:0] = {path!r}
+import snapshot_restore_py
+from lambent import Context, MCPServer, Settings
+
+mcp = MCPServer("asked")
+
+@mcp.tool()
+def ask(ctx: Context) -> str:
+    ctx.step("begin", str)
+    return ctx.elicit("Sure?", {{"type": "object", "properties": {{}}}}).result().action
+
+handler = mcp.lambda_handler(Settings(state_keys=({secret!r},), in_lambda=True, snap_start=True))
+import json
+for function, args, kwargs in snapshot_restore_py.get_before_snapshot():
+    function(*args, **kwargs)
+primed = set(sys.modules)
+answer = handler({event!r}, None)
+print(json.dumps([answer["body"], sorted(set(sys.modules) - primed)]))
+"""
+
+
+def test_a_first_question_after_a_restore_loads_nothing() -> None:
+    """In an interpreter of its own, as above."""
+    request = message(
+        "tools/call", {"name": "ask", "arguments": {}}, capabilities={"elicitation": {"form": {}}}
+    )
+    event = http_api(json.dumps(request), headers_of(request))
+    script = ASKED.format(path=[path for path in sys.path if path], secret=SECRET, event=event)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    body, loaded = json.loads(done.stdout)
+    assert json.loads(body)["result"]["resultType"] == "input_required"
+    assert loaded == []
 
 
 @pytest.fixture

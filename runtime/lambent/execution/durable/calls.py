@@ -121,10 +121,10 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
             journal.flow = name
             window = tool.idempotency.window.total_seconds()
             if tool.single_use:
-                window = max(window, call.services.sealer.ttl + _FLOW_SPARE_SECONDS)
+                window = max(window, call.services.state_ttl + _FLOW_SPARE_SECONDS)
             return Claim(CALL, name, window, tool, arguments, call, journal)
     elif tool.single_use and journal.flow:
-        window = call.services.sealer.ttl + _FLOW_SPARE_SECONDS
+        window = call.services.state_ttl + _FLOW_SPARE_SECONDS
         return Claim(FLOW, journal.flow, window, tool, arguments, call, journal)
     return None
 
@@ -147,7 +147,7 @@ class Claim:
         if services.store is None:
             why = "remembers its calls" if kind == CALL else "wants states used once"
             raise ConfigurationError(f"This tool {why}, so the function needs a table: set LAMBENT_TABLE")
-        self._records = Records(services.store, services.clock, kind, services.sealer.audience, CallRecord)
+        self._records = Records(services.store, services.clock, kind, services.audience, CallRecord)
         self._kind = kind
         self.key = self._records.key(name, key_of(call.principal))
         self._window = window

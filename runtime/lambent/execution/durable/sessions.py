@@ -105,7 +105,7 @@ def run_with_session(
             continue
         is_failure = isinstance(result, CallToolResult) and result.is_error is True
         if is_failure or isinstance(result, InputRequiredResult):
-            held.release(0.0 if is_failure else call.services.sealer.ttl)
+            held.release(0.0 if is_failure else call.services.state_ttl)
             return result
         if held.save():
             return result
@@ -220,7 +220,7 @@ def sessions_of(call: Call) -> Records[SessionRecord]:
     services = call.services
     if services.store is None:
         raise ConfigurationError("Sessions are kept in a table, so the function needs one: set LAMBENT_TABLE")
-    return Records(services.store, services.clock, "SESSION", services.sealer.audience, SessionRecord)
+    return Records(services.store, services.clock, "SESSION", services.audience, SessionRecord)
 
 
 class SessionMaker:

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lambent.execution.call import Handler, Services
-from lambent.execution.handlers.completion import complete
+from lambent.execution.call import Call, Handler, Services
 from lambent.execution.handlers.discovery import discover
 from lambent.execution.handlers.lists import list_prompts, list_resources, list_templates, list_tools
-from lambent.execution.handlers.prompts import get_prompt
-from lambent.execution.handlers.resources import has_resources, read_resource
-from lambent.execution.handlers.subscriptions import listen
-from lambent.execution.handlers.tools import call_tool
+from lambent.wire.results import ListenResult
+
+
+def _listen(call: Call) -> ListenResult:
+    from lambent.execution.handlers.subscriptions import listen  # loaded where a client subscribes
+
+    return listen(call)
 
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:
-    """The methods of the features that a server has."""
+    """The methods of the features that a server has; the modules of others are never loaded."""
     catalog = services.catalog
-    handlers: dict[str, Handler] = {"server/discover": discover, "subscriptions/listen": listen}
+    handlers: dict[str, Handler] = {"server/discover": discover, "subscriptions/listen": _listen}
     if catalog.tools:
+        from lambent.execution.handlers.tools import call_tool
+
         handlers |= {"tools/list": list_tools, "tools/call": call_tool}
-    if has_resources(catalog):
+    if catalog.has_resources:
+        from lambent.execution.handlers.resources import read_resource
+
         handlers |= {"resources/list": list_resources, "resources/read": read_resource}
         handlers |= {"resources/templates/list": list_templates}
     if catalog.prompts:
+        from lambent.execution.handlers.prompts import get_prompt
+
         handlers |= {"prompts/list": list_prompts, "prompts/get": get_prompt}
     if catalog.completer is not None:
+        from lambent.execution.handlers.completion import complete
+
         handlers |= {"completion/complete": complete}
     if services.tasks is not None:
         from lambent.execution.handlers.tasks import cancel_task, get_task, update_task

@@ -9,7 +9,6 @@ from msgspec import UNSET, UnsetType
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
-from lambent.execution.rounds.sealing import from_base64url, to_base64url
 from lambent.wire.results import PageResult
 
 
@@ -53,13 +52,21 @@ def _page(call: Call, member: str, items: Iterable[str], describe: Callable[[str
     entries: dict[str, Any] = {member: [describe(key) for key in keys[start:end]]}
     return PageResult(
         **entries,
-        next_cursor=to_base64url(f"{call.method} {keys[end - 1]}".encode()) if end < len(keys) else UNSET,
+        next_cursor=_encode(call.method, keys[end - 1]) if end < len(keys) else UNSET,
         ttl_ms=hint.ttl_ms,
         cache_scope=hint.scope,
     )
 
 
+def _encode(method: str, key: str) -> str:
+    from lambent.execution.rounds.sealing import to_base64url  # few lists have a second page
+
+    return to_base64url(f"{method} {key}".encode())
+
+
 def _decode(method: str, cursor: str) -> str:
+    from lambent.execution.rounds.sealing import from_base64url
+
     found, _, key = from_base64url(cursor).decode().partition(" ")
     if found != method:
         raise ValueError(cursor)

@@ -40,11 +40,6 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     return result
 
 
-def has_resources(catalog: Catalog) -> bool:
-    """Whether there is anything to read."""
-    return bool(catalog.resources or catalog.templates)
-
-
 def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
     from lambent.features.uris import normalize_uri  # loaded where there are resources
 

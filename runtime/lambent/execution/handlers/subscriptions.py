@@ -11,7 +11,6 @@ from msgspec import Raw
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call, Services
-from lambent.execution.handlers.resources import has_resources
 from lambent.execution.rounds.questions import require_extension
 from lambent.features.tasks import EXTENSION
 from lambent.wire import jsonrpc
@@ -128,7 +127,7 @@ def _agree(wanted: SubscriptionFilter, services: Services, task_ids: list[str]) 
     if services.changes is None:
         return SubscriptionFilter(task_ids=task_ids)
     catalog = services.catalog
-    resources = has_resources(catalog)
+    resources = catalog.has_resources
     return SubscriptionFilter(
         tools_list_changed=wanted.tools_list_changed and bool(catalog.tools),
         prompts_list_changed=wanted.prompts_list_changed and bool(catalog.prompts),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from lambent.errors import InvalidParamsError, MissingCapabilityError
 from lambent.features.codecs import ValidationError
-from lambent.features.forms import Form
 from lambent.wire.jsonrpc import LazyDecoder
 from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, SamplingResult, TextContent
+
+if TYPE_CHECKING:
+    from lambent.features.forms import Form
 
 T = TypeVar("T")
 
@@ -177,5 +179,7 @@ def _question_of(method: str, params: dict[str, Any]) -> Question[Any]:
         return sampling_question("", {})
     if method == "roots/list":
         return roots_question()
+    from lambent.features.forms import Form  # loaded where there are forms
+
     # The answer to a URL is that to a form without fields.
     return form_question("", Form(params.get("requestedSchema", {}), None))

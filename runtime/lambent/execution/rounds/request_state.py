@@ -68,7 +68,7 @@ def _binding(call: Call) -> Binding:
         target=call.name or "",
         arguments=digest(plain_arguments(arguments)),
         principal=key_of(call.principal),
-        audience=call.services.sealer.audience,
+        audience=call.services.audience,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
@@ -14,10 +14,11 @@ from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.failures import most_important
 from lambent.execution.log_records import logger
-from lambent.execution.rounds.journal import Journal
-from lambent.execution.rounds.resolving import resolve
 from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
+
+if TYPE_CHECKING:
+    from lambent.execution.rounds.journal import Journal
 
 Render = Callable[[Any], Any]
 """Turns what a function returned into a result; raises where that cannot go out."""
@@ -69,6 +70,8 @@ def _run_handler(
     context = Context(call, journal)
     try:
         if signature.plan is not None:
+            from lambent.execution.rounds.resolving import resolve  # loaded where there are resolvers
+
             kwargs = kwargs | resolve(signature.plan, kwargs, context, call, journal)
         if signature.context is not None:
             kwargs = {**kwargs, signature.context: context}
@@ -96,6 +99,8 @@ def gather(
 ) -> InputRequiredResult | None:
     """Run only the resolvers: the questions to ask before anything else is done, or None."""
     if signature.plan is not None:
+        from lambent.execution.rounds.resolving import resolve
+
         try:
             resolve(signature.plan, kwargs, Context(call, journal), call, journal)
         except Suspend:

@@ -6,18 +6,20 @@ the payload. Whatever is wrong with a token, the client reads the same message; 
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
 
 from lambent.errors import ConfigurationError, InternalError, InvalidParamsError
 from lambent.execution.log_records import logger
-from lambent.execution.ports import Clock, Keys
 from lambent.wire.jsonrpc import LazyDecoder
+
+if TYPE_CHECKING:
+    from lambent.execution.ports import Clock, Keys
 
 MAX_TOKEN_LENGTH = 32 * 1024
 """Characters. Clients carry the token back and forth, gateways limit what they carry."""
@@ -30,6 +32,8 @@ _PLAIN, _DEFLATED = b"\x00", b"\x01"
 _COMPRESS_FROM = 256
 _MAX_PAYLOAD = 1024 * 1024
 _CLOCK_SKEW = 60
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/", b"+/  ")
 _log = logger("lambent.state")
 
 
@@ -119,12 +123,13 @@ def _number(text: str) -> float | Raw:
 
 def to_base64url(data: bytes) -> str:
     """Base64 for URLs, without padding."""
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).decode().rstrip("=")
 
 
 def from_base64url(text: str) -> bytes:
     """Read Base64 for URLs, without padding. Raises ``ValueError``."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+    return binascii.a2b_base64(padded.translate(_FROM_URL), strict_mode=True)
 
 
 class Sealer:
@@ -140,12 +145,8 @@ class Sealer:
     def __init__(self, keys: Keys, clock: Clock, ttl: int, audience: str) -> None:
         self._keys = keys
         self._clock = clock
-        self.ttl = ttl
+        self._ttl = ttl
         self.audience = audience
-
-    def forget(self) -> None:
-        """See ``Keys.forget``."""
-        self._keys.forget()
 
     def seal(self, binding: Binding, state: State) -> str:
         """Make a token.
@@ -155,7 +156,7 @@ class Sealer:
             InternalError: the token would be longer than 32 KiB.
         """
         now = int(self._clock())
-        envelope = _Envelope(binding, now, now + self.ttl, Raw(msgspec.json.encode(state)))
+        envelope = _Envelope(binding, now, now + self._ttl, Raw(msgspec.json.encode(state)))
         payload = msgspec.json.encode(envelope)
         key = _derive(self._keys.ring()[0])
         head = _VERSION + _key_id(key) + os.urandom(_NONCE)

@@ -12,8 +12,6 @@ REST 1.0       ``httpMethod``                              single-value and mult
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -127,7 +125,13 @@ def _read_v2(event: Event, lambda_context: Any = None) -> Request:
 
 def write_v2(event: Event, response: HttpResponse) -> dict[str, Any]:
     """Write the response to an HTTP API 2.0 or Function URL event."""
-    return {**_written(response), "headers": response.headers}
+    body = response.body.decode()  # all bodies that Lambent writes are UTF-8 text, so none needs Base64
+    return {
+        "statusCode": response.status,
+        "headers": response.headers,
+        "body": body,
+        "isBase64Encoded": False,
+    }
 
 
 def _read_v1(event: Event, lambda_context: Any = None) -> Request:
@@ -157,15 +161,14 @@ def _read_v1(event: Event, lambda_context: Any = None) -> Request:
 
 
 def _write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
-    written = _written(response)
+    written = write_v2(event, response)
     if _is_balanced(event):
         from http import HTTPStatus
 
         written["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
     if "multiValueHeaders" in event:
+        del written["headers"]
         written["multiValueHeaders"] = {name: [value] for name, value in response.headers.items()}
-    else:
-        written["headers"] = response.headers
     return written
 
 
@@ -184,14 +187,10 @@ def _client_address(context: Mapping[str, Any], headers: Mapping[str, str]) -> s
 
 def _headers(event: Event) -> dict[str, str]:
     given = event.get("headers") or {}
-    if "".join(given).islower() and _STR.issuperset(map(type, given.values())):
+    names = "".join(given)
+    if names.lower() == names and _STR.issuperset(map(type, given.values())):
         return dict(given)  # as HTTP APIs and Function URLs send them
     return {name.lower(): value for name, value in given.items() if type(value) is str}
-
-
-def _written(response: HttpResponse) -> dict[str, Any]:
-    # All bodies that Lambent writes are UTF-8 text, so none needs Base64.
-    return {"statusCode": response.status, "body": response.body.decode(), "isBase64Encoded": False}
 
 
 def _body(event: Event) -> bytes | str:
@@ -201,9 +200,11 @@ def _body(event: Event) -> bytes | str:
     is_encoded = event.get("isBase64Encoded")
     if not is_encoded or str(is_encoded).lower() == "false":
         return body
+    import binascii  # loaded where a platform encodes bodies
+
     try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
+        return binascii.a2b_base64(body, strict_mode=True)
+    except ValueError:
         raise HttpRefusal(400, "The body is not valid Base64") from None
 
 

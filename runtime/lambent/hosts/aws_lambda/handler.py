@@ -10,7 +10,6 @@ from lambent.errors import DeadlineReached, HttpRefusal
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
-from lambent.execution.ports import AsyncRunner
 from lambent.hosts.aws_lambda.events import (
     Event,
     UnknownEventError,
@@ -24,6 +23,7 @@ from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
+    from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
 
 T = TypeVar("T")
@@ -109,8 +109,6 @@ class LambdaHandler:
 
 class LambdaInvocation(Invocation):
     """An invocation that ends when Lambda's context object says so; tests may give anything else, or None."""
-
-    __slots__ = ("_context",)
 
     def __init__(self, context: Any, runner: AsyncRunner) -> None:
         super().__init__(runner)

@@ -59,6 +59,10 @@ def prime(services: Services, settings: Settings) -> None:
 
     if any(signature.is_async for signature in services.catalog.signatures):
         import asyncio  # noqa: F401
+    if any(signature.needs_journal for signature in services.catalog.signatures):
+        import lambent.execution.handlers.journaled_tools
+        import lambent.execution.rounds.steps
+        import lambent.features.forms  # noqa: F401
     if services.tasks is not None:
         with contextlib.suppress(ImportError):  # installed in workers only
             from aws_lambda_powertools.utilities import batch  # noqa: F401
@@ -85,7 +89,7 @@ def renew(services: Services) -> None:
         sys.modules["random"].seed()
     if "lambent.stores.aws" in sys.modules:
         sys.modules["lambent.stores.aws"].close_connections()
-    services.sealer.forget()
+    services.keys.forget()
 
 
 def _request(method: str, **params: Any) -> Request:

@@ -87,7 +87,7 @@ class ModernEra:
         params, raw, problem = _read(method.decoder, message.params)
         meta = params.meta
         version = UNSET if isinstance(meta, UnsetType) else meta.protocol_version
-        if headers is not None:
+        if headers is not None and headers.get("mcp-protocol-version") != version:
             self._check_version_header(headers, message, version)
         if isinstance(meta, UnsetType) or isinstance(version, UnsetType):
             raise InvalidParamsError(
@@ -116,7 +116,7 @@ class ModernEra:
             self._refuse_legacy(header, message)
             if header is None:
                 raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
-        elif header != version:
+        else:
             require_match(headers, _VERSION_HEADER, version, encoded=False)
 
     def _refuse_legacy(self, header: str | None, message: RpcMessage) -> None:

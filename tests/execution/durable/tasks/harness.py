@@ -17,7 +17,6 @@ from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.ports import Item
-from lambent.execution.rounds.sealing import Sealer
 from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.server import MCPServer
@@ -212,7 +211,9 @@ class Environment:
         tasks = Tasks(world.store, world.queue, blobs, clock, world.changes, world.server.name)
         self.services = Services(
             catalog=world.server.freeze(),
-            sealer=Sealer(SETTINGS.keys, clock, 900, world.server.name),
+            audience=world.server.name,
+            keys=SETTINGS.keys,
+            state_ttl=900,
             changes=world.changes,
             listen_seconds=0.0,
             clock=clock,

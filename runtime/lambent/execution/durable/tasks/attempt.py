@@ -68,8 +68,6 @@ class Attempt:
 class TaskInvocation(Invocation):
     """An attempt within the invocation of a host: its progress becomes the task's status message."""
 
-    __slots__ = ("_attempt", "_clock", "_host", "_policy", "_reported")
-
     def __init__(self, host: Invocation, attempt: Attempt, policy: TaskPolicy | None, clock: Clock) -> None:
         super().__init__(host.run)
         self._policy = policy
