@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 VERSION = "2026-07-28"
+LEGACY_VERSIONS = frozenset({"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"})
 PREFIX = "io.modelcontextprotocol/"
 MIRRORED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 ASKING = frozenset(MIRRORED)
@@ -77,6 +78,14 @@ class ParsedRequest:
         """What the client declared; empty where it declared nothing."""
         found = self.meta.get(f"{PREFIX}clientCapabilities")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def is_legacy(self) -> bool:
+        """It is of the legacy era: nothing says that it is of the modern one (basic/versioning)."""
+        header = self.headers.get("mcp-protocol-version")
+        if self.rpc_method is not None and self.meta.get(f"{PREFIX}protocolVersion") is not None:
+            return False
+        return self.rpc_method == "initialize" or header is None or header.strip() in LEGACY_VERSIONS
 
     @property
     def state(self) -> str | None:

@@ -51,11 +51,15 @@ class Expected:
 
 URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 
-DISCOVERED = Expected(200, {"result.supportedVersions": ["2026-07-28"], "result.instructions": str})
+DISCOVERED = Expected(200, {"result.supportedVersions.0": "2026-07-28", "result.instructions": str})
 LISTED = Expected(200, {"result.tools.0.name": "lookup_order", "result.tools.2.name": "refund_order"})
 CALLED = Expected(200, {"result.resultType": "complete", "result.structuredContent.customer": "Luis Herrera"})
-LEGACY = Expected(400, {"error.code": -32022, "error.data.requested": "2025-11-25"})
-NO_GET = Expected(405, {"error.message": "Method GET is not allowed; use POST"})
+LEGACY = Expected(200, {"result.protocolVersion": "2025-11-25", "result.serverInfo.name": "orders"})
+NO_STREAM = (
+    "There is no stream to listen to, and the HTTP+SSE transport is not served: use Streamable HTTP, with "
+    "POST to this URL"
+)
+NO_GET = Expected(405, {"error.message": NO_STREAM})
 
 ORDERS: dict[str, Expected] = {
     "http-api-discover": DISCOVERED,

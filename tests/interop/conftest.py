@@ -66,24 +66,10 @@ def modern(talk_in: Callable[[str], Talk]) -> Talk:
     return talk_in("modern")
 
 
-@pytest.fixture(scope="session")
-def refusal() -> Callable[[Talk], str | None]:
-    """Why a client cannot connect, found out once."""
-    return cache(Talk.refusal)
-
-
 @pytest.fixture(params=["modern", "legacy"])
 def talk(
     request: pytest.FixtureRequest,
     talk_in: Callable[[str], Talk],
-    refusal: Callable[[Talk], str | None],
 ) -> Talk:
-    """Talks in either era: what does not depend on it.
-
-    While the server does not speak the legacy era, only a connection is tried; `test_session.py` notices
-    when it does.
-    """
-    talk = talk_in(request.param)
-    if talk.era == "legacy" and (reason := refusal(talk)):
-        pytest.xfail(reason)
-    return talk
+    """Talks in either era: what does not depend on it."""
+    return talk_in(request.param)

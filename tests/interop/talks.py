@@ -40,11 +40,6 @@ class Talk:
         """The client's package and version."""
         return str(self.driver.run({"do": "about"})["value"])
 
-    def refusal(self) -> str | None:
-        """Why the client cannot connect in this era; None: it can."""
-        error = self._run("discover", {}).get("error")
-        return None if error is None else f"{self.about()} in the {self.era} era: {error['message']}"
-
     def skip(self, reason: str) -> NoReturn:
         """Say what this very version of the client does instead; the test has just seen it."""
         pytest.skip(f"{self.about()}: {reason}")

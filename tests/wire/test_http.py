@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support import (
+    EXPOSED,
     PREFIX,
     REQUESTS,
     SECRET,
@@ -61,7 +62,7 @@ def test_values_are_frozen(value: Any) -> None:
 # Methods
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD", "TRACE", "get", "FOO"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD", "TRACE", "put", "FOO"])
 @pytest.mark.parametrize("headers", [{}, {"accept": "text/event-stream", "mcp-session-id": "s"}])
 def test_only_post_is_allowed(client: Client, method: str, headers: dict[str, str]) -> None:
     reply = client.event(http_api(None, headers, method=method))
@@ -370,7 +371,7 @@ def test_pages_of_allowed_origins_are_served_and_may_read(serve: Callable[..., C
     assert reply.headers == {
         "content-type": "application/json",
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "WWW-Authenticate, MCP-Protocol-Version, Retry-After",
+        "access-control-expose-headers": EXPOSED,
         "vary": "Origin",
     }
 
@@ -461,7 +462,7 @@ def test_streams_carry_the_same_permission(serve: Callable[..., Client]) -> None
     assert reply.headers == {
         **SSE_HEADERS,
         "access-control-allow-origin": "http://localhost",
-        "access-control-expose-headers": "WWW-Authenticate, MCP-Protocol-Version, Retry-After",
+        "access-control-expose-headers": EXPOSED,
         "vary": "Origin",
     }
 
@@ -500,12 +501,12 @@ def test_a_preflight_is_answered(client: Client, asked: str | None, allowed: str
     assert reply.written == {
         "statusCode": 204,
         "headers": {
-            "allow": "POST, OPTIONS",
-            "access-control-allow-methods": "POST, OPTIONS",
+            "allow": "GET, POST, DELETE, OPTIONS",
+            "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
             "access-control-allow-headers": allowed,
             "access-control-max-age": "7200",
             "access-control-allow-origin": "http://localhost:3000",
-            "access-control-expose-headers": "WWW-Authenticate, MCP-Protocol-Version, Retry-After",
+            "access-control-expose-headers": EXPOSED,
             "vary": "Origin",
         },
         "body": "",
@@ -517,7 +518,7 @@ def test_options_without_an_origin_only_says_what_is_allowed(client: Client) -> 
     reply = client.event(http_api(None, {}, method="OPTIONS"))
     assert reply.written == {
         "statusCode": 204,
-        "headers": {"allow": "POST, OPTIONS"},
+        "headers": {"allow": "GET, POST, DELETE, OPTIONS"},
         "body": "",
         "isBase64Encoded": False,
     }

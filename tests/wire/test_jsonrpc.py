@@ -15,6 +15,7 @@ from tests.support import Client, dumps, failure, headers_of, http_api, make_ser
 from lambent import Context
 from lambent.errors import InvalidRequestError, ParseError
 from lambent.wire import jsonrpc
+from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.jsonrpc import MalformedMessage
 
 CALL = message("tools/call", {"name": "echo", "arguments": {"value": 1}})
@@ -222,7 +223,7 @@ def test_params_that_are_no_object_are_invalid(client: Client, params: Any, name
     reply = client.post(body(params=params), HEADERS)
     assert reply.status == 400
     assert reply.body == failure(
-        -32602, f"Invalid params: Expected `object`, got `{name}`", {"supported": ["2026-07-28"]}
+        -32602, f"Invalid params: Expected `object`, got `{name}`", {"supported": list(SUPPORTED_VERSIONS)}
     )
 
 

@@ -30,7 +30,8 @@ CACHEABLE = [
 LISTED = '"ttlMs":60000,"cacheScope":"public"'
 
 BODIES = {
-    "server/discover": '"supportedVersions":["2026-07-28"],"capabilities":{"logging":{},"tools":{},'
+    "server/discover": '"supportedVersions":["2026-07-28","2025-11-25","2025-06-18","2025-03-26",'
+    '"2024-11-05"],"capabilities":{"logging":{},"tools":{},'
     f'"resources":{{}},"prompts":{{}},"completions":{{}}}},{LISTED}',
     "tools/list": '"tools":[{"name":"add","description":"Add two numbers.","inputSchema":{"type":"object",'
     '"properties":{"a":{"type":"integer"},"b":{"type":"integer","default":0}},"required":["a"],'
@@ -126,7 +127,8 @@ def test_discovery_tells_everything_about_the_server(serve: Callable[..., Client
         '"mimeType":"image/png","sizes":["48x48"],"theme":"dark"}]}'
     )
     assert serve(DESCRIBED).request("server/discover").body == success(
-        '"supportedVersions":["2026-07-28"],"capabilities":{"logging":{},"extensions":'
+        '"supportedVersions":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"],'
+        '"capabilities":{"logging":{},"extensions":'
         f'{{"com.example/x":{{"level":2}}}}}},"instructions":"Ask first.",{LISTED}',
         server_info=info,
     )

@@ -10,12 +10,15 @@ import msgspec
 
 from lambent.auth.principal import Principal
 from lambent.execution.invocation import Invocation
+from lambent.execution.rounds.pending import DONE, Pending
 from lambent.features.catalog import Catalog
 from lambent.wire.eras import RpcRequest
 from lambent.wire.http import Request
+from lambent.wire.values import ClientCapabilities, LogLevel
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.service import Tasks
+    from lambent.execution.handshakes import Handshake, Handshakes
     from lambent.execution.ports import Changes, Clock, Keys, Store
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.rounds.sealing import Sealer
@@ -56,6 +59,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         return Sealer(self.keys, self.clock, self.state_ttl, self.audience)
 
+    @functools.cached_property
+    def handshakes(self) -> Handshakes:
+        """Signs and reads what clients of the legacy era have negotiated."""
+        from lambent.execution.handshakes import Handshakes  # loaded by the first of them
+
+        return Handshakes(self.keys, self.clock, self.audience)
+
 
 class Call(msgspec.Struct, frozen=True):
     """One call, as handlers and middleware see it.
@@ -68,6 +78,7 @@ class Call(msgspec.Struct, frozen=True):
         services: what it shares with every other call.
         principal: who is calling; None where nobody is identified.
         journal: the journal of a task; None where the call is not an attempt at one.
+        handshake: what ``initialize`` has negotiated; None in the modern era, which has no handshake.
     """
 
     rpc: RpcRequest
@@ -76,6 +87,21 @@ class Call(msgspec.Struct, frozen=True):
     services: Services
     principal: Principal | None = None
     journal: Journal | None = None
+    handshake: Handshake | None = None
+
+    @property
+    def client(self) -> ClientCapabilities:
+        """What the client can do, as it has declared with the request or when it was initialized."""
+        return self.rpc.client if self.handshake is None else self.handshake.capabilities
+
+    @property
+    def log_level(self) -> LogLevel | None:
+        """The least severe level that the client wants of log messages; None where it wants none."""
+        return self.rpc.meta.log_level if self.handshake is None else self.handshake.log_level
+
+    def notify(self, method: str, params: dict[str, Any]) -> Pending[None]:
+        """Send a notification to the client, or keep it for the response."""
+        return self.invocation.emit(self.rpc.era.notification(method, params)) or DONE
 
     @property
     def method(self) -> str:

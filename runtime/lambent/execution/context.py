@@ -75,7 +75,7 @@ class Context(Notifications):
     @property
     def protocol_version(self) -> str:
         """The protocol version of the request."""
-        return str(self._call.rpc.meta.protocol_version)
+        return self._call.rpc.era.version
 
     @property
     def request(self) -> Request:
@@ -94,12 +94,13 @@ class Context(Notifications):
     @property
     def client_capabilities(self) -> ClientCapabilities:
         """What the client declared for this request."""
-        return self._call.rpc.client
+        return self._call.client
 
     @property
     def client_info(self) -> dict[str, Any] | None:
         """What the client says it is: for display and logs only."""
-        return self._call.rpc.meta.client_info
+        handshake = self._call.handshake
+        return self._call.rpc.meta.client_info if handshake is None else handshake.client_info
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -131,7 +132,7 @@ class Context(Notifications):
         Raises:
             MissingCapabilityError: the client did not declare it.
         """
-        return require_extension(self._call.rpc.client, identifier)
+        return require_extension(self._call.client, identifier)
 
     @overload
     def elicit(
@@ -230,7 +231,7 @@ class Context(Notifications):
 
     def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
         self._call.invocation.check()
-        check_capability(question, self._call.rpc.client)
+        check_capability(question, self._call.client)
         return self._journal.ask(question, key)
 
     @overload

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Raw, UnsetType
 
@@ -16,7 +17,7 @@ from lambent.execution.execute import Executor, failure, too_large
 from lambent.execution.failures import is_interrupt, report
 from lambent.execution.invocation import Invocation
 from lambent.wire import jsonrpc
-from lambent.wire.eras import era_of
+from lambent.wire.eras import LEGACY_VERSIONS, MODERN, Era, era_of_version, is_modern
 from lambent.wire.http import (
     SSE_HEADERS,
     SSE_TYPE,
@@ -24,6 +25,7 @@ from lambent.wire.http import (
     HttpPolicy,
     HttpResponse,
     Request,
+    check_other,
     check_post,
     cors_headers,
     error_response,
@@ -33,6 +35,9 @@ from lambent.wire.http import (
 from lambent.wire.jsonrpc import MalformedMessage, RpcMessage
 from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
+
+if TYPE_CHECKING:
+    from lambent.execution.handshakes import Handshake
 
 _STREAM = Accepts(json=False, sse=True)
 
@@ -68,10 +73,12 @@ class Endpoint:
     def handle(self, request: Request, invocation: Invocation) -> HttpResponse:
         """Answer one HTTP request."""
         try:
-            if request.method == "OPTIONS":
+            if request.method == "POST":
+                response = self._post(request, invocation)
+            elif request.method == "OPTIONS":
                 response = preflight(request, self._policy)
             else:
-                response = self._post(request, invocation)
+                response = self._other(request, invocation)
         except ProtocolError as refusal:
             response = error_response(refusal)
             if request.method == "HEAD":
@@ -104,27 +111,61 @@ class Endpoint:
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
-            reply = error_response(malformed.error, malformed.request_id)
-            is_long = len(reply.body) > self._always_fits  # because of the id
-            return error_response(malformed.error) if is_long else reply
+            response = self._post_unusual(request, invocation, principal, accepts)
+            return self._malformed(malformed) if response is None else response
         if isinstance(message.id, UnsetType):
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
-        reply = self.answer(message, request, invocation, principal)
+        handshake = self.handshake_of(message, request, principal)
+        reply = self.answer(message, request, invocation, principal, handshake)
         if invocation.streamed:
             accepts = _STREAM
         notifications = invocation.notifications
         response = reply if accepts.json and not notifications else _framed(reply, notifications, accepts)
         if len(response.body) > self._always_fits:
-            return self._fit(reply, message, request, invocation, accepts)
+            return self._fit(reply, message, handshake, request, invocation, accepts)
         return response
+
+    def handshake_of(
+        self, message: RpcMessage, request: Request, principal: Principal | None
+    ) -> Handshake | None:
+        """What a client of the legacy era has negotiated; None for a message of the modern era."""
+        if is_modern(message, request.headers.get("mcp-protocol-version")):
+            return None
+        from lambent.execution.handshakes import handshake_of  # loaded by a first legacy client
+
+        return handshake_of(message, request.headers, self.executor.services.handshakes, principal)
+
+    def _post_unusual(
+        self, request: Request, invocation: Invocation, principal: Principal | None, accepts: Accepts
+    ) -> HttpResponse | None:
+        """Answer a body that is no single request, but what legacy clients send; None where it is neither."""
+        header = request.headers.get("mcp-protocol-version")
+        if header is not None and header.strip() not in LEGACY_VERSIONS:
+            return None
+        from lambent.execution.legacy_requests import post_unusual
+
+        return post_unusual(self, request, invocation, principal, accepts)
+
+    def _other(self, request: Request, invocation: Invocation) -> HttpResponse:
+        """Answer a request that is no POST: clients of the legacy era resume streams and end sessions."""
+        check_other(request, self._policy)
+        from lambent.execution.legacy_requests import delete, get
+
+        return (get if request.method == "GET" else delete)(self, request, invocation)
+
+    def _malformed(self, malformed: MalformedMessage) -> HttpResponse:
+        reply = error_response(malformed.error, malformed.request_id)
+        is_long = len(reply.body) > self._always_fits  # because of the id
+        return error_response(malformed.error) if is_long else reply
 
     def _fit(
         self,
         reply: HttpResponse,
         message: RpcMessage,
+        handshake: Handshake | None,
         request: Request,
         invocation: Invocation,
         accepts: Accepts,
@@ -132,7 +173,7 @@ class Endpoint:
         from lambent.execution.fitting import fit
 
         def refuse(size: int, most: int) -> HttpResponse:
-            era, outcome = era_of(message, request.headers), too_large(message.method, size, most)
+            era, outcome = _era_of(handshake), too_large(message.method, size, most)
             assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
             return era.render(message.id, outcome, self._meta)
 
@@ -147,10 +188,14 @@ class Endpoint:
         request: Request,
         invocation: Invocation,
         principal: Principal | None = None,
+        handshake: Handshake | None = None,
     ) -> HttpResponse:
-        """Answer a message with an id, whichever transport carried it."""
+        """Answer a message with an id, whichever transport carried it.
+
+        ``handshake``: what a client of the legacy era has negotiated; None for the modern era.
+        """
         headers = request.headers if request.method else None
-        era, request_id = era_of(message, headers), message.id
+        era, request_id = _era_of(handshake), message.id
         assert not isinstance(request_id, UnsetType)  # noqa: S101 - a notification has no answer
         try:
             rpc = era.decode(message, headers)
@@ -158,12 +203,16 @@ class Endpoint:
             return era.render(request_id, Outcome(error=error), self._meta)
         except Exception as error:
             return era.render(request_id, failure(error, message), self._meta)
-        call = Call(rpc, request, invocation, self.executor.services, principal)
+        call = Call(rpc, request, invocation, self.executor.services, principal, None, handshake)
         outcome = self.executor.execute(call)
         try:
             return era.render(request_id, outcome, self._meta)
         except Exception as error:  # no JSON form, or an error that is not made as errors are
             return era.render(request_id, failure(error, rpc), self._meta)
+
+
+def _era_of(handshake: Handshake | None) -> Era:
+    return MODERN if handshake is None else era_of_version(handshake.version)
 
 
 def _framed(reply: HttpResponse, notifications: Sequence[bytes], accepts: Accepts) -> HttpResponse:

@@ -6,7 +6,8 @@ is run as a task shows the same errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambent.errors import (
@@ -18,7 +19,7 @@ from lambent.errors import (
     Suspend,
     ToolError,
 )
-from lambent.execution.call import Call, Services
+from lambent.execution.call import Call, Handler, Services
 from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
@@ -62,8 +63,15 @@ class Executor:
                 raise
             return _ended(call, error)
 
+    @functools.cached_property
+    def _legacy_handlers(self) -> Mapping[str, Handler]:
+        from lambent.execution.handlers.legacy import legacy_handlers  # loaded by a first legacy client
+
+        return legacy_handlers(self._handlers)
+
     def _dispatch(self, call: Call) -> Any:
-        handler = self._handlers.get(call.rpc.method)
+        handlers = self._handlers if call.handshake is None else self._legacy_handlers
+        handler = handlers.get(call.rpc.method)
         if handler is None:
             raise method_not_found(call.rpc.method)
         return handler(call)

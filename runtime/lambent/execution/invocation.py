@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lambent.errors import Cancelled, DeadlineReached, Signal
 
 if TYPE_CHECKING:
+    from lambent.execution.handshakes import Handshake
     from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.rounds.pending import Pending
@@ -81,6 +82,10 @@ class Invocation:
             OverloadedError: too many calls wait already.
         """
         return contextlib.nullcontext()
+
+    def agree(self, handshake: Handshake) -> bool:
+        """Keep what a client of the legacy era has negotiated, where its connection lasts; else False."""
+        return False
 
     def sleep(self, seconds: float) -> None:
         """Wait for something that another call or process does; see ``idle``."""

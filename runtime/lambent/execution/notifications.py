@@ -11,7 +11,6 @@ from msgspec import Raw
 from lambent.execution.call import Call
 from lambent.execution.rounds.pending import DONE, Pending
 from lambent.features.codecs import to_json
-from lambent.wire import jsonrpc
 from lambent.wire.values import LOG_LEVELS, LogLevel
 
 C = TypeVar("C")
@@ -62,7 +61,7 @@ class Notifications:
             params["total"] = total
         if message is not None:
             params["message"] = message
-        return self._call.invocation.emit(jsonrpc.notification("notifications/progress", params)) or DONE
+        return self._call.notify("notifications/progress", params)
 
     def log(self, level: LogLevel, data: Any, *, logger_name: str | None = None) -> Pending[None]:
         """Send a log message to a client that asked for this level (server/utilities/logging).
@@ -73,13 +72,13 @@ class Notifications:
             logger_name: names the part of the server that the message is from.
         """
         self._call.invocation.check()
-        wanted = self._call.rpc.meta.log_level
+        wanted = self._call.log_level
         if wanted is None or LOG_LEVELS[level] < LOG_LEVELS[wanted]:
             return DONE
         params: dict[str, Any] = {"level": level, "data": Raw(to_json(data))}
         if logger_name is not None:
             params["logger"] = logger_name
-        return self._call.invocation.emit(jsonrpc.notification("notifications/message", params)) or DONE
+        return self._call.notify("notifications/message", params)
 
     debug = _at_level("debug", log)
     info = _at_level("info", log)

@@ -106,13 +106,17 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @functools.cached_property
     def described(self) -> Raw:
         """The definition with its schemas, encoded."""
-        output_schema = None
-        if self.output is not None:
-            from lambent.features.codecs.schemas import admit_results
-
-            output_schema = admit_results(self.output.schema())
-        schemas = {"input_schema": self._input_schema(), "output_schema": output_schema}
+        schemas = {"input_schema": self._input_schema(), "output_schema": self.output_schema}
         return Raw(msgspec.json.encode(msgspec.structs.replace(self.definition, **schemas)))
+
+    @functools.cached_property
+    def output_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of structured results; None where results are text or content only."""
+        if self.output is None:
+            return None
+        from lambent.features.codecs.schemas import admit_results
+
+        return admit_results(self.output.schema())
 
     def _input_schema(self) -> dict[str, Any]:
         if self.definition.input_schema is not None:

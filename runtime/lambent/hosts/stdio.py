@@ -8,13 +8,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from lambent.errors import HttpRefusal
+from lambent.errors import HttpRefusal, InvalidRequestError
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopThread
 from lambent.execution.rounds.pending import Pending
@@ -23,8 +24,12 @@ from lambent.hosts.private_streams import take_streams
 from lambent.hosts.settings import Settings
 from lambent.hosts.threads import CallThreads
 from lambent.wire import jsonrpc
-from lambent.wire.http import Request
+from lambent.wire.eras import is_modern
+from lambent.wire.http import Request, error_response
 from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
+
+if TYPE_CHECKING:
+    from lambent.execution.handshakes import Handshake
 
 _RUNNING = 256
 """Calls that run at a time."""
@@ -111,6 +116,7 @@ class StdioServer:
         tasks = endpoint.executor.services.tasks
         self._tasks = tasks.queue if tasks is not None and isinstance(tasks.queue, ThreadQueue) else None
         self._principal = endpoint.authenticate(Request())
+        self._handshake: Handshake | None = None
         self._running: dict[RequestId, StdioInvocation] = {}
         self._unanswered: set[StdioInvocation] = set()
         self._held = 0
@@ -186,48 +192,132 @@ class StdioServer:
         try:
             message = jsonrpc.decode(line)
         except MalformedMessage as malformed:
+            if self._handshake is not None and self._take_unusual(line, self._handshake):
+                return
             error = malformed.error
             self._out.put(jsonrpc.failure(malformed.request_id, error.code, error.message))
             return
         request_id = message.id
         if not isinstance(request_id, UnsetType):
-            invocation = StdioInvocation(self._loop, self._threads, self._out)
+            invocation = self._invocation()
             invocation.is_subscription = message.method == "subscriptions/listen"
-            size = len(line) + _REQUEST_BYTES
-            while 0 < self._held > _UNANSWERED_BYTES - size:
-                time.sleep(_PAUSE_SECONDS)
-            with self._counting:
-                self._held += size
-                self._unanswered.add(invocation)
-                self._running[request_id] = invocation
-            self._threads.submit(lambda: self._answer(message, request_id, invocation, size))
+            handshake = self._handshake_of(message)
+
+            def answer() -> bytes:
+                return self._endpoint.answer(message, Request(), invocation, self._principal, handshake).body
+
+            answered = self._submit(invocation, len(line), answer, request_id)
+            if handshake is not None and message.method == "initialize":
+                answered.result()  # what follows in the input depends on what is negotiated
         elif message.method == "notifications/cancelled":
             with suppress(msgspec.DecodeError, UnicodeError):
                 params = msgspec.json.decode(message.params, type=_CancelledParams)
                 if (cancelled := self._running.get(params.request_id)) is not None:
                     cancelled.cancel()
 
+    def _handshake_of(self, message: RpcMessage) -> Handshake | None:
+        """What a message of the legacy era was negotiated to be; None for one of the modern era."""
+        if is_modern(message, None):
+            return None
+        if message.method not in ("initialize", "ping"):
+            return self._handshake  # None before ``initialize``: the modern era says what is missing
+        from lambent.execution.handshakes import Handshake, requested_version
+
+        if message.method == "ping" and self._handshake is not None:
+            return self._handshake
+        return Handshake(requested_version(message))
+
+    def _take_unusual(self, line: bytes, handshake: Handshake) -> bool:
+        """Take a line that is no single request, but what clients of the legacy era send."""
+        from lambent.execution.legacy_requests import (
+            answer_batch,
+            has_batches,
+            join_batch,
+            read_batch,
+            read_response,
+        )
+
+        if read_response(line) is not None:
+            return True
+        members = read_batch(line) if has_batches(handshake.version) else None
+        if members is None:
+            return False
+        invocation = self._invocation()
+
+        def answer_one(message: RpcMessage) -> bytes:
+            return self._endpoint.answer(message, Request(), invocation, self._principal, handshake).body
+
+        def answer() -> bytes:
+            try:
+                replies = answer_batch(members, answer_one)
+            except InvalidRequestError as error:
+                return error_response(error).body
+            return join_batch(replies) if replies else b""
+
+        self._submit(invocation, len(line), answer)
+        return True
+
+    def _invocation(self) -> StdioInvocation:
+        return StdioInvocation(self._loop, self._threads, self._out, self._agree)
+
+    def _agree(self, handshake: Handshake) -> None:
+        self._handshake = handshake
+
+    def _submit(
+        self,
+        invocation: StdioInvocation,
+        length: int,
+        answer: Callable[[], bytes],
+        request_id: RequestId | None = None,
+    ) -> Future[None]:
+        """Answer something on a thread, once there is room for it."""
+        size = length + _REQUEST_BYTES
+        while 0 < self._held > _UNANSWERED_BYTES - size:
+            time.sleep(_PAUSE_SECONDS)
+        with self._counting:
+            self._held += size
+            self._unanswered.add(invocation)
+            if request_id is not None:
+                self._running[request_id] = invocation
+        return self._threads.submit(lambda: self._answer(invocation, size, answer, request_id))
+
     def _answer(
-        self, message: RpcMessage, request_id: RequestId, invocation: StdioInvocation, size: int
+        self,
+        invocation: StdioInvocation,
+        size: int,
+        answer: Callable[[], bytes],
+        request_id: RequestId | None,
     ) -> None:
-        reply = self._endpoint.answer(message, Request(), invocation, self._principal)
-        if not invocation.cancelled:
-            self._out.put(reply.body)
+        reply = answer()
+        if reply and not invocation.cancelled:
+            self._out.put(reply)
             invocation.wait_for_room()
         with self._counting:
             self._held -= size
             self._unanswered.discard(invocation)
-            if self._running.get(request_id) is invocation:
+            if request_id is not None and self._running.get(request_id) is invocation:
                 del self._running[request_id]
 
 
 class StdioInvocation(LiveInvocation):
     """One request on stdio: its notifications are lines among the others."""
 
-    def __init__(self, loop: LoopThread, threads: CallThreads, out: LineWriter) -> None:
+    def __init__(
+        self,
+        loop: LoopThread,
+        threads: CallThreads,
+        out: LineWriter,
+        agree: Callable[[Handshake], None],
+    ) -> None:
         super().__init__(loop.loop, threads)
         self._out = out
+        self._agree = agree
         self.is_subscription = False
+
+    def agree(self, handshake: Handshake) -> bool:
+        """See ``Invocation.agree``: the process has one client."""
+        self._agree(handshake)
+        return True
 
     def unread(self) -> int:
         """See ``LiveInvocation.unread``; all calls have one client."""

@@ -30,6 +30,7 @@ _ALLOWED_HEADERS = frozenset(
         *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
     }
 )
+_EXPOSED_HEADERS = "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After"
 # Compiled at first use: patterns of what few requests contain would slow down every cold start.
 _PARAM_HEADER = r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+"
 _ZERO = r"q=0(\.0{0,3})?"
@@ -113,14 +114,12 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     """Apply the HTTP rules to a POST.
 
     Raises:
-        HttpRefusal: 403 origin, 405 method, 406 accept, 413 size, 415 content type or encoding.
+        HttpRefusal: 403 origin, 406 accept, 413 size, 415 content type or encoding.
     """
     headers = request.headers
     origin = headers.get("origin")
     if origin is not None:
         check_origin(origin, request.domain, policy)
-    if request.method != "POST":
-        raise HttpRefusal(405, f"Method {request.method} is not allowed; use POST", {"allow": "POST"})
     content_type = headers.get("content-type", "")
     if content_type != JSON_TYPE:
         _check_type(content_type.lower())
@@ -133,6 +132,24 @@ def check_post(request: Request, policy: HttpPolicy) -> Accepts:
     if size > policy.body_limit:
         raise HttpRefusal(413, f"The request body is larger than {policy.body_limit} bytes")
     return _accepts(headers.get("accept", "*/*"))
+
+
+def check_other(request: Request, policy: HttpPolicy) -> None:
+    """Apply the HTTP rules to a request that is no POST.
+
+    Raises:
+        HttpRefusal: 403 origin, 405 method.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None:
+        check_origin(origin, request.domain, policy)
+    if request.method not in ("GET", "DELETE"):
+        raise not_allowed(f"Method {request.method} is not allowed; use POST")
+
+
+def not_allowed(message: str) -> HttpRefusal:
+    """The refusal of a method: 405."""
+    return HttpRefusal(405, message, {"allow": "POST"})
 
 
 def _check_type(content_type: str) -> None:
@@ -201,10 +218,10 @@ def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
         HttpRefusal: 403, the origin is not allowed.
     """
     origin = request.headers.get("origin")
-    headers = {"allow": "POST, OPTIONS"}
+    headers = {"allow": "GET, POST, DELETE, OPTIONS"}
     if origin is not None:
         check_origin(origin, request.domain, policy)
-        headers |= _allowed(request, "POST, OPTIONS")
+        headers |= _allowed(request, "GET, POST, DELETE, OPTIONS")
     return HttpResponse(204, headers)
 
 
@@ -238,6 +255,6 @@ def cors_headers(request_headers: Mapping[str, str]) -> dict[str, str]:
         return {}
     return {
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "WWW-Authenticate, MCP-Protocol-Version, Retry-After",
+        "access-control-expose-headers": _EXPOSED_HEADERS,
         "vary": "Origin",
     }

@@ -23,7 +23,7 @@ TASK = "task"
 class Result(Struct, kw_only=True, rename="camel"):
     """The base of every result; ``meta`` is completed when the response is rendered."""
 
-    result_type: str = "complete"
+    result_type: str | UnsetType = "complete"
     meta: Any = field(default=UNSET, name="_meta")
 
 
@@ -76,7 +76,7 @@ class CompleteResult(Result, kw_only=True):
 class InputRequiredResult(Result, kw_only=True):
     """Questions instead of a result (basic/patterns/mrtr)."""
 
-    result_type: str = "input_required"
+    result_type: str | UnsetType = "input_required"
     input_requests: dict[str, Any] | UnsetType = UNSET
     request_state: str | UnsetType = UNSET
 
@@ -99,8 +99,8 @@ class PageResult(Result, kw_only=True):
     resource_templates: Sequence[Any] | UnsetType = UNSET
     prompts: Sequence[Any] | UnsetType = UNSET
     next_cursor: str | UnsetType = UNSET
-    ttl_ms: int
-    cache_scope: str
+    ttl_ms: int | UnsetType
+    cache_scope: str | UnsetType
 
 
 class TaskResult(Result, kw_only=True):
@@ -120,6 +120,21 @@ class TaskResult(Result, kw_only=True):
 
 class EmptyResult(Result, kw_only=True):
     """An acknowledgement."""
+
+
+class SessionResult(Result, kw_only=True):
+    """A result whose HTTP response carries the id of a session, the token of what was negotiated."""
+
+    session_id: str | UnsetType = UNSET
+
+
+class InitializeResult(SessionResult, kw_only=True):
+    """The result of ``initialize`` (basic/lifecycle, in versions that have it)."""
+
+    protocol_version: str
+    capabilities: dict[str, Any]
+    server_info: Any
+    instructions: str | UnsetType = UNSET
 
 
 class ListenResult(Result, kw_only=True):

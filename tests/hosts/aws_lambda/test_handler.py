@@ -89,7 +89,7 @@ def test_a_tool_call_in_base64(serve: Callable[..., Client], kind: Any) -> None:
             {"content-type": "application/json"},
         ),
         (sent({"jsonrpc": "2.0", "method": "notifications/x"}), 202, b"", {}),
-        (sent(CALL, method="OPTIONS"), 204, b"", {"allow": "POST, OPTIONS"}),
+        (sent(CALL, method="OPTIONS"), 204, b"", {"allow": "GET, POST, DELETE, OPTIONS"}),
     ],
 )
 def test_everything_else(

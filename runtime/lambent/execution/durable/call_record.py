@@ -77,7 +77,7 @@ def kept_task(task_id: str, call: Call, window: float) -> TaskResult | State | N
         return None
     if record.is_terminal and call.services.clock() >= record.created + window:
         return None
-    require_extension(call.rpc.client, EXTENSION)
+    require_extension(call.client, EXTENSION)
     shown = tasks.show(record)
     is_failed = record.status == "completed" and msgspec.json.decode(shown.result).get("isError")
     if is_failed or record.status in ("failed", "cancelled"):

@@ -26,7 +26,7 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     """
     params, catalog = call.rpc.params, call.services.catalog
     uri = params.uri
-    resource, kwargs = _find(catalog, uri)
+    resource, kwargs = find_resource(catalog, uri)
     hint = resource.cache or catalog.hints["resources/read"]
     if params.input_responses is not UNSET or params.request_state is not UNSET:
         hint = _NOT_CACHEABLE  # answers are not part of the cache key (server/utilities/caching)
@@ -40,7 +40,12 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
     return result
 
 
-def _find(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
+def find_resource(catalog: Catalog, uri: str) -> tuple[Resource, dict[str, Any]]:
+    """The resource or template that a URI is of, and the arguments of its function.
+
+    Raises:
+        ResourceNotFoundError: nothing is registered for the URI, or its variables do not fit.
+    """
     from lambent.features.uris import normalize_uri  # loaded where there are resources
 
     resource = catalog.resources.get(uri) or catalog.resources.get(normalize_uri(uri))

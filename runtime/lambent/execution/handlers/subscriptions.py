@@ -47,7 +47,7 @@ def listen(call: Call) -> ListenResult:
     """
     wanted = call.rpc.params.notifications
     if wanted.task_ids:
-        require_extension(call.rpc.client, EXTENSION)
+        require_extension(call.client, EXTENSION)
     with call.invocation.idle():
         subscription = _Subscription(call, wanted)
         subscription.deliver()

@@ -29,7 +29,7 @@ def cancel_task(call: Call) -> EmptyResult:
 
 
 def _tasks(call: Call) -> Tasks:
-    require_extension(call.rpc.client, EXTENSION)
+    require_extension(call.client, EXTENSION)
     tasks = call.services.tasks
     assert tasks is not None  # noqa: S101 - without tasks these methods are not offered
     return tasks

@@ -42,7 +42,7 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
     raw = params.arguments
     if memoryview(raw)[0] != _OPENING_BRACE:
         raise InvalidParamsError("Invalid params: Expected `object` - at `$.params.arguments`")
-    if tool.headers and call.request.method:
+    if tool.headers and call.request.method and call.handshake is None:
         from lambent.execution.rounds.request_state import plain_arguments  # few tools have any
 
         check_params(call.request.headers, plain_arguments(raw), tool.headers)

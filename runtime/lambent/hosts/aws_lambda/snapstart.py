@@ -22,7 +22,7 @@ from lambent.execution.invocation import Invocation
 from lambent.hosts.settings import Settings
 from lambent.stores.keys import ProcessKeys
 from lambent.wire import jsonrpc
-from lambent.wire.eras import SUPPORTED_VERSIONS
+from lambent.wire.eras import MODERN
 from lambent.wire.http import JSON_TYPE, SSE_TYPE, Request
 
 _METHODS = ("server/discover", "tools/list", "resources/list", "resources/templates/list", "prompts/list")
@@ -93,7 +93,7 @@ def renew(services: Services) -> None:
 
 
 def _request(method: str, **params: Any) -> Request:
-    version = SUPPORTED_VERSIONS[0]
+    version = MODERN.version
     meta = {
         "io.modelcontextprotocol/protocolVersion": version,
         "io.modelcontextprotocol/clientCapabilities": {},

@@ -1,10 +1,12 @@
 """Protocol eras: which versions there are, and which one a message is of (basic/versioning).
 
-An era is a module of this package and a row of ``ERAS``. No other file names a protocol version.
+A version is a module of this package and a row of a table here. No other file names a protocol version. The
+legacy era, in which ``initialize`` negotiates the version, is loaded by its first message.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -18,7 +20,19 @@ from lambent.wire.jsonrpc import RequestId, RpcMessage
 from lambent.wire.methods import Method
 from lambent.wire.results import Outcome
 
-__all__ = ["ERAS", "SUPPORTED_VERSIONS", "Era", "RpcRequest", "era_of", "meta_of", "method_not_found"]
+__all__ = [
+    "LEGACY_VERSIONS",
+    "MODERN",
+    "SUPPORTED_VERSIONS",
+    "UNNEGOTIATED",
+    "Era",
+    "RpcRequest",
+    "era_of_version",
+    "is_modern",
+    "meta_of",
+    "method_not_found",
+    "negotiate",
+]
 
 
 class Era(Protocol):
@@ -31,9 +45,6 @@ class Era(Protocol):
 
     version: str
     methods: Mapping[str, Method]
-
-    def claims(self, message: RpcMessage, headers: Mapping[str, str] | None) -> bool:
-        """Whether a message says that it is of this era."""
 
     def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         """Check every rule of a message with an id, once and in one order, and read it.
@@ -51,26 +62,74 @@ class Era(Protocol):
             TypeError: the outcome has no JSON form; also ``ValueError`` and ``RecursionError``.
         """
 
+    def notification(self, method: str, params: dict[str, Any]) -> bytes:
+        """Write a notification."""
 
-SUPPORTED_VERSIONS: tuple[str, ...] = (modern.VERSION,)
+
+_LEGACY_MODULES = {
+    "2025-11-25": "v2025_11_25",
+    "2025-06-18": "v2025_06_18",
+    "2025-03-26": "v2025_03_26",
+    "2024-11-05": "v2024_11_05",
+}
+
+LEGACY_VERSIONS = tuple(_LEGACY_MODULES)
+"""The versions that ``initialize`` negotiates, newest first."""
+
+SUPPORTED_VERSIONS: tuple[str, ...] = (modern.VERSION, *LEGACY_VERSIONS)
 """What ``server/discover`` and version errors name, newest first."""
 
-ERAS: tuple[Era, ...] = (modern.ModernEra(SUPPORTED_VERSIONS),)
-"""In the order of ``SUPPORTED_VERSIONS``. The newest era also answers what belongs to none."""
+UNNEGOTIATED = "2025-03-26"
+"""The version of a request that tells none (streamable HTTP of 2025-11-25, "Protocol Version Header")."""
 
-_OLDER = ERAS[1:]
+MODERN = modern.ModernEra(SUPPORTED_VERSIONS)
 
 
-def era_of(message: RpcMessage, headers: Mapping[str, str] | None) -> Era:
-    """The era that a message claims to be of, else the newest."""
-    for era in _OLDER:
-        if era.claims(message, headers):
-            return era
-    return ERAS[0]
+def is_modern(message: RpcMessage, header: str | None) -> bool:
+    """Whether a message is of the modern era, by its ``_meta`` and by the version header that came with it.
+
+    Modern rules also answer what names a version that nobody knows.
+    """
+    if header == modern.VERSION and message.method != "initialize":
+        return True
+    if _names_version(message):
+        return True
+    return message.method != "initialize" and header is not None and header.strip() not in _LEGACY_MODULES
 
 
 class _WholeMeta(msgspec.Struct):
-    meta: dict[str, Any] = msgspec.field(name="_meta")
+    meta: dict[str, Any] = msgspec.field(name="_meta", default_factory=dict)
+
+
+_VERSION_KEY = modern.VERSION_KEY.encode()
+
+
+def _names_version(message: RpcMessage) -> bool:
+    """Whether ``_meta`` names a protocol version, as every request of the modern era does."""
+    raw = bytes(message.params)
+    if _VERSION_KEY not in raw and b"\\u" not in raw and b"\\/" not in raw:  # JSON may escape the key
+        return False
+    try:
+        meta = msgspec.json.decode(message.params, type=_WholeMeta).meta
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return False
+    return meta.get(modern.VERSION_KEY) is not None
+
+
+def negotiate(requested: Any) -> str:
+    """The version that ``initialize`` is answered with: the requested one, else the newest (lifecycle)."""
+    return requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0]
+
+
+@functools.cache
+def era_of_version(version: str) -> Era:
+    """The era of a supported version."""
+    if version == modern.VERSION:
+        return MODERN
+    from importlib import import_module
+
+    era: Era = import_module(f"{__name__}.{_LEGACY_MODULES[version]}").ERA
+    return era
 
 
 def meta_of(request: RpcRequest) -> dict[str, Any]:

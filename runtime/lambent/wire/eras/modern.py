@@ -6,7 +6,7 @@ Basic, "_meta"; basic/versioning; streamable HTTP, "Request Metadata".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -20,7 +20,13 @@ from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params, without_nu
 from lambent.wire.results import Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
+if TYPE_CHECKING:
+    from lambent.wire.eras import Era
+
 VERSION = "2026-07-28"
+
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+"""The key of ``_meta`` that names the version of a request."""
 
 _VERSION_HEADER = "MCP-Protocol-Version"
 
@@ -34,6 +40,7 @@ class RpcRequest(msgspec.Struct, frozen=True):
     meta: RequestMeta
     client: ClientCapabilities
     raw: Raw
+    era: Era
 
 
 class ModernEra:
@@ -44,12 +51,6 @@ class ModernEra:
 
     def __init__(self, supported: tuple[str, ...] = (VERSION,)) -> None:
         self._supported = supported
-
-    def claims(self, message: RpcMessage, headers: Mapping[str, str] | None) -> bool:
-        """See ``Era.claims``."""
-        return isinstance(meta := _read(ANY_METHOD.decoder, message.params)[0].meta, RequestMeta) and (
-            meta.protocol_version == VERSION
-        )
 
     def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         """Check every rule of a message with an id, once and in one order, and read it.
@@ -81,14 +82,18 @@ class ModernEra:
         result.meta = meta if result.meta is UNSET else {**meta, **result.meta}
         return HttpResponse(200, {"content-type": JSON_TYPE}, jsonrpc.success(request_id, result))
 
+    def notification(self, method: str, params: dict[str, Any]) -> bytes:
+        """See ``Era.notification``."""
+        return jsonrpc.notification(method, params)
+
     def _decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         name = message.method
         method = self.methods.get(name, ANY_METHOD)
-        params, raw, problem = _read(method.decoder, message.params)
+        params, raw, problem = read_params(method.decoder, message.params)
         meta = params.meta
         version = UNSET if isinstance(meta, UnsetType) else meta.protocol_version
         if headers is not None and headers.get("mcp-protocol-version") != version:
-            self._check_version_header(headers, message, version)
+            self._check_version_header(headers, version)
         if isinstance(meta, UnsetType) or isinstance(version, UnsetType):
             raise InvalidParamsError(
                 problem or "params._meta must carry io.modelcontextprotocol/protocolVersion",
@@ -106,32 +111,20 @@ class ModernEra:
         if method.mirrored is not None and headers is not None:
             require_match(headers, "Mcp-Name", getattr(params, method.mirrored))
         assert not isinstance(message.id, UnsetType)  # noqa: S101 - notifications end before
-        return RpcRequest(message.id, name, params, meta, client, raw)
+        return RpcRequest(message.id, name, params, meta, client, raw, self)
 
-    def _check_version_header(
-        self, headers: dict[str, str], message: RpcMessage, version: str | UnsetType
-    ) -> None:
+    def _check_version_header(self, headers: dict[str, str], version: str | UnsetType) -> None:
         header = headers.get("mcp-protocol-version")
         if isinstance(version, UnsetType):
-            self._refuse_legacy(header, message)
+            if header is not None and header.strip() != VERSION:
+                raise UnsupportedVersionError(header.strip(), self._supported)
             if header is None:
                 raise HeaderMismatchError(f"Header mismatch: {_VERSION_HEADER} header is missing")
         else:
             require_match(headers, _VERSION_HEADER, version, encoded=False)
 
-    def _refuse_legacy(self, header: str | None, message: RpcMessage) -> None:
-        """Tell a client of an era before ``_meta`` which versions it would need (basic/versioning)."""
-        if header is not None and header.strip() != VERSION:
-            raise UnsupportedVersionError(header.strip(), self._supported)
-        if header is None and message.method == "initialize":
-            try:
-                requested = msgspec.json.decode(message.params)["protocolVersion"]
-            except (msgspec.DecodeError, UnicodeError, KeyError, TypeError):
-                requested = ""
-            raise UnsupportedVersionError(str(requested), self._supported)
 
-
-def _read(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, Raw, str | None]:
+def read_params(decoder: LazyDecoder[Any], raw: Raw) -> tuple[Any, Raw, str | None]:
     """Decode parameters; where they are wrong, at least their ``_meta``, and say what is wrong.
 
     A member that is null counts as absent; the second value are the parameters as they were read.

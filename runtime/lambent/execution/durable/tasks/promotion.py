@@ -31,13 +31,13 @@ def run_task_tool(
     """
     tasks = call.services.tasks
     if policy.support == "required":
-        require_extension(call.rpc.client, EXTENSION)
+        require_extension(call.client, EXTENSION)
         if tasks is None:
             raise ConfigurationError(
                 f"Tool {tool.name!r} runs as a task, so this function needs a table and a queue: set "
                 "LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL"
             )
-    elif EXTENSION not in (call.rpc.client.extensions or {}):
+    elif EXTENSION not in (call.client.extensions or {}):
         tasks = None
     if tasks is not None and policy.support != "auto":
         return gather(tool.signature, kwargs, call, journal) or _create(tool, call, journal, tasks, task_id)

@@ -28,7 +28,7 @@ from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import TaskPolicy
 from lambent.wire import jsonrpc
-from lambent.wire.eras import RpcRequest
+from lambent.wire.eras import MODERN, RpcRequest
 from lambent.wire.http import Request
 from lambent.wire.methods import METHODS
 from lambent.wire.results import InputRequiredResult, Outcome
@@ -168,7 +168,7 @@ class Worker:
         meta = params.meta if isinstance(params.meta, RequestMeta) else RequestMeta()
         client = meta.client_capabilities
         client = client if isinstance(client, ClientCapabilities) else ClientCapabilities()
-        rpc = RpcRequest(id=record.id, method="tools/call", params=params, meta=meta, client=client, raw=raw)
+        rpc = RpcRequest(record.id, "tools/call", params, meta, client, raw, MODERN)
         invocation = TaskInvocation(host, attempt, self._policy(record), self._tasks.clock)
         return Call(rpc, request, invocation, self._executor.services, record.principal, attempt.journal)
 

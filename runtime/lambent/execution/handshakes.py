@@ -1,0 +1,211 @@
+"""Handshakes of the legacy era: what ``initialize`` has negotiated, in a token that the client keeps.
+
+``Mcp-Session-Id`` is ``lb1.`` + base64url(payload) + ``.`` + base64url(HMAC-SHA-256 of it). Any execution
+environment can read it, and none keeps it. Nothing in it is secret from the client, which has sent it all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambent.auth.principal import Principal, key_of
+from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.execution.rounds.sealing import from_base64url, to_base64url
+from lambent.wire.eras import UNNEGOTIATED, negotiate
+from lambent.wire.jsonrpc import RpcMessage
+from lambent.wire.values import ClientCapabilities, LogLevel
+
+if TYPE_CHECKING:
+    from lambent.execution.ports import Clock, Keys
+
+SESSION_HEADER = "mcp-session-id"
+VERSION_HEADER = "mcp-protocol-version"
+
+SESSION_SECONDS = 7 * 24 * 3600
+"""How long a token can be used; then the client has to start again."""
+
+_PREFIX = "lb1."
+_MAC_BYTES = 16
+_MAX_TOKEN = 4096
+_MAX_NAME = 100
+_KEPT = 256
+"""Tokens that are remembered as good."""
+
+
+class Handshake(msgspec.Struct, frozen=True, array_like=True):
+    """What a client of the legacy era and this server have agreed on.
+
+    Attributes:
+        version: the protocol version.
+        capabilities: what the client can do.
+        client_info: what the client says it is; its name and version.
+        log_level: the least severe level of log messages that it wants.
+        is_known: it was read from a token, or kept by the process; else the client's abilities are not known.
+    """
+
+    version: str
+    capabilities: ClientCapabilities = ClientCapabilities()
+    client_info: dict[str, Any] | None = None
+    log_level: LogLevel = "info"
+    is_known: bool = False
+
+
+class _Sealed(msgspec.Struct, frozen=True, array_like=True):
+    handshake: Handshake
+    principal: str
+    expires: int
+    nonce: str
+
+
+def make_handshake(
+    version: str, capabilities: ClientCapabilities, client_info: Mapping[str, Any] | None
+) -> Handshake:
+    """What ``initialize`` negotiates; without the members that no version of the era knows."""
+    known = msgspec.structs.replace(capabilities, extensions=None, experimental=None)
+    named = {
+        name: value[:_MAX_NAME]
+        for name, value in (client_info or {}).items()
+        if name in ("name", "version") and isinstance(value, str)
+    }
+    return Handshake(version, _without_contents(known), named or None, is_known=True)
+
+
+def _without_contents(capabilities: ClientCapabilities) -> ClientCapabilities:
+    """Capabilities without what clients write into their objects, which nobody reads."""
+
+    def emptied(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {}
+        if isinstance(value, msgspec.Struct):
+            members = {name: emptied(getattr(value, name)) for name in value.__struct_fields__}
+            return msgspec.structs.replace(value, **members)
+        return value
+
+    emptied_: ClientCapabilities = emptied(capabilities)
+    return emptied_
+
+
+class Handshakes:
+    """Signs and checks the tokens of a server; ``audience`` names it, so that servers may share keys."""
+
+    def __init__(self, keys: Keys, clock: Clock, audience: str) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._audience = audience
+        self._decoder = msgspec.json.Decoder(_Sealed)
+        self._good: OrderedDict[str, _Sealed] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    def seal(self, handshake: Handshake, principal: Principal | None) -> str | None:
+        """Make the token of a handshake; None where there is no key, and so no session."""
+        try:
+            key = self._keys.ring()[0]
+        except ConfigurationError:
+            return None
+        expires = int(self._clock()) + SESSION_SECONDS
+        payload = msgspec.json.encode(_Sealed(handshake, self._mark(principal), expires, os.urandom(9).hex()))
+        return f"{_PREFIX}{to_base64url(payload)}.{to_base64url(self._sign(key, payload))}"
+
+    def open(self, token: str, principal: Principal | None) -> Handshake | None:
+        """Read a token; None where this server has no key, and so has given out none.
+
+        Raises:
+            HttpRefusal: 404, it is not one of this server's for this caller, or its time is over.
+        """
+        sealed = self._good.get(token)
+        if sealed is None:
+            try:
+                self._keys.ring()
+            except ConfigurationError:
+                return None
+            sealed = self._check(token)
+            self._good[token] = sealed
+            if len(self._good) > _KEPT:
+                self._good.popitem(last=False)
+        if (
+            sealed.expires <= self._clock()
+            or sealed.principal != self._mark(principal)
+            or token in self._ended
+        ):
+            raise _gone()
+        return sealed.handshake
+
+    def end(self, token: str, principal: Principal | None) -> None:
+        """End a session. Only this process remembers it: the token itself stays good until it expires.
+
+        Raises:
+            HttpRefusal: see ``open``.
+        """
+        if self.open(token, principal) is not None:
+            self._ended[token] = None
+            if len(self._ended) > _KEPT:
+                self._ended.popitem(last=False)
+
+    def _check(self, token: str) -> _Sealed:
+        import hmac
+
+        payload_text, _, mac_text = token.removeprefix(_PREFIX).partition(".")
+        if len(token) > _MAX_TOKEN or not token.startswith(_PREFIX):
+            raise _gone()
+        try:
+            payload, mac = from_base64url(payload_text), from_base64url(mac_text)
+        except ValueError:
+            raise _gone() from None
+
+        def is_signed(ring: Sequence[bytes]) -> bool:
+            return any(hmac.compare_digest(self._sign(key, payload), mac) for key in ring)
+
+        # After a rotation, another process may have signed it with a newer secret.
+        if not is_signed(self._keys.ring()) and not is_signed(self._keys.renewed()):
+            raise _gone()
+        return self._decoder.decode(payload)
+
+    def _sign(self, key: bytes, payload: bytes) -> bytes:
+        import hmac  # maps OpenSSL into memory
+
+        own = hmac.digest(b"lambent handshake", key, "sha256")
+        return hmac.digest(own, self._audience.encode() + b"\0" + payload, "sha256")[:_MAC_BYTES]
+
+    def _mark(self, principal: Principal | None) -> str:
+        if principal is None:
+            return ""
+        import hashlib
+
+        return hashlib.sha256(key_of(principal).encode()).hexdigest()[:32]
+
+
+def _gone() -> HttpRefusal:
+    return HttpRefusal(404, "Session not found: send initialize to start another one")
+
+
+def handshake_of(
+    message: RpcMessage, headers: Mapping[str, str], handshakes: Handshakes, principal: Principal | None
+) -> Handshake:
+    """What a request of the legacy era was negotiated to be.
+
+    Raises:
+        HttpRefusal: 404, its session is not one of this server's, or is over.
+    """
+    if message.method == "initialize":
+        return Handshake(requested_version(message))
+    token, header = headers.get(SESSION_HEADER), headers.get(VERSION_HEADER)
+    known = handshakes.open(token, principal) if token else None
+    if header is None:
+        return known or Handshake(UNNEGOTIATED)
+    version = header.strip()
+    if known is None:
+        return Handshake(version)
+    return known if known.version == version else msgspec.structs.replace(known, version=version)
+
+
+def requested_version(message: RpcMessage) -> str:
+    """The version that an ``initialize`` is answered with."""
+    try:
+        return negotiate(msgspec.json.decode(message.params)["protocolVersion"])
+    except (msgspec.DecodeError, UnicodeError, RecursionError, KeyError, TypeError):
+        return negotiate(None)
