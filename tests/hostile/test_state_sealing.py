@@ -7,7 +7,7 @@ import pytest
 from fuzz.target import FOREVER, NAME, SECRETS
 from tests.hostile.client import CheckedClient, open_flow, refuse
 
-from lambent.execution.rounds.sealing import Sealer, State
+from lambent.execution.rounds.sealing import Sealer, State, _Envelope
 from lambent.stores.keys import StaticKeys
 
 OTHER_SECRET = "another secret, which this server has never seen"
@@ -20,7 +20,9 @@ def sealer(secret: str = SECRETS[0], *, clock: float = NOW, ttl: int = FOREVER) 
 
 def resealed(client: CheckedClient, token: str, by: Sealer, **binding: str) -> str:
     """The same state, sealed by another sealer or with another binding."""
-    envelope = sealer()._decrypt(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    opened = sealer().open_bytes(token, b"\x01")
+    assert opened is not None
+    envelope = msgspec.json.decode(opened, type=_Envelope)
     state = msgspec.json.decode(envelope.state, type=State)
     return by.seal(msgspec.structs.replace(envelope.binding, **binding), state)
 

@@ -26,8 +26,9 @@ def connect_client(folder: Path) -> Iterator[Callable[[str], clients.Client]]:
 @pytest.fixture(scope="session")
 def start_host(folder: Path) -> Iterator[Callable[[str], str]]:
     """Addresses of hosts by name."""
+    ways = {**hosts.HOSTS, "table": hosts.gateway_with_table}
     with ExitStack() as stack:
-        yield cache(lambda name: stack.enter_context(hosts.HOSTS[name](folder / f"{name}.log")))
+        yield cache(lambda name: stack.enter_context(ways[name](folder / f"{name}.log")))
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,20 @@ def talk_in(
 ) -> Callable[[str], Talk]:
     """Talks as the client to the host, in an era."""
     return lambda era: Talk(client, connect_client(client), start_host(host), era)
+
+
+@pytest.fixture
+def asking(
+    request: pytest.FixtureRequest,
+    client: str,
+    host: str,
+    connect_client: Callable[[str], clients.Client],
+    start_host: Callable[[str], str],
+) -> Talk:
+    """Talks in either era to a host that can ask; in the legacy era the gateway needs a table for it."""
+    era = request.param
+    name = "table" if (host, era) == ("gateway", "legacy") else host
+    return Talk(client, connect_client(client), start_host(name), era)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ SECONDS_TO_STOP = 10
 
 
 @contextmanager
-def gateway(log: Path) -> Iterator[str]:
+def gateway(log: Path, *options: str) -> Iterator[str]:
     """Every request becomes an event for one of three processes, in turn; the address."""
-    arguments = ["--environments", "3", "--port", "0", "--no-reload", "--quiet"]
+    arguments = ["--environments", "3", "--port", "0", "--no-reload", "--quiet", *options]
     command = [sys.executable, "-m", "lambent.cli", "dev", str(HERE / "server.py"), *arguments]
     with (
         log.open("wb") as output,
@@ -60,6 +60,11 @@ def asgi(log: Path, server: str = "server") -> Iterator[str]:
         with _running(command, pass_fds=[sock.fileno()], stdout=output, stderr=output):
             sock.close()
             yield address
+
+
+def gateway_with_table(log: Path) -> AbstractContextManager[str]:
+    """The gateway with a table, which the answers of clients of the legacy era need."""
+    return gateway(log, "--aws")
 
 
 HOSTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {"gateway": gateway, "asgi": asgi}

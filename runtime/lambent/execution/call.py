@@ -17,10 +17,12 @@ from lambent.wire.http import Request
 from lambent.wire.values import ClientCapabilities, LogLevel
 
 if TYPE_CHECKING:
+    from lambent.execution.durable.resumption import Resumed
     from lambent.execution.durable.tasks.service import Tasks
     from lambent.execution.handshakes import Handshake, Handshakes
     from lambent.execution.ports import Changes, Clock, Keys, Store
     from lambent.execution.rounds.journal import Journal
+    from lambent.execution.rounds.live_calls import LiveCalls
     from lambent.execution.rounds.sealing import Sealer
     from lambent.wire.payloads import ResponseLimit
 
@@ -39,6 +41,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         store: keeps what outlives a call; None where there is nothing to keep it in.
         tasks: the tasks; None without a store and a queue.
         response_limit: how large a response may be; None where it may have any size.
+        live: the calls that wait for answers of their clients; None where no call can wait for one.
     """
 
     catalog: Catalog
@@ -51,6 +54,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     store: Store | None = None
     tasks: Tasks | None = None
     response_limit: ResponseLimit | None = None
+    live: LiveCalls | None = None
 
     @functools.cached_property
     def sealer(self) -> Sealer:
@@ -78,6 +82,7 @@ class Call(msgspec.Struct, frozen=True):
         services: what it shares with every other call.
         principal: who is calling; None where nobody is identified.
         journal: the journal of a task; None where the call is not an attempt at one.
+        resumed: the state and the answers with which a stream of the legacy era is resumed; else None.
         handshake: what ``initialize`` has negotiated; None in the modern era, which has no handshake.
     """
 
@@ -88,6 +93,7 @@ class Call(msgspec.Struct, frozen=True):
     principal: Principal | None = None
     journal: Journal | None = None
     handshake: Handshake | None = None
+    resumed: Resumed | None = None
 
     @property
     def client(self) -> ClientCapabilities:

@@ -232,6 +232,10 @@ class Context(Notifications):
     def _ask(self, question: Question[T], key: str | None) -> Pending[T]:
         self._call.invocation.check()
         check_capability(question, self._call.client)
+        if self._call.handshake is not None and self._journal.asker is None:
+            from lambent.execution.rounds.legacy_questions import asker_of  # loaded by a first legacy client
+
+            self._journal.asker = asker_of(self._call, self._journal)
         return self._journal.ask(question, key)
 
     @overload

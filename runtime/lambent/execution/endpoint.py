@@ -37,6 +37,7 @@ from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 if TYPE_CHECKING:
+    from lambent.execution.durable.resumption import Resumed
     from lambent.execution.handshakes import Handshake
 
 _STREAM = Accepts(json=False, sse=True)
@@ -114,12 +115,22 @@ class Endpoint:
             response = self._post_unusual(request, invocation, principal, accepts)
             return self._malformed(malformed) if response is None else response
         if isinstance(message.id, UnsetType):
+            if message.method == "notifications/cancelled" and self.executor.services.live is not None:
+                from lambent.execution.legacy_requests import cancel
+
+                cancel(self.executor.services, message, request, principal)
             return HttpResponse(202, {})
         if message.method == "subscriptions/listen" and not accepts.sse:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
         handshake = self.handshake_of(message, request, principal)
-        reply = self.answer(message, request, invocation, principal, handshake)
+        if handshake is None:
+            reply = self.answer(message, request, invocation, principal)
+        else:
+            from lambent.execution.legacy_requests import running
+
+            with running(self.executor.services, message.id, request, invocation, principal):
+                reply = self.answer(message, request, invocation, principal, handshake)
         if invocation.streamed:
             accepts = _STREAM
         notifications = invocation.notifications
@@ -189,10 +200,12 @@ class Endpoint:
         invocation: Invocation,
         principal: Principal | None = None,
         handshake: Handshake | None = None,
+        resumed: Resumed | None = None,
     ) -> HttpResponse:
         """Answer a message with an id, whichever transport carried it.
 
-        ``handshake``: what a client of the legacy era has negotiated; None for the modern era.
+        ``handshake``: what a client of the legacy era has negotiated; None for the modern era. ``resumed``:
+        with what a call of that era is run again.
         """
         headers = request.headers if request.method else None
         era, request_id = _era_of(handshake), message.id
@@ -203,7 +216,7 @@ class Endpoint:
             return era.render(request_id, Outcome(error=error), self._meta)
         except Exception as error:
             return era.render(request_id, failure(error, message), self._meta)
-        call = Call(rpc, request, invocation, self.executor.services, principal, None, handshake)
+        call = Call(rpc, request, invocation, self.executor.services, principal, None, handshake, resumed)
         outcome = self.executor.execute(call)
         try:
             return era.render(request_id, outcome, self._meta)
@@ -219,6 +232,8 @@ def _framed(reply: HttpResponse, notifications: Sequence[bytes], accepts: Accept
     """The response of a reply: a stream if there are notifications to send, or the client wants one."""
     if accepts.json and not (accepts.sse and notifications and reply.status == 200):
         return reply
-    body = b"".join(map(sse_frame, [*notifications, reply.body]))
+    is_stream = reply.headers.get("content-type") == SSE_TYPE
+    last = reply.body if is_stream else sse_frame(reply.body)
+    body = b"".join(map(sse_frame, notifications)) + last
     headers = {**SSE_HEADERS, **reply.headers, "content-type": SSE_TYPE}
     return HttpResponse(reply.status, headers, body)

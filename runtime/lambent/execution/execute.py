@@ -82,7 +82,7 @@ def _ended(call: Call, error: BaseException) -> Outcome:
     if isinstance(error, ProtocolError):
         return Outcome(error=error)
     if isinstance(error, ToolError):
-        return _shown(call.method, message_of(error))
+        return shown(call.method, message_of(error))
     if isinstance(error, ItemTooLargeError):
         return Outcome(error=InternalError(message_of(error)))
     if isinstance(error, Signal) and call.invocation.has_sent(error):
@@ -93,7 +93,7 @@ def _ended(call: Call, error: BaseException) -> Outcome:
     return failure(error, call.rpc)
 
 
-def _shown(method: str, text: str) -> Outcome:
+def shown(method: str, text: str) -> Outcome:
     """The outcome of a failure that is explained: to the model if it called a tool, else to the client."""
     return Outcome(failed(text)) if method == "tools/call" else Outcome(error=InternalError(text))
 
@@ -105,7 +105,7 @@ def too_large(method: str, size: int, limit: int) -> Outcome:
         instead = "give MCPServer a lower page_size"
     elif method == "server/discover":
         instead = "shorten the instructions"
-    return _shown(method, f"The result would take {size} bytes, the limit is {limit}: {instead}")
+    return shown(method, f"The result would take {size} bytes, the limit is {limit}: {instead}")
 
 
 def failure(error: BaseException, request: RpcRequest | RpcMessage) -> Outcome:

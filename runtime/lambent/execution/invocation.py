@@ -75,8 +75,10 @@ class Invocation:
             return self.cancelled and not self.detached
         return not isinstance(signal, DeadlineReached) or self.expired
 
-    def idle(self) -> contextlib.AbstractContextManager[None]:
+    def idle(self, *, at_once: bool = False) -> contextlib.AbstractContextManager[None]:
         """While the call waits within this, hosts that stay let another one run.
+
+        ``at_once``: see ``CallThreads.idle``.
 
         Raises:
             OverloadedError: too many calls wait already.

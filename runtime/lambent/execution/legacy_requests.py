@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw, UnsetType
 
-from lambent.auth.principal import Principal
+from lambent.auth.principal import Principal, key_of
 from lambent.errors import InvalidRequestError
+from lambent.execution.call import Services
 from lambent.execution.handshakes import SESSION_HEADER, VERSION_HEADER
 from lambent.execution.invocation import Invocation
+from lambent.execution.rounds.live_calls import CallKey, CancelledParams, Stoppable
 from lambent.wire import jsonrpc
 from lambent.wire.eras import LEGACY_VERSIONS, UNNEGOTIATED, era_of_version, is_modern
 from lambent.wire.eras.legacy import ClientResponse, LegacyEra
@@ -26,7 +29,7 @@ from lambent.wire.http import (
     not_allowed,
     sse_frame,
 )
-from lambent.wire.jsonrpc import RpcMessage
+from lambent.wire.jsonrpc import RequestId, RpcMessage
 
 if TYPE_CHECKING:
     from lambent.execution.endpoint import Endpoint
@@ -51,8 +54,8 @@ def post_unusual(
         HttpRefusal: 404, its session is not one of this server's.
     """
     body = request.body if isinstance(request.body, str) else request.body.decode(errors="replace")
-    if read_response(body) is not None:
-        # Late answers and those to nobody's question too: an error would end the connections of some clients.
+    if (response := read_response(body)) is not None:
+        take_answer(endpoint.executor.services, response, principal)
         return HttpResponse(202, {})
     members = read_batch(body)
     if members is None or not _has_batches(endpoint, request, principal):
@@ -73,6 +76,23 @@ def post_unusual(
         body_of_stream = b"".join(map(sse_frame, [*invocation.notifications, *replies]))
         return HttpResponse(200, {**SSE_HEADERS, "content-type": SSE_TYPE}, body_of_stream)
     return HttpResponse(200, {"content-type": JSON_TYPE}, join_batch(replies))
+
+
+def take_answer(services: Services, response: ClientResponse, principal: Principal | None) -> None:
+    """Take what a client answers to a question; late answers, and those to nobody's question, are ignored.
+
+    An error would end the connections of some clients.
+    """
+    from lambent.execution.durable.answers import Answers, is_question_id
+
+    name = response.id
+    if not isinstance(name, str) or not is_question_id(services, name, principal):
+        return
+    raw = Raw(msgspec.json.encode(response))
+    if services.live is not None and services.live.answer(name, key_of(principal), raw):
+        return
+    if services.store is not None and (services.live is None or services.live.shared):
+        Answers(services, principal).keep(name, raw)
 
 
 def read_response(body: str | bytes | Raw) -> ClientResponse | None:
@@ -140,12 +160,54 @@ def _answer_member(member: Raw, answer: Callable[[RpcMessage], bytes]) -> bytes 
     return answer(message)
 
 
+def cancel(services: Services, message: RpcMessage, request: Request, principal: Principal | None) -> None:
+    """Stop a call of this process whose client does not want its result (basic/utilities/cancellation)."""
+    assert services.live is not None  # noqa: S101 - asked for before
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+        params = msgspec.json.decode(message.params, type=CancelledParams)
+        key = _call_key(params.request_id, request, principal)
+        if any(key[:2]):  # else the id could be that of another client's call
+            services.live.cancel(key)
+
+
+@contextlib.contextmanager
+def running(
+    services: Services,
+    request_id: RequestId,
+    request: Request,
+    invocation: Invocation,
+    principal: Principal | None,
+) -> Iterator[None]:
+    """While a call runs: its client can cancel it by a message of its own, and by that alone.
+
+    In the legacy era a connection that ends does not mean that the result is not wanted.
+    """
+    if services.live is None or not isinstance(invocation, Stoppable):
+        yield
+        return
+    key = _call_key(request_id, request, principal)
+    invocation.detached = True
+    services.live.begin(key, invocation)
+    try:
+        yield
+    finally:
+        services.live.end(key, invocation)
+
+
+def _call_key(request_id: RequestId, request: Request, principal: Principal | None) -> CallKey:
+    return key_of(principal), request.headers.get(SESSION_HEADER, ""), request_id
+
+
 def get(endpoint: Endpoint, request: Request, invocation: Invocation) -> HttpResponse:
     """Resume a stream that has ended before its response.
 
     Raises:
         HttpRefusal: 405, there is no other stream: nothing holds an invocation open.
     """
+    if (event_id := request.headers.get("last-event-id")) is not None:
+        from lambent.execution.durable.resumption import resume
+
+        return resume(endpoint, request, invocation, endpoint.authenticate(request), event_id)
     if SSE_TYPE in request.headers.get("accept", ""):
         raise not_allowed(
             "There is no stream to listen to, and the HTTP+SSE transport is not served: use Streamable HTTP, "

@@ -104,7 +104,11 @@ def _executor(
 
             queue = threads = ThreadQueue()
             blobs = MemoryBlobs(time.time)
-    tasks = None
+    tasks, live = None, None
+    if not in_lambda:
+        from lambent.execution.rounds.live_calls import LiveCalls
+
+        live = LiveCalls(shared=settings.table is not None)
     if store is not None and queue is not None:
         from lambent.execution.durable.tasks.service import Tasks
 
@@ -122,6 +126,7 @@ def _executor(
         store=store,
         tasks=tasks,
         response_limit=_response_limit(settings, write, in_lambda=in_lambda),
+        live=live,
     )
     if settings.snap_start:
         from lambent.hosts.aws_lambda.snapstart import register

@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 from lambent.errors import HttpRefusal, InvalidRequestError
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopThread
+from lambent.execution.rounds.live_calls import CancelledParams
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.live import LiveInvocation, ThreadQueue
 from lambent.hosts.private_streams import take_streams
@@ -45,10 +46,6 @@ _REQUEST_BYTES = 2048
 
 _PAUSE_SECONDS = 0.01
 _SKIPPED_BYTES = 64 * 1024
-
-
-class _CancelledParams(msgspec.Struct):
-    request_id: RequestId = msgspec.field(name="requestId")
 
 
 class LineWriter:
@@ -211,7 +208,7 @@ class StdioServer:
                 answered.result()  # what follows in the input depends on what is negotiated
         elif message.method == "notifications/cancelled":
             with suppress(msgspec.DecodeError, UnicodeError):
-                params = msgspec.json.decode(message.params, type=_CancelledParams)
+                params = msgspec.json.decode(message.params, type=CancelledParams)
                 if (cancelled := self._running.get(params.request_id)) is not None:
                     cancelled.cancel()
 
@@ -235,9 +232,11 @@ class StdioServer:
             join_batch,
             read_batch,
             read_response,
+            take_answer,
         )
 
-        if read_response(line) is not None:
+        if (response := read_response(line)) is not None:
+            take_answer(self._endpoint.executor.services, response, self._principal)
             return True
         members = read_batch(line) if has_batches(handshake.version) else None
         if members is None:

@@ -87,6 +87,14 @@ def sse_frame(message: bytes) -> bytes:
     return b"event: message\ndata: " + message + b"\n\n"
 
 
+def sse_priming(event_id: str, retry_ms: int) -> bytes:
+    """An event without a message, from which a client resumes the stream after so many milliseconds.
+
+    Its empty data is needed: clients take no notice of an event without data (SEP-1699).
+    """
+    return f"id: {event_id}\nretry: {retry_ms}\ndata:\n\n".encode()
+
+
 class HttpPolicy(msgspec.Struct, frozen=True):
     """What the deployment allows.
 

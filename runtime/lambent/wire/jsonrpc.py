@@ -132,6 +132,11 @@ def failure(request_id: RequestId | UnsetType, code: int, message: str, data: An
     return _encoder.encode(_Sent(id=request_id, error=_ErrorObject(code, message, data)))
 
 
+def request(request_id: RequestId, method: str, params: Any) -> bytes:
+    """Encode a request of the server, as the legacy era has them."""
+    return _encoder.encode(_Sent(id=request_id, method=method, params=params))
+
+
 def notification(method: str, params: Any) -> bytes:
     """Encode a notification."""
     return _encoder.encode(_Sent(method=method, params=params))

@@ -14,7 +14,7 @@ from lambent.execution.handlers.tools import failed
 from lambent.execution.rounds.questions import require_extension
 from lambent.execution.rounds.sealing import State, decode_exactly, digest
 from lambent.features.tasks import EXTENSION
-from lambent.wire.results import TASK, Result, TaskResult
+from lambent.wire.results import TASK, CallToolResult, Result, TaskResult
 
 
 class CallRecord(Record, frozen=True, omit_defaults=True):
@@ -40,12 +40,11 @@ class CallRecord(Record, frozen=True, omit_defaults=True):
         return self.expires if self.lease is None else max(self.expires, self.lease.until)
 
 
-class _KeptResult(Result, kw_only=True):
+class _KeptResult(CallToolResult, kw_only=True):
     """The result of a call, or the id of the task that it became; what is not needed stays JSON."""
 
-    content: list[Raw] | UnsetType = UNSET
+    content: list[Raw] | UnsetType = UNSET  # type: ignore[assignment]
     structured_content: Raw | UnsetType = UNSET
-    is_error: bool | UnsetType = UNSET
     task_id: str | UnsetType = UNSET
 
 

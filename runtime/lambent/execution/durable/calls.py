@@ -123,7 +123,7 @@ def _claim_of(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal) 
             if tool.single_use:
                 window = max(window, call.services.state_ttl + _FLOW_SPARE_SECONDS)
             return Claim(CALL, name, window, tool, arguments, call, journal)
-    elif tool.single_use and journal.flow:
+    elif journal.flow and (tool.single_use or call.resumed is not None):
         window = call.services.state_ttl + _FLOW_SPARE_SECONDS
         return Claim(FLOW, journal.flow, window, tool, arguments, call, journal)
     return None
@@ -199,6 +199,8 @@ class Claim:
 
     def still_running(self) -> ToolError:
         """The error of a call while another one holds the claim."""
+        if self._call.resumed is not None:
+            self._call.resumed.is_running = True
         what = "key" if self._kind == CALL else "state"
         return ToolError(f"The same call is still running: ask again in a moment, with the same {what}")
 

@@ -23,7 +23,7 @@ def run_journaled(tool: Tool, kwargs: dict[str, Any], call: Call) -> Any:
         limit = call.invocation.time_limit()
         return run(tool.signature, kwargs, call, call.journal, functools.partial(render, tool), limit)
     journal = open_journal(call)
-    if tool.idempotency is None and not tool.single_use:
+    if tool.idempotency is None and not tool.single_use and call.resumed is None:
         return _run_inline(tool, kwargs, call, journal)
     from lambent.execution.durable.calls import run_claimed  # servers without such tools never load it
 

@@ -46,6 +46,24 @@ class Keeper(Protocol):
         """
 
 
+class Asker(Protocol):
+    """Asks clients of the legacy era, which answer with messages of their own."""
+
+    def ask(self, key: str, mark: str, question: Question[T]) -> Pending[T] | None:
+        """Ask at once and wait for the answer; None where the handler is suspended until it is there.
+
+        Raises:
+            ToolError: this client cannot be asked.
+        """
+
+    def read(self, key: str, question: Question[T], raw: Raw) -> T:
+        """Read an answer.
+
+        Raises:
+            ToolError: it is none, or the client has refused.
+        """
+
+
 class Journal:
     """What one run of a handler knows, asks and does.
 
@@ -62,6 +80,7 @@ class Journal:
         closed: the handler has ended, so no step may begin any more.
         advanced: a step was finished in this run.
         before_step: called before a step without a result begins; may raise.
+        asker: asks a client of the legacy era; None where questions are results, as in the modern era.
         abandon: called where the questions of this run cannot be asked.
         session_owner: names this call as the owner of a session, the same in every run; empty where no run
             knows of another.
@@ -93,6 +112,7 @@ class Journal:
         self.closed = False
         self._writing = threading.Lock()
         self.advanced = False
+        self.asker: Asker | None = None
         self.before_step: Callable[[], None] | None = None
         self.abandon: Callable[[], None] | None = None
         self.session_owner = ""
@@ -121,12 +141,18 @@ class Journal:
             raw = known[1]
         elif self._first or self._was_asked.get(key) == mark:  # the question is the one that was answered
             raw = self._responses.get(key)
-        if raw is None:
-            self.asked[key] = mark, question
-            return Pending(self._suspend, known=False)
-        answer = read_answer(key, question, raw)
+        if raw is not None:
+            answer = self.asker.read(key, question, raw) if self.asker else read_answer(key, question, raw)
+            self._answers[key] = mark, raw
+            return Pending(lambda: answer)
+        if self.asker is not None and (asked := self.asker.ask(key, mark, question)) is not None:
+            return asked
+        self.asked[key] = mark, question
+        return Pending(self._suspend, known=False)
+
+    def learn(self, key: str, mark: str, raw: Raw) -> None:
+        """Take the answer to a question that was asked while the handler waited."""
         self._answers[key] = mark, raw
-        return Pending(lambda: answer)
 
     def _suspend(self) -> Any:
         self.suspended = True

@@ -24,6 +24,8 @@ def open_journal(call: Call) -> Journal:
     Raises:
         InvalidParamsError: the request state is not valid.
     """
+    if call.resumed is not None:
+        return Journal(call.resumed.state, call.resumed.responses)
     params = call.rpc.params
     responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses
     if isinstance(params.request_state, UnsetType):
@@ -38,6 +40,10 @@ def seal_journal(result: Any, journal: Journal, call: Call, *, single_use: bool 
     With ``single_use`` the state names the call's flow, so that its rounds complete the call only once.
     """
     if isinstance(result, InputRequiredResult):
+        if call.handshake is not None:
+            from lambent.execution.durable.resumption import suspend  # loaded by a first legacy client
+
+            return suspend(result, journal, call)
         if single_use and not journal.flow:
             journal.flow = to_base64url(os.urandom(18))
         try:

@@ -158,14 +158,33 @@ class Sealer:
         now = int(self._clock())
         envelope = _Envelope(binding, now, now + self._ttl, Raw(msgspec.json.encode(state)))
         payload = msgspec.json.encode(envelope)
-        key = _derive(self._keys.ring()[0])
-        head = _VERSION + _key_id(key) + os.urandom(_NONCE)
-        token = to_base64url(head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head))
+        token = self.seal_bytes(payload)
         if len(token) > MAX_TOKEN_LENGTH:
             raise _too_large(binding, f"{len(token)} characters long, the limit is {MAX_TOKEN_LENGTH}")
         if len(payload) > _MAX_PAYLOAD:
             raise _too_large(binding, f"{len(payload)} bytes of JSON, the limit is {_MAX_PAYLOAD}")
         return token
+
+    def seal_bytes(self, payload: bytes, version: bytes = _VERSION) -> str:
+        """Make a token of bytes; ``version`` keeps tokens for one use from being taken for another's.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        key = _derive(self._keys.ring()[0])
+        head = version + _key_id(key) + os.urandom(_NONCE)
+        return to_base64url(head + _cipher(key).encrypt(head[-_NONCE:], _pack(payload), head))
+
+    def open_bytes(self, token: str, version: bytes) -> bytes | None:
+        """The bytes of a token; None where it is not one of ours, or for another use.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        try:
+            return self._decrypt(_unbase64(token), version)
+        except (_Rejected, UnicodeError):
+            return None
 
     def open(self, token: str, binding: Binding) -> State:
         """Read a token.
@@ -185,7 +204,7 @@ class Sealer:
             raise _Rejected("too long")
         import hmac
 
-        envelope = self._decrypt(_unbase64(token))
+        envelope = _envelope_decoder.decode(self._decrypt(_unbase64(token), _VERSION))
         now = self._clock()
         for name in Binding.__struct_fields__:
             if not hmac.compare_digest(
@@ -198,9 +217,9 @@ class Sealer:
             raise _Rejected("from the future")
         return _state_decoder.decode(envelope.state)
 
-    def _decrypt(self, body: bytes) -> _Envelope:
+    def _decrypt(self, body: bytes, version: bytes) -> bytes:
         head, sealed = body[:_HEAD], body[_HEAD:]
-        if head[:1] != _VERSION or not sealed:
+        if head[:1] != version or not sealed:
             raise _Rejected("not a token of this version")
         key_id = head[1 : 1 + _KEY_ID]
         # After a rotation, another process may have sealed it with a newer secret.
@@ -210,10 +229,9 @@ class Sealer:
         from cryptography.exceptions import InvalidTag
 
         try:
-            payload = _unpack(_cipher(key).decrypt(head[-_NONCE:], sealed, head))
+            return _unpack(_cipher(key).decrypt(head[-_NONCE:], sealed, head))
         except InvalidTag:
             raise _Rejected("altered") from None
-        return _envelope_decoder.decode(payload)
 
 
 def _too_large(binding: Binding, what: str) -> InternalError:

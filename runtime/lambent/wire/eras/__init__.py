@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Raw
 
 from lambent.errors import InvalidParamsError, MethodNotFoundError
 from lambent.wire.eras import modern
@@ -101,6 +102,11 @@ class _WholeMeta(msgspec.Struct):
     meta: dict[str, Any] = msgspec.field(name="_meta", default_factory=dict)
 
 
+class _RawMeta(msgspec.Struct):
+    meta: dict[str, Raw] = msgspec.field(name="_meta", default_factory=dict)
+
+
+_NULL = Raw(b"null")
 _VERSION_KEY = modern.VERSION_KEY.encode()
 
 
@@ -110,10 +116,10 @@ def _names_version(message: RpcMessage) -> bool:
     if _VERSION_KEY not in raw and b"\\u" not in raw and b"\\/" not in raw:  # JSON may escape the key
         return False
     try:
-        meta = msgspec.json.decode(message.params, type=_WholeMeta).meta
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        meta = msgspec.json.decode(message.params, type=_RawMeta).meta
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
-    return meta.get(modern.VERSION_KEY) is not None
+    return meta.get(modern.VERSION_KEY, _NULL) != _NULL
 
 
 def negotiate(requested: Any) -> str:

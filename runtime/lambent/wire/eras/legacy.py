@@ -15,13 +15,14 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from lambent.errors import HttpRefusal, InternalError, InvalidParamsError, ProtocolError
 from lambent.wire import jsonrpc
 from lambent.wire.eras.modern import RpcRequest, read_params
-from lambent.wire.http import JSON_TYPE, HttpResponse
+from lambent.wire.http import JSON_TYPE, SSE_HEADERS, HttpResponse, sse_frame, sse_priming
 from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
 from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
 from lambent.wire.results import (
     CallToolResult,
     GetPromptResult,
     InitializeResult,
+    InputRequiredResult,
     Outcome,
     PageResult,
     ReadResourceResult,
@@ -89,6 +90,9 @@ _ROWS: tuple[tuple[str, type[Params]], ...] = (
     ("resources/unsubscribe", SubscribeParams),
 )
 
+FIRST_RETRY_MS = 500
+"""After how many milliseconds a client resumes a stream that has ended with a question."""
+
 _CODES = {"ResourceNotFoundError": -32002}
 """Codes of errors that are others than those of the modern era, by the class of the error."""
 
@@ -138,6 +142,8 @@ class LegacyEra:
             return self._error(request_id, error)
         result = outcome.result
         assert result is not None  # noqa: S101 - one of the two is set
+        if isinstance(result, InputRequiredResult):
+            return _asked(result)
         headers = {"content-type": JSON_TYPE}
         if isinstance(result, SessionResult) and not isinstance(result.session_id, UnsetType):
             headers["mcp-session-id"] = result.session_id
@@ -157,6 +163,18 @@ class LegacyEra:
     def notification(self, method: str, params: dict[str, Any]) -> bytes:
         """See ``Era.notification``."""
         return jsonrpc.notification(method, params)
+
+    def question(self, method: str, params: Mapping[str, Any], elicitation_id: str) -> dict[str, Any]:
+        """The parameters of a request to the client, as the version has them.
+
+        ``elicitation_id`` names the question in this version of the protocol, where it is about a URL.
+
+        Raises:
+            ToolError: the version cannot ask this.
+        """
+        if params.get("mode") == "url":
+            return {**params, "elicitationId": elicitation_id}
+        return dict(params)
 
     def shorten(self, result: Result) -> None:
         """Take from a result what the version does not know."""
@@ -213,6 +231,16 @@ class LegacyEra:
     def contents(self, contents: Contents) -> Contents:
         """A resource's contents as the version knows them."""
         return contents
+
+
+def _asked(result: InputRequiredResult) -> HttpResponse:
+    """A stream that asks and ends before the response; its event ids let the client resume it (SEP-1699)."""
+    assert not isinstance(result.request_state, UnsetType)  # noqa: S101 - it is what the event id is
+    requests = {} if isinstance(result.input_requests, UnsetType) else result.input_requests
+    body = sse_priming(result.request_state, FIRST_RETRY_MS)
+    for request_id, request in requests.items():
+        body += sse_frame(jsonrpc.request(request_id, request["method"], request["params"]))
+    return HttpResponse(200, {**SSE_HEADERS}, body)
 
 
 def _members(value: Any) -> dict[str, Any]:

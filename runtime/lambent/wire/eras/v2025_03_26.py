@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
+from lambent.errors import ToolError
 from lambent.wire.eras.legacy import Contents
 from lambent.wire.eras.v2025_06_18 import Era20250618
 from lambent.wire.results import CallToolResult, Result
@@ -24,6 +26,12 @@ class Era20250326(Era20250618):
         members = super().implementation(members)
         members.pop("title", None)
         return members
+
+    def question(self, method: str, params: Mapping[str, Any], elicitation_id: str) -> dict[str, Any]:
+        """See ``LegacyEra.question``: there is no elicitation."""
+        if method == "elicitation/create":
+            raise ToolError("This client's version of the protocol cannot ask its user")
+        return super().question(method, params, elicitation_id)
 
     def definition(self, kind: str, members: dict[str, Any]) -> None:
         """See ``LegacyEra.definition``; a tool's title goes into its annotations, where it was before."""

@@ -1,0 +1,235 @@
+"""Questions on hosts that send responses as a whole: the stream ends, and its client resumes it (SEP-1699).
+
+::
+
+    POST tools/call ─► run: question ─► stream: id E0, retry, question ▌ ends
+    POST answer ─────► kept under the question's id                      202
+    GET E0 ──────────► not answered yet ─► stream: id E1, retry         ▌ ends
+    GET E1 ──────────► run again with the answer ─► stream: result      ▌ ends
+
+The event id is the sealed journal of the call, together with its request. The GET has no body, so that is all
+the server has. What is too large for a header is kept in the table, and the event id names it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from lambent.auth.principal import Principal, key_of
+from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.execution.call import Call, Services
+from lambent.execution.durable.answers import Answers, KeptRecord, question_id, random_call_id
+from lambent.execution.durable.records import Records
+from lambent.execution.handshakes import SESSION_HEADER, Handshake
+from lambent.execution.invocation import Invocation
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.sealing import State
+from lambent.wire.eras import era_of_version
+from lambent.wire.eras.legacy import FIRST_RETRY_MS, LegacyEra
+from lambent.wire.http import (
+    SSE_HEADERS,
+    SSE_TYPE,
+    HttpResponse,
+    Request,
+    not_allowed,
+    sse_frame,
+    sse_priming,
+)
+from lambent.wire.jsonrpc import RequestId, RpcMessage
+from lambent.wire.results import InputRequiredResult
+
+if TYPE_CHECKING:
+    from lambent.execution.endpoint import Endpoint
+
+_TOKEN_VERSION = b"\x02"
+_LONGEST_EVENT_ID = 5500
+"""Characters. API Gateway takes 10,240 bytes of request headers, among them tokens of the client."""
+
+_RETRY_GROWTH = 1.5
+_LONGEST_RETRY_MS = 5000
+
+
+class Resumed(Struct):
+    """With what a call is run again.
+
+    Attributes:
+        call_id: names the call among those that ask.
+        state: its journal.
+        responses: the answers that have come, by key.
+        is_running: set where another request runs the call at this moment.
+    """
+
+    call_id: str
+    state: State
+    responses: dict[str, Raw]
+    is_running: bool = False
+
+
+class _Suspended(Struct, frozen=True, array_like=True):
+    """A call that waits for answers, as its event id has it.
+
+    Attributes:
+        version: of the protocol.
+        principal: the key of the caller.
+        audience: the server.
+        request_id: of the call, which its response has to have.
+        expires: seconds since the epoch.
+        polls: how often its client has looked for the result in vain.
+        call_id: names the call among those that ask.
+        method: the JSON-RPC method.
+        params: its parameters; null where they are kept in the table, with the state.
+        state: the journal.
+    """
+
+    version: str
+    principal: str
+    audience: str
+    request_id: RequestId
+    expires: int
+    polls: int
+    call_id: str
+    method: str
+    params: Raw = Raw(b"null")
+    state: State = State()
+
+    @property
+    def is_kept(self) -> bool:
+        """Parameters and state are in the table."""
+        return self.params == Raw(b"null")
+
+
+_decoder = msgspec.json.Decoder(_Suspended)
+
+
+def suspend(result: InputRequiredResult, journal: Journal, call: Call) -> InputRequiredResult:
+    """Give a result that asks the ids of its questions, and the event id from which its stream is resumed."""
+    services, era = call.services, call.rpc.era
+    assert isinstance(era, LegacyEra)  # noqa: S101 - the modern era has no handshake
+    call_id = random_call_id() if call.resumed is None else call.resumed.call_id
+    journal.flow = journal.flow or call_id  # its rounds complete the call only once
+    requests: dict[str, Any] = {}
+    for key, (mark, question) in journal.asked.items():
+        params = era.question(question.method, question.params, f"{call_id}.{key}")
+        name = question_id(services, call_id, key, mark, call.principal)
+        requests[name] = {"method": question.method, "params": params}
+    suspended = _Suspended(
+        version=era.version,
+        principal=key_of(call.principal),
+        audience=services.audience,
+        request_id=call.rpc.id,
+        expires=int(services.clock()) + services.state_ttl,
+        polls=0,
+        call_id=call_id,
+        method=call.method,
+        params=call.rpc.raw,
+        state=journal.state,
+    )
+    result.input_requests = requests
+    result.request_state = _seal(suspended, services)
+    return result
+
+
+def _seal(suspended: _Suspended, services: Services) -> str:
+    payload = msgspec.json.encode(suspended)
+    event_id = services.sealer.seal_bytes(payload, _TOKEN_VERSION)
+    if len(event_id) <= _LONGEST_EVENT_ID:
+        return event_id
+    key, kept = _record_key(suspended, services), KeptRecord(payload, suspended.expires)
+    records = _records(services)
+    records.insert(key, kept)
+    brief = msgspec.structs.replace(suspended, params=Raw(b"null"), state=State())
+    return services.sealer.seal_bytes(msgspec.json.encode(brief), _TOKEN_VERSION)
+
+
+def _records(services: Services) -> Records[KeptRecord]:
+    assert services.store is not None  # noqa: S101 - asked for before
+    return Records(services.store, services.clock, "STREAM", services.audience, KeptRecord)
+
+
+def _record_key(suspended: _Suspended, services: Services) -> str:
+    # Each round of the call has its own expiry, and its own record.
+    return _records(services).key(f"{suspended.call_id}.{suspended.expires}", suspended.principal)
+
+
+def resume(
+    endpoint: Endpoint, request: Request, invocation: Invocation, principal: Principal | None, event_id: str
+) -> HttpResponse:
+    """Answer a GET that resumes a stream: with the result, further questions, or a later time to come again.
+
+    Raises:
+        HttpRefusal: 400, the event id is not one of this server's for this caller; 405, it has given none.
+        StoreError: the table cannot be reached.
+    """
+    services = endpoint.executor.services
+    try:
+        payload = services.sealer.open_bytes(event_id, _TOKEN_VERSION)
+    except ConfigurationError:
+        raise not_allowed("There is no stream to resume: use POST") from None
+    suspended = None if payload is None else _decoder.decode(payload)
+    mine = (services.audience, key_of(principal))
+    if suspended is None or (suspended.audience, suspended.principal) != mine or services.store is None:
+        raise HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
+    handshake = _handshake(request, suspended, services, principal)
+    whole = suspended
+    if suspended.is_kept:
+        held = _records(services).read(_record_key(suspended, services))
+        whole = suspended if held is None else _decoder.decode(held.record.payload)
+    if whole.is_kept or services.clock() >= suspended.expires:
+        return _late(suspended, handshake)
+    responses = _responses(whole, services, principal)
+    if responses is None:
+        return _come_again(suspended, services)
+    resumed = Resumed(whole.call_id, whole.state, responses)
+    message = RpcMessage("2.0", whole.method, whole.request_id, whole.params)
+    invocation.may_stream = True
+    reply = endpoint.answer(message, request, invocation, principal, handshake, resumed)
+    if resumed.is_running:
+        return _come_again(suspended, services)
+    is_stream = reply.headers.get("content-type") == SSE_TYPE
+    last = reply.body if is_stream else sse_frame(reply.body)
+    return _stream(b"".join(map(sse_frame, invocation.notifications)) + last)
+
+
+def _handshake(
+    request: Request, suspended: _Suspended, services: Services, principal: Principal | None
+) -> Handshake:
+    token = request.headers.get(SESSION_HEADER)
+    known = services.handshakes.open(token, principal) if token else None
+    known = known or Handshake(suspended.version)
+    return msgspec.structs.replace(known, version=suspended.version)
+
+
+def _responses(
+    suspended: _Suspended, services: Services, principal: Principal | None
+) -> dict[str, Raw] | None:
+    """The answers to all questions that are open, by key; None while one is missing."""
+    answers, found = Answers(services, principal), {}
+    for key, mark in suspended.state.asked.items():
+        answer = answers.read(question_id(services, suspended.call_id, key, mark, principal))
+        if answer is None:
+            return None
+        found[key] = answer
+    return found
+
+
+def _come_again(suspended: _Suspended, services: Services) -> HttpResponse:
+    retry = min(_LONGEST_RETRY_MS, int(FIRST_RETRY_MS * _RETRY_GROWTH ** (suspended.polls + 1)))
+    later = msgspec.structs.replace(suspended, polls=suspended.polls + 1)
+    token = services.sealer.seal_bytes(msgspec.json.encode(later), _TOKEN_VERSION)
+    return _stream(sse_priming(token, retry))
+
+
+def _late(suspended: _Suspended, handshake: Handshake) -> HttpResponse:
+    """The end of a call that nobody has answered: without the call's own id its client would hang."""
+    from lambent.execution.execute import shown
+
+    outcome = shown(suspended.method, "The user has not answered in time: call again")
+    reply = era_of_version(handshake.version).render(suspended.request_id, outcome, {})
+    return _stream(sse_frame(reply.body))
+
+
+def _stream(body: bytes) -> HttpResponse:
+    return HttpResponse(200, {**SSE_HEADERS}, body)

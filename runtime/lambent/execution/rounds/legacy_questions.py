@@ -1,0 +1,221 @@
+"""Questions to clients of the legacy era, as requests of the server (client/elicitation, sampling, roots).
+
+A host that stays writes the request to the stream of the call and waits for the answer, which comes as a
+message of its own. A buffered host ends the stream with it; see ``lambent.execution.durable.resumption``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, UnsetType
+
+from lambent.auth.principal import key_of
+from lambent.errors import ConfigurationError, InvalidParamsError, OverloadedError, ToolError
+from lambent.execution.call import Call
+from lambent.execution.durable.answers import Answers, question_id, random_call_id
+from lambent.execution.invocation import Invocation
+from lambent.execution.rounds.journal import Asker, Journal
+from lambent.execution.rounds.live_calls import LiveCalls
+from lambent.execution.rounds.pending import Pending
+from lambent.execution.rounds.questions import Question, read_answer
+from lambent.wire import jsonrpc
+from lambent.wire.eras.legacy import ClientResponse, LegacyEra
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 1.0
+"""How often the table is read for an answer that another process may have taken."""
+
+_KEEP_ALIVE_SECONDS = 15.0
+
+
+def asker_of(call: Call, journal: Journal) -> Asker:
+    """How to ask the client of a call.
+
+    Raises:
+        ToolError: it cannot be asked; the text says why, and what to configure.
+    """
+    era = call.rpc.era
+    assert isinstance(era, LegacyEra)  # noqa: S101 - the modern era has no handshake
+    live = call.services.live
+    if live is not None and call.invocation.may_stream:
+        return LiveAsker(call, era, journal, live)
+    why = _why_not(call, era)
+    if why is not None:
+        raise ToolError(f"This client cannot be asked here: {why}")
+    return SuspendingAsker(era)
+
+
+def _why_not(call: Call, era: LegacyEra) -> str | None:
+    services = call.services
+    if not call.invocation.may_stream:
+        return "it does not accept text/event-stream"
+    if not era.can_resume:
+        return f"version {era.version} of the protocol needs a host that keeps streams open (ASGI, stdio)"
+    if services.store is None:
+        return "its answers need a table: set LAMBENT_TABLE"
+    try:
+        services.keys.ring()
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+class SuspendingAsker:
+    """Lets the handler end; it is run again with the answers (``lambent.execution.durable.resumption``)."""
+
+    def __init__(self, era: LegacyEra) -> None:
+        self._era = era
+
+    def ask(self, key: str, mark: str, question: Question[T]) -> Pending[T] | None:
+        """See ``Asker.ask``."""
+        self._era.question(question.method, question.params, "")  # fails here where it cannot be asked
+        return None
+
+    def read(self, key: str, question: Question[T], raw: Raw) -> T:
+        """See ``Asker.read``."""
+        return read_client_answer(key, question, raw)
+
+
+class LiveAsker:
+    """Writes questions to the open stream of a call."""
+
+    def __init__(self, call: Call, era: LegacyEra, journal: Journal, live: LiveCalls) -> None:
+        self._call = call
+        self._era = era
+        self._journal = journal
+        self._live = live
+        self._call_id = random_call_id()
+
+    def ask(self, key: str, mark: str, question: Question[T]) -> Pending[T] | None:
+        """See ``Asker.ask``."""
+        call = self._call
+        params = self._era.question(question.method, question.params, f"{self._call_id}.{key}")
+        name = question_id(call.services, self._call_id, key, mark, call.principal)
+        future = self._live.expect(name, key_of(call.principal))
+        call.invocation.emit(jsonrpc.request(name, question.method, params))
+
+        def learn(raw: Raw) -> T:
+            answer = read_client_answer(key, question, raw)
+            self._journal.learn(key, mark, raw)
+            return answer
+
+        return _Asked(
+            future, call, functools.partial(self._look, name), learn, lambda: self._live.forget(name)
+        )
+
+    def _look(self, name: str) -> Raw | None:
+        """The answer, where another process has taken it."""
+        services = self._call.services
+        if not self._live.shared or services.store is None:
+            return None
+        return Answers(services, self._call.principal).read(name)
+
+    def read(self, key: str, question: Question[T], raw: Raw) -> T:
+        """See ``Asker.read``."""
+        return read_client_answer(key, question, raw)
+
+
+class _Asked(Pending[T]):
+    """An answer that is waited for while the stream of the call is open."""
+
+    __slots__ = ("_call", "_deadline", "_forget", "_future", "_learn", "_look")
+
+    def __init__(
+        self,
+        future: Future[Raw],
+        call: Call,
+        look: Callable[[], Raw | None],
+        learn: Callable[[Raw], T],
+        forget: Callable[[], None],
+    ) -> None:
+        super().__init__(self._wait)
+        self._future = future
+        self._call = call
+        self._look = look
+        self._learn = learn
+        self._forget = forget
+        self._deadline = time.monotonic() + call.services.state_ttl
+
+    def _wait(self) -> T:
+        invocation, kept_alive = self._call.invocation, time.monotonic()
+        try:
+            with invocation.idle():
+                while True:
+                    _check(invocation)
+                    with contextlib.suppress(FutureTimeoutError):
+                        return self._learn(self._future.result(self._pause()))
+                    kept_alive = self._pass_time(kept_alive)
+        finally:
+            self._forget()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """See ``Pending``."""
+        return self._wait_on_loop().__await__()
+
+    async def _wait_on_loop(self) -> T:
+        import asyncio
+
+        invocation, kept_alive = self._call.invocation, time.monotonic()
+        waiting = asyncio.wrap_future(self._future)
+        try:
+            with contextlib.ExitStack() as stack:
+                with contextlib.suppress(OverloadedError):
+                    stack.enter_context(invocation.idle(at_once=True))
+                while not waiting.done():
+                    _check(invocation)
+                    await asyncio.wait({waiting}, timeout=self._pause())
+                    if not waiting.done():
+                        kept_alive = self._pass_time(kept_alive)
+            return self._learn(waiting.result())
+        finally:
+            self._forget()
+
+    def _pause(self) -> float:
+        return min(_LOOK_SECONDS, max(0.0, self._deadline - time.monotonic()))
+
+    def _pass_time(self, kept_alive: float) -> float:
+        """Look for an answer elsewhere, keep the stream open, and end when the time is up."""
+        now = time.monotonic()
+        if (found := self._look()) is not None and not self._future.done():
+            with contextlib.suppress(CancelledError):
+                self._future.set_result(found)
+            return kept_alive
+        if now >= self._deadline:
+            raise ToolError("The user has not answered in time: call the tool again")
+        if now - kept_alive < _KEEP_ALIVE_SECONDS:
+            return kept_alive
+        self._call.invocation.keep_alive()
+        return now
+
+
+def _check(invocation: Invocation) -> None:
+    invocation.check()
+    if invocation.cancelled:  # the call goes on without its client, but nobody can answer
+        raise ToolError("The client has gone before it answered")
+
+
+def read_client_answer(key: str, question: Question[T], raw: Raw) -> T:
+    """Read what a client has answered to a request: a result or an error, as ``ClientResponse`` has them.
+
+    Raises:
+        ToolError: it is an error, or no answer to this question.
+    """
+    response = msgspec.json.decode(raw, type=ClientResponse)
+    if isinstance(response.result, UnsetType):
+        error = response.error if isinstance(response.error, dict) else {}
+        raise ToolError(
+            f"The client did not answer {question.method}: {error.get('message', 'no reason given')}"
+        )
+    try:
+        return read_answer(key, question, response.result)
+    except InvalidParamsError as error:
+        raise ToolError(str(error)) from None
