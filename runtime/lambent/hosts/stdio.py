@@ -301,6 +301,8 @@ class StdioServer:
 class StdioInvocation(LiveInvocation):
     """One request on stdio: its notifications are lines among the others."""
 
+    may_stream = True
+
     def __init__(
         self,
         loop: LoopThread,

@@ -194,9 +194,6 @@ class EmbeddedResource(Content, frozen=True, tag="resource"):
     meta: dict[str, Any] | None = field(default=None, name="_meta")
 
 
-ContentBlock = TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource
-
-
 class PromptMessage(Value, frozen=True):
     """One message of a prompt; a string becomes a text block."""
 

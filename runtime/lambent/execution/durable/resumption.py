@@ -23,7 +23,7 @@ from lambent.errors import ConfigurationError, HttpRefusal
 from lambent.execution.call import Call, Services
 from lambent.execution.durable.answers import Answers, KeptRecord, question_id, random_call_id
 from lambent.execution.durable.records import Records
-from lambent.execution.handshakes import SESSION_HEADER, Handshake
+from lambent.execution.handshakes import Handshake
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.sealing import State
@@ -34,7 +34,6 @@ from lambent.wire.http import (
     SSE_TYPE,
     HttpResponse,
     Request,
-    not_allowed,
     sse_frame,
     sse_priming,
 )
@@ -72,7 +71,7 @@ class _Suspended(Struct, frozen=True, array_like=True):
     """A call that waits for answers, as its event id has it.
 
     Attributes:
-        version: of the protocol.
+        handshake: what the client has negotiated, which may have lost its session since.
         principal: the key of the caller.
         audience: the server.
         request_id: of the call, which its response has to have.
@@ -84,7 +83,7 @@ class _Suspended(Struct, frozen=True, array_like=True):
         state: the journal.
     """
 
-    version: str
+    handshake: Handshake
     principal: str
     audience: str
     request_id: RequestId
@@ -108,6 +107,7 @@ def suspend(result: InputRequiredResult, journal: Journal, call: Call) -> InputR
     """Give a result that asks the ids of its questions, and the event id from which its stream is resumed."""
     services, era = call.services, call.rpc.era
     assert isinstance(era, LegacyEra)  # noqa: S101 - the modern era has no handshake
+    assert call.handshake is not None  # noqa: S101
     call_id = random_call_id() if call.resumed is None else call.resumed.call_id
     journal.flow = journal.flow or call_id  # its rounds complete the call only once
     requests: dict[str, Any] = {}
@@ -116,7 +116,7 @@ def suspend(result: InputRequiredResult, journal: Journal, call: Call) -> InputR
         name = question_id(services, call_id, key, mark, call.principal)
         requests[name] = {"method": question.method, "params": params}
     suspended = _Suspended(
-        version=era.version,
+        handshake=call.handshake,
         principal=key_of(call.principal),
         audience=services.audience,
         request_id=call.rpc.id,
@@ -160,46 +160,36 @@ def resume(
     """Answer a GET that resumes a stream: with the result, further questions, or a later time to come again.
 
     Raises:
-        HttpRefusal: 400, the event id is not one of this server's for this caller; 405, it has given none.
+        HttpRefusal: 400, the event id is not one of this server's for this caller.
         StoreError: the table cannot be reached.
     """
     services = endpoint.executor.services
     try:
         payload = services.sealer.open_bytes(event_id, _TOKEN_VERSION)
     except ConfigurationError:
-        raise not_allowed("There is no stream to resume: use POST") from None
+        payload = None  # so it has given out none
     suspended = None if payload is None else _decoder.decode(payload)
     mine = (services.audience, key_of(principal))
     if suspended is None or (suspended.audience, suspended.principal) != mine or services.store is None:
         raise HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
-    handshake = _handshake(request, suspended, services, principal)
     whole = suspended
     if suspended.is_kept:
         held = _records(services).read(_record_key(suspended, services))
         whole = suspended if held is None else _decoder.decode(held.record.payload)
     if whole.is_kept or services.clock() >= suspended.expires:
-        return _late(suspended, handshake)
+        return _late(suspended)
     responses = _responses(whole, services, principal)
     if responses is None:
         return _come_again(suspended, services)
     resumed = Resumed(whole.call_id, whole.state, responses)
     message = RpcMessage("2.0", whole.method, whole.request_id, whole.params)
     invocation.may_stream = True
-    reply = endpoint.answer(message, request, invocation, principal, handshake, resumed)
+    reply = endpoint.answer(message, request, invocation, principal, suspended.handshake, resumed)
     if resumed.is_running:
         return _come_again(suspended, services)
     is_stream = reply.headers.get("content-type") == SSE_TYPE
     last = reply.body if is_stream else sse_frame(reply.body)
     return _stream(b"".join(map(sse_frame, invocation.notifications)) + last)
-
-
-def _handshake(
-    request: Request, suspended: _Suspended, services: Services, principal: Principal | None
-) -> Handshake:
-    token = request.headers.get(SESSION_HEADER)
-    known = services.handshakes.open(token, principal) if token else None
-    known = known or Handshake(suspended.version)
-    return msgspec.structs.replace(known, version=suspended.version)
 
 
 def _responses(
@@ -222,12 +212,12 @@ def _come_again(suspended: _Suspended, services: Services) -> HttpResponse:
     return _stream(sse_priming(token, retry))
 
 
-def _late(suspended: _Suspended, handshake: Handshake) -> HttpResponse:
+def _late(suspended: _Suspended) -> HttpResponse:
     """The end of a call that nobody has answered: without the call's own id its client would hang."""
     from lambent.execution.execute import shown
 
     outcome = shown(suspended.method, "The user has not answered in time: call again")
-    reply = era_of_version(handshake.version).render(suspended.request_id, outcome, {})
+    reply = era_of_version(suspended.handshake.version).render(suspended.request_id, outcome, {})
     return _stream(sse_frame(reply.body))
 
 

@@ -6,7 +6,7 @@ takes away what that one has added; see ``LegacyEra``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -30,17 +30,23 @@ from lambent.wire.results import (
     SessionResult,
 )
 from lambent.wire.values import (
+    Annotations,
+    AudioContent,
     BlobResourceContents,
     ClientCapabilities,
     Content,
-    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
     LogLevel,
     PromptMessage,
     RequestMeta,
+    ResourceLink,
+    TextContent,
     TextResourceContents,
 )
 
 Contents = TextResourceContents | BlobResourceContents
+_PlainBlock = TextContent | ImageContent | AudioContent | ResourceLink
 
 
 class InitializeParams(Params, frozen=True, kw_only=True):
@@ -98,14 +104,13 @@ _CODES = {"ResourceNotFoundError": -32002}
 
 _FIRST_MODERN_CODE, _LAST_MODERN_CODE = -32029, -32020
 
-_blocks: LazyDecoder[ContentBlock] = LazyDecoder(ContentBlock)
-
 
 class LegacyEra:
     """What the versions of the legacy era have in common.
 
     Attributes:
         has_batches: several messages may come in an array.
+        changes_blocks: ``block`` may give another block than it gets.
         can_resume: a stream may end before its response, and the client resumes it (SEP-1699).
     """
 
@@ -116,6 +121,7 @@ class LegacyEra:
     }
     has_batches = False
     can_resume = False
+    changes_blocks = False
 
     def decode(self, message: RpcMessage, headers: dict[str, str] | None) -> RpcRequest:
         """Read a message; what the client can do is not in it: see ``Call.client``.
@@ -179,7 +185,8 @@ class LegacyEra:
     def shorten(self, result: Result) -> None:
         """Take from a result what the version does not know."""
         if isinstance(result, CallToolResult):
-            result.content = self._content(result.content)
+            if self.changes_blocks:
+                result.content = [self.block(_read_block(block)) for block in result.content]
         elif isinstance(result, PageResult):
             result.ttl_ms = result.cache_scope = UNSET
             for kind in ("tools", "resources", "resource_templates", "prompts"):
@@ -198,12 +205,6 @@ class LegacyEra:
         elif isinstance(result, InitializeResult):
             result.server_info = self.implementation(_members(result.server_info))
             result.capabilities = self.capabilities(dict(result.capabilities))
-
-    def _content(self, content: Sequence[Any]) -> Sequence[Content]:
-        return [
-            self.block(_blocks.decode(block) if isinstance(block, Raw) else block)  # kept ones are JSON
-            for block in content
-        ]
 
     def _definition(self, kind: str, item: Any) -> dict[str, Any]:
         members = _members(item)
@@ -241,6 +242,21 @@ def _asked(result: InputRequiredResult) -> HttpResponse:
     for request_id, request in requests.items():
         body += sse_frame(jsonrpc.request(request_id, request["method"], request["params"]))
     return HttpResponse(200, {**SSE_HEADERS}, body)
+
+
+def _read_block(block: Any) -> Content:
+    """A content block; those of results that were kept are still JSON."""
+    if not isinstance(block, Raw):
+        content: Content = block
+        return content
+    members = msgspec.json.decode(block)
+    if members.get("type") != "resource":
+        plain: Content = msgspec.convert(members, _PlainBlock)
+        return plain
+    kind: Any = TextResourceContents if "text" in members["resource"] else BlobResourceContents
+    resource = msgspec.convert(members.pop("resource"), kind)
+    annotations = msgspec.convert(members.get("annotations"), Annotations | None)
+    return EmbeddedResource(resource=resource, annotations=annotations, meta=members.get("_meta"))
 
 
 def _members(value: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Era20250618(Era20251125):
 
     version = "2025-06-18"
     can_resume = False
+    changes_blocks = True
 
     def implementation(self, members: dict[str, Any]) -> dict[str, Any]:
         """See ``LegacyEra.implementation``."""
