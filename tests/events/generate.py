@@ -104,10 +104,9 @@ async def call_once(recorder: Recorder, front_end: FrontEnd) -> None:
 
 
 async def begin_legacy(recorder: Recorder, front_end: FrontEnd) -> None:
-    """A client of the legacy era begins a session, and learns that there is none."""
-    with contextlib.suppress(MCPError, ExceptionGroup):
-        async with mcp_client(recorder, front_end, mode="legacy"):
-            pass
+    """A client of the legacy era at work with orders."""
+    async with mcp_client(recorder, front_end, mode="legacy") as client:
+        await client.call_tool("lookup_order", ORDER)
 
 
 async def open_stream(recorder: Recorder, front_end: FrontEnd) -> None:
@@ -164,10 +163,17 @@ def orders_over_http_api() -> Events:
         )
         return {
             **record(handler, front_end, work, *modern, stable={"requestState": STALE_STATE}),
-            **record(handler, front_end, begin_legacy, "legacy-initialize"),
             **record(handler, front_end, open_stream, "get"),
             **record(handler, front_end, read_cards, "get-server-card", "get-ai-catalog"),
+            **orders_of_legacy_clients(front_end, "legacy-initialized", "legacy-tools-call"),
         }
+
+
+def orders_of_legacy_clients(front_end: FrontEnd, *others: str | None) -> Events:
+    """What clients of the legacy era ask where there is no key, and so no session, which would expire."""
+    in_lambda = {"LAMBENT_STATE_KEYS": "", "AWS_LAMBDA_FUNCTION_NAME": "orders"}
+    with function("orders", in_lambda) as handler:
+        return record(handler, front_end, begin_legacy, "legacy-initialize", *others, None)
 
 
 def reports_over_http_api() -> Events:
@@ -208,8 +214,9 @@ def orders_over_others() -> Events:
     with function("orders") as handler:
         for front_end in others:
             events |= record(handler, front_end, call_once, "tools-call", "tools-list")
-            events |= record(handler, front_end, begin_legacy, "legacy-initialize")
             events |= record(handler, front_end, open_stream, "get")
+    for front_end in others:
+        events |= orders_of_legacy_clients(front_end, None, None)
     return events
 
 

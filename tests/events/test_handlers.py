@@ -91,6 +91,10 @@ ORDERS: dict[str, Expected] = {
     "http-api-resources-read": Expected(200, {"result.contents.0.uri": "orders://policy"}),
     "http-api-notification": Expected(202),
     "http-api-legacy-initialize": LEGACY,
+    "http-api-legacy-initialized": Expected(202),
+    "http-api-legacy-tools-call": Expected(
+        200, {"result.structuredContent.customer": "Luis Herrera", "result.content.0.type": "text"}
+    ),
     "http-api-get": NO_GET,
     "http-api-get-server-card": Expected(
         200,
