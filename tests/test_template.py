@@ -740,7 +740,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     ],
     "functions_may_use_what_they_are_told_of": [
         ("OrdersRole.#.1", GONE),
-        ("OrdersFunction.$LAMBENT_TABLE", GONE),
+        ("OrdersRole.#.2", GONE),
         ("BackofficeFunction.$LAMBENT_TABLE", {"Ref": "Table"}),
         ("OrdersFunction.$LAMBENT_STATE_SECRET", GONE),
         ("ReportsFunction.$LAMBENT_TASK_QUEUE_URL", {"Ref": "DeadTaskQueue"}),
