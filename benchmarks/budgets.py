@@ -84,6 +84,8 @@ _PLAIN = ("import and build, plain types", "import", "lambent", _start)
 _MODELS = ("import and build, pydantic models", "import", "lambent_models", _start)
 _WARM = ("warm tools/call, p50", "warm", "lambent", _call)
 
+_LEGACY = ("warm tools/call of a legacy client, p50", "warm", "lambent_legacy", _call)
+
 _CONTEXT = ("warm tools/call of a tool with ctx, no question, p50", "warm", "lambent_ctx", _call)
 
 _RULES: dict[str, list[Callable[[Results], Verdict]]] = {
@@ -97,6 +99,7 @@ _RULES: dict[str, list[Callable[[Results], Verdict]]] = {
     "warm": [
         _relative(*_WARM, 1.6, "bare", "bare"),
         _relative(*_CONTEXT, 1.5, "lambent", "the call without ctx"),
+        _relative(*_LEGACY, 1.2, "lambent", "the call of a modern client"),
         _relative(*_WARM, 1, "awslabs", "awslabs"),
         _relative(*_WARM, 0.02, "sdk", "SDK, def tools (as the budget was set)"),
         _relative(*_WARM, 0.02, "sdk_async", "SDK, async def tools (its best case)"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 MODERN = "2026-07-28"
+NEWEST_LEGACY = "2025-11-25"
 LEGACY = "2024-11-05"
 
 ORDER = {
@@ -39,15 +40,28 @@ class Exchange(NamedTuple):
     check: Callable[[dict[str, Any]], None]
 
 
-def call(protocol: str, name: str, arguments: dict[str, Any], expected: Any) -> Exchange:
-    """A tool call that must give a value."""
+def initialize(protocol: str) -> str:
+    """The event with which a client of the legacy era begins, as JSON."""
+    params = {
+        "protocolVersion": protocol,
+        "capabilities": {},
+        "clientInfo": {"name": "benchmark", "version": "1.0"},
+    }
+    return _event(protocol, "initialize", params, None)
+
+
+def call(
+    protocol: str, name: str, arguments: dict[str, Any], expected: Any, session: str | None = None
+) -> Exchange:
+    """A tool call that must give a value; in the legacy era with the id of a session."""
 
     def check(response: dict[str, Any]) -> None:
         found = _value(_result(response))
         if found != expected and found != str(expected):
             raise WrongAnswerError(f"{name} gave {found!r} instead of {expected!r}")
 
-    return Exchange(_event(protocol, "tools/call", {"name": name, "arguments": arguments}, name), check)
+    params = {"name": name, "arguments": arguments}
+    return Exchange(_event(protocol, "tools/call", params, name, session=session), check)
 
 
 def listing(protocol: str, count: int) -> Exchange:
@@ -134,6 +148,7 @@ def _event(
     params: dict[str, Any],
     name: str | None,
     capabilities: dict[str, Any] | None = None,
+    session: str | None = None,
 ) -> str:
     """An HTTP API 2.0 event with the headers that API Gateway adds, as JSON."""
     headers = {
@@ -159,6 +174,10 @@ def _event(
                 "io.modelcontextprotocol/clientCapabilities": capabilities or {},
             },
         }
+    elif protocol == NEWEST_LEGACY:
+        headers["mcp-protocol-version"] = protocol
+        if session is not None:
+            headers["mcp-session-id"] = session
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     headers["content-length"] = str(len(body))
     event = {

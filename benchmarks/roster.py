@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from benchmarks.exchanges import LEGACY, MODERN
+from benchmarks.exchanges import LEGACY, MODERN, NEWEST_LEGACY
 
 
 class Peer(NamedTuple):
@@ -46,7 +46,14 @@ PLAIN = (
 CONTEXT = Peer(
     "lambent_ctx", "Lambent, tool with ctx", MODERN, "lambent", "the tool takes ctx and asks nothing"
 )
-WARM = (*PLAIN[:2], CONTEXT, *PLAIN[2:])
+LEGACY_CLIENT = Peer(
+    "lambent_legacy",
+    "Lambent, legacy client",
+    NEWEST_LEGACY,
+    "lambent",
+    "2025-11-25 requests with a session; there are fewer headers to check",
+)
+WARM = (*PLAIN[:2], CONTEXT, LEGACY_CLIENT, *PLAIN[2:])
 
 MODELS = (
     Peer("bare_models", "bare handler + pydantic", MODERN, "bare-models", "pydantic.validate_call by hand"),

@@ -124,8 +124,8 @@ class Endpoint:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
         handshake = self.handshake_of(message, request, principal)
-        if handshake is None:
-            reply = self.answer(message, request, invocation, principal)
+        if handshake is None or self.executor.services.live is None:
+            reply = self.answer(message, request, invocation, principal, handshake)
         else:
             from lambent.execution.legacy_requests import running
 
@@ -145,9 +145,7 @@ class Endpoint:
         """What a client of the legacy era has negotiated; None for a message of the modern era."""
         if is_modern(message, request.headers.get("mcp-protocol-version")):
             return None
-        from lambent.execution.handshakes import handshake_of  # loaded by a first legacy client
-
-        return handshake_of(message, request.headers, self.executor.services.handshakes, principal)
+        return self.executor.services.handshakes.of(message, request.headers, principal)
 
     def _post_unusual(
         self, request: Request, invocation: Invocation, principal: Principal | None, accepts: Accepts

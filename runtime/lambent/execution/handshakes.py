@@ -135,6 +135,21 @@ class Handshakes:
             raise _gone()
         return sealed.handshake
 
+    def of(self, message: RpcMessage, headers: Mapping[str, str], principal: Principal | None) -> Handshake:
+        """What a request of the legacy era was negotiated to be.
+
+        Raises:
+            HttpRefusal: 404, its session is not one of this server's, or is over.
+        """
+        if message.method == "initialize":
+            return Handshake(requested_version(message))
+        token, version = headers.get(SESSION_HEADER), headers.get(VERSION_HEADER)
+        known = self.open(token, principal) if token else None
+        if known is not None and (version is None or version == known.version):
+            return known
+        version = UNNEGOTIATED if version is None else version.strip()
+        return Handshake(version) if known is None else msgspec.structs.replace(known, version=version)
+
     def end(self, token: str, principal: Principal | None) -> None:
         """End a session. Only this process remembers it: the token itself stays good until it expires.
 
@@ -194,26 +209,6 @@ class Handshakes:
 
 def _gone() -> HttpRefusal:
     return HttpRefusal(404, "Session not found: send initialize to start another one")
-
-
-def handshake_of(
-    message: RpcMessage, headers: Mapping[str, str], handshakes: Handshakes, principal: Principal | None
-) -> Handshake:
-    """What a request of the legacy era was negotiated to be.
-
-    Raises:
-        HttpRefusal: 404, its session is not one of this server's, or is over.
-    """
-    if message.method == "initialize":
-        return Handshake(requested_version(message))
-    token, header = headers.get(SESSION_HEADER), headers.get(VERSION_HEADER)
-    known = handshakes.open(token, principal) if token else None
-    if header is None:
-        return known or Handshake(UNNEGOTIATED)
-    version = header.strip()
-    if known is None:
-        return Handshake(version)
-    return known if known.version == version else msgspec.structs.replace(known, version=version)
 
 
 def requested_version(message: RpcMessage) -> str:

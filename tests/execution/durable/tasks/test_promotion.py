@@ -19,6 +19,7 @@ from tests.execution.durable.tasks.harness import (
     task_server,
     worlds,
 )
+from tests.legacy import LegacyClient
 from tests.support import EVERYTHING, Client, accept, make_handler, make_server
 
 from lambent import Context, Elicit, Resolve, Sample, TaskPolicy, ToolError
@@ -568,3 +569,43 @@ def test_environments_do_not_share_their_time(world: Worlds) -> None:
     assert environment.client.call("once_slow").result["resultType"] == "task"
     here.deliver()
     assert {here.client.status(sent.task_id) for sent in here.queue.sent} == {"completed"}
+
+
+def legacy(here: World) -> LegacyClient:
+    """A client of the legacy era of a new environment."""
+    environment = Environment(here)
+    return LegacyClient(lambda: environment.handler)
+
+
+OLD = "version 2025-11-25 of the protocol has no such tasks, version 2026-07-28 has them"
+
+
+def test_a_legacy_client_is_told_that_a_tool_needs_a_task(world: Worlds) -> None:
+    def tool() -> str:
+        return "never"
+
+    reply = legacy(world(of(tool, support="required"))).call("tool")
+    assert reply.result["isError"] is True
+    assert reply.text == f"Tool 'tool' runs as a task: {OLD}"
+
+
+def test_a_legacy_client_gets_an_optional_task_inline(world: Worlds) -> None:
+    def tool() -> str:
+        return "inline"
+
+    client = legacy(world(of(tool, support="optional")))
+    assert client.call("tool").text == "inline"
+    params = {"name": "tool", "arguments": {}, "task": {"ttl": 1000}}
+    assert client.request("tools/call", **params).text == "inline"
+
+
+def test_a_legacy_client_is_told_what_to_do_about_a_slow_call(world: Worlds) -> None:
+    async def tool() -> str:
+        await asyncio.sleep(60)
+        return "never"
+
+    reply = legacy(world(of(tool, support="auto", inline=SOON))).call("tool")
+    assert reply.result["isError"] is True
+    assert reply.text == (
+        f"Tool 'tool' takes longer than a request may. Ask for less at a time, or use a task: {OLD}."
+    )

@@ -14,6 +14,7 @@ from lambent.execution.rounds.questions import require_extension
 from lambent.execution.rounds.run import gather, run
 from lambent.features.tasks import EXTENSION, TaskPolicy
 from lambent.features.tools import Tool, render
+from lambent.wire.eras import MODERN
 from lambent.wire.results import TASK, TaskResult
 
 
@@ -27,10 +28,13 @@ def run_task_tool(
 
     Raises:
         MissingCapabilityError: the tool requires a task and the client cannot deal with one.
+        ToolError: the tool takes too long, or requires a task that the client's version does not have.
         ConfigurationError: the tool requires a task and there is nothing to keep it in.
     """
     tasks = call.services.tasks
     if policy.support == "required":
+        if call.handshake is not None:
+            raise ToolError(f"Tool {tool.name!r} runs as a task: {_without_tasks(call)}")
         require_extension(call.client, EXTENSION)
         if tasks is None:
             raise ConfigurationError(
@@ -49,10 +53,16 @@ def run_task_tool(
             raise
         if tasks is not None:
             return _create(tool, call, journal, tasks, task_id)
-        raise ToolError(
-            f"Tool {tool.name!r} takes longer than a request may. A client that declares the extension "
-            f"{EXTENSION} gets a task instead of this error."
-        ) from None
+        instead = f"A client that declares the extension {EXTENSION} gets a task instead of this error"
+        if call.handshake is not None:
+            instead = f"Ask for less at a time, or use a task: {_without_tasks(call)}"
+        raise ToolError(f"Tool {tool.name!r} takes longer than a request may. {instead}.") from None
+
+
+def _without_tasks(call: Call) -> str:
+    """Why a client of the legacy era gets no task, and which one would."""
+    versions = f"version {call.rpc.era.version} of the protocol has no such tasks"
+    return f"{versions}, version {MODERN.version} has them"
 
 
 def _inline_seconds(policy: TaskPolicy, call: Call) -> float:
