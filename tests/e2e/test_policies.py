@@ -14,6 +14,7 @@ from tests.e2e import bridges
 from tests.e2e.client import ASKING, LARGE, SECONDS, TASKS, TERMINAL, Client
 from tests.e2e.cloud import ROOT
 from tests.e2e.stacks import Stack
+from tests.legacy import LegacyClient, read_stream
 
 from lambent.cli.local_aws.template import read_template
 
@@ -72,6 +73,25 @@ def run_task(stack: Stack, start: Callable[[Client], str], status: str) -> str:
 def ask_for_a_refund(stack: Stack) -> None:
     asked = orders(stack).call("refund_order", {"order_id": "ORD-1005"}, capabilities=ASKING)
     assert asked["resultType"] == "input_required"
+
+
+def answer_as_a_legacy_client(stack: Stack) -> None:
+    """A client of 2025-11-25 answers with a request of its own, and resumes the stream of its call."""
+
+    def make() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+        def send(event: dict[str, Any], _: Any) -> dict[str, Any]:
+            method = event["requestContext"]["http"]["method"]
+            body = event.get("body", "").encode() or None
+            reply = stack.cloud.send(stack.url("OrdersUrl"), body, event["headers"], method)
+            return {"statusCode": reply.status, "headers": dict(reply.headers), "body": reply.body.decode()}
+
+        return send
+
+    client = LegacyClient(make)
+    stream = read_stream(client.call("refund_order", {"order_id": "ORD-1005"}).body)
+    assert client.answer(stream.questions[0], {"action": "decline"}).status == 202
+    result = client.resume(stream.event_id).response["result"]
+    assert result["structuredContent"]["refunded"] is False
 
 
 def ask_in_a_report(stack: Stack) -> None:
@@ -170,6 +190,7 @@ def rotate(stack: Stack) -> None:
 
 CHECKS = {
     ("OrdersRole", "StateSecret"): Check(ask_for_a_refund, "Orders", renewed=True),
+    ("OrdersRole", "Answers"): Check(answer_as_a_legacy_client, "Orders"),
     ("ReportsRole", "StateSecret"): Check(ask_in_a_report, "Reports", renewed=True),
     ("ReportsRole", "Tasks"): Check(create_a_task, "Reports"),
     ("ReportsRole", "Queue"): Check(create_a_task, "Reports"),

@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Raw, UnsetType
 
 from lambent.auth.principal import Principal, key_of
-from lambent.errors import InvalidRequestError
+from lambent.errors import HttpRefusal, InvalidRequestError, StoreError
 from lambent.execution.call import Services
+from lambent.execution.failures import report
 from lambent.execution.handshakes import SESSION_HEADER, VERSION_HEADER
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.live_calls import CallKey, CancelledParams, Stoppable
@@ -82,6 +83,9 @@ def take_answer(services: Services, response: ClientResponse, principal: Princip
     """Take what a client answers to a question; late answers, and those to nobody's question, are ignored.
 
     An error would end the connections of some clients.
+
+    Raises:
+        HttpRefusal: 503, the table cannot be reached.
     """
     from lambent.execution.durable.answers import Answers, is_question_id
 
@@ -92,7 +96,11 @@ def take_answer(services: Services, response: ClientResponse, principal: Princip
     if services.live is not None and services.live.answer(name, key_of(principal), raw):
         return
     if services.store is not None and (services.live is None or services.live.shared):
-        Answers(services, principal).keep(name, raw)
+        try:
+            Answers(services, principal).keep(name, raw)
+        except StoreError as error:
+            text = f"The answer could not be stored, send it again (reference {report(error)})"
+            raise HttpRefusal(503, text, {"Retry-After": "1"}) from error
 
 
 def read_response(body: str | bytes | Raw) -> ClientResponse | None:

@@ -10,7 +10,7 @@ import pytest
 from tests.legacy import NEWEST, VERSIONS, LegacyClient, Stream, environments, read_stream
 from tests.support import SECRET, accept
 
-from lambent import Context, Idempotency, MCPServer, Principal, Settings
+from lambent import Context, Idempotency, MCPServer, Principal, Settings, StoreError
 from lambent.stores.memory import MemoryStore
 
 SETTINGS = Settings(state_keys=(SECRET,), in_lambda=True)
@@ -424,3 +424,22 @@ def test_what_is_kept_is_forgotten(world: World) -> None:
     answered(client, begin(client), {"action": "decline"})
     world.store.purge(world.now + 2 * SETTINGS.state_ttl + 61)
     assert world.kinds == []
+
+
+def test_a_store_that_fails_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise StoreError("out of order")
+
+    client = world.client()
+    stream = begin(client)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "insert", fail)
+        patch.setattr("lambent.execution.durable.records._RETRY_SECONDS", -1.0)
+        reply = client.answer(stream.questions[0], {"action": "decline"})
+        assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    client.answer(stream.questions[0], {"action": "decline"})
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "read", fail)
+        again = client.resume(stream.event_id)
+        assert (again.messages, again.retry) == ([], 750)
+    assert client.resume(again.event_id).text == "decline"

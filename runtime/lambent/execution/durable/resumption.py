@@ -19,10 +19,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lambent.auth.principal import Principal, key_of
-from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.errors import ConfigurationError, HttpRefusal, StoreError
 from lambent.execution.call import Call, Services
 from lambent.execution.durable.answers import Answers, KeptRecord, question_id, random_call_id
 from lambent.execution.durable.records import Records
+from lambent.execution.failures import report
 from lambent.execution.handshakes import Handshake
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.journal import Journal
@@ -161,7 +162,6 @@ def resume(
 
     Raises:
         HttpRefusal: 400, the event id is not one of this server's for this caller.
-        StoreError: the table cannot be reached.
     """
     services = endpoint.executor.services
     try:
@@ -172,15 +172,17 @@ def resume(
     mine = (services.audience, key_of(principal))
     if suspended is None or (suspended.audience, suspended.principal) != mine or services.store is None:
         raise HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
-    whole = suspended
-    if suspended.is_kept:
-        held = _records(services).read(_record_key(suspended, services))
-        whole = suspended if held is None else _decoder.decode(held.record.payload)
-    if whole.is_kept or services.clock() >= suspended.expires:
-        return _late(suspended)
-    responses = _responses(whole, services, principal)
+    try:
+        whole = _whole(suspended, services)
+        if whole is None or services.clock() >= suspended.expires:
+            return _late(suspended)
+        responses = _responses(whole, services, principal)
+    except StoreError as error:
+        report(error)
+        responses = None
     if responses is None:
         return _come_again(suspended, services)
+    assert whole is not None  # noqa: S101 - it has the questions that are answered
     resumed = Resumed(whole.call_id, whole.state, responses)
     message = RpcMessage("2.0", whole.method, whole.request_id, whole.params)
     invocation.may_stream = True
@@ -190,6 +192,14 @@ def resume(
     is_stream = reply.headers.get("content-type") == SSE_TYPE
     last = reply.body if is_stream else sse_frame(reply.body)
     return _stream(b"".join(map(sse_frame, invocation.notifications)) + last)
+
+
+def _whole(suspended: _Suspended, services: Services) -> _Suspended | None:
+    """A suspended call with what is kept in the table; None where that is there no more."""
+    if not suspended.is_kept:
+        return suspended
+    held = _records(services).read(_record_key(suspended, services))
+    return None if held is None else _decoder.decode(held.record.payload)
 
 
 def _responses(
