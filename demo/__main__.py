@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=None, help="default: 8080 with --serve, else a free one")
     arguments = parser.parse_args()
     port = arguments.port if arguments.port is not None else 8080 if arguments.serve else 0
-    options = ["--port", str(port), "--environments", "3", "--quiet"]
+    options = ["--port", str(port), "--environments", "3", "--quiet", "--no-aws"]
     # Both end the gateway too, from whatever shell this was started.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

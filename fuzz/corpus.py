@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fuzz.request_model import MIRRORED, PREFIX, VERSION
+from fuzz.request_model import LEGACY_VERSIONS, MIRRORED, PREFIX, VERSION
 from fuzz.states import IssuedState
 
 ALL_CAPABILITIES: dict[str, Any] = {
@@ -17,6 +17,17 @@ ALL_CAPABILITIES: dict[str, Any] = {
 """All client capabilities."""
 
 Seed = tuple[str, dict[str, Any]]
+
+FIRST_HEADER = "2025-06-18"
+"""The first version whose clients send a version header."""
+
+LEGACY_METHODS = frozenset(
+    {
+        "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read",
+        "prompts/list", "prompts/get", "completion/complete", "no/such/method",
+    }
+)  # fmt: skip
+"""Those of the methods of the modern era that the legacy era has too, and one that no era has."""
 
 _FILLED = {
     "size": "M", "gift": True, "agree": True, "note": "n", "times": 2, "rate": 1.5, "colors": ["red"],
@@ -130,6 +141,38 @@ def seeds(store: bool = False) -> list[Seed]:
 def _cursor(method: str) -> str:
     last = {"tools/list": "refuse", "prompts/list": "broken"}.get(method, "static://broken")
     return base64.urlsafe_b64encode(f"{method} {last}".encode()).decode().rstrip("=")
+
+
+def legacy_seeds(store: bool = False) -> list[Seed]:
+    """One valid request of every method that the legacy era has."""
+    found = [seed for seed in seeds(store) if seed[0] in LEGACY_METHODS]
+    for version in sorted(LEGACY_VERSIONS):
+        info = {"name": "fuzz", "version": "1"}
+        params = {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
+        found += [("initialize", params)] * 2
+    found += [("ping", {})] * 3
+    found += [("logging/setLevel", {"level": level}) for level in ("debug", "info", "emergency")]
+    found += [("resources/subscribe", {"uri": uri}) for uri in _URIS[:3]]
+    found += [("resources/unsubscribe", {"uri": uri}) for uri in _URIS[:3]]
+    found += [("notifications/cancelled", {"requestId": 1}), ("server/discover", {})]
+    return found
+
+
+def legacy_message(method: str, params: Mapping[str, Any], request_id: Any = 1) -> dict[str, Any]:
+    """A valid message of the legacy era."""
+    full = {"_meta": {"progressToken": request_id}, **params}
+    message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": full}
+    if method.startswith("notifications/"):
+        del message["id"]
+    return message
+
+
+def legacy_headers_of(version: str, session: str) -> list[tuple[str, str]]:
+    """The headers that a client of a version sends; the older ones send no version."""
+    headers = [("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")]
+    if version >= FIRST_HEADER:
+        headers.append(("MCP-Protocol-Version", version))
+    return [*headers, ("Mcp-Session-Id", session)] if session else headers
 
 
 def message(method: str, params: Mapping[str, Any], request_id: Any = 1, **meta: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fuzz import corpus, events, mutations
 from fuzz.findings import Finding, minimal_finding
 from fuzz.invariants import CheckedResponse, check
 from fuzz.mutations import MutationContext, name_of
-from fuzz.request_model import ASKING, PREFIX
+from fuzz.request_model import ASKING, LEGACY_VERSIONS, PREFIX, VERSION
 from fuzz.requests import PlannedMutation, RequestPlan, build
 from fuzz.states import TASK_ID, IssuedState, IssuedStates, check_repeated_effects
 from fuzz.target import Exchange, Target
@@ -36,6 +36,8 @@ _STAGES_WITH_STATE = (*_STAGES, *("state",) * 6)
 _RETRY_SHARE = 0.4
 _STALE_HEADERS_SHARE = 0.15
 _WORK_SHARE = 0.3
+_LEGACY_SHARE = 0.35
+_SESSION_SHARE = 0.7
 _COLLECT_EVERY = 10_000
 _KINDS = tuple(events.KINDS)
 
@@ -76,9 +78,17 @@ class Fuzzer:
         self._states = IssuedStates(capacity=50_000)
         self._tokens: list[str] = []
         self._handles: list[str] = []
-        self.context = MutationContext(Random(seed), self._tokens, self._states, self._handles)  # noqa: S311
+        self._sessions: list[str] = []
+        self.context = MutationContext(
+            Random(seed),  # noqa: S311
+            self._tokens,
+            self._states,
+            self._handles,
+            self._sessions,
+        )
         self._seeds = corpus.seeds(target.with_store)
-        self._known_methods = {method for method, _ in self._seeds}
+        self._legacy_seeds = corpus.legacy_seeds(target.with_store)
+        self._known_methods = {method for method, _ in self._seeds + self._legacy_seeds}
 
     def run(self, requests: int) -> None:
         """Send requests, until there were enough or ``MAX_FINDINGS`` findings."""
@@ -103,13 +113,22 @@ class Fuzzer:
     def plan(self, number: int) -> RequestPlan:
         """Draw a request."""
         random = self._random
-        message, principal = self._message(number)
+        version, session = VERSION, ""
+        if random.random() < _LEGACY_SHARE:
+            version, principal = random.choice(sorted(LEGACY_VERSIONS)), ""
+            message = corpus.legacy_message(*random.choice(self._legacy_seeds), number)
+            if self._sessions and random.random() < _SESSION_SHARE:
+                session = random.choice(self._sessions)
+        else:
+            message, principal = self._message(number)
         is_stateful = message["method"] in ASKING or message["method"].startswith("tasks/")
         stages = _STAGES_WITH_STATE if is_stateful else _STAGES
         return RequestPlan(
             kind=random.choice(_KINDS),
             message=message,
             principal=principal,
+            version=version,
+            session=session,
             mutations=tuple(
                 self._mutation(random.choice(stages)) for _ in range(random.choice(_MUTATION_COUNTS))
             ),
@@ -121,6 +140,11 @@ class Fuzzer:
         """Send every valid request once: what is imported and compiled on first use is not to be timed."""
         for method, params in self._seeds:
             self._target.send(build(RequestPlan("http api", corpus.message(method, params)), self.context))
+        for version in sorted(LEGACY_VERSIONS):
+            for method, params in self._legacy_seeds:
+                message = corpus.legacy_message(method, params)
+                plan = RequestPlan("http api", message, version=version)
+                self._target.send(build(plan, self.context))
 
     def _mutation(self, stage: str) -> PlannedMutation:
         index = self._random.randrange(len(mutations.STAGES[stage]))
@@ -155,12 +179,21 @@ class Fuzzer:
             self._found(plan, violation)
             return
         self._count(plan, exchange, response)
+        self._keep_session(exchange, response)
         if token is not None:
             self._add_to_pool(self._tokens, token)
         elif response.request.target[1] == "cart_open" and response.outcome == "complete":
             self._add_to_pool(self._handles, (response.result or {})["content"][0]["text"])
         if self._target.queue.messages and self._random.random() < _WORK_SHARE:
             self._work(plan)
+
+    def _keep_session(self, exchange: Exchange, response: CheckedResponse) -> None:
+        """Keep the id of a session whose client can do nothing, so that it is asked nothing."""
+        is_first = response.request.rpc_method == "initialize" and response.result is not None
+        if is_first and not response.request.params.get("capabilities"):
+            headers = exchange.response.get("headers") or {}
+            if "mcp-session-id" in headers:
+                self._add_to_pool(self._sessions, headers["mcp-session-id"])
 
     def _work(self, plan: RequestPlan) -> None:
         """Run the queued tasks, each delivered twice."""

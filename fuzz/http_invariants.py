@@ -48,20 +48,24 @@ def lambda_response(event: Mapping[str, Any], response: Any) -> tuple[int, dict[
     return status, headers, body
 
 
+def texts_of(headers: Mapping[str, str], body: str) -> list[str]:
+    """Check the content type and the frames of the body; returns the texts of its messages."""
+    kind = headers.get("content-type")
+    if kind != "text/event-stream":
+        require(kind == "application/json", "content type", str(kind))
+        return [body]
+    texts = body.split("\n\n")
+    require(texts.pop() == "", "stream", "the last frame is not closed")
+    require(all(text.startswith(_FRAME) for text in texts), "stream", "a frame is no message")
+    texts = [text.removeprefix(_FRAME) for text in texts]
+    require(texts and not any("\n" in text or "\r" in text for text in texts), "stream", "line breaks")
+    return texts
+
+
 def messages_of(headers: dict[str, str], body: str) -> list[dict[str, Any]]:
     """Check the content type and the form of the body; returns its messages, of a stream all of them."""
-    kind = headers.get("content-type")
-    texts = [body]
-    if kind == "text/event-stream":
-        texts = body.split("\n\n")
-        require(texts.pop() == "", "stream", "the last frame is not closed")
-        require(all(text.startswith(_FRAME) for text in texts), "stream", "a frame is no message")
-        texts = [text.removeprefix(_FRAME) for text in texts]
-        require(texts and not any("\n" in text or "\r" in text for text in texts), "stream", "line breaks")
-    else:
-        require(kind == "application/json", "content type", str(kind))
     try:
-        messages = [strict_json(text) for text in texts]
+        messages = [strict_json(text) for text in texts_of(headers, body)]
     except (ValueError, RecursionError) as error:
         raise Violation("no json", f"{error}: {body[:200]}") from None
     require(all(isinstance(message, dict) for message in messages), "no object", body[:200])

@@ -1,10 +1,11 @@
 """What holds for every response, whatever the request was; ``check`` is called by the fuzzer and by tests."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from fuzz.checked_response import CheckedResponse, check_id, check_length, check_response
 from fuzz.http_invariants import lambda_response, messages_of
 from fuzz.leaks import check_leaks
+from fuzz.legacy_invariants import check_legacy
 from fuzz.request_model import (
     ASKING,
     PREFIX,
@@ -59,49 +60,6 @@ CAPABILITY = {
 }
 """The kinds of input requests, and what a client must have declared to get one."""
 
-_UNREAD = frozenset({403, 405, 406, 413, 415})
-"""Statuses of requests that are refused before their bodies are read."""
-
-SLACK = 8 * 1024
-"""Characters by which an error may exceed twice the size of the request."""
-
-
-@dataclass(frozen=True)
-class CheckedResponse:
-    """A response that was checked.
-
-    Attributes:
-        request: what it answers.
-        status: the HTTP status.
-        response: the JSON-RPC response; None where there is no body.
-        notifications: the messages before it.
-    """
-
-    request: ParsedRequest
-    status: int
-    response: dict[str, Any] | None
-    notifications: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The error; empty where there is none."""
-        found: dict[str, Any] = (self.response or {}).get("error", {})
-        return found
-
-    @property
-    def result(self) -> dict[str, Any] | None:
-        """The result, if it is one."""
-        return (self.response or {}).get("result")
-
-    @property
-    def outcome(self) -> str:
-        """The error code, the type of the result, or ``empty``."""
-        if self.response is None:
-            return "empty"
-        if self.result is None:
-            return str(self.error["code"])
-        return "isError" if self.result.get("isError") else str(self.result["resultType"])
-
 
 def check(exchange: Exchange) -> CheckedResponse:
     """Check every rule that holds for every exchange.
@@ -120,7 +78,7 @@ def check(exchange: Exchange) -> CheckedResponse:
     if not exchange.record.is_intended_failure:
         require(not exchange.record.failures, "failure", lambda: "; ".join(exchange.record.failures))
     if request.is_legacy:
-        return CheckedResponse(request, status, None)
+        return check_legacy(request, status, headers, body, exchange)
     if not body:
         if request.method != "HEAD":
             require(status in (202, 204), "empty body", f"status {status}")
@@ -130,10 +88,10 @@ def check(exchange: Exchange) -> CheckedResponse:
     require((status == 405) <= (headers.get("allow") == "POST"), "allow", "405 must say Allow: POST")
     *notifications, response = messages_of(headers, body)
     answer = CheckedResponse(request, status, response, tuple(notifications))
-    _check_response(answer)
+    check_response(answer)
     if deep:
         return answer
-    _check_id(answer)
+    check_id(answer)
     check_leaks(request, body, exchange.event)
     for notification in notifications:
         _check_notification(notification, request)
@@ -152,26 +110,6 @@ def _check_empty(request: ParsedRequest, status: int) -> None:
         isinstance(request.message, dict) and "id" not in request.message and request.rpc_method is not None
     )
     require(is_notification, "empty body", "202 is for notifications")
-
-
-def _check_response(answer: CheckedResponse) -> None:
-    response = answer.response or {}
-    require(response.get("jsonrpc") == "2.0", "jsonrpc", str(response)[:200])
-    require(("result" in response) != ("error" in response), "result or error", str(response)[:200])
-    require(response.keys() <= {"jsonrpc", "id", "result", "error"}, "members", str(sorted(response)))
-    require(isinstance(response.get("result", {}), dict), "result", "is no object")
-
-
-def _check_id(answer: CheckedResponse) -> None:
-    """The id is echoed exactly, where one could be read (basic, "Error Responses")."""
-    request, response = answer.request, answer.response or {}
-    if "id" in response:
-        echoed, given = response["id"], request.request_id
-        require(type(echoed) is type(given) and echoed == given, "id", f"{echoed!r} for {given!r}")
-        return
-    require("error" in response, "id", "a result without an id")
-    unread = answer.status in _UNREAD or answer.error["code"] == -32700
-    require(unread or request.request_id is None, "id", lambda: f"{request.request_id!r} is not echoed")
 
 
 def _check_notification(message: dict[str, Any], request: ParsedRequest) -> None:
@@ -211,15 +149,7 @@ def _check_error(answer: CheckedResponse, exchange: Exchange, body: str) -> None
             "version error",
             str(data)[:200],
         )
-    _check_length(answer, body)
-
-
-def _check_length(answer: CheckedResponse, body: str) -> None:
-    """An error is not much longer than the request: Lambda limits the size of responses too."""
-    said = answer.request.size + sum(map(len, answer.request.headers.values()))
-    require(
-        len(body) <= 2 * said + SLACK, "amplification", f"{len(body)} characters for {said}: {body[:300]}"
-    )
+    check_length(answer, body)
 
 
 def _check_result(answer: CheckedResponse, result: dict[str, Any], body: str) -> None:
@@ -247,7 +177,7 @@ def _check_result(answer: CheckedResponse, result: dict[str, Any], body: str) ->
         member, of = REQUIRED[method]
         require(isinstance(result.get(member), of), "result", f"{method} without {member}")
     if result.get("isError"):
-        _check_length(answer, body)
+        check_length(answer, body)
 
 
 def _takes_tasks(request: ParsedRequest) -> bool:

@@ -15,6 +15,9 @@ from typing import Any, NoReturn
 
 VERSION = "2026-07-28"
 LEGACY_VERSIONS = frozenset({"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"})
+BATCHED = "2025-03-26"
+"""The version in which messages may come in an array, and of requests that tell none."""
+
 PREFIX = "io.modelcontextprotocol/"
 MIRRORED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 ASKING = frozenset(MIRRORED)
@@ -81,7 +84,12 @@ class ParsedRequest:
 
     @property
     def is_legacy(self) -> bool:
-        """It is of the legacy era: nothing says that it is of the modern one (basic/versioning)."""
+        """It is of the legacy era: nothing says that it is of the modern one (basic/versioning).
+
+        GET and DELETE are, whatever their body is: the modern era has neither.
+        """
+        if self.method in ("GET", "DELETE"):
+            return True
         header = self.headers.get("mcp-protocol-version")
         if self.rpc_method is not None and self.meta.get(f"{PREFIX}protocolVersion") is not None:
             return False
@@ -89,8 +97,9 @@ class ParsedRequest:
 
     @property
     def state(self) -> str | None:
-        """The request state, if there is one."""
-        found = self.params.get("requestState") if self.rpc_method in ASKING else None
+        """The request state, if there is one; the legacy era has none."""
+        is_asking = self.rpc_method in ASKING and not self.is_legacy
+        found = self.params.get("requestState") if is_asking else None
         return found if isinstance(found, str) else None
 
     @property
@@ -111,8 +120,10 @@ def parse_event(event: Mapping[str, Any]) -> ParsedRequest:
     else:
         method = event.get("httpMethod") or ""
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        many: dict[str, list[str]] = {}
         for name, values in (event.get("multiValueHeaders") or {}).items():
-            headers[name.lower()] = ", ".join(values or ())
+            many.setdefault(name.lower(), []).extend(values or ())
+        headers |= {name: ", ".join(values) for name, values in many.items()}
     body = event.get("body") or ""
     size = len(body)
     if event.get("isBase64Encoded"):

@@ -10,6 +10,7 @@ from typing import Any
 from fuzz import corpus
 from fuzz.events import KINDS, Http
 from fuzz.mutations import STAGES, Mutation, MutationContext, RequestDraft, clone, write
+from fuzz.request_model import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class RequestPlan:
         kind: of the event, a key of ``KINDS``.
         message: the valid JSON-RPC message.
         principal: who sends it; empty for nobody.
+        version: of the protocol.
+        session: the id of a session of the legacy era.
         mutations: what changes it.
         stale_headers: whether the headers describe the message before its mutations.
         binary_body: whether the body goes into the event as Base64.
@@ -48,6 +51,8 @@ class RequestPlan:
     kind: str
     message: dict[str, Any]
     principal: str = ""
+    version: str = VERSION
+    session: str = ""
     mutations: tuple[PlannedMutation, ...] = ()
     stale_headers: bool = False
     binary_body: bool = False
@@ -63,10 +68,10 @@ def build(plan: RequestPlan, context: MutationContext) -> dict[str, Any]:
     draft = RequestDraft(plan.kind, clone(plan.message))
     if plan.principal:
         draft.headers.append(("X-User", plan.principal))
-    stale = corpus.headers_of(draft.message) if plan.stale_headers else None
+    stale = _headers_of(plan, draft) if plan.stale_headers else None
     for stage, mutations in STAGES.items():
         if stage == "header":
-            draft.headers = [*(stale or corpus.headers_of(draft.message)), *draft.headers]
+            draft.headers = [*(stale or _headers_of(plan, draft)), *draft.headers]
         elif stage == "body":
             draft.body = write(draft)
         elif stage == "event":
@@ -76,6 +81,12 @@ def build(plan: RequestPlan, context: MutationContext) -> dict[str, Any]:
                 context.random.seed(planned.seed)
                 mutations[planned.index](draft, context)
     return draft.event
+
+
+def _headers_of(plan: RequestPlan, draft: RequestDraft) -> list[tuple[str, str]]:
+    if plan.version == VERSION:
+        return corpus.headers_of(draft.message)
+    return corpus.legacy_headers_of(plan.version, plan.session)
 
 
 def _event_of(draft: RequestDraft, binary: bool) -> dict[str, Any]:

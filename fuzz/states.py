@@ -111,6 +111,8 @@ class IssuedStates:
         request, effects, result = answer.request, exchange.record.effects, answer.result
         if request.message is TOO_DEEP:
             return None
+        if answer.members:  # each may run the same step
+            return None
         twice = [step for step, times in Counter(effects).items() if times > 1]
         require(not twice, "effect twice in a request", str(twice))
         known = self._state(answer, effects)
@@ -120,7 +122,7 @@ class IssuedStates:
             return None
         if request.rpc_method is not None and request.rpc_method.startswith("tasks/"):
             self._task(request)
-        token = result.get("requestState", result.get("taskId") if result["resultType"] == "task" else None)
+        token = result.get("requestState", result.get("taskId") if _kind(result) == "task" else None)
         if not isinstance(token, str):
             return None
         require(token not in self._issued, "state", "issued before")
@@ -154,7 +156,7 @@ class IssuedStates:
         require(
             not is_legitimate or is_used or not _refused(answer), "state", "refused, though it is legitimate"
         )
-        is_complete = result is not None and result["resultType"] != "input_required"  # else nobody answered
+        is_complete = result is not None and _kind(result) != "input_required"  # else nobody answered
         if state is not None and is_accepted and is_complete and request.target[1] in SINGLE_USE:
             self._used[state] = result
         return known
@@ -166,7 +168,7 @@ class IssuedStates:
         require(not _refused(answer), "effect of a refused state", str(effects))
         code = answer.error.get("code")
         require(code is None or code in MAY_FOLLOW_EFFECTS, "effect of an error", f"{code}: {effects}")
-        reason = rejection_reason(answer.request)
+        reason = None if answer.request.is_legacy else rejection_reason(answer.request)
         require(reason is None, "effect of a bad request", lambda: f"{reason}: {effects}")
 
     def _task(self, request: ParsedRequest) -> None:
@@ -186,6 +188,11 @@ def check_repeated_effects(recorder: EffectRecorder) -> None:
     """
     again, recorder.repeated = recorder.repeated, []
     require(not again, "effect again", lambda: "; ".join(again))
+
+
+def _kind(result: Mapping[str, Any]) -> str:
+    """The type of a result; in the legacy era all are complete."""
+    return str(result.get("resultType", "complete"))
 
 
 def _refused(answer: CheckedResponse) -> bool:

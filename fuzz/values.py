@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fuzz.request_model import PREFIX
+from fuzz.request_model import LEGACY_VERSIONS, PREFIX, VERSION
 
 NESTED: Any = []
 for _ in range(60):
@@ -51,6 +51,9 @@ URIS = (
     "http://169.254.169.254/", "orders://{order_id}",
 )  # fmt: skip
 """URIs that match, that almost match, and that must not match."""
+
+VERSION_VALUES = (*sorted(LEGACY_VERSIONS), VERSION, "2099-01-01", "", "1.0")
+"""Protocol versions, known and unknown."""
 
 HEADER_NAMES = (
     "content-type", "accept", "mcp-protocol-version", "mcp-method", "mcp-name", "origin", "x-user",

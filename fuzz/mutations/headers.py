@@ -79,6 +79,36 @@ def _many_headers(draft: RequestDraft, context: MutationContext) -> None:
     )
 
 
+def _without(draft: RequestDraft, *names: str) -> None:
+    draft.headers = [header for header in draft.headers if header[0].lower() not in names]
+
+
+def _version_header(draft: RequestDraft, context: MutationContext) -> None:
+    _without(draft, "mcp-protocol-version")
+    version = context.random.choice((None, *values.VERSION_VALUES))
+    if version is not None:
+        padded = context.random.choice((version, version, f" {version}\t"))
+        draft.headers.append(("MCP-Protocol-Version", padded))
+
+
+def _no_modern_headers(draft: RequestDraft, context: MutationContext) -> None:
+    _without(draft, "mcp-protocol-version", "mcp-method", "mcp-name")
+
+
+def _session_header(draft: RequestDraft, context: MutationContext) -> None:
+    _without(draft, "mcp-session-id")
+    random = context.random
+    session = random.choice(context.sessions) if context.sessions else "lb1.x.y"
+    at = random.randrange(len(session))
+    changed = session[:at] + random.choice("aZ0-_.= ") + session[at + 1 :]
+    chosen = random.choice((session, session, changed, session[:at], session + "=", "", "x", "lb1.e30.AAAA"))
+    draft.headers.append(("Mcp-Session-Id", chosen))
+
+
+def _end_session(draft: RequestDraft, context: MutationContext) -> None:
+    draft.http_method = context.random.choice(("DELETE", "GET"))
+
+
 def _http_method(draft: RequestDraft, context: MutationContext) -> None:
     draft.http_method = context.random.choice(values.HTTP_METHODS)
     if draft.http_method == "OPTIONS":
@@ -103,6 +133,10 @@ HEADER: tuple[Mutation, ...] = (
     _swap_headers,
     _remove_all_headers,
     _many_headers,
+    _version_header,
+    _no_modern_headers,
+    _session_header,
+    _end_session,
     _http_method,
     _path,
 )

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from fuzz import values
-from fuzz.corpus import ALL_CAPABILITIES
+from fuzz.corpus import ALL_CAPABILITIES, legacy_message, message
 from fuzz.mutations.request_draft import (
     Mutation,
     MutationContext,
@@ -15,7 +15,8 @@ from fuzz.mutations.request_draft import (
     params_of,
 )
 from fuzz.recorder import IDEMPOTENCY_META_KEY
-from fuzz.request_model import PREFIX
+from fuzz.request_model import BATCHED, PREFIX
+from fuzz.values import VERSION_VALUES
 
 LONG = 20_000
 """Characters of a long string: enough to show what is not linear, little enough for a million requests."""
@@ -174,6 +175,43 @@ def _batch(draft: RequestDraft, context: MutationContext) -> None:
     )
 
 
+def _mixed_batch(draft: RequestDraft, context: MutationContext) -> None:
+    """A batch of messages of all kinds."""
+    random = context.random
+    others = (
+        legacy_message("ping", {}, "p"),
+        legacy_message("no/such", {}, 2),
+        legacy_message("notifications/cancelled", {"requestId": 1}),
+        legacy_message("initialize", {"protocolVersion": BATCHED}, 3),
+        message("tools/list", {}, 4),
+        {"jsonrpc": "2.0", "id": "q", "result": {}},
+        {"jsonrpc": "2.0", "error": {"code": 1, "message": "x"}},
+        hostile_value(random),
+    )
+    count = random.choice((1, 2, 3, 5, 100, 101))
+    draft.message = [clone(random.choice((draft.message, *others))) for _ in range(count)]
+
+
+def _era(draft: RequestDraft, context: MutationContext) -> None:
+    """Take from a message what tells its era, or make it one of the other era."""
+    params = params_of(draft)
+    full = message("", {})["params"]["_meta"]
+    meta = params.get("_meta")
+    if not isinstance(meta, dict):
+        params["_meta"] = full
+        return
+    key = f"{PREFIX}protocolVersion"
+    change = context.random.choice(("drop", "name", "full", "clear"))
+    if change == "drop":
+        meta.pop(key, None)
+    elif change == "clear":
+        params["_meta"] = {}
+    elif change == "full":
+        meta.update(full)
+    else:
+        meta[key] = context.random.choice((*VERSION_VALUES, None, 1))
+
+
 def _make_response(draft: RequestDraft, context: MutationContext) -> None:
     if isinstance(draft.message, dict):
         draft.message.pop("method", None)
@@ -249,6 +287,8 @@ MESSAGE: tuple[Mutation, ...] = (
     _remove_id,
     _replace_id,
     _batch,
+    _mixed_batch,
+    _era,
     _make_response,
     _capabilities,
     _request_meta,

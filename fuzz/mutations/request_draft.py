@@ -41,13 +41,15 @@ class MutationContext:
         random: the generator; seeded anew for each mutation.
         tokens: recent request states and task ids.
         states: what each of them holds.
-        handles: of sessions.
+        handles: of sessions of tools.
+        sessions: ids of sessions of the legacy era.
     """
 
     random: Random
     tokens: Sequence[str]
     states: IssuedStates
     handles: Sequence[str] = ()
+    sessions: Sequence[str] = ()
 
 
 Mutation = Callable[[RequestDraft, MutationContext], None]

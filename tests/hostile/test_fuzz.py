@@ -11,6 +11,7 @@ from fuzz.events import KINDS
 from fuzz.findings import Finding
 from fuzz.fuzzer import Fuzzer, run
 from fuzz.invariants import STATUS_OF
+from fuzz.legacy_invariants import LEGACY_STATUS_OF
 from fuzz.mutations import STAGES, name_of
 from fuzz.requests import build
 from fuzz.target import Target
@@ -35,7 +36,8 @@ def test_a_short_run_finds_nothing_and_sees_everything() -> None:
     assert counts["event"].keys() == KINDS.keys()
     assert counts["mutation"].keys() == {name_of(mutation) for stage in STAGES.values() for mutation in stage}
     assert {outcome.partition(" ")[2] for outcome in counts["outcome"]} == {
-        "empty", "complete", "isError", "input_required", "task", *map(str, STATUS_OF)
+        "empty", "complete", "isError", "input_required", "task", "legacy", "batch",
+        *map(str, STATUS_OF), *map(str, LEGACY_STATUS_OF),
     }  # fmt: skip
     assert {int(outcome[:3]) for outcome in counts["outcome"]} >= {200, 202, 400, 403, 404, 405, 406, 415}
     assert counts["total"]["steps"] > 1000

@@ -120,10 +120,10 @@ class Endpoint:
 
                 cancel(self.executor.services, message, request, principal)
             return HttpResponse(202, {})
-        if message.method == "subscriptions/listen" and not accepts.sse:
+        handshake = self.handshake_of(message, request, principal)
+        if message.method == "subscriptions/listen" and not accepts.sse and handshake is None:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
-        handshake = self.handshake_of(message, request, principal)
         if handshake is None or self.executor.services.live is None:
             reply = self.answer(message, request, invocation, principal, handshake)
         else:
@@ -182,7 +182,7 @@ class Endpoint:
         from lambent.execution.fitting import fit
 
         def refuse(size: int, most: int) -> HttpResponse:
-            era, outcome = _era_of(handshake), too_large(message.method, size, most)
+            era, outcome = era_of(handshake), too_large(message.method, size, most)
             assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
             return era.render(message.id, outcome, self._meta)
 
@@ -206,7 +206,7 @@ class Endpoint:
         with what a call of that era is run again.
         """
         headers = request.headers if request.method else None
-        era, request_id = _era_of(handshake), message.id
+        era, request_id = era_of(handshake), message.id
         assert not isinstance(request_id, UnsetType)  # noqa: S101 - a notification has no answer
         try:
             rpc = era.decode(message, headers)
@@ -222,7 +222,8 @@ class Endpoint:
             return era.render(request_id, failure(error, rpc), self._meta)
 
 
-def _era_of(handshake: Handshake | None) -> Era:
+def era_of(handshake: Handshake | None) -> Era:
+    """The era of a message, by what its client has negotiated."""
     return MODERN if handshake is None else era_of_version(handshake.version)
 
 

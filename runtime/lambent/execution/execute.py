@@ -98,9 +98,15 @@ def shown(method: str, text: str) -> Outcome:
     return Outcome(failed(text)) if method == "tools/call" else Outcome(error=InternalError(text))
 
 
-def too_large(method: str, size: int, limit: int) -> Outcome:
-    """The outcome of a result whose response would have more bytes than the host allows."""
+def too_large(method: str, size: int, limit: int, *, is_in_batch: bool = False) -> Outcome:
+    """The outcome of a result whose response would have more bytes than the host allows.
+
+    ``is_in_batch``: it does so only together with the others of its batch.
+    """
     instead = "return less, or a ResourceLink"
+    if is_in_batch:
+        text = f"The results of this batch would take more than {limit} bytes: send the request on its own"
+        return shown(method, text)
     if method.endswith("/list"):
         instead = "give MCPServer a lower page_size"
     elif method == "server/discover":

@@ -53,6 +53,42 @@ def fit(
     return frame(reply, _thinned(notifications, room, limit))
 
 
+BatchFrame = Callable[[Sequence[bytes], Sequence[bytes]], HttpResponse]
+"""Makes the response of the replies to a batch and the notifications before them."""
+
+
+def fit_batch(
+    replies: list[bytes],
+    notifications: Sequence[bytes],
+    frame: BatchFrame,
+    request: Request,
+    limit: ResponseLimit,
+    refuse: Callable[[int], bytes],
+) -> HttpResponse:
+    """The response to a batch; see ``fit``. The largest replies give way first.
+
+    ``refuse`` makes the reply that says that another one, given by its position, is too large.
+    """
+
+    def size(notifications: Sequence[bytes]) -> int:
+        response = frame(replies, notifications)
+        response.headers.update(cors_headers(request.headers))
+        return limit.measure(request, response)
+
+    most = limit.of(request)
+    if size(notifications) <= most:
+        return frame(replies, notifications)
+    excess = size(()) - most
+    error = InternalError("The id of the request is too long to be sent back")
+    for shorten in (refuse, lambda _: error_response(error).body):
+        for number in sorted(range(len(replies)), key=lambda number: -len(replies[number])):
+            shorter = shorten(number) if excess > 0 else replies[number]
+            if len(shorter) < len(replies[number]):
+                excess -= limit.string_size(replies[number]) - limit.string_size(shorter)
+                replies[number] = shorter
+    return frame(replies, _thinned(notifications, most - size((b"",)), limit))
+
+
 def _thinned(notifications: Sequence[bytes], room: int, limit: ResponseLimit) -> list[bytes]:
     """What fits: large ones are left out first, then log messages, progress and the rest, oldest first.
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.auth.principal import Principal, key_of
-from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.errors import ConfigurationError, HttpRefusal, StoreError
+from lambent.execution.log_records import logger
 from lambent.execution.rounds.sealing import from_base64url, to_base64url
 from lambent.wire.eras import UNNEGOTIATED, negotiate
 from lambent.wire.jsonrpc import RpcMessage
@@ -22,6 +23,8 @@ from lambent.wire.values import ClientCapabilities, LogLevel
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Clock, Keys
+
+_log = logger("lambent")
 
 SESSION_HEADER = "mcp-session-id"
 VERSION_HEADER = "mcp-protocol-version"
@@ -109,10 +112,10 @@ class Handshakes:
             return None
         expires = int(self._clock()) + SESSION_SECONDS
         payload = msgspec.json.encode(_Sealed(handshake, self._mark(principal), expires, os.urandom(9).hex()))
-        return f"{_PREFIX}{to_base64url(payload)}.{to_base64url(self._sign(key, payload))}"
+        return _joined(payload, self._sign(key, payload))
 
     def open(self, token: str, principal: Principal | None) -> Handshake | None:
-        """Read a token; None where this server has no key, and so has given out none.
+        """Read a token; None where this server has no key, and so has given out none, or cannot read it now.
 
         Raises:
             HttpRefusal: 404, it is not one of this server's for this caller, or its time is over.
@@ -121,9 +124,10 @@ class Handshakes:
         if sealed is None:
             try:
                 self._keys.ring()
-            except ConfigurationError:
+                sealed = self._check(token)
+            except (ConfigurationError, StoreError) as error:
+                _log.info("A session cannot be checked: %s", error)
                 return None
-            sealed = self._check(token)
             self._good[token] = sealed
             if len(self._good) > _KEPT:
                 self._good.popitem(last=False)
@@ -184,6 +188,8 @@ class Handshakes:
             payload, mac = from_base64url(payload_text), from_base64url(mac_text)
         except ValueError:
             raise _gone() from None
+        if token != _joined(payload, mac):  # another spelling, under which a session would not have ended
+            raise _gone()
 
         def is_signed(ring: Sequence[bytes]) -> bool:
             return any(hmac.compare_digest(self._sign(key, payload), mac) for key in ring)
@@ -207,13 +213,21 @@ class Handshakes:
         return hashlib.sha256(key_of(principal).encode()).hexdigest()[:32]
 
 
+def _joined(payload: bytes, mac: bytes) -> str:
+    return f"{_PREFIX}{to_base64url(payload)}.{to_base64url(mac)}"
+
+
 def _gone() -> HttpRefusal:
     return HttpRefusal(404, "Session not found: send initialize to start another one")
 
 
+class _Requested(msgspec.Struct):
+    version: str = msgspec.field(name="protocolVersion")
+
+
 def requested_version(message: RpcMessage) -> str:
     """The version that an ``initialize`` is answered with."""
-    try:
-        return negotiate(msgspec.json.decode(message.params)["protocolVersion"])
-    except (msgspec.DecodeError, UnicodeError, RecursionError, KeyError, TypeError):
+    try:  # only this member: others, such as a number out of range, do not change it
+        return negotiate(msgspec.json.decode(message.params, type=_Requested).version)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return negotiate(None)

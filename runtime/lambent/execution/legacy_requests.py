@@ -1,45 +1,34 @@
-"""HTTP requests that only clients of the legacy era send: batches, responses, GET and DELETE."""
+"""HTTP requests that only clients of the legacy era send: answers, batches, GET and DELETE."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw, UnsetType
 
 from lambent.auth.principal import Principal, key_of
-from lambent.errors import HttpRefusal, InvalidRequestError, StoreError
+from lambent.errors import InvalidRequestError
+from lambent.execution.batches import Batch, has_batches, read_batch
 from lambent.execution.call import Services
-from lambent.execution.failures import report
+from lambent.execution.client_answers import read_response, take_answer
 from lambent.execution.handshakes import SESSION_HEADER, VERSION_HEADER
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.live_calls import CallKey, CancelledParams, Stoppable
-from lambent.wire import jsonrpc
-from lambent.wire.eras import LEGACY_VERSIONS, UNNEGOTIATED, era_of_version, is_modern
-from lambent.wire.eras.legacy import ClientResponse, LegacyEra
+from lambent.wire.eras import UNNEGOTIATED
 from lambent.wire.http import (
-    JSON_TYPE,
-    SSE_HEADERS,
     SSE_TYPE,
     Accepts,
     HttpResponse,
     Request,
     error_response,
     not_allowed,
-    sse_frame,
 )
 from lambent.wire.jsonrpc import RequestId, RpcMessage
 
 if TYPE_CHECKING:
     from lambent.execution.endpoint import Endpoint
-
-MAX_BATCH = 100
-"""Messages in an array."""
-
-_arrays = msgspec.json.Decoder(list[Raw])
-_responses = msgspec.json.Decoder(ClientResponse)
 
 
 def post_unusual(
@@ -54,71 +43,30 @@ def post_unusual(
     Raises:
         HttpRefusal: 404, its session is not one of this server's.
     """
-    body = request.body if isinstance(request.body, str) else request.body.decode(errors="replace")
+    body = _text_of(request.body)
+    if body is None:
+        return None
     if (response := read_response(body)) is not None:
-        take_answer(endpoint.executor.services, response, principal)
+        take_answer(endpoint.executor.services, principal, response)
         return HttpResponse(202, {})
     members = read_batch(body)
     if members is None or not _has_batches(endpoint, request, principal):
         return None
     invocation.may_stream = accepts.sse
-
-    def answer(message: RpcMessage) -> bytes:
-        handshake = endpoint.handshake_of(message, request, principal)
-        return endpoint.answer(message, request, invocation, principal, handshake).body
-
     try:
-        replies = answer_batch(members, answer)
+        batch = Batch(endpoint, request, invocation, principal)
+        return batch.answer(members, accepts)
     except InvalidRequestError as error:
         return error_response(error)
-    if not replies:
-        return HttpResponse(202, {})
-    if invocation.streamed or invocation.notifications or not accepts.json:
-        body_of_stream = b"".join(map(sse_frame, [*invocation.notifications, *replies]))
-        return HttpResponse(200, {**SSE_HEADERS, "content-type": SSE_TYPE}, body_of_stream)
-    return HttpResponse(200, {"content-type": JSON_TYPE}, join_batch(replies))
 
 
-def take_answer(services: Services, response: ClientResponse, principal: Principal | None) -> None:
-    """Take what a client answers to a question; late answers, and those to nobody's question, are ignored.
-
-    An error would end the connections of some clients.
-
-    Raises:
-        HttpRefusal: 503, the table cannot be reached.
-    """
-    from lambent.execution.durable.answers import Answers, is_question_id
-
-    name = response.id
-    if not isinstance(name, str) or not is_question_id(services, name, principal):
-        return
-    raw = Raw(msgspec.json.encode(response))
-    if services.live is not None and services.live.answer(name, key_of(principal), raw):
-        return
-    if services.store is not None and (services.live is None or services.live.shared):
-        try:
-            Answers(services, principal).keep(name, raw)
-        except StoreError as error:
-            text = f"The answer could not be stored, send it again (reference {report(error)})"
-            raise HttpRefusal(503, text, {"Retry-After": "1"}) from error
-
-
-def read_response(body: str | bytes | Raw) -> ClientResponse | None:
-    """Read what a client answers to a request of the server; None where it is something else."""
+def _text_of(body: bytes | str) -> str | None:
+    """A body as text without a byte order mark, see ``jsonrpc.decode``; None where it is not UTF-8."""
     try:
-        response = _responses.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        text = body if isinstance(body, str) else body.decode()
+    except UnicodeError:
         return None
-    is_response = not (isinstance(response.result, UnsetType) and isinstance(response.error, UnsetType))
-    return response if is_response else None
-
-
-def read_batch(body: str | bytes) -> list[Raw] | None:
-    """Read an array of messages; None where it is something else."""
-    try:
-        return _arrays.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+    return text.removeprefix("\ufeff")
 
 
 def _has_batches(endpoint: Endpoint, request: Request, principal: Principal | None) -> bool:
@@ -128,44 +76,6 @@ def _has_batches(endpoint: Endpoint, request: Request, principal: Principal | No
         known = endpoint.executor.services.handshakes.open(token, principal) if token else None
         header = UNNEGOTIATED if known is None else known.version
     return has_batches(header.strip())
-
-
-def has_batches(version: str) -> bool:
-    """Whether a version lets messages come in an array."""
-    era = era_of_version(version) if version in LEGACY_VERSIONS else None
-    return isinstance(era, LegacyEra) and era.has_batches
-
-
-def answer_batch(members: list[Raw], answer: Callable[[RpcMessage], bytes]) -> list[bytes]:
-    """Answer the requests of a batch, one after the other ("Batching" in the version that has it).
-
-    Raises:
-        InvalidRequestError: there are none, or too many.
-    """
-    if not 0 < len(members) <= MAX_BATCH:
-        raise InvalidRequestError(f"A batch has 1 to {MAX_BATCH} messages, not {len(members)}")
-    replies = (_answer_member(member, answer) for member in members)
-    return [reply for reply in replies if reply is not None]
-
-
-def join_batch(replies: list[bytes]) -> bytes:
-    """The replies of a batch as the array that answers it."""
-    return b"[" + b",".join(replies) + b"]"
-
-
-def _answer_member(member: Raw, answer: Callable[[RpcMessage], bytes]) -> bytes | None:
-    try:
-        message = jsonrpc.decode(bytes(member))
-    except jsonrpc.MalformedMessage as malformed:
-        if read_response(member) is not None:
-            return None
-        return error_response(malformed.error, malformed.request_id).body
-    if isinstance(message.id, UnsetType):
-        return None
-    if message.method == "initialize" or is_modern(message, None):
-        error = InvalidRequestError(f"{message.method} cannot be part of a batch")
-        return error_response(error, message.id).body
-    return answer(message)
 
 
 def cancel(services: Services, message: RpcMessage, request: Request, principal: Principal | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import signal
@@ -226,17 +227,12 @@ class StdioServer:
 
     def _take_unusual(self, line: bytes, handshake: Handshake) -> bool:
         """Take a line that is no single request, but what clients of the legacy era send."""
-        from lambent.execution.legacy_requests import (
-            answer_batch,
-            has_batches,
-            join_batch,
-            read_batch,
-            read_response,
-            take_answer,
-        )
+        from lambent.execution.batches import answer_batch, has_batches, join_batch, read_batch
+        from lambent.execution.client_answers import read_response, take_answer
 
+        take = functools.partial(take_answer, self._endpoint.executor.services, self._principal)
         if (response := read_response(line)) is not None:
-            take_answer(self._endpoint.executor.services, response, self._principal)
+            take(response)
             return True
         members = read_batch(line) if has_batches(handshake.version) else None
         if members is None:
@@ -248,7 +244,7 @@ class StdioServer:
 
         def answer() -> bytes:
             try:
-                replies = answer_batch(members, answer_one)
+                replies = answer_batch(members, answer_one, take)
             except InvalidRequestError as error:
                 return error_response(error).body
             return join_batch(replies) if replies else b""

@@ -42,6 +42,11 @@ class AskingParams(Params, frozen=True, kw_only=True):
     input_responses: dict[str, Raw] | UnsetType = UNSET
     request_state: str | UnsetType = UNSET
 
+    @property
+    def has_retry(self) -> bool:
+        """Whether it has members of a retry."""
+        return self.input_responses is not UNSET or self.request_state is not UNSET
+
 
 class CallToolParams(AskingParams, frozen=True, kw_only=True):
     """Parameters of ``tools/call``; the arguments stay JSON until the tool's own types read them."""

@@ -82,14 +82,15 @@ def call_legacy_tool(call: Call) -> Any:
         return failed(_explained(call, error))
     if isinstance(result, CallToolResult) and result.structured_content is not UNSET:
         tool = call.services.catalog.tools[call.rpc.params.name]
-        if _wraps(tool, result.structured_content):
+        if _wraps(tool, result):
             result.structured_content = {"result": result.structured_content}
     return result
 
 
-def _wraps(tool: Tool, structured: Any) -> bool:
-    if tool.output_schema is not None:
+def _wraps(tool: Tool, result: CallToolResult) -> bool:
+    if result.is_error is not True and tool.output_schema is not None:  # errors need not fit the schema
         return is_wrapped(tool.output_schema)
+    structured = result.structured_content
     if isinstance(structured, Raw):
         return bytes(structured)[:1] != b"{"
     return not isinstance(structured, dict)

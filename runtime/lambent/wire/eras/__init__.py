@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Raw
 
 from lambent.errors import InvalidParamsError, MethodNotFoundError
 from lambent.wire.eras import modern
@@ -102,11 +101,14 @@ class _WholeMeta(msgspec.Struct):
     meta: dict[str, Any] = msgspec.field(name="_meta", default_factory=dict)
 
 
-class _RawMeta(msgspec.Struct):
-    meta: dict[str, Raw] = msgspec.field(name="_meta", default_factory=dict)
+class _NamedVersion(msgspec.Struct, frozen=True):
+    version: msgspec.Raw = msgspec.field(name=modern.VERSION_KEY, default=msgspec.Raw(b"null"))
 
 
-_NULL = Raw(b"null")
+class _VersionedParams(msgspec.Struct):
+    meta: _NamedVersion = msgspec.field(name="_meta", default=_NamedVersion())
+
+
 _VERSION_KEY = modern.VERSION_KEY.encode()
 
 
@@ -116,10 +118,11 @@ def _names_version(message: RpcMessage) -> bool:
     if _VERSION_KEY not in raw and b"\\u" not in raw and b"\\/" not in raw:  # JSON may escape the key
         return False
     try:
-        meta = msgspec.json.decode(message.params, type=_RawMeta).meta
+        # Only this key: whatever else is in there, such as a number out of range, is the era's to refuse.
+        named = msgspec.json.decode(message.params, type=_VersionedParams).meta.version
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
-    return meta.get(modern.VERSION_KEY, _NULL) != _NULL
+    return bytes(named) != b"null"
 
 
 def negotiate(requested: Any) -> str:

@@ -17,7 +17,7 @@ from lambent.wire import jsonrpc
 from lambent.wire.eras.modern import RpcRequest, read_params
 from lambent.wire.http import JSON_TYPE, SSE_HEADERS, HttpResponse, sse_frame, sse_priming
 from lambent.wire.jsonrpc import LazyDecoder, RequestId, RpcMessage
-from lambent.wire.methods import ANY_METHOD, METHODS, Method, Params
+from lambent.wire.methods import ANY_METHOD, METHODS, AskingParams, Method, Params
 from lambent.wire.results import (
     CallToolResult,
     GetPromptResult,
@@ -70,9 +70,12 @@ class SubscribeParams(Params, frozen=True, kw_only=True):
 
 
 class ClientResponse(Struct, frozen=True):
-    """What a client answers to a request of the server (basic, "Responses")."""
+    """What a client answers to a request of the server (basic, "Responses").
 
-    id: RequestId
+    ``id`` is None where the client could not read that of the request; it sends an error then.
+    """
+
+    id: RequestId | None = None
     result: Raw | UnsetType = UNSET
     error: dict[str, Any] | UnsetType = UNSET
 
@@ -133,6 +136,8 @@ class LegacyEra:
         params, raw, problem = read_params(method.decoder, message.params)
         if problem is not None:
             raise InvalidParamsError(problem)
+        if isinstance(params, AskingParams) and params.has_retry:  # answers are messages of their own here
+            params = msgspec.structs.replace(params, input_responses=UNSET, request_state=UNSET)
         assert not isinstance(message.id, UnsetType)  # noqa: S101 - notifications end before
         meta = params.meta if isinstance(params.meta, RequestMeta) else RequestMeta()
         return RpcRequest(message.id, message.method, params, meta, ClientCapabilities(), raw, self)
@@ -269,13 +274,19 @@ def _members(value: Any) -> dict[str, Any]:
 
 def is_wrapped(output_schema: Mapping[str, Any]) -> bool:
     """Whether structured results are wrapped in an object: in the legacy era they are objects."""
-    return output_schema.get("type") != "object"
+    schema = output_schema
+    while "type" not in schema and "$ref" in schema:  # such as to a record that contains itself
+        schema = output_schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    return schema.get("type") != "object"
 
 
 def wrap_output_schema(members: dict[str, Any]) -> None:
     """Describe a result that is no object as the member ``result`` of one, in place."""
     schema = members.get("outputSchema")
-    if schema is None or not is_wrapped(schema):
+    if schema is None:
+        return
+    if not is_wrapped(schema):
+        schema.setdefault("type", "object")
         return
     shared = {name: schema.pop(name) for name in ("$schema", "$defs") if name in schema}
     members["outputSchema"] = {
