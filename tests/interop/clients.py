@@ -1,6 +1,6 @@
 """The clients: each does what it is asked to, and tells the outcome.
 
-A task is `{"do": ..., "url": ..., "era": ..., **arguments}`; an outcome is `{"value": ...}`, or
+A task is `{"do": ..., "server": ..., "era": ..., **arguments}`; an outcome is `{"value": ...}`, or
 `{"error": {...}}` where the client raised. What there is to do, see the drivers.
 """
 
@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -94,8 +94,11 @@ class Inspector:
     def run(self, task: Task) -> Outcome:
         if task["do"] == "about":
             return {"value": self._about}
+        if task["do"] == "batch":
+            return {"value": [self.run({**task, **step}) for step in task["tasks"]]}
+        server = [task["server"]] if isinstance(task["server"], str) else task["server"]
         era = [] if task["era"] == "default" else ["--protocol-era", task["era"]]
-        done = self._call("--cli", task["url"], *era, "--format", "json", "--quiet", *_arguments(task))
+        done = self._call("--cli", *server, *era, "--format", "json", "--quiet", *_arguments(task))
         # A tool that failed has a result on standard output, and an error besides.
         if done.stdout:
             return {"value": _value(task, json.loads(done.stdout)["result"])}
@@ -177,7 +180,7 @@ def typescript(folder: Path) -> Client:
 
 def fastmcp(folder: Path) -> Client:
     """FastMCP's client."""
-    return Driver([str(install.fastmcp()), str(DRIVERS / "client_fastmcp.py")], folder / "fastmcp.log")
+    return _python("fastmcp-4", "client_fastmcp.py", folder)
 
 
 def inspector(folder: Path) -> Client:
@@ -186,9 +189,30 @@ def inspector(folder: Path) -> Client:
     return Inspector(install.npm() / launcher, folder)
 
 
+def _python(name: str, driver: str, folder: Path) -> Client:
+    command = [str(install.python(name)), str(DRIVERS / driver)]
+    return Driver(command, folder / f"{name}.log")
+
+
+def _sdk(name: str, folder: Path) -> Client:
+    install.npm()
+    return Driver([str(install.NODE), str(DRIVERS / "client_sdk.mjs"), name], folder / f"{name}.log")
+
+
 CLIENTS: dict[str, Callable[[Path], Client]] = {
     "python": python,
     "typescript": typescript,
     "fastmcp": fastmcp,
     "inspector": inspector,
 }
+"""The newest releases, which are tested in every respect."""
+
+OLDER: dict[str, Callable[[Path], Client]] = {
+    **{name: partial(_python, name, "client_python_1.py") for name in ("mcp-1.9", "mcp-1.13", "mcp-1.26")},
+    **{name: partial(_python, name, "client_fastmcp.py") for name in ("fastmcp-2", "fastmcp-3")},
+    **{
+        name: partial(_sdk, name)
+        for name in ("sdk-1.9", "sdk-1.10", "sdk-1.11", "sdk-1.16", "sdk-1.24", "sdk-1.32")
+    },
+}
+"""Releases that speak the legacy versions only."""

@@ -1,4 +1,4 @@
-"""The two ways in which the server is served: behind the gateway, and over ASGI under uvicorn."""
+"""The ways in which the server is served: behind the gateway, over ASGI under uvicorn, and over stdio."""
 
 import os
 import re
@@ -15,6 +15,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 10
+
+Server = str | list[str]
+"""An address, or the command that starts it."""
 
 
 @contextmanager
@@ -67,7 +70,22 @@ def gateway_with_table(log: Path) -> AbstractContextManager[str]:
     return gateway(log, "--aws")
 
 
+@contextmanager
+def stdio(log: Path) -> Iterator[list[str]]:
+    """A process for every connection, which the client starts; the command."""
+    # The script, as it is written in the settings of clients; its arguments are no options, which some would
+    # take for theirs.
+    yield [str(Path(sys.executable).with_name("lambent")), "stdio", str(HERE / "server.py")]
+
+
 HOSTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {"gateway": gateway, "asgi": asgi}
+"""Every client is tested with all of these in every respect."""
+
+ALL_HOSTS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
+    **HOSTS,
+    "table": gateway_with_table,
+    "stdio": stdio,
+}
 
 
 @contextmanager

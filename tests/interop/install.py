@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import installed
 from tests.installed import NODE
 
-__all__ = ["NODE", "fastmcp", "npm"]
+__all__ = ["NODE", "npm", "python"]
 
 HERE = Path(__file__).parent
 
@@ -17,18 +17,20 @@ def npm() -> Path:
     return installed.npm(HERE)
 
 
-def fastmcp() -> Path:
-    """Install FastMCP in an environment of its own; the Python of it.
+def python(name: str) -> Path:
+    """Install what a file of requirements has, in an environment of its own; the Python of it.
 
-    It brings forty packages that nothing else here needs.
+    Args:
+        name: of the file and of the environment. Releases of a client do not go together, and bring packages
+            that nothing else here needs.
     """
-    folder = HERE / ".venvs" / "fastmcp"
-    requirements, python = HERE / "requirements-fastmcp.txt", folder / "bin" / "python"
+    folder = HERE / ".venvs" / name
+    requirements, interpreter = HERE / "requirements" / f"{name}.txt", folder / "bin" / "python"
     with installed.missing(folder, requirements) as missing:
         if missing:
             _uv("venv", "--clear", "--python", sys.executable, str(folder))
-            _uv("pip", "sync", "--python", str(python), str(requirements))
-    return python
+            _uv("pip", "sync", "--python", str(interpreter), str(requirements))
+    return interpreter
 
 
 def _uv(*arguments: str) -> None:

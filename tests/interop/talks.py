@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import pytest
 from tests.interop.clients import Client, Outcome
+from tests.interop.hosts import Server
 
 
 @dataclass(frozen=True)
@@ -14,13 +15,14 @@ class Talk:
 
     Attributes:
         client: the client's name.
-        url: the host's address.
-        era: `modern`, `legacy`, or `default`: what the client does unless told otherwise.
+        server: the host's address, or the command that starts it.
+        era: `modern`, `legacy`, `auto` (whatever the server has), or `default`: what the client does unless
+            told otherwise.
     """
 
     client: str
     driver: Client
-    url: str
+    server: Server
     era: str
 
     def value(self, do: str, **arguments: Any) -> Any:
@@ -45,7 +47,7 @@ class Talk:
         pytest.skip(f"{self.about()}: {reason}")
 
     def _run(self, do: str, arguments: Mapping[str, Any]) -> Outcome:
-        return self.driver.run({"do": do, "url": self.url, "era": self.era, **arguments})
+        return self.driver.run({"do": do, "server": self.server, "era": self.era, **arguments})
 
 
 def call(

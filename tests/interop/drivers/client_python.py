@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from lines import Reports, User, check_era, outcome_of, plain, serve
-from mcp import Client
+from lines import Server, User, check_era, plain, serve
+from mcp import Client, StdioServerParameters
 from mcp.types import PromptReference, ResourceTemplateReference
 
 LISTS = {
@@ -17,57 +17,20 @@ LISTS = {
 }
 
 
-async def about() -> Any:
-    return f"mcp {version('mcp')}"
+async def discover(client: Client) -> Any:
+    return {
+        "serverInfo": plain(client.server_info),
+        "protocol": client.protocol_version,
+        "instructions": client.instructions,
+        "capabilities": plain(client.server_capabilities),
+    }
 
 
-async def discover(url: str, era: str) -> Any:
-    async with connect(url, era) as client:
-        return {
-            "serverInfo": plain(client.server_info),
-            "protocol": client.protocol_version,
-            "instructions": client.instructions,
-            "capabilities": plain(client.server_capabilities),
-        }
+async def all_of(client: Client, kind: str) -> Any:
+    return [item for page in await pages(client, kind) for item in page]
 
 
-async def all_of(url: str, era: str, kind: str) -> Any:
-    return [item for page in await pages(url, era, kind) for item in page]
-
-
-async def pages(url: str, era: str, kind: str) -> Any:
-    async with connect(url, era) as client:
-        return await list_pages(client, kind)
-
-
-async def call(
-    url: str, era: str, name: str, arguments: Any, answers: Any, progress: bool, listed: bool
-) -> Any:
-    user, reports = User(answers), Reports()
-    async with connect(url, era, user) as client:
-        if listed:
-            await list_pages(client, "tools")
-        called = await _call(client, name, arguments, reports.note if progress else None)
-    return {**called, "reports": reports.seen, "asked": user.asked}
-
-
-async def read(url: str, era: str, uri: str) -> Any:
-    async with connect(url, era) as client:
-        return await _read(client, uri)
-
-
-async def prompt(url: str, era: str, name: str, arguments: Any) -> Any:
-    async with connect(url, era) as client:
-        return await _prompt(client, name, arguments)
-
-
-async def complete(url: str, era: str, ref: Any, argument: Any, settled: Any) -> Any:
-    kind = PromptReference if ref["type"] == "ref/prompt" else ResourceTemplateReference
-    async with connect(url, era) as client:
-        return plain((await client.complete(kind(**ref), argument, settled)).completion)
-
-
-async def list_pages(client: Client, kind: str) -> list[list[Any]]:
+async def pages(client: Client, kind: str) -> list[list[Any]]:
     found: list[list[Any]] = []
     cursor = None
     while cursor is not None or not found:
@@ -77,30 +40,25 @@ async def list_pages(client: Client, kind: str) -> list[list[Any]]:
     return found
 
 
-async def batch(url: str, era: str, tasks: list[dict[str, Any]], answers: Any) -> Any:
-    """Calls, reads and prompts over one connection, which lists the tools first; the outcome of each."""
-    work = {"call": _call, "read": _read, "prompt": _prompt}
-    async with connect(url, era, User(answers)) as client:
-        await list_pages(client, "tools")
-        return [await outcome_of(work[task.pop("do")](client, **task)) for task in tasks]
-
-
-async def _call(client: Client, name: str, arguments: Any, report: Any = None) -> Any:
+async def call(client: Client, name: str, arguments: Any, report: Any) -> Any:
     return {"result": plain(await client.call_tool(name, arguments, progress_callback=report))}
 
 
-async def _read(client: Client, uri: str) -> Any:
+async def read(client: Client, uri: str) -> Any:
     return plain((await client.read_resource(uri)).contents)
 
 
-async def _prompt(client: Client, name: str, arguments: Any) -> Any:
+async def prompt(client: Client, name: str, arguments: Any) -> Any:
     return plain(await client.get_prompt(name, arguments))
 
 
-@asynccontextmanager
-async def connect(url: str, era: str, user: User | None = None) -> AsyncIterator[Client]:
-    user = user or User({})
+async def complete(client: Client, ref: Any, argument: Any, settled: Any) -> Any:
+    kind = PromptReference if ref["type"] == "ref/prompt" else ResourceTemplateReference
+    return plain((await client.complete(kind(**ref), argument, settled)).completion)
 
+
+@asynccontextmanager
+async def connect(server: Server, era: str, user: User) -> AsyncIterator[Client]:
     async def elicit(context: Any, params: Any) -> Any:
         return user.elicit(params)
 
@@ -112,7 +70,7 @@ async def connect(url: str, era: str, user: User | None = None) -> AsyncIterator
 
     options: dict[str, Any] = {"mode": "legacy"} if era == "legacy" else {}
     async with Client(
-        url,
+        server if isinstance(server, str) else StdioServerParameters(command=server[0], args=server[1:]),
         elicitation_callback=elicit if user.can("elicitation") else None,
         sampling_callback=sample if user.can("sampling") else None,
         list_roots_callback=list_roots if user.can("roots") else None,
@@ -123,4 +81,4 @@ async def connect(url: str, era: str, user: User | None = None) -> AsyncIterator
 
 
 if __name__ == "__main__":
-    serve([about, discover, all_of, pages, call, read, prompt, complete, batch])
+    serve(f"mcp {version('mcp')}", connect, [discover, all_of, pages, call, read, prompt, complete])

@@ -1,38 +1,71 @@
 """What the drivers of Python clients share: a line of JSON in, a line of JSON out.
 
-In: what to do and with which arguments, `{"do": "read", "url": ..., "era": ..., "uri": ...}`. Out: the
-outcome, `{"value": ...}`, or `{"error": {...}}` where the client raised.
+In: what to do, where, and with which arguments, `{"do": "read", "server": ..., "era": ..., "uri": ...}`. Out:
+the outcome, `{"value": ...}`, or `{"error": {...}}` where the client raised. A driver has a function for each
+thing that can be done, a step; `{"do": "batch", "tasks": [...]}` takes several steps over one connection.
+
+This works with every release of the SDK that a driver is run with.
 """
 
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from mcp.shared.exceptions import MCPError
-from mcp.types import (
-    CreateMessageResult,
-    ElicitRequestParams,
-    ElicitResult,
-    ListRootsResult,
-    Root,
-    TextContent,
-)
+from mcp import types
 
 SECONDS = 20
 
-Operation = Callable[..., Awaitable[Any]]
+Server = str | list[str]
+"""An address, or the command that starts it."""
+
+Step = Callable[..., Awaitable[Any]]
+"""Takes the client, and the arguments of the task."""
+
+Connect = Callable[[Server, str, "User"], AbstractAsyncContextManager[Any]]
+"""Takes the server, the era and the user; gives the client."""
 
 
-def serve(operations: Sequence[Operation]) -> None:
-    """Do what is asked for, until standard input ends."""
-    known = {operation.__name__: operation for operation in operations}
+def serve(about: str, connect: Connect, steps: Iterable[Step]) -> None:
+    """Do what is asked for, until standard input ends.
+
+    Args:
+        about: the client's package and version.
+        connect: makes a client that is connected.
+        steps: what it can do.
+    """
+    known = {step.__name__: step for step in steps}
     for line in sys.stdin:
-        arguments = json.loads(line)
-        work = known[arguments.pop("do")](**arguments)
-        outcome = asyncio.run(outcome_of(asyncio.wait_for(work, SECONDS)))
+        task = json.loads(line)
+        if task["do"] == "about":
+            outcome = {"value": about}
+        else:
+            work = asyncio.wait_for(_run(task, connect, known), SECONDS)
+            outcome = asyncio.run(outcome_of(work))
         print(json.dumps(outcome), flush=True)  # noqa: T201 - the answer
+
+
+async def _run(task: dict[str, Any], connect: Connect, steps: dict[str, Step]) -> Any:
+    user = User(task.pop("answers", {}))
+    async with connect(task.pop("server"), task.pop("era"), user) as client:
+        if task["do"] != "batch":
+            return await _take(task, client, user, steps)
+        await steps["all_of"](client, "tools")
+        return [await outcome_of(_take(step, client, user, steps)) for step in task["tasks"]]
+
+
+async def _take(task: dict[str, Any], client: Any, user: "User", steps: dict[str, Step]) -> Any:
+    step = steps[task.pop("do")]
+    if step.__name__ != "call":
+        return await step(client, **task)
+    if task.pop("listed", False):
+        await steps["all_of"](client, "tools")
+    task.pop("answers", None)
+    reports, asked = Reports(), len(user.asked)
+    called = await step(client, report=reports.note if task.pop("progress", False) else None, **task)
+    return {**called, "reports": reports.seen, "asked": user.asked[asked:]}
 
 
 def plain(value: Any) -> Any:
@@ -57,23 +90,23 @@ class User:
     def can(self, kind: str) -> bool:
         return kind in self._answers
 
-    def elicit(self, params: ElicitRequestParams) -> ElicitResult:
+    def elicit(self, params: Any) -> Any:
         self.asked.append(["elicitation", params.message])
         values = self._answers["elicitation"]
         if values is None:
-            return ElicitResult(action="decline")
-        fields = params.requested_schema["properties"]
-        return ElicitResult(action="accept", content={name: values[name] for name in fields})
+            return types.ElicitResult(action="decline")
+        fields = plain(params)["requestedSchema"]["properties"]
+        return types.ElicitResult(action="accept", content={name: values[name] for name in fields})
 
-    def sample(self, question: str) -> CreateMessageResult:
+    def sample(self, question: str) -> types.CreateMessageResult:
         self.asked.append(["sampling", question])
-        content = TextContent(type="text", text=self._answers["sampling"])
-        return CreateMessageResult(role="assistant", content=content, model="interop")
+        content = types.TextContent(type="text", text=self._answers["sampling"])
+        return types.CreateMessageResult(role="assistant", content=content, model="interop")
 
-    def roots(self) -> ListRootsResult:
+    def roots(self) -> types.ListRootsResult:
         self.asked.append(["roots", ""])
-        return ListRootsResult(
-            roots=[Root(uri=uri, name=name) for name, uri in self._answers["roots"].items()]
+        return types.ListRootsResult(
+            roots=[types.Root(uri=uri, name=name) for name, uri in self._answers["roots"].items()]
         )
 
 
@@ -107,6 +140,8 @@ def _described(error: BaseException) -> dict[str, Any]:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     described: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
-    if isinstance(error, MCPError):
-        described |= {"code": error.code, "data": error.data}
+    # The name of the class differs between releases.
+    details = getattr(error, "error", None)
+    if isinstance(details, types.ErrorData):
+        described |= {"code": details.code, "data": details.data}
     return described
