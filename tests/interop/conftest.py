@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.interop import clients, hosts
+from tests.interop.releases import Release
 from tests.interop.talks import Talk
+
+TalkAs = Callable[[Release, str], Talk]
+
+ALL_CLIENTS = {**clients.CLIENTS, **clients.OLDER}
 
 
 @pytest.fixture(scope="session")
@@ -20,15 +25,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def connect_client(folder: Path) -> Iterator[Callable[[str], clients.Client]]:
     """Clients by name. Not parametrized itself, so that the order of tests does not start them anew."""
     with ExitStack() as stack:
-        yield cache(lambda name: stack.enter_context(closing(clients.CLIENTS[name](folder))))
+        yield cache(lambda name: stack.enter_context(closing(ALL_CLIENTS[name](folder))))
 
 
 @pytest.fixture(scope="session")
-def start_host(folder: Path) -> Iterator[Callable[[str], str]]:
-    """Addresses of hosts by name."""
-    ways = {**hosts.HOSTS, "table": hosts.gateway_with_table}
+def start_host(folder: Path) -> Iterator[Callable[[str], hosts.Server]]:
+    """Addresses and commands of hosts by name."""
     with ExitStack() as stack:
-        yield cache(lambda name: stack.enter_context(ways[name](folder / f"{name}.log")))
+        yield cache(lambda name: stack.enter_context(hosts.ALL_HOSTS[name](folder / f"{name}.log")))
+
+
+@pytest.fixture
+def talk_as(
+    connect_client: Callable[[str], clients.Client], start_host: Callable[[str], hosts.Server]
+) -> TalkAs:
+    """Talks as a release of a client to a host."""
+    return lambda release, host: Talk(
+        release.client, connect_client(release.client), start_host(host), release.era
+    )
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +69,7 @@ def talk_in(
     client: str,
     host: str,
     connect_client: Callable[[str], clients.Client],
-    start_host: Callable[[str], str],
+    start_host: Callable[[str], hosts.Server],
 ) -> Callable[[str], Talk]:
     """Talks as the client to the host, in an era."""
     return lambda era: Talk(client, connect_client(client), start_host(host), era)
@@ -67,7 +81,7 @@ def asking(
     client: str,
     host: str,
     connect_client: Callable[[str], clients.Client],
-    start_host: Callable[[str], str],
+    start_host: Callable[[str], hosts.Server],
 ) -> Talk:
     """Talks in either era to a host that can ask; in the legacy era the gateway needs a table for it."""
     era = request.param
