@@ -157,6 +157,14 @@ def introduce(ctx: Context) -> str:
     return f"{called} says {motto.result().text!r} and works on {places}"
 
 
+@mcp.tool()
+def recall(ctx: Context) -> str:
+    """Ask the client's model and the client: what there was to ask before there were forms."""
+    motto = ctx.sample("Give me a motto.", max_tokens=20, key="motto")
+    roots = ctx.list_roots(key="roots")
+    return f"{motto.result().text!r} on {', '.join(str(root.uri) for root in roots.result())}"
+
+
 # Resources.
 
 

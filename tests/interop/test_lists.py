@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.interop.talks import Talk
 
-TOOLS = ["greet", "weigh", "divide", "countdown", "größe_in_字", "search", "refund", "introduce"]
+TOOLS = ["greet", "weigh", "divide", "countdown", "größe_in_字", "search", "refund", "introduce", "recall"]
 
 
 def test_every_page_of_tools_is_listed(talk: "Talk") -> None:
