@@ -1,4 +1,4 @@
-"""Runs the official conformance suite once, however many tests and workers look at its results."""
+"""Runs the official conformance suite once a revision and host, for all tests and workers."""
 
 import os
 import re
@@ -6,43 +6,51 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.conformance import suite
 from tests.installed import alone
+from tests.interop import hosts
 
 
 @pytest.fixture(scope="session")
-def report(tmp_path_factory: pytest.TempPathFactory) -> suite.Report:
-    """The suite's report on `everything.py`, from one run that all workers share."""
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], suite.Report]:
+    """The report on `everything.py` for a revision and a host, from one run that all workers share."""
     mine = tmp_path_factory.getbasetemp()
     shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
-    saved = shared / "conformance.json"
-    with alone(shared / "conformance.lock"):
-        if not saved.exists():
-            saved.write_bytes(msgspec.json.encode(_run(shared / "conformance")))
-        return msgspec.json.decode(saved.read_bytes(), type=suite.Report)
+
+    @cache
+    def of(revision: str, host: str) -> suite.Report:
+        folder = shared / f"conformance-{revision}-{host}"
+        saved = folder.with_suffix(".json")
+        with alone(folder.with_suffix(".lock")):
+            if not saved.exists():
+                saved.write_bytes(msgspec.json.encode(_run(revision, HOSTS[host], folder)))
+            return msgspec.json.decode(saved.read_bytes(), type=suite.Report)
+
+    return of
 
 
-def _run(folder: Path) -> suite.Report:
+def _run(revision: str, serve: Callable[[Path], AbstractContextManager[str]], folder: Path) -> suite.Report:
     folder.mkdir()
-    log = folder / "gateway.log"
+    log = folder / "server.log"
     try:
-        with _served(log) as url:
-            report = suite.run(url, folder / "suite")
+        with serve(log) as url:
+            report = suite.run(url, revision, folder / "suite")
     except (subprocess.SubprocessError, OSError, RuntimeError) as error:
         # Saved like any other outcome, so that the other workers do not try, and wait, again.
         return suite.Report({}, -1, str(error))
-    gateway = log.read_text(errors="replace")[-10_000:]
-    return msgspec.structs.replace(report, output=f"{report.output}\n--- gateway\n{gateway}")
+    server = log.read_text(errors="replace")[-10_000:]
+    return msgspec.structs.replace(report, output=f"{report.output}\n--- server\n{server}")
 
 
 @contextmanager
-def _served(log: Path) -> Iterator[str]:
+def _gateway(log: Path) -> Iterator[str]:
     """The server behind the development gateway, three environments in turn and two workers; its address."""
     command = [sys.executable, "-m", "lambent.cli", "dev", str(suite.EVERYTHING)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -73,3 +81,11 @@ def _served(log: Path) -> Iterator[str]:
                 gateway.wait(10)
             except subprocess.TimeoutExpired:
                 gateway.kill()
+
+
+def _asgi(log: Path) -> AbstractContextManager[str]:
+    """The server in one live process; its address."""
+    return hosts.asgi(log, "tests.conformance.everything:mcp.asgi", "--factory")
+
+
+HOSTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {"gateway": _gateway, "asgi": _asgi}

