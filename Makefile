@@ -9,13 +9,14 @@ MINISTACK := .venv-ministack
 PYTHON313 = $(shell PYENV_VERSION=3.13 $(BIN)/uv python find --no-project 3.13 2>/dev/null)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
-.PHONY: help setup tools lock build test lint types unit e2e demo dev events bench fuzz chaos clean
+.PHONY: help setup tools applications lock build test lint types unit e2e demo dev events bench fuzz chaos clean
 
 help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
 	@echo "make dev    the same, and keep serving with reload"
 	@echo "make test   format, lint, types and all tests"
 	@echo "make e2e    deploy everything to a local stand-in for AWS, and test it through its addresses"
+	@echo "make applications  install command-line hosts and agent libraries, for the tests that connect them"
 	@echo "make build  build what a deploy uploads, and show it by size"
 	@echo "make events make the files of events/ anew, from real requests"
 	@echo "make bench  compare with peers, each in its own environment"
@@ -45,6 +46,9 @@ $(MINISTACK)/.installed: requirements-ministack.txt | $(STAMP)
 	$(BIN)/uv venv --quiet --clear --no-project --python "$(or $(PYTHON313),$(BIN)/python)" $(MINISTACK)
 	$(BIN)/uv pip sync --quiet --python $(MINISTACK)/bin/python requirements-ministack.txt
 	touch $@
+
+applications: setup ## a gigabyte: without it the tests with applications are skipped
+	$(BIN)/python -m tests.interop.applications.install
 
 # What Lambda's Python brings along; see also layers/bundle.py. No layer carries it.
 IN_LAMBDA := boto3 botocore jmespath python-dateutil s3transfer six urllib3
@@ -105,4 +109,4 @@ chaos: setup
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(SAM) $(MINISTACK) .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/artifact/.venv benchmarks/.venvs
+	rm -rf $(VENV) $(SAM) $(MINISTACK) .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/interop/applications/node_modules tests/interop/applications/.venvs tests/artifact/.venv benchmarks/.venvs

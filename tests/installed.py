@@ -47,13 +47,17 @@ def missing(folder: Path, pins: Path) -> Iterator[bool]:
 
     Other processes wait meanwhile.
     """
-    stamp = folder / ".installed"
-    wanted = f"{hashlib.sha256(pins.read_bytes()).hexdigest()} {sys.version_info[:2]}"
     with alone(pins):
-        is_missing = not stamp.exists() or stamp.read_text() != wanted
+        is_missing = not is_there(folder, pins)
         yield is_missing
         if is_missing:
-            stamp.write_text(wanted)
+            _stamp_of(folder).write_text(_mark_of(pins))
+
+
+def is_there(folder: Path, pins: Path) -> bool:
+    """Whether a folder is as a file of pins has it."""
+    stamp = _stamp_of(folder)
+    return stamp.exists() and stamp.read_text() == _mark_of(pins)
 
 
 @contextmanager
@@ -62,3 +66,11 @@ def alone(path: Path) -> Iterator[None]:
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _stamp_of(folder: Path) -> Path:
+    return folder / ".installed"
+
+
+def _mark_of(pins: Path) -> str:
+    return f"{hashlib.sha256(pins.read_bytes()).hexdigest()} {sys.version_info[:2]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import installed
 from tests.installed import NODE
 
-__all__ = ["NODE", "npm", "python"]
+__all__ = ["NODE", "environment", "npm", "python"]
 
 HERE = Path(__file__).parent
 
@@ -24,8 +24,12 @@ def python(name: str) -> Path:
         name: of the file and of the environment. Releases of a client do not go together, and bring packages
             that nothing else here needs.
     """
-    folder = HERE / ".venvs" / name
-    requirements, interpreter = HERE / "requirements" / f"{name}.txt", folder / "bin" / "python"
+    return environment(HERE / "requirements" / f"{name}.txt", HERE / ".venvs" / name)
+
+
+def environment(requirements: Path, folder: Path) -> Path:
+    """Install the packages of a file of requirements in a folder; the Python of it."""
+    interpreter = folder / "bin" / "python"
     with installed.missing(folder, requirements) as missing:
         if missing:
             _uv("venv", "--clear", "--python", sys.executable, str(folder))
