@@ -3,15 +3,12 @@
 import re
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.interop.releases import RELEASES, Release, on_hosts
 from tests.interop.talks import Talk, call, text
 from tests.interop.test_questions import ANSWERS
 
 if TYPE_CHECKING:
     from tests.interop.conftest import TalkAs
-
-not_yet = pytest.mark.xfail(reason="clients of the legacy versions are not asked yet")
 
 LEGACY = [release for release in RELEASES if release.protocol < "2026"]
 WITHOUT_FORMS = [release for release in LEGACY if release.protocol < "2025-06"]
@@ -23,7 +20,6 @@ LIVE = ("asgi", "stdio")
 BEFORE_FORMS = {kind: ANSWERS[kind] for kind in ("sampling", "roots")}
 
 
-@not_yet
 @on_hosts(WITHOUT_FORMS, LIVE)
 def test_the_model_and_the_client_are_asked(talk_as: "TalkAs", release: Release, host: str) -> None:
     called = talk_as(release, host).value(**call("recall", answers=BEFORE_FORMS))
@@ -31,7 +27,6 @@ def test_the_model_and_the_client_are_asked(talk_as: "TalkAs", release: Release,
     assert sorted(called["asked"]) == [["roots", ""], ["sampling", "Give me a motto."]]
 
 
-@not_yet
 @on_hosts(WITH_FORMS, LIVE)
 def test_a_live_host_asks_while_the_call_runs(talk_as: "TalkAs", release: Release, host: str) -> None:
     talk = talk_as(release, host)
@@ -45,7 +40,6 @@ def test_a_live_host_asks_while_the_call_runs(talk_as: "TalkAs", release: Releas
     ]
 
 
-@not_yet
 @on_hosts(RESUMING, ("table",))
 def test_a_client_comes_back_for_what_its_answer_has_led_to(
     talk_as: "TalkAs", release: Release, host: str
@@ -53,7 +47,6 @@ def test_a_client_comes_back_for_what_its_answer_has_led_to(
     check_refund(talk_as(release, host), processes="[123]")
 
 
-@not_yet
 @on_hosts([release for release in WITH_FORMS if release not in RESUMING], ("table",))
 def test_a_client_that_would_not_come_back_is_not_asked(
     talk_as: "TalkAs", release: Release, host: str
