@@ -141,7 +141,7 @@ def delete(endpoint: Endpoint, request: Request, invocation: Invocation) -> Http
         HttpRefusal: 404, it is not one of this server's; 405, it names none.
     """
     token = request.headers.get(SESSION_HEADER)
-    if token is None:
+    if not token:
         raise not_allowed("Method DELETE is not allowed; use POST")
     principal = endpoint.authenticate(request)
     endpoint.executor.services.handshakes.end(token, principal)

@@ -205,8 +205,8 @@ class StdioServer:
                 return self._endpoint.answer(message, Request(), invocation, self._principal, handshake).body
 
             answered = self._submit(invocation, len(line), answer, request_id)
-            if handshake is not None and message.method == "initialize":
-                answered.result()  # what follows in the input depends on what is negotiated
+            if handshake is not None and message.method in ("initialize", "logging/setLevel"):
+                answered.result()  # what follows in the input depends on what is agreed on
         elif message.method == "notifications/cancelled":
             with suppress(msgspec.DecodeError, UnicodeError):
                 params = msgspec.json.decode(message.params, type=CancelledParams)
