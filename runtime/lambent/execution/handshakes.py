@@ -104,11 +104,21 @@ class Handshakes:
         self._good: OrderedDict[str, _Sealed] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
-    def seal(self, handshake: Handshake, principal: Principal | None) -> str | None:
-        """Make the token of a handshake; None where there is no key, and so no session."""
+    @property
+    def has_key(self) -> bool:
+        """There is a key, so clients are given sessions."""
+        return self._key() is not None
+
+    def _key(self) -> bytes | None:
         try:
-            key = self._keys.ring()[0]
-        except ConfigurationError:
+            return self._keys.ring()[0]
+        except (ConfigurationError, StoreError) as error:
+            _log.info("There is no key for sessions: %s", error)
+            return None
+
+    def seal(self, handshake: Handshake, principal: Principal | None) -> str | None:
+        """Make the token of a handshake; None where there is no key at the moment, and so no session."""
+        if (key := self._key()) is None:
             return None
         expires = int(self._clock()) + SESSION_SECONDS
         payload = msgspec.json.encode(_Sealed(handshake, self._mark(principal), expires, os.urandom(9).hex()))

@@ -443,3 +443,9 @@ def test_a_store_that_fails_loses_nothing(world: World, monkeypatch: pytest.Monk
         again = client.resume(stream.event_id)
         assert (again.messages, again.retry) == ([], 750)
     assert client.resume(again.event_id).text == "decline"
+
+
+def test_a_client_that_leaves_out_its_session_is_told_so(world: World) -> None:
+    client = world.client()
+    client.session = None
+    assert client.call("page").text.endswith("send the Mcp-Session-Id that initialize has answered with")

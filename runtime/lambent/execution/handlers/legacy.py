@@ -100,7 +100,7 @@ def _explained(call: Call, error: MissingCapabilityError) -> str:
     handshake = call.handshake
     if handshake is None or handshake.is_known:
         return error.message
-    return (
-        f"{error.message}. Without a session the server does not know what this client can do: set "
-        "LAMBENT_STATE_KEYS or LAMBENT_STATE_SECRET"
-    )
+    instead = "set LAMBENT_STATE_KEYS or LAMBENT_STATE_SECRET"
+    if call.services.handshakes.has_key:
+        instead = "send the Mcp-Session-Id that initialize has answered with"
+    return f"{error.message}. Without a session the server does not know what this client can do: {instead}"
