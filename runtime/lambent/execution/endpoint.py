@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.handshakes import Handshake
 
-_STREAM = Accepts(json=False, sse=True)
+STREAM = Accepts(json=False, sse=True)
 
 _LOWEST_LIMIT = 1024 * 1024
 """Bytes of the lowest limit that a platform has for a response, that of a load balancer."""
@@ -131,8 +131,20 @@ class Endpoint:
 
             with running(self.executor.services, message.id, request, invocation, principal):
                 reply = self.answer(message, request, invocation, principal, handshake)
+        return self.respond(reply, message, handshake, request, invocation, accepts)
+
+    def respond(
+        self,
+        reply: HttpResponse,
+        message: RpcMessage,
+        handshake: Handshake | None,
+        request: Request,
+        invocation: Invocation,
+        accepts: Accepts,
+    ) -> HttpResponse:
+        """The response with a reply and the notifications before it, as large as the platform lets it be."""
         if invocation.streamed:
-            accepts = _STREAM
+            accepts = STREAM
         notifications = invocation.notifications
         response = reply if accepts.json and not notifications else _framed(reply, notifications, accepts)
         if len(response.body) > self._always_fits:

@@ -449,3 +449,17 @@ def test_a_client_that_leaves_out_its_session_is_told_so(world: World) -> None:
     client = world.client()
     client.session = None
     assert client.call("page").text.endswith("send the Mcp-Session-Id that initialize has answered with")
+
+
+def test_a_result_that_is_too_large_is_told_at_the_end_of_the_stream() -> None:
+    mcp, now = MCPServer("legacy"), 1_800_000_000.0
+
+    @mcp.tool()
+    def large(ctx: Context) -> str:
+        ctx.elicit("Sure?", Amount).result()
+        return "x" * 7_000_000
+
+    client = LegacyClient(environments(mcp, SETTINGS, MemoryStore(), lambda: now))
+    last = answered(client, begin(client, "large"), accept(euros=1))
+    assert last.response["id"] == 7
+    assert "The result would take" in last.text

@@ -32,7 +32,7 @@ from lambent.wire.eras import era_of_version
 from lambent.wire.eras.legacy import FIRST_RETRY_MS, LegacyEra
 from lambent.wire.http import (
     SSE_HEADERS,
-    SSE_TYPE,
+    Accepts,
     HttpResponse,
     Request,
     sse_frame,
@@ -189,9 +189,8 @@ def resume(
     reply = endpoint.answer(message, request, invocation, principal, suspended.handshake, resumed)
     if resumed.is_running:
         return _come_again(suspended, services)
-    is_stream = reply.headers.get("content-type") == SSE_TYPE
-    last = reply.body if is_stream else sse_frame(reply.body)
-    return _stream(b"".join(map(sse_frame, invocation.notifications)) + last)
+    accepts = Accepts(json=False, sse=True)
+    return endpoint.respond(reply, message, suspended.handshake, request, invocation, accepts)
 
 
 def _whole(suspended: _Suspended, services: Services) -> _Suspended | None:
