@@ -21,6 +21,7 @@ from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopThread
 from lambent.execution.rounds.live_calls import CancelledParams
 from lambent.execution.rounds.pending import Pending
+from lambent.hosts.line_writer import LineWriter
 from lambent.hosts.live import LiveInvocation, ThreadQueue
 from lambent.hosts.private_streams import take_streams
 from lambent.hosts.settings import Settings
@@ -47,52 +48,6 @@ _REQUEST_BYTES = 2048
 
 _PAUSE_SECONDS = 0.01
 _SKIPPED_BYTES = 64 * 1024
-
-
-class LineWriter:
-    """Writes lines on a thread of its own, so that a client that does not read blocks nothing else.
-
-    ``broken`` is called once nothing can be written any more.
-    """
-
-    def __init__(self, lines_out: BinaryIO, broken: Callable[[], None]) -> None:
-        self._out = lines_out
-        self._broken = broken
-        self._lines: queue.SimpleQueue[tuple[bytes, LiveInvocation | None] | None] = queue.SimpleQueue()
-        self._counting = threading.Lock()
-        self.unread = 0
-        self._thread = threading.Thread(target=self._write, name="lambent-stdout", daemon=True)
-        self._thread.start()
-
-    def put(self, message: bytes, sender: LiveInvocation | None = None) -> None:
-        """Write an encoded message as a line, some time soon; ``sender`` counts how much is not written."""
-        self._count(len(message), sender)
-        self._lines.put((message, sender))
-
-    def close(self, seconds: float) -> bool:
-        """Write what is left; False where the client does not read it in time."""
-        self._lines.put(None)
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def _write(self) -> None:
-        is_broken = False
-        while (taken := self._lines.get()) is not None:
-            message, sender = taken
-            try:
-                if not is_broken:
-                    self._out.write(message + b"\n")
-                    self._out.flush()
-            except (OSError, ValueError):  # nobody reads it, or it is closed
-                is_broken = True
-                self._broken()
-            self._count(-len(message), sender)
-
-    def _count(self, size: int, sender: LiveInvocation | None) -> None:
-        with self._counting:
-            self.unread += size
-        if sender is not None:
-            sender.count_unread(size)
 
 
 class StdioServer:
