@@ -5,6 +5,7 @@ import pytest
 
 from lambent import CardDetails, MCPServer, Settings
 from lambent.features.catalog import summarize
+from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.server_card import ServerSummary
 
 
@@ -51,7 +52,7 @@ def test_a_summary_has_what_the_lists_have() -> None:
     assert summary.path == "/shop/mcp"
     assert summary.info.description == "Sells."
     assert summary.card == CardDetails(namespace="com.example")
-    assert summary.versions == ("2026-07-28",)
+    assert summary.versions == SUPPORTED_VERSIONS
     assert summary.instructions == "Ask first."
     assert [msgspec.json.decode(tool)["name"] for tool in summary.tools] == ["sell", "count"]
     assert msgspec.json.decode(summary.tools[0])["inputSchema"]["required"] == ["amount"]

@@ -311,6 +311,6 @@ def test_the_table_forgets(reports):
     assert result(reports)["ttl"] == [[{"Ref": "Table"}, {"AttributeName": "purge_at", "Enabled": True}]]
 
 
-def test_a_function_without_tasks_needs_no_aws():
-    app = parse_app("functions/orders/app.py", REPOSITORY)
+def test_a_function_without_a_table_needs_no_aws():
+    app = parse_app("functions/backoffice/app.py", REPOSITORY)
     assert read_stack(REPOSITORY / "template.yaml", app) is None

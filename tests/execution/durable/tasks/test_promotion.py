@@ -572,9 +572,8 @@ def test_environments_do_not_share_their_time(world: Worlds) -> None:
 
 
 def legacy(here: World) -> LegacyClient:
-    """A client of the legacy era of a new environment."""
-    environment = Environment(here)
-    return LegacyClient(lambda: environment.handler)
+    """A client of the legacy era."""
+    return LegacyClient(lambda: here.here.handler)
 
 
 OLD = "version 2025-11-25 of the protocol has no such tasks, version 2026-07-28 has them"
