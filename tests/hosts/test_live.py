@@ -531,3 +531,31 @@ def test_no_turn_is_lost_while_others_wait_for_theirs() -> None:
     for future in again:
         future.result(20)
     threads.close()
+
+
+def test_a_call_that_waits_for_several_things_waits_until_the_last_is_there() -> None:
+    threads = CallThreads(1, 10)
+    loop = LoopThread()
+    first, last = threading.Event(), threading.Event()
+
+    async def wait(invocation: LiveInvocation, event: threading.Event) -> None:
+        with invocation.idle(at_once=True):
+            await asyncio.to_thread(event.wait, 20)
+
+    def work() -> str:
+        invocation = LiveInvocation(loop.loop, threads)
+
+        async def both() -> None:
+            await asyncio.gather(wait(invocation, first), wait(invocation, last))
+
+        invocation.run(both())
+        return "waited"
+
+    waiting = threads.submit(work)
+    first.set()
+    time.sleep(0.1)
+    assert threads.submit(lambda: "worked").result(5) == "worked"
+    last.set()
+    assert waiting.result(20) == "waited"
+    threads.close()
+    loop.close(5)

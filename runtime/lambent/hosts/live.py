@@ -50,7 +50,7 @@ class LiveInvocation(Invocation):
         self._gone = threading.Event()
         self._writing = asyncio.Lock()
         self._started: LoopTask[Any] | None = None
-        self._is_idle = False
+        self._waits = 0
         self._dropped = False
         self._unread = 0
         self._counting = threading.Lock()
@@ -119,16 +119,25 @@ class LiveInvocation(Invocation):
 
     @contextlib.contextmanager
     def idle(self, *, at_once: bool = False) -> Iterator[None]:
-        """See ``Invocation.idle`` and ``CallThreads.idle``; it may be entered again."""
-        if self._threads is None or self._is_idle:
+        """See ``Invocation.idle`` and ``CallThreads.idle``; it may be entered again.
+
+        A call that waits for several things at once, as a task group does, waits until the last one is there.
+        """
+        if self._threads is None:
             yield
             return
-        with self._threads.idle(at_once=at_once):
-            self._is_idle = True
-            try:
-                yield
-            finally:
-                self._is_idle = False
+        with self._counting:
+            if not self._waits:
+                self._threads.pause()
+            self._waits += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._waits -= 1
+                goes_on = not self._waits
+            if goes_on:
+                self._threads.go_on(at_once=at_once)
 
     def sleep(self, seconds: float) -> None:
         """See ``Invocation.sleep``; it ends when the client leaves, unless the call goes on then."""

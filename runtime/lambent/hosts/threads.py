@@ -57,21 +57,29 @@ class CallThreads:
         Raises:
             OverloadedError: too many wait already.
         """
+        self.pause()
+        try:
+            yield
+        finally:
+            self.go_on(at_once=at_once)
+
+    def pause(self) -> None:
+        """Begin to wait; see ``idle``."""
         with self._changed:
             if not self._may_wait:
                 raise OverloadedError
             self._may_wait -= 1
             self._release()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._returning += 1
-                self._changed.wait_for(lambda: at_once or self._free > 0)
-                self._returning -= 1
-                self._free -= 1
-                self._may_wait += 1
-                self._start_next()
+
+    def go_on(self, *, at_once: bool = False) -> None:
+        """End to wait; see ``idle``."""
+        with self._changed:
+            self._returning += 1
+            self._changed.wait_for(lambda: at_once or self._free > 0)
+            self._returning -= 1
+            self._free -= 1
+            self._may_wait += 1
+            self._start_next()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until everything that was submitted has ended; False where that takes longer."""
