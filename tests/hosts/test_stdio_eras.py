@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.wire.eras.legacy_client import VERSIONS, check, initialize, rpc
 from tests.wire.eras.legacy_server import legacy_server
 from tests.wire.eras.test_compatibility import UNKNOWN, spoken
 
+from lambent import Context, MCPServer
 from lambent.wire.eras import SUPPORTED_VERSIONS
 
 BATCHES = VERSIONS[2]
@@ -213,3 +215,22 @@ def test_odd_handshakes_do_not_end_the_process(line: bytes) -> None:
         wire.write(line + b"\n")
         wire.read()
         assert wire.ask(rpc("ping"))["result"] == {}
+
+
+def test_when_the_input_ends_an_open_question_ends_too() -> None:
+    """Nobody can answer it any more, and clients soon kill a process that goes on."""
+    mcp = MCPServer("asking")
+
+    @mcp.tool()
+    def roots(ctx: Context) -> int:
+        return len(ctx.list_roots().result())
+
+    with Wire(mcp) as wire:
+        wire.ask(initialize(VERSIONS[0], capabilities={"roots": {}}))
+        wire.send(rpc("tools/call", {"name": "roots", "arguments": {}}, 2))
+        assert wire.read()["method"] == "roots/list"
+        begun = time.monotonic()
+        wire.end()
+        assert time.monotonic() - begun < 5  # the drain takes ten
+    (reply,) = wire.rest
+    assert b"The client has gone before it answered" in reply

@@ -84,6 +84,8 @@ class Call(msgspec.Struct, frozen=True):
         journal: the journal of a task; None where the call is not an attempt at one.
         resumed: the state and the answers with which a stream of the legacy era is resumed; else None.
         handshake: what ``initialize`` has negotiated; None in the modern era, which has no handshake.
+        caller: who is calling, as the authenticator of the host says. Sessions of the legacy era and answers
+            to questions are this one's, because middleware does not see the messages that bring them.
     """
 
     rpc: RpcRequest
@@ -94,6 +96,7 @@ class Call(msgspec.Struct, frozen=True):
     journal: Journal | None = None
     handshake: Handshake | None = None
     resumed: Resumed | None = None
+    caller: Principal | None = None
 
     @property
     def client(self) -> ClientCapabilities:

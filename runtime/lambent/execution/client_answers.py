@@ -22,17 +22,21 @@ def take_answer(services: Services, principal: Principal | None, response: Clien
     Raises:
         HttpRefusal: 503, the table cannot be reached.
     """
-    from lambent.execution.durable.answers import Answers, is_question_id
+    from lambent.execution.durable.answers import Answers, is_question_id, name_of, refusal
 
     name = response.id
     if not isinstance(name, str) or not is_question_id(services, name, principal):
         return
-    raw = Raw(msgspec.json.encode(response))
+    if response.is_error:
+        assert isinstance(response.error, dict)  # noqa: S101 - that is what makes it one
+        raw = refusal(response.error)
+    else:
+        raw = Raw(msgspec.json.encode(response.result))  # a copy, which does not keep the body
     if services.live is not None and services.live.answer(name, key_of(principal), raw):
         return
     if services.store is not None and (services.live is None or services.live.shared):
         try:
-            Answers(services, principal).keep(name, raw)
+            Answers(services, principal).keep(name_of(name), raw)
         except StoreError as error:
             text = f"The answer could not be stored, send it again (reference {report(error)})"
             raise HttpRefusal(503, text, {"Retry-After": "1"}) from error
@@ -45,5 +49,4 @@ def read_response(body: str | bytes | Raw) -> ClientResponse | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     has_result = not isinstance(response.result, UnsetType) and response.id is not None
-    is_response = has_result or not isinstance(response.error, UnsetType)
-    return response if is_response else None
+    return response if has_result or response.is_error else None

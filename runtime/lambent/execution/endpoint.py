@@ -226,7 +226,8 @@ class Endpoint:
             return era.render(request_id, Outcome(error=error), self._meta)
         except Exception as error:
             return era.render(request_id, failure(error, message), self._meta)
-        call = Call(rpc, request, invocation, self.executor.services, principal, None, handshake, resumed)
+        services = self.executor.services
+        call = Call(rpc, request, invocation, services, principal, None, handshake, resumed, principal)
         outcome = self.executor.execute(call)
         try:
             return era.render(request_id, outcome, self._meta)

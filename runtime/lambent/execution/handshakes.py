@@ -184,9 +184,12 @@ class Handshakes:
         import hmac
 
         payload = f"{self._mark(principal)} {text}".encode()
-        return any(
-            hmac.compare_digest(to_base64url(self._sign(key, payload)), stamp) for key in self._keys.ring()
-        )
+
+        def is_made(ring: Sequence[bytes]) -> bool:
+            return any(hmac.compare_digest(to_base64url(self._sign(key, payload)), stamp) for key in ring)
+
+        # After a rotation, another process may have made it with a newer secret.
+        return is_made(self._keys.ring()) or is_made(self._keys.renewed())
 
     def _check(self, token: str) -> _Sealed:
         import hmac

@@ -89,6 +89,8 @@ class StdioServer:
             self._reader.start()
             has_client = self._over.get()
             deadline = time.monotonic() + self._drain_seconds
+            if (live := self._endpoint.executor.services.live) is not None:
+                live.hang_up()
             for invocation in list(self._unanswered):
                 if invocation.is_subscription or not has_client:
                     invocation.cancel()

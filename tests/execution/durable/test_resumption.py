@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from tests.legacy import NEWEST, VERSIONS, LegacyClient, Stream, environments, read_stream
-from tests.support import SECRET, accept
+from tests.support import EVERYTHING, SECRET, Client, accept
 
-from lambent import Context, Idempotency, MCPServer, Principal, Settings, StoreError
+from lambent import Call, Context, Handler, Idempotency, MCPServer, Principal, Settings, StoreError, ToolError
 from lambent.stores.memory import MemoryStore
 
 SETTINGS = Settings(state_keys=(SECRET,), in_lambda=True)
@@ -442,7 +442,12 @@ def test_a_store_that_fails_loses_nothing(world: World, monkeypatch: pytest.Monk
         patch.setattr(world.store, "read", fail)
         again = client.resume(stream.event_id)
         assert (again.messages, again.retry) == ([], 750)
-    assert client.resume(again.event_id).text == "decline"
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "insert", fail)
+        patch.setattr("lambent.execution.durable.records._RETRY_SECONDS", -1.0)
+        once_more = client.resume(again.event_id)
+        assert (once_more.messages, once_more.retry) == ([], 1125)
+    assert client.resume(once_more.event_id).text == "decline"
 
 
 def test_a_client_that_leaves_out_its_session_is_told_so(world: World) -> None:
@@ -463,3 +468,126 @@ def test_a_result_that_is_too_large_is_told_at_the_end_of_the_stream() -> None:
     last = answered(client, begin(client, "large"), accept(euros=1))
     assert last.response["id"] == 7
     assert "The result would take" in last.text
+
+
+def served(world: World, mcp: MCPServer, settings: Settings = SETTINGS) -> LegacyClient:
+    """A client of another server in the same world."""
+    return LegacyClient(environments(mcp, settings, world.store, lambda: world.now))
+
+
+def test_a_handler_that_catches_a_refusal_gets_it_again_in_later_rounds(world: World) -> None:
+    mcp = MCPServer("legacy")
+
+    @mcp.tool()
+    def tolerant(ctx: Context) -> str:
+        asked = ctx.sample("A motto?")
+        try:
+            motto = asked.result().text
+        except ToolError:
+            motto = "none"
+        return f"{motto}, {ctx.elicit('How much?', Amount).result().action}"
+
+    client = served(world, mcp)
+    first = begin(client, "tolerant")
+    client.answer(first.questions[0], error={"code": -1, "message": "User rejected"})
+    second = client.resume(first.event_id)
+    assert [question["method"] for question in second.questions] == ["elicitation/create"]
+    assert answered(client, second, {"action": "cancel"}).text == "none, cancel"
+
+
+def test_a_refusal_does_not_outlive_its_call(world: World) -> None:
+    mcp = MCPServer("legacy")
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def keyed(order: str, ctx: Context) -> str:
+        ctx.step("reserve", lambda: world.ran.append(order))
+        return ctx.elicit("Sure?", Amount).result().action
+
+    client = served(world, mcp)
+    first = begin(client, "keyed", order="A")
+    client.answer(first.questions[0], error={"message": "not now"})
+    assert "not now" in client.resume(first.event_id).text
+    again = begin(client, "keyed", order="A")
+    assert answered(client, again, {"action": "decline"}).text == "decline"
+    assert world.ran == ["A"]
+
+
+def test_answers_of_one_era_are_read_by_the_other(world: World) -> None:
+    """A call that takes effect once may be tried again by a client that has been updated since."""
+    mcp, fails = MCPServer("legacy"), [True]
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def keyed(order: str, ctx: Context) -> str:
+        action = ctx.elicit("Sure?", Amount).result().action
+        ctx.step("pay", lambda: world.ran.append(order))
+        if fails:
+            fails.clear()
+            raise ToolError("The bank is closed")
+        return action
+
+    client = served(world, mcp)
+    first = begin(client, "keyed", order="A")
+    assert answered(client, first, accept(euros=1)).text == "The bank is closed"
+    assert Client(client.handler()).call("keyed", {"order": "A"}, capabilities=EVERYTHING).text == "accept"
+    assert world.ran == ["A"]
+
+
+def test_two_calls_with_one_key_may_give_the_same_answer(world: World) -> None:
+    mcp = MCPServer("legacy")
+
+    @mcp.tool(idempotency=Idempotency(key="order"), single_use=True)
+    def keyed(order: str, ctx: Context) -> str:
+        return ctx.elicit("Sure?", Amount).result().action
+
+    client = served(world, mcp)
+    one, two = begin(client, "keyed", order="A"), begin(client, "keyed", order="A")
+    assert answered(client, one, accept(euros=1)).text == "accept"
+    assert answered(client, two, accept(euros=1)).text == "accept"
+
+
+def test_rounds_in_the_same_second_keep_their_own_journals(world: World) -> None:
+    client = world.client()
+    second = answered(client, begin(client, order=LARGE), accept(euros=5))
+    assert answered(client, second, MOTTO).text == "5 euros, onward, step 1"
+
+
+def test_an_answer_is_found_after_the_secret_was_rotated(world: World) -> None:
+    client = world.client()
+    stream = begin(client)
+    client.answer(stream.questions[0], {"action": "decline"})
+    rotated = Settings(state_keys=("another secret " * 3, SECRET), in_lambda=True)
+    client.handler = environments(world.mcp, rotated, world.store, lambda: world.now)
+    assert client.resume(stream.event_id).text == "decline"
+
+
+def by_header(call: Call, following: Handler) -> Any:
+    """Middleware that finds out who is calling."""
+    return following(call.as_principal(Principal(call.headers.get("x-user", "nobody"))))
+
+
+def test_middleware_may_find_out_who_is_calling(world: World) -> None:
+    world.mcp._middleware = (by_header,)
+    client = world.client()
+    assert client.request("ping").status == 200  # the session is good
+    client.headers = {"x-user": "ann"}
+    stream = begin(client)
+    client.answer(stream.questions[0], {"action": "decline"})
+    client.headers = {"x-user": "bob"}
+    refused = client.resume(stream.event_id)
+    assert refused.response["error"]["message"] == "Unknown Last-Event-ID: send the request again"
+    client.headers = {"x-user": "ann"}
+    assert client.resume(stream.event_id).text == "decline"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"result": {"action": "decline"}, "error": None}, "decline"),
+        ({"result": None, "error": {"message": "No models here"}}, "No models here"),
+    ],
+)
+def test_a_member_that_is_null_counts_as_absent(world: World, said: dict[str, Any], shown: str) -> None:
+    client = world.client()
+    stream = begin(client)
+    assert client.send({"jsonrpc": "2.0", "id": stream.questions[0]["id"], **said}).status == 202
+    assert shown in client.resume(stream.event_id).text

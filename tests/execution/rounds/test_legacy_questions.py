@@ -1,5 +1,6 @@
 """Questions to clients of the legacy era on hosts that stay: requests on the open stream."""
 
+import gc
 import json
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 from tests.legacy import ABLE, VERSIONS
 from tests.support import SECRET, accept
 
-from lambent import Context, Elicit, MCPServer, Resolve, Settings
+from lambent import Context, Elicit, MCPServer, Resolve, Settings, StoreError
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopThread
@@ -149,6 +150,15 @@ def make() -> MCPServer:
     @mcp.tool()
     def resolved(amount: Annotated[Amount, Resolve(ask)]) -> str:
         return f"{amount.euros}"
+
+    @mcp.tool()
+    async def blocking(ctx: Context) -> str:
+        return f"{len(ctx.list_roots().result())}"
+
+    @mcp.tool()
+    def careless(ctx: Context) -> str:
+        ctx.list_roots(key="a")
+        return f"{len(ctx.list_roots(key='b').result())}"
 
     @mcp.tool()
     def roots(ctx: Context) -> str:
@@ -321,4 +331,59 @@ def test_a_call_goes_on_when_its_connection_ends(process: Process) -> None:
     response, stream = process.call("plain")
     stream.wait_for(1)
     stream.cancel()
+    assert text_of(response) == "The client has gone before it answered"
+
+
+def test_a_question_that_nobody_waits_for_is_forgotten(process: Process) -> None:
+    live = process.endpoint.executor.services.live
+    assert live is not None
+    response, stream = process.call("careless")
+    process.answer(stream.wait_for(2)[1], result={"roots": []})
+    assert text_of(response) == "0"
+    gc.collect()
+    assert not live._questions
+
+
+def test_a_coroutine_that_would_block_its_loop_fails_at_once(process: Process) -> None:
+    """The loop of an ASGI application is the one that reads the answer."""
+    response, _ = process.call("blocking")
+    assert json.loads(response.result(10).body.decode().partition("data: ")[2])["result"]["isError"] is True
+
+
+class SlowStore(MemoryStore):
+    """Takes its time, or fails, where an answer is looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[str] = []
+
+    def read(self, key: str) -> Any:
+        self.readers.append(threading.current_thread().name)
+        raise StoreError("out of order")
+
+
+@pytest.mark.parametrize("tool", ["plain", "coroutine"])
+def test_a_table_that_fails_ends_no_wait_and_blocks_no_loop(tool: str) -> None:
+    store = SlowStore()
+    with serving(store) as (process,):
+        process.open("2025-11-25")
+        response, stream = process.call(tool)
+        (question,) = stream.wait_for(1)
+        while not store.readers:
+            time.sleep(0.01)
+        process.answer(question, result=accept(euros=1))
+        if tool == "coroutine":
+            process.answer(stream.wait_for(2)[1], result=MOTTO)
+        assert text_of(response).startswith("accept")
+        assert "lambent-loop" not in store.readers
+
+
+def test_when_the_client_has_gone_nobody_waits_any_more(process: Process) -> None:
+    live = process.endpoint.executor.services.live
+    assert live is not None
+    response, stream = process.call("plain")
+    stream.wait_for(1)
+    live.hang_up()
+    assert text_of(response) == "The client has gone before it answered"
+    response, _ = process.call("plain", request_id=2)
     assert text_of(response) == "The client has gone before it answered"

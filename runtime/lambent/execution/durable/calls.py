@@ -84,7 +84,12 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
     claim = _claim_of(tool, kwargs, call, journal)
     if claim is None:
         return run(journal, "")
-    given = claim.begin()
+    try:
+        given = claim.begin()
+    except StoreError:
+        if call.resumed is not None:  # nothing is done yet
+            call.resumed.is_early = True
+        raise
     if given is not None:
         return given
     journal.keeper, journal.session_owner = claim, claim.key
@@ -200,7 +205,7 @@ class Claim:
     def still_running(self) -> ToolError:
         """The error of a call while another one holds the claim."""
         if self._call.resumed is not None:
-            self._call.resumed.is_running = True
+            self._call.resumed.is_early = True
         what = "key" if self._kind == CALL else "state"
         return ToolError(f"The same call is still running: ask again in a moment, with the same {what}")
 

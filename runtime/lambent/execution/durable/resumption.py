@@ -21,7 +21,13 @@ from msgspec import Raw, Struct
 from lambent.auth.principal import Principal, key_of
 from lambent.errors import ConfigurationError, HttpRefusal, StoreError
 from lambent.execution.call import Call, Services
-from lambent.execution.durable.answers import Answers, KeptRecord, question_id, random_call_id
+from lambent.execution.durable.answers import (
+    Answers,
+    KeptRecord,
+    question_id,
+    question_name,
+    random_call_id,
+)
 from lambent.execution.durable.records import Records
 from lambent.execution.failures import report
 from lambent.execution.handshakes import Handshake
@@ -57,15 +63,18 @@ class Resumed(Struct):
 
     Attributes:
         call_id: names the call among those that ask.
+        principal: the key of the one whose call it is.
         state: its journal.
         responses: the answers that have come, by key.
-        is_running: set where another request runs the call at this moment.
+        is_early: set where the client has to come again: another request runs the call at this moment, or the
+            table cannot be reached.
     """
 
     call_id: str
+    principal: str
     state: State
     responses: dict[str, Raw]
-    is_running: bool = False
+    is_early: bool = False
 
 
 class _Suspended(Struct, frozen=True, array_like=True):
@@ -73,18 +82,21 @@ class _Suspended(Struct, frozen=True, array_like=True):
 
     Attributes:
         handshake: what the client has negotiated, which may have lost its session since.
-        principal: the key of the caller.
+        caller: the key of the caller; see ``Call.caller``.
+        principal: the key of the one whose call it is, which middleware may have found out.
         audience: the server.
         request_id: of the call, which its response has to have.
         expires: seconds since the epoch.
         polls: how often its client has looked for the result in vain.
         call_id: names the call among those that ask.
         method: the JSON-RPC method.
-        params: its parameters; null where they are kept in the table, with the state.
+        params: its parameters.
         state: the journal.
+        kept: names the record that has parameters and state, where they are kept in the table; else empty.
     """
 
     handshake: Handshake
+    caller: str
     principal: str
     audience: str
     request_id: RequestId
@@ -94,11 +106,7 @@ class _Suspended(Struct, frozen=True, array_like=True):
     method: str
     params: Raw = Raw(b"null")
     state: State = State()
-
-    @property
-    def is_kept(self) -> bool:
-        """Parameters and state are in the table."""
-        return self.params == Raw(b"null")
+    kept: str = ""
 
 
 _decoder = msgspec.json.Decoder(_Suspended)
@@ -114,10 +122,12 @@ def suspend(result: InputRequiredResult, journal: Journal, call: Call) -> InputR
     requests: dict[str, Any] = {}
     for key, (mark, question) in journal.asked.items():
         params = era.question(question.method, question.params, f"{call_id}.{key}")
-        name = question_id(services, call_id, key, mark, call.principal)
+        name = question_id(services, question_name(call_id, key, mark), call.caller)
         requests[name] = {"method": question.method, "params": params}
+    state = journal.state
     suspended = _Suspended(
         handshake=call.handshake,
+        caller=key_of(call.caller),
         principal=key_of(call.principal),
         audience=services.audience,
         request_id=call.rpc.id,
@@ -126,7 +136,7 @@ def suspend(result: InputRequiredResult, journal: Journal, call: Call) -> InputR
         call_id=call_id,
         method=call.method,
         params=call.rpc.raw,
-        state=journal.state,
+        state=msgspec.structs.replace(state, answers={**state.answers, **journal.refused}),
     )
     result.input_requests = requests
     result.request_state = _seal(suspended, services)
@@ -138,10 +148,9 @@ def _seal(suspended: _Suspended, services: Services) -> str:
     event_id = services.sealer.seal_bytes(payload, _TOKEN_VERSION)
     if len(event_id) <= _LONGEST_EVENT_ID:
         return event_id
-    key, kept = _record_key(suspended, services), KeptRecord(payload, suspended.expires)
-    records = _records(services)
-    records.insert(key, kept)
-    brief = msgspec.structs.replace(suspended, params=Raw(b"null"), state=State())
+    # Each round has its own record: two rounds, or two runs of one, may end in the same second.
+    brief = msgspec.structs.replace(suspended, params=Raw(b"null"), state=State(), kept=random_call_id())
+    _records(services).insert(_record_key(brief, services), KeptRecord(payload, suspended.expires))
     return services.sealer.seal_bytes(msgspec.json.encode(brief), _TOKEN_VERSION)
 
 
@@ -151,8 +160,7 @@ def _records(services: Services) -> Records[KeptRecord]:
 
 
 def _record_key(suspended: _Suspended, services: Services) -> str:
-    # Each round of the call has its own expiry, and its own record.
-    return _records(services).key(f"{suspended.call_id}.{suspended.expires}", suspended.principal)
+    return _records(services).key(suspended.kept, suspended.caller)
 
 
 def resume(
@@ -170,7 +178,7 @@ def resume(
         payload = None  # so it has given out none
     suspended = None if payload is None else _decoder.decode(payload)
     mine = (services.audience, key_of(principal))
-    if suspended is None or (suspended.audience, suspended.principal) != mine or services.store is None:
+    if suspended is None or (suspended.audience, suspended.caller) != mine or services.store is None:
         raise HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
     try:
         whole = _whole(suspended, services)
@@ -183,19 +191,21 @@ def resume(
     if responses is None:
         return _come_again(suspended, services)
     assert whole is not None  # noqa: S101 - it has the questions that are answered
-    resumed = Resumed(whole.call_id, whole.state, responses)
+    resumed = Resumed(whole.call_id, whole.principal, whole.state, responses)
     message = RpcMessage("2.0", whole.method, whole.request_id, whole.params)
     invocation.may_stream = True
     reply = endpoint.answer(message, request, invocation, principal, suspended.handshake, resumed)
-    if resumed.is_running:
+    if resumed.is_early:
         return _come_again(suspended, services)
     accepts = Accepts(json=False, sse=True)
-    return endpoint.respond(reply, message, suspended.handshake, request, invocation, accepts)
+    response = endpoint.respond(reply, message, suspended.handshake, request, invocation, accepts)
+    response.status = 200  # what a call is refused for is not what is wrong with this request
+    return response
 
 
 def _whole(suspended: _Suspended, services: Services) -> _Suspended | None:
     """A suspended call with what is kept in the table; None where that is there no more."""
-    if not suspended.is_kept:
+    if not suspended.kept:
         return suspended
     held = _records(services).read(_record_key(suspended, services))
     return None if held is None else _decoder.decode(held.record.payload)
@@ -207,7 +217,7 @@ def _responses(
     """The answers to all questions that are open, by key; None while one is missing."""
     answers, found = Answers(services, principal), {}
     for key, mark in suspended.state.asked.items():
-        answer = answers.read(question_id(services, suspended.call_id, key, mark, principal))
+        answer = answers.read(question_name(suspended.call_id, key, mark))
         if answer is None:
             return None
         found[key] = answer

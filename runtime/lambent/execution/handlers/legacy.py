@@ -59,7 +59,7 @@ def set_level(call: Call) -> SessionResult:
 def _session_id(call: Call, handshake: Handshake) -> str | UnsetType:
     if call.invocation.agree(handshake):
         return UNSET
-    return call.services.handshakes.seal(handshake, call.principal) or UNSET
+    return call.services.handshakes.seal(handshake, call.caller) or UNSET
 
 
 def subscribe(call: Call) -> EmptyResult:

@@ -12,13 +12,14 @@ Between two runs a request state carries the journal, or, for tasks, idempotent 
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Raw
 
-from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, Suspend
+from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, Suspend, ToolError
 from lambent.execution.log_records import logger
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question, read_answer
@@ -75,6 +76,8 @@ class Journal:
     Attributes:
         suspended: the handler has waited for an answer that is not there.
         asked: the questions that this run has asked and nobody has answered, with their digests.
+        refused: the answers that are none, by key, with the digests of their questions. Later rounds have to
+            have the same ones; another call with the same claim may get better ones.
         running: the steps that are coroutines and have begun, finished ones included.
         in_step: the names of steps that the handler's own thread runs at this moment.
         closed: the handler has ended, so no step may begin any more.
@@ -107,6 +110,7 @@ class Journal:
         self.session = state.session
         self.suspended = False
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
+        self.refused: dict[str, tuple[str, Raw]] = {}
         self.running: set[Task[Any]] = set()
         self.in_step: list[str] = []
         self.closed = False
@@ -136,13 +140,15 @@ class Journal:
             raise ValueError(f"The key {key!r} names two questions")
         self._keys.add(key)
         mark = digest(question.request)
-        known, raw = self._answers.get(key), None
+        known, raw = self._answers.get(key) or self.refused.get(key), None
         if known is not None and known[0] == mark:
             raw = known[1]
         elif self._first or self._was_asked.get(key) == mark:  # the question is the one that was answered
             raw = self._responses.get(key)
         if raw is not None:
-            answer = self.asker.read(key, question, raw) if self.asker else read_answer(key, question, raw)
+            if self.asker is not None:
+                return Pending(functools.partial(self.learn, key, mark, question, raw))
+            answer = read_answer(key, question, raw)
             self._answers[key] = mark, raw
             return Pending(lambda: answer)
         if self.asker is not None and (asked := self.asker.ask(key, mark, question)) is not None:
@@ -150,9 +156,21 @@ class Journal:
         self.asked[key] = mark, question
         return Pending(self._suspend, known=False)
 
-    def learn(self, key: str, mark: str, raw: Raw) -> None:
-        """Take the answer to a question that was asked while the handler waited."""
+    def learn(self, key: str, mark: str, question: Question[T], raw: Raw) -> T:
+        """Read the answer of a client of the legacy era, which the handler waits for.
+
+        Raises:
+            ToolError: it is none.
+        """
+        assert self.asker is not None  # noqa: S101 - it has asked
+        try:
+            answer = self.asker.read(key, question, raw)
+        except ToolError:
+            self._answers.pop(key, None)
+            self.refused[key] = mark, raw
+            raise
         self._answers[key] = mark, raw
+        return answer
 
     def _suspend(self) -> Any:
         self.suspended = True

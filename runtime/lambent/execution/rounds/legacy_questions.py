@@ -10,24 +10,30 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
-import msgspec
-from msgspec import Raw, UnsetType
+from msgspec import Raw
 
 from lambent.auth.principal import key_of
-from lambent.errors import ConfigurationError, InvalidParamsError, OverloadedError, ToolError
+from lambent.errors import ConfigurationError, InvalidParamsError, StoreError, ToolError
 from lambent.execution.call import Call
-from lambent.execution.durable.answers import Answers, question_id, random_call_id
+from lambent.execution.durable.answers import (
+    Answers,
+    error_of,
+    question_id,
+    question_name,
+    random_call_id,
+)
+from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.journal import Asker, Journal
 from lambent.execution.rounds.live_calls import LiveCalls
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question, read_answer
 from lambent.wire import jsonrpc
-from lambent.wire.eras.legacy import ClientResponse, LegacyEra
+from lambent.wire.eras.legacy import LegacyEra
 
 T = TypeVar("T")
 
@@ -99,25 +105,22 @@ class LiveAsker:
         """See ``Asker.ask``."""
         call = self._call
         params = self._era.question(question.method, question.params, f"{self._call_id}.{key}")
-        name = question_id(call.services, self._call_id, key, mark, call.principal)
-        future = self._live.expect(name, key_of(call.principal))
-        call.invocation.emit(jsonrpc.request(name, question.method, params))
-
-        def learn(raw: Raw) -> T:
-            answer = read_client_answer(key, question, raw)
-            self._journal.learn(key, mark, raw)
-            return answer
-
-        return _Asked(
-            future, call, functools.partial(self._look, name), learn, lambda: self._live.forget(name)
-        )
+        name = question_name(self._call_id, key, mark)
+        request_id = question_id(call.services, name, call.caller)
+        future = self._live.expect(request_id, key_of(call.caller))
+        call.invocation.emit(jsonrpc.request(request_id, question.method, params))
+        is_shared = self._live.shared and call.services.store is not None
+        look = functools.partial(self._look, name) if is_shared else None
+        learn = functools.partial(self._journal.learn, key, mark, question)
+        return _Asked(future, call, look, learn, lambda: self._live.forget(request_id))
 
     def _look(self, name: str) -> Raw | None:
-        """The answer, where another process has taken it."""
-        services = self._call.services
-        if not self._live.shared or services.store is None:
+        """The answer, where another process has taken it; while the table cannot be read, there is none."""
+        try:
+            return Answers(self._call.services, self._call.caller).read(name)
+        except StoreError as error:
+            report(error, self._call.rpc)
             return None
-        return Answers(services, self._call.principal).read(name)
 
     def read(self, key: str, question: Question[T], raw: Raw) -> T:
         """See ``Asker.read``."""
@@ -133,7 +136,7 @@ class _Asked(Pending[T]):
         self,
         future: Future[Raw],
         call: Call,
-        look: Callable[[], Raw | None],
+        look: Callable[[], Raw | None] | None,
         learn: Callable[[Raw], T],
         forget: Callable[[], None],
     ) -> None:
@@ -146,6 +149,10 @@ class _Asked(Pending[T]):
         self._deadline = time.monotonic() + call.services.state_ttl
 
     def _wait(self) -> T:
+        import asyncio
+
+        if asyncio._get_running_loop() is not None:  # the answer could not come: it is read on that loop
+            raise RuntimeError("Waiting here would block the event loop: use await in async def")
         invocation, kept_alive = self._call.invocation, time.monotonic()
         try:
             with invocation.idle():
@@ -153,6 +160,8 @@ class _Asked(Pending[T]):
                     _check(invocation)
                     with contextlib.suppress(FutureTimeoutError):
                         return self._learn(self._future.result(self._pause()))
+                    if self._look is not None and (found := self._look()) is not None:
+                        return self._learn(found)
                     kept_alive = self._pass_time(kept_alive)
         finally:
             self._forget()
@@ -167,14 +176,16 @@ class _Asked(Pending[T]):
         invocation, kept_alive = self._call.invocation, time.monotonic()
         waiting = asyncio.wrap_future(self._future)
         try:
-            with contextlib.ExitStack() as stack:
-                with contextlib.suppress(OverloadedError):
-                    stack.enter_context(invocation.idle(at_once=True))
+            with invocation.idle(at_once=True):
                 while not waiting.done():
                     _check(invocation)
                     await asyncio.wait({waiting}, timeout=self._pause())
-                    if not waiting.done():
-                        kept_alive = self._pass_time(kept_alive)
+                    if waiting.done():
+                        break
+                    # On a thread: every other call of the process waits for this loop.
+                    if self._look is not None and (found := await asyncio.to_thread(self._look)) is not None:
+                        return self._learn(found)
+                    kept_alive = self._pass_time(kept_alive)
             return self._learn(waiting.result())
         finally:
             self._forget()
@@ -183,12 +194,8 @@ class _Asked(Pending[T]):
         return min(_LOOK_SECONDS, max(0.0, self._deadline - time.monotonic()))
 
     def _pass_time(self, kept_alive: float) -> float:
-        """Look for an answer elsewhere, keep the stream open, and end when the time is up."""
+        """Keep the stream open, and end when the time is up."""
         now = time.monotonic()
-        if (found := self._look()) is not None and not self._future.done():
-            with contextlib.suppress(CancelledError):
-                self._future.set_result(found)
-            return kept_alive
         if now >= self._deadline:
             raise ToolError("The user has not answered in time: call the tool again")
         if now - kept_alive < _KEEP_ALIVE_SECONDS:
@@ -204,18 +211,16 @@ def _check(invocation: Invocation) -> None:
 
 
 def read_client_answer(key: str, question: Question[T], raw: Raw) -> T:
-    """Read what a client has answered to a request: a result or an error, as ``ClientResponse`` has them.
+    """Read what a client has answered to a request: a result, or an error as ``refusal`` has it.
 
     Raises:
         ToolError: it is an error, or no answer to this question.
     """
-    response = msgspec.json.decode(raw, type=ClientResponse)
-    if isinstance(response.result, UnsetType):
-        error = response.error if isinstance(response.error, dict) else {}
+    if (error := error_of(raw)) is not None:
         raise ToolError(
             f"The client did not answer {question.method}: {error.get('message', 'no reason given')}"
         )
     try:
-        return read_answer(key, question, response.result)
+        return read_answer(key, question, raw)
     except InvalidParamsError as error:
         raise ToolError(str(error)) from None

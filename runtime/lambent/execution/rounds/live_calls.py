@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import Future
 from typing import Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Raw
 
+from lambent.errors import ToolError
 from lambent.wire.jsonrpc import RequestId
 
 
@@ -26,6 +28,14 @@ class Stoppable(Protocol):
         """Stop it, whatever it holds."""
 
 
+class _Expected(Future[Raw]):
+    """The answer to a question, by the principal with this key."""
+
+    def __init__(self, principal: str) -> None:
+        super().__init__()
+        self.principal = principal
+
+
 CallKey = tuple[str, str, str | int]
 """A principal's key, the token of its session, and the id of the request."""
 
@@ -40,15 +50,29 @@ class LiveCalls:
     def __init__(self, *, shared: bool) -> None:
         self.shared = shared
         self._lock = threading.Lock()
-        self._questions: dict[str, tuple[str, Future[Raw]]] = {}
+        # A handler need not wait for what it asks: what nobody holds any more is forgotten.
+        self._questions: weakref.WeakValueDictionary[str, _Expected] = weakref.WeakValueDictionary()
+        self._is_over = False
         self._running: dict[CallKey, Stoppable] = {}
 
     def expect(self, question_id: str, principal: str) -> Future[Raw]:
         """Wait for the answer to a question, by the principal with this key."""
-        future: Future[Raw] = Future()
+        future = _Expected(principal)
         with self._lock:
-            self._questions[question_id] = principal, future
+            self._questions[question_id] = future
+            is_over = self._is_over
+        if is_over:
+            self.hang_up()
         return future
+
+    def hang_up(self) -> None:
+        """Nobody answers any more: end the calls that wait for an answer."""
+        with self._lock:
+            self._is_over = True
+            futures = list(self._questions.values())
+            self._questions.clear()
+        for future in futures:
+            future.set_exception(ToolError("The client has gone before it answered"))
 
     def forget(self, question_id: str) -> None:
         """Expect no answer any more."""
@@ -58,8 +82,8 @@ class LiveCalls:
     def answer(self, question_id: str, principal: str, answer: Raw) -> bool:
         """Take an answer; False where nobody in this process waits for it."""
         with self._lock:
-            expected, future = self._questions.get(question_id, ("", None))
-            if future is None or expected != principal:
+            future = self._questions.get(question_id)
+            if future is None or future.principal != principal:
                 return False
             del self._questions[question_id]
         future.set_result(answer)

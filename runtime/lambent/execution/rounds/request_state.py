@@ -22,9 +22,11 @@ def open_journal(call: Call) -> Journal:
     """The journal of a call, from its request state and the answers that came with it.
 
     Raises:
-        InvalidParamsError: the request state is not valid.
+        InvalidParamsError: the request state is not valid, or the call is another one's.
     """
     if call.resumed is not None:
+        if call.resumed.principal != key_of(call.principal):
+            raise InvalidParamsError("Unknown Last-Event-ID: send the request again")
         return Journal(call.resumed.state, call.resumed.responses)
     params = call.rpc.params
     responses = {} if isinstance(params.input_responses, UnsetType) else params.input_responses

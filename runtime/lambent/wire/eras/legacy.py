@@ -72,12 +72,19 @@ class SubscribeParams(Params, frozen=True, kw_only=True):
 class ClientResponse(Struct, frozen=True):
     """What a client answers to a request of the server (basic, "Responses").
 
-    ``id`` is None where the client could not read that of the request; it sends an error then.
+    ``id`` is None where the client could not read that of the request; it sends an error then. A member that
+    is null counts as absent where the other one is there.
     """
 
     id: RequestId | None = None
     result: Raw | UnsetType = UNSET
-    error: dict[str, Any] | UnsetType = UNSET
+    error: dict[str, Any] | UnsetType | None = UNSET
+
+    @property
+    def is_error(self) -> bool:
+        """It says why there is no result."""
+        has_result = not isinstance(self.result, UnsetType) and bytes(self.result) != b"null"
+        return isinstance(self.error, dict) and not has_result
 
 
 _SHARED = (
