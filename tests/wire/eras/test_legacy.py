@@ -558,8 +558,8 @@ def test_what_a_client_cannot_do_is_told_to_the_model(serve: Serve) -> None:
     client = LegacyClient(serve(mcp), NEWEST)
     text = "The client did not declare a capability that this request needs: roots"
     unknown = (
-        f"{text}. Without a session the server does not know what this client can do: set LAMBENT_STATE_KEYS "
-        "or LAMBENT_STATE_SECRET"
+        f"{text}. Without a session the server does not know what this client can do: send the "
+        "Mcp-Session-Id that initialize has answered with"
     )
     assert client.call("where").text == unknown
     client.start()
