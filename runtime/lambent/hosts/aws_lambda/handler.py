@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambent.errors import DeadlineReached, HttpRefusal
 from lambent.execution.endpoint import Endpoint
-from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
 from lambent.hosts.aws_lambda.events import (
     Event,
@@ -23,6 +23,7 @@ from lambent.wire.http import JSON_TYPE, HttpResponse, error_response
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
+    from lambent.execution.event_loop import CallerLoop
     from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
 
@@ -46,11 +47,21 @@ class LambdaHandler:
         self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
-        self._run = CallerLoop()
+
+    @functools.cached_property
+    def _run(self) -> CallerLoop:
+        from lambent.execution.event_loop import CallerLoop  # loaded by a first coroutine
+
+        return CallerLoop()
+
+    def _run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """See ``AsyncRunner``."""
+        return self._run(coroutine)
 
     def close(self) -> None:
         """Close the event loop that ``async def`` features ran on, as tests do; Lambda never does."""
-        self._run.close()
+        if "_run" in vars(self):
+            self._run.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event, run the tasks of an SQS event, or publish cards for CloudFormation.
@@ -62,7 +73,7 @@ class LambdaHandler:
             UnknownEventError: the event is none of these.
             ConfigurationError: an SQS event has come to a function without tasks.
         """
-        invocation = LambdaInvocation(context, self._run)
+        invocation = LambdaInvocation(context, self._run_coroutine)
         try:
             read, write = format_of(event)
         except UnknownEventError:
