@@ -17,7 +17,7 @@ from lambent.execution.execute import Executor, failure, too_large
 from lambent.execution.failures import is_interrupt, report
 from lambent.execution.invocation import Invocation
 from lambent.wire import jsonrpc
-from lambent.wire.eras import LEGACY_VERSIONS, MODERN, Era, era_of_version, is_modern
+from lambent.wire.eras import LEGACY_VERSIONS, MODERN, era_of_version, is_modern
 from lambent.wire.http import (
     SSE_HEADERS,
     SSE_TYPE,
@@ -39,6 +39,7 @@ from lambent.wire.values import SERVER_INFO_KEY, Implementation
 if TYPE_CHECKING:
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.handshakes import Handshake
+    from lambent.wire.eras.era import Era
 
 STREAM = Accepts(json=False, sse=True)
 

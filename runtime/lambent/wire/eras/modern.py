@@ -21,7 +21,7 @@ from lambent.wire.results import Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
 if TYPE_CHECKING:
-    from lambent.wire.eras import Era
+    from lambent.wire.eras.era import Era
 
 VERSION = "2026-07-28"
 
