@@ -7,7 +7,6 @@ legacy era, in which ``initialize`` negotiates the version, is loaded by its fir
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
