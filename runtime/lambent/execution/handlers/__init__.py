@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambent.execution.call import Call, Handler, Services
-from lambent.execution.handlers.discovery import discover
 from lambent.execution.handlers.lists import list_prompts, list_resources, list_templates, list_tools
-from lambent.wire.results import ListenResult
+from lambent.wire.results import DiscoverResult, ListenResult
+
+
+def _discover(call: Call) -> DiscoverResult:
+    from lambent.execution.handlers.discovery import discover  # few environments are asked
+
+    return discover(call)
 
 
 def _listen(call: Call) -> ListenResult:
@@ -19,7 +24,7 @@ def _listen(call: Call) -> ListenResult:
 def handlers_of(services: Services) -> Mapping[str, Handler]:
     """The methods of the features that a server has; the modules of others are never loaded."""
     catalog = services.catalog
-    handlers: dict[str, Handler] = {"server/discover": discover, "subscriptions/listen": _listen}
+    handlers: dict[str, Handler] = {"server/discover": _discover, "subscriptions/listen": _listen}
     if catalog.tools:
         from lambent.execution.handlers.tools import call_tool
 
