@@ -20,8 +20,16 @@ def take_answer(services: Services, principal: Principal | None, response: Clien
     An error would end the connections of some clients.
 
     Raises:
-        HttpRefusal: 503, the table cannot be reached.
+        HttpRefusal: 503, the table or the secret cannot be reached.
     """
+    try:
+        _take(services, principal, response)
+    except StoreError as error:
+        text = f"The answer could not be stored, send it again (reference {report(error)})"
+        raise HttpRefusal(503, text, {"Retry-After": "1"}) from error
+
+
+def _take(services: Services, principal: Principal | None, response: ClientResponse) -> None:
     from lambent.execution.durable.answers import Answers, is_question_id, name_of, refusal
 
     name = response.id
@@ -35,11 +43,7 @@ def take_answer(services: Services, principal: Principal | None, response: Clien
     if services.live is not None and services.live.answer(name, key_of(principal), raw):
         return
     if services.store is not None and (services.live is None or services.live.shared):
-        try:
-            Answers(services, principal).keep(name_of(name), raw)
-        except StoreError as error:
-            text = f"The answer could not be stored, send it again (reference {report(error)})"
-            raise HttpRefusal(503, text, {"Retry-After": "1"}) from error
+        Answers(services, principal).keep(name_of(name), raw)
 
 
 def read_response(body: str | bytes | Raw) -> ClientResponse | None:

@@ -11,6 +11,7 @@ from tests.legacy import NEWEST, VERSIONS, LegacyClient, Stream, environments, r
 from tests.support import EVERYTHING, SECRET, Client, accept
 
 from lambent import Call, Context, Handler, Idempotency, MCPServer, Principal, Settings, StoreError, ToolError
+from lambent.stores.keys import StaticKeys
 from lambent.stores.memory import MemoryStore
 
 SETTINGS = Settings(state_keys=(SECRET,), in_lambda=True)
@@ -591,3 +592,31 @@ def test_a_member_that_is_null_counts_as_absent(world: World, said: dict[str, An
     stream = begin(client)
     assert client.send({"jsonrpc": "2.0", "id": stream.questions[0]["id"], **said}).status == 202
     assert shown in client.resume(stream.event_id).text
+
+
+class _Unreachable(StaticKeys):
+    """Keys whose secret cannot be read at the moment."""
+
+    def ring(self) -> Any:
+        raise StoreError("out of order")
+
+
+def test_a_secret_that_cannot_be_read_is_a_reason_to_try_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = world.client()
+    stream = begin(client)
+    with monkeypatch.context() as patch:
+        patch.setattr(Settings, "keys", property(lambda self: _Unreachable((SECRET,))))
+        client.session = None
+        assert client.answer(stream.questions[0], {"action": "decline"}).status == 503
+        assert client.send(None, "GET", last_event_id=stream.event_id).status == 503
+    client.answer(stream.questions[0], {"action": "decline"})
+    assert client.resume(stream.event_id).text == "decline"
+
+
+def test_an_event_id_of_another_form_is_refused(world: World) -> None:
+    """Such as one of an earlier release."""
+    sealer = world.make()._endpoint.executor.services.sealer
+    reply = world.client().send(None, "GET", last_event_id=sealer.seal_bytes(b"[1]", b"\x02"))
+    assert reply.status == 400

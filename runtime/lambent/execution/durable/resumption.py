@@ -38,7 +38,7 @@ from lambent.wire.eras import era_of_version
 from lambent.wire.eras.legacy import FIRST_RETRY_MS, LegacyEra
 from lambent.wire.http import (
     SSE_HEADERS,
-    Accepts,
+    STREAM,
     HttpResponse,
     Request,
     sse_frame,
@@ -169,14 +169,11 @@ def resume(
     """Answer a GET that resumes a stream: with the result, further questions, or a later time to come again.
 
     Raises:
-        HttpRefusal: 400, the event id is not one of this server's for this caller.
+        HttpRefusal: 400, the event id is not one of this server's for this caller; 503, the secret that opens
+            it cannot be read.
     """
     services = endpoint.executor.services
-    try:
-        payload = services.sealer.open_bytes(event_id, _TOKEN_VERSION)
-    except ConfigurationError:
-        payload = None  # so it has given out none
-    suspended = None if payload is None else _decoder.decode(payload)
+    suspended = _open(event_id, services)
     mine = (services.audience, key_of(principal))
     if suspended is None or (suspended.audience, suspended.caller) != mine or services.store is None:
         raise HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
@@ -197,10 +194,20 @@ def resume(
     reply = endpoint.answer(message, request, invocation, principal, suspended.handshake, resumed)
     if resumed.is_early:
         return _come_again(suspended, services)
-    accepts = Accepts(json=False, sse=True)
-    response = endpoint.respond(reply, message, suspended.handshake, request, invocation, accepts)
+    response = endpoint.respond(reply, message, suspended.handshake, request, invocation, STREAM)
     response.status = 200  # what a call is refused for is not what is wrong with this request
     return response
+
+
+def _open(event_id: str, services: Services) -> _Suspended | None:
+    try:
+        payload = services.sealer.open_bytes(event_id, _TOKEN_VERSION)
+        return None if payload is None else _decoder.decode(payload)
+    except (ConfigurationError, msgspec.DecodeError):  # none was given out, or by an earlier release
+        return None
+    except StoreError as error:
+        text = f"The stream cannot be resumed now, try again (reference {report(error)})"
+        raise HttpRefusal(503, text, {"Retry-After": "1"}) from error
 
 
 def _whole(suspended: _Suspended, services: Services) -> _Suspended | None:
