@@ -23,6 +23,7 @@ from lambent.wire.http import (
     JSON_TYPE,
     SSE_HEADERS,
     SSE_TYPE,
+    STREAM,
     Accepts,
     HttpResponse,
     Request,
@@ -73,7 +74,7 @@ class Batch:
         if not answered:
             return HttpResponse(202, {})
         if self._invocation.streamed:
-            accepts = Accepts(json=False, sse=True)
+            accepts = STREAM
         frame = functools.partial(_framed, accepts=accepts)
         replies, notifications = [reply for _, reply in answered], self._invocation.notifications
         if self._limit is None:

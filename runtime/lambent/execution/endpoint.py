@@ -21,6 +21,7 @@ from lambent.wire.eras import LEGACY_VERSIONS, MODERN, era_of_version, is_modern
 from lambent.wire.http import (
     SSE_HEADERS,
     SSE_TYPE,
+    STREAM,
     Accepts,
     HttpPolicy,
     HttpResponse,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.handshakes import Handshake
     from lambent.wire.eras.era import Era
-
-STREAM = Accepts(json=False, sse=True)
 
 _LOWEST_LIMIT = 1024 * 1024
 """Bytes of the lowest limit that a platform has for a response, that of a load balancer."""
@@ -113,7 +112,7 @@ class Endpoint:
         try:
             message = jsonrpc.decode(request.body)
         except MalformedMessage as malformed:
-            response = self._post_unusual(request, invocation, principal, accepts)
+            response = self._post_other(request, invocation, principal, accepts)
             return self._malformed(malformed) if response is None else response
         if isinstance(message.id, UnsetType):
             if message.method == "notifications/cancelled" and self.executor.services.live is not None:
@@ -148,9 +147,17 @@ class Endpoint:
             accepts = STREAM
         notifications = invocation.notifications
         response = reply if accepts.json and not notifications else _framed(reply, notifications, accepts)
-        if len(response.body) > self._always_fits:
-            return self._fit(reply, message, handshake, request, invocation, accepts)
-        return response
+        limit = self.executor.services.response_limit
+        if limit is None or len(response.body) <= self._always_fits:
+            return response
+        from lambent.execution.fitting import fit
+
+        def refuse(size: int, most: int) -> HttpResponse:
+            assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
+            return era_of(handshake).render(message.id, too_large(message.method, size, most), self._meta)
+
+        frame = functools.partial(_framed, accepts=accepts)
+        return fit(reply, notifications, frame, request, limit, refuse)
 
     def handshake_of(
         self, message: RpcMessage, request: Request, principal: Principal | None
@@ -160,16 +167,16 @@ class Endpoint:
             return None
         return self.executor.services.handshakes.of(message, request.headers, principal)
 
-    def _post_unusual(
+    def _post_other(
         self, request: Request, invocation: Invocation, principal: Principal | None, accepts: Accepts
     ) -> HttpResponse | None:
-        """Answer a body that is no single request, but what legacy clients send; None where it is neither."""
+        """Answer what else legacy clients send, an answer or a batch; None where it is neither."""
         header = request.headers.get("mcp-protocol-version")
         if header is not None and header.strip() not in LEGACY_VERSIONS:
             return None
-        from lambent.execution.legacy_requests import post_unusual
+        from lambent.execution.legacy_requests import post_answer_or_batch
 
-        return post_unusual(self, request, invocation, principal, accepts)
+        return post_answer_or_batch(self, request, invocation, principal, accepts)
 
     def _other(self, request: Request, invocation: Invocation) -> HttpResponse:
         """Answer a request that is no POST: clients of the legacy era resume streams and end sessions."""
@@ -182,27 +189,6 @@ class Endpoint:
         reply = error_response(malformed.error, malformed.request_id)
         is_long = len(reply.body) > self._always_fits  # because of the id
         return error_response(malformed.error) if is_long else reply
-
-    def _fit(
-        self,
-        reply: HttpResponse,
-        message: RpcMessage,
-        handshake: Handshake | None,
-        request: Request,
-        invocation: Invocation,
-        accepts: Accepts,
-    ) -> HttpResponse:
-        from lambent.execution.fitting import fit
-
-        def refuse(size: int, most: int) -> HttpResponse:
-            era, outcome = era_of(handshake), too_large(message.method, size, most)
-            assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
-            return era.render(message.id, outcome, self._meta)
-
-        limit = self.executor.services.response_limit
-        assert limit is not None  # noqa: S101 - without one every response fits
-        frame = functools.partial(_framed, accepts=accepts)
-        return fit(reply, invocation.notifications, frame, request, limit, refuse)
 
     def answer(
         self,

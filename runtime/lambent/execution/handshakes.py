@@ -16,7 +16,7 @@ import msgspec
 from lambent.auth.principal import Principal, key_of
 from lambent.errors import ConfigurationError, HttpRefusal, StoreError
 from lambent.execution.log_records import logger
-from lambent.execution.rounds.sealing import from_base64url, to_base64url
+from lambent.execution.rounds.sealing import digest, from_base64url, to_base64url
 from lambent.wire.eras import UNNEGOTIATED, negotiate
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.values import ClientCapabilities, LogLevel
@@ -181,19 +181,14 @@ class Handshakes:
 
     def is_stamp(self, stamp: str, text: str, principal: Principal | None) -> bool:
         """Whether a mark is the one of a text."""
-        import hmac
-
         payload = f"{self._mark(principal)} {text}".encode()
-
-        def is_made(ring: Sequence[bytes]) -> bool:
-            return any(hmac.compare_digest(to_base64url(self._sign(key, payload)), stamp) for key in ring)
-
-        # After a rotation, another process may have made it with a newer secret.
-        return is_made(self._keys.ring()) or is_made(self._keys.renewed())
+        try:
+            mac = from_base64url(stamp)
+        except ValueError:
+            return False
+        return to_base64url(mac) == stamp and self._is_signed(payload, mac)  # in one spelling only
 
     def _check(self, token: str) -> _Sealed:
-        import hmac
-
         payload_text, _, mac_text = token.removeprefix(_PREFIX).partition(".")
         if len(token) > _MAX_TOKEN or not token.startswith(_PREFIX):
             raise _gone()
@@ -204,13 +199,18 @@ class Handshakes:
         if token != _joined(payload, mac):  # another spelling, under which a session would not have ended
             raise _gone()
 
+        if not self._is_signed(payload, mac):
+            raise _gone()
+        return self._decoder.decode(payload)
+
+    def _is_signed(self, payload: bytes, mac: bytes) -> bool:
+        import hmac
+
         def is_signed(ring: Sequence[bytes]) -> bool:
             return any(hmac.compare_digest(self._sign(key, payload), mac) for key in ring)
 
         # After a rotation, another process may have signed it with a newer secret.
-        if not is_signed(self._keys.ring()) and not is_signed(self._keys.renewed()):
-            raise _gone()
-        return self._decoder.decode(payload)
+        return is_signed(self._keys.ring()) or is_signed(self._keys.renewed())
 
     def _sign(self, key: bytes, payload: bytes) -> bytes:
         import hmac  # maps OpenSSL into memory
@@ -219,11 +219,7 @@ class Handshakes:
         return hmac.digest(own, self._audience.encode() + b"\0" + payload, "sha256")[:_MAC_BYTES]
 
     def _mark(self, principal: Principal | None) -> str:
-        if principal is None:
-            return ""
-        import hashlib
-
-        return hashlib.sha256(key_of(principal).encode()).hexdigest()[:32]
+        return "" if principal is None else digest(key_of(principal))
 
 
 def _joined(payload: bytes, mac: bytes) -> str:

@@ -89,6 +89,10 @@ class Invocation:
         """Keep what a client of the legacy era has negotiated, where its connection lasts; else False."""
         return False
 
+    def stop(self) -> None:
+        """Cancel the call also if it holds a claim, which it gives back."""
+        self.cancelled, self.detached = True, False
+
     def sleep(self, seconds: float) -> None:
         """Wait for something that another call or process does; see ``idle``."""
         time.sleep(seconds)

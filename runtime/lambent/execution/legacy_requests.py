@@ -15,7 +15,7 @@ from lambent.execution.call import Services
 from lambent.execution.client_answers import read_response, take_answer
 from lambent.execution.handshakes import SESSION_HEADER, VERSION_HEADER
 from lambent.execution.invocation import Invocation
-from lambent.execution.rounds.live_calls import CallKey, CancelledParams, Stoppable
+from lambent.execution.rounds.live_calls import CallKey, CancelledParams
 from lambent.wire.eras import UNNEGOTIATED
 from lambent.wire.http import (
     SSE_TYPE,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lambent.execution.endpoint import Endpoint
 
 
-def post_unusual(
+def post_answer_or_batch(
     endpoint: Endpoint,
     request: Request,
     invocation: Invocation,
@@ -100,9 +100,7 @@ def running(
 
     In the legacy era a connection that ends does not mean that the result is not wanted.
     """
-    if services.live is None or not isinstance(invocation, Stoppable):
-        yield
-        return
+    assert services.live is not None  # noqa: S101 - asked for before
     key = _call_key(request_id, request, principal)
     invocation.detached = True
     services.live.begin(key, invocation)

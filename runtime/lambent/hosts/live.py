@@ -68,7 +68,7 @@ class LiveInvocation(Invocation):
             self._started.cancel()
 
     def stop(self) -> None:
-        """Cancel the call also if it holds a claim, which it gives back: the process is about to end."""
+        """See ``Invocation.stop``."""
         if self.detached:
             self.detached = self.cancelled = False
         self.cancel()

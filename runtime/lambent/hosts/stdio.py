@@ -147,7 +147,7 @@ class StdioServer:
         try:
             message = jsonrpc.decode(line)
         except MalformedMessage as malformed:
-            if self._handshake is not None and self._take_unusual(line, self._handshake):
+            if self._handshake is not None and self._take_answer_or_batch(line, self._handshake):
                 return
             error = malformed.error
             self._out.put(jsonrpc.failure(malformed.request_id, error.code, error.message))
@@ -182,7 +182,7 @@ class StdioServer:
             return self._handshake
         return Handshake(requested_version(message))
 
-    def _take_unusual(self, line: bytes, handshake: Handshake) -> bool:
+    def _take_answer_or_batch(self, line: bytes, handshake: Handshake) -> bool:
         """Take a line that is no single request, but what clients of the legacy era send."""
         from lambent.execution.batches import answer_batch, has_batches, join_batch, read_batch
         from lambent.execution.client_answers import read_response, take_answer

@@ -115,6 +115,9 @@ class Accepts(msgspec.Struct, frozen=True):
 
 
 _BOTH = Accepts(json=True, sse=True)
+STREAM = Accepts(json=False, sse=True)
+"""What a client takes that has been sent a part of a stream."""
+
 _USUAL_ACCEPT = f"{JSON_TYPE}, {SSE_TYPE}"
 
 

@@ -75,7 +75,15 @@ def _why_not(call: Call, era: LegacyEra) -> str | None:
     return None
 
 
-class SuspendingAsker:
+class _Reader:
+    """Reads answers, whichever way they come."""
+
+    def read(self, key: str, question: Question[T], raw: Raw) -> T:
+        """See ``Asker.read``."""
+        return read_client_answer(key, question, raw)
+
+
+class SuspendingAsker(_Reader):
     """Lets the handler end; it is run again with the answers (``lambent.execution.durable.resumption``)."""
 
     def __init__(self, era: LegacyEra) -> None:
@@ -86,12 +94,8 @@ class SuspendingAsker:
         self._era.question(question.method, question.params, "")  # fails here where it cannot be asked
         return None
 
-    def read(self, key: str, question: Question[T], raw: Raw) -> T:
-        """See ``Asker.read``."""
-        return read_client_answer(key, question, raw)
 
-
-class LiveAsker:
+class LiveAsker(_Reader):
     """Writes questions to the open stream of a call."""
 
     def __init__(self, call: Call, era: LegacyEra, journal: Journal, live: LiveCalls) -> None:
@@ -121,10 +125,6 @@ class LiveAsker:
         except StoreError as error:
             report(error, self._call.rpc)
             return None
-
-    def read(self, key: str, question: Question[T], raw: Raw) -> T:
-        """See ``Asker.read``."""
-        return read_client_answer(key, question, raw)
 
 
 class _Asked(Pending[T]):

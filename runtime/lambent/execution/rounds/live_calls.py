@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from concurrent.futures import Future
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
@@ -13,19 +13,14 @@ from msgspec import Raw
 from lambent.errors import ToolError
 from lambent.wire.jsonrpc import RequestId
 
+if TYPE_CHECKING:
+    from lambent.execution.invocation import Invocation
+
 
 class CancelledParams(msgspec.Struct):
     """Parameters of ``notifications/cancelled`` (basic/utilities/cancellation)."""
 
     request_id: RequestId = msgspec.field(name="requestId")
-
-
-@runtime_checkable
-class Stoppable(Protocol):
-    """A call that can be stopped."""
-
-    def stop(self) -> None:
-        """Stop it, whatever it holds."""
 
 
 class _Expected(Future[Raw]):
@@ -53,7 +48,7 @@ class LiveCalls:
         # A handler need not wait for what it asks: what nobody holds any more is forgotten.
         self._questions: weakref.WeakValueDictionary[str, _Expected] = weakref.WeakValueDictionary()
         self._is_over = False
-        self._running: dict[CallKey, Stoppable] = {}
+        self._running: dict[CallKey, Invocation] = {}
 
     def expect(self, question_id: str, principal: str) -> Future[Raw]:
         """Wait for the answer to a question, by the principal with this key."""
@@ -89,12 +84,12 @@ class LiveCalls:
         future.set_result(answer)
         return True
 
-    def begin(self, key: CallKey, invocation: Stoppable) -> None:
+    def begin(self, key: CallKey, invocation: Invocation) -> None:
         """Remember a call that runs."""
         with self._lock:
             self._running[key] = invocation
 
-    def end(self, key: CallKey, invocation: Stoppable) -> None:
+    def end(self, key: CallKey, invocation: Invocation) -> None:
         """Forget a call that has ended."""
         with self._lock:
             if self._running.get(key) is invocation:
