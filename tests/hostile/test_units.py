@@ -14,7 +14,7 @@ from tests.hostile.strategies import HEADER_VALUES, JSON, mutated
 from tests.support import encode_value
 
 from lambent.errors import HeaderMismatchError, HttpRefusal, ProtocolError
-from lambent.execution.rounds.sealing import digest
+from lambent.execution.rounds.digests import digest
 from lambent.hosts.aws_lambda.events import format_of
 from lambent.wire import jsonrpc
 from lambent.wire.eras.modern import ModernEra

@@ -16,7 +16,7 @@ import msgspec
 from lambent.auth.principal import Principal, key_of
 from lambent.errors import ConfigurationError, HttpRefusal, StoreError
 from lambent.execution.log_records import logger
-from lambent.execution.rounds.sealing import digest, from_base64url, to_base64url
+from lambent.execution.rounds.digests import digest, from_base64url, to_base64url
 from lambent.wire.eras import UNNEGOTIATED, negotiate
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.values import ClientCapabilities, LogLevel

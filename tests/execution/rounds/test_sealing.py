@@ -32,7 +32,8 @@ from lambent.auth.principal import Principal
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds import sealing
-from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State, decode_exactly, digest
+from lambent.execution.rounds.digests import decode_exactly, digest
+from lambent.execution.rounds.sealing import MAX_TOKEN_LENGTH, Binding, Sealer, State
 from lambent.stores.keys import StaticKeys
 from lambent.wire import jsonrpc
 from lambent.wire.http import Request

@@ -18,7 +18,7 @@ from lambent.auth.principal import Principal, key_of
 from lambent.errors import ConfigurationError, ItemTooLargeError
 from lambent.execution.call import Services
 from lambent.execution.durable.records import Record, Records
-from lambent.execution.rounds.sealing import digest, to_base64url
+from lambent.execution.rounds.digests import digest, to_base64url
 
 _PARTS = 4
 _REFUSED = "lambent.refused"

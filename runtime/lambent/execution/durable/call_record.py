@@ -11,8 +11,9 @@ from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
 from lambent.execution.durable.records import Lease, Record
 from lambent.execution.handlers.tools import failed
+from lambent.execution.rounds.digests import decode_exactly, digest
 from lambent.execution.rounds.questions import require_extension
-from lambent.execution.rounds.sealing import State, decode_exactly, digest
+from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import EXTENSION
 from lambent.wire.results import TASK, CallToolResult, Result, TaskResult
 

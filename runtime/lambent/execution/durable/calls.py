@@ -45,8 +45,9 @@ from lambent.execution.durable.records import (
 )
 from lambent.execution.failures import report
 from lambent.execution.log_records import logger
+from lambent.execution.rounds.digests import digest
 from lambent.execution.rounds.journal import Journal
-from lambent.execution.rounds.sealing import State, digest
+from lambent.execution.rounds.sealing import State
 from lambent.features.codecs import to_plain
 from lambent.features.tools import Tool
 from lambent.wire.eras import meta_of

@@ -23,7 +23,7 @@ import msgspec
 from lambent.errors import InternalError, Signal, StoreError
 from lambent.execution.invocation import Invocation
 from lambent.execution.ports import Clock, Item, Store
-from lambent.execution.rounds.sealing import digest, to_base64url
+from lambent.execution.rounds.digests import digest, to_base64url
 
 SKEW_SECONDS = 30.0
 """How far the clocks of two environments may be apart without both holding a lease."""

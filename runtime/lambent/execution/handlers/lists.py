@@ -59,13 +59,13 @@ def _page(call: Call, member: str, items: Iterable[str], describe: Callable[[str
 
 
 def _encode(method: str, key: str) -> str:
-    from lambent.execution.rounds.sealing import to_base64url  # few lists have a second page
+    from lambent.execution.rounds.digests import to_base64url  # few lists have a second page
 
     return to_base64url(f"{method} {key}".encode())
 
 
 def _decode(method: str, cursor: str) -> str:
-    from lambent.execution.rounds.sealing import from_base64url
+    from lambent.execution.rounds.digests import from_base64url
 
     found, _, key = from_base64url(cursor).decode().partition(" ")
     if found != method:

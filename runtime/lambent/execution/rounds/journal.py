@@ -21,9 +21,10 @@ from msgspec import Raw
 
 from lambent.errors import ItemTooLargeError, Signal, StepInterrupted, Suspend, ToolError
 from lambent.execution.log_records import logger
+from lambent.execution.rounds.digests import digest
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question, read_answer
-from lambent.execution.rounds.sealing import State, digest
+from lambent.execution.rounds.sealing import State
 
 if TYPE_CHECKING:
     from asyncio import Task

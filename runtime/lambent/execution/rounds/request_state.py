@@ -11,9 +11,10 @@ from msgspec import Raw, UnsetType
 from lambent.auth.principal import key_of
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
+from lambent.execution.rounds.digests import decode_exactly, digest, to_base64url
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.run import Render, invoke, run
-from lambent.execution.rounds.sealing import Binding, decode_exactly, digest, to_base64url
+from lambent.execution.rounds.sealing import Binding
 from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
 

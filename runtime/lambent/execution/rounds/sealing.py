@@ -6,7 +6,6 @@ the payload. Whatever is wrong with a token, the client reads the same message; 
 
 from __future__ import annotations
 
-import binascii
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from msgspec import Raw
 
 from lambent.errors import ConfigurationError, InternalError, InvalidParamsError
 from lambent.execution.log_records import logger
+from lambent.execution.rounds.digests import from_base64url, to_base64url
 from lambent.wire.jsonrpc import LazyDecoder
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ _PLAIN, _DEFLATED = b"\x00", b"\x01"
 _COMPRESS_FROM = 256
 _MAX_PAYLOAD = 1024 * 1024
 _CLOCK_SKEW = 60
-_TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_+/", b"+/  ")
 _log = logger("lambent.state")
 
 
@@ -89,47 +87,6 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True):
 
 _envelope_decoder: LazyDecoder[_Envelope] = LazyDecoder(_Envelope)
 _state_decoder: LazyDecoder[State] = LazyDecoder(State)
-
-
-def digest(value: Any) -> str:
-    """A short digest of a JSON value that does not depend on the order of keys or on white space.
-
-    Numbers that are the same as floats only differ if they were decoded with ``decode_exactly``.
-    """
-    import hashlib  # maps OpenSSL into memory: 2 ms and 4 MB that a plain tool never needs
-
-    canonical = msgspec.json.encode(value, order="deterministic")
-    return to_base64url(hashlib.sha256(canonical).digest()[:18])
-
-
-def decode_exactly(raw: bytes | Raw) -> Any:
-    """Decode JSON for ``digest``: a number that no float is exactly stays as it is written.
-
-    Raises:
-        DecodeError: it is no JSON; also ``UnicodeError`` and ``RecursionError``.
-    """
-    return msgspec.json.Decoder(float_hook=_number).decode(raw)
-
-
-def _number(text: str) -> float | Raw:
-    from decimal import Decimal, InvalidOperation
-
-    value = float(text)
-    try:
-        return value if Decimal(repr(value)) == Decimal(text) else Raw(text.encode())
-    except InvalidOperation:  # its exponent has too many digits even for this
-        return Raw(text.encode())
-
-
-def to_base64url(data: bytes) -> str:
-    """Base64 for URLs, without padding."""
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).decode().rstrip("=")
-
-
-def from_base64url(text: str) -> bytes:
-    """Read Base64 for URLs, without padding. Raises ``ValueError``."""
-    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-    return binascii.a2b_base64(padded.translate(_FROM_URL), strict_mode=True)
 
 
 class Sealer:
