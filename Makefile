@@ -60,7 +60,7 @@ lock: ## pin the development dependencies anew, and from them those of the layer
 	$(COMPILE) --group sam -o requirements-sam.txt
 	$(COMPILE) --group ministack -o requirements-ministack.txt
 	$(LOCK_LAYER) -o layers/core.txt
-	$(LOCK_LAYER) --extra seal $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
+	$(LOCK_LAYER) --extra seal --extra auth $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
 	$(LOCK_LAYER) --extra pydantic --extra mangum --extra aws $(addprefix --no-emit-package ,$(IN_LAMBDA) msgspec) \
 		-o layers/extras.txt
 

@@ -17,7 +17,7 @@ LAYERS = ["errors", "wire", "auth", "features", "execution", "stores", "hosts", 
 THIRD_PARTY = {
     "errors": set[str](),
     "wire": {"msgspec"},
-    "auth": {"msgspec", "cryptography"},
+    "auth": {"msgspec", "cryptography", "joserfc"},
     "features": {"msgspec", "pydantic", "pydantic_core", "annotated_types"},
     "execution": {"msgspec", "cryptography", "aws_lambda_powertools"},
     "stores": {"msgspec", "boto3", "botocore"},

@@ -18,7 +18,9 @@ from lambent.wire.values import CacheHint, CardDetails, Icon, Implementation
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from lambent.auth.authenticator import Authenticator
     from lambent.hosts.asgi import AsgiApp
+    from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -44,7 +46,9 @@ class MCPServer(Declarations):
             public; ``resources/read`` not at all.
         extensions: settings of protocol extensions to advertise, by identifier.
         card: what the server card says in addition to the declarations.
-        middleware: ``(call, next) -> outcome`` functions around every call, outermost first.
+        middleware: ``(call, following) -> result`` functions around every call, outermost first.
+        auth: how callers are identified: an authenticator, or several, of which the first one that finds
+            credentials of its kind decides. Default: as the settings say, which without any identify nobody.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed.
@@ -65,6 +69,7 @@ class MCPServer(Declarations):
         extensions: Mapping[str, dict[str, Any]] | None = None,
         card: CardDetails | None = None,
         middleware: Sequence[Middleware] = (),
+        auth: Authenticator | Sequence[Authenticator] = (),
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -93,11 +98,19 @@ class MCPServer(Declarations):
         )
         super().__init__(empty, INJECTED)
         self._middleware = tuple(middleware)
+        self._authenticators = tuple(auth) if isinstance(auth, Sequence) else (auth,)
 
     @property
     def name(self) -> str:
         """The server's name."""
         return self._empty.info.name
+
+    def _parts(self) -> ServerParts:
+        from lambent.hosts.assembly import ServerParts
+
+        return ServerParts(
+            catalog=self.freeze(), middleware=self._middleware, authenticators=self._authenticators
+        )
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
         """Make the function that Lambda calls.
@@ -107,7 +120,7 @@ class MCPServer(Declarations):
         """
         from lambent.hosts.assembly import lambda_handler
 
-        return lambda_handler(self.freeze(), self._middleware, settings or Settings.from_env())
+        return lambda_handler(self._parts(), settings or Settings.from_env())
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:
         """Make an ASGI application that streams as it goes.
@@ -122,9 +135,9 @@ class MCPServer(Declarations):
         from lambent.hosts.assembly import live_endpoint
         from lambent.hosts.discovery import DiscoveryDocuments
 
-        settings, catalog = settings or Settings.from_env(), self.freeze()
-        endpoint = live_endpoint(catalog, self._middleware, settings)
-        documents = DiscoveryDocuments(catalog, settings, endpoint.executor.services.response_limit)
+        settings, parts = settings or Settings.from_env(), self._parts()
+        endpoint = live_endpoint(parts, settings)
+        documents = DiscoveryDocuments(parts.catalog, settings, endpoint.executor.services.response_limit)
         return AsgiApp(endpoint, documents, settings.body_limit)
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
@@ -153,4 +166,4 @@ class MCPServer(Declarations):
         from lambent.hosts.stdio import serve
 
         settings = settings or Settings.from_env()
-        serve(live_endpoint(self.freeze(), self._middleware, settings), settings)
+        serve(live_endpoint(self._parts(), settings), settings)

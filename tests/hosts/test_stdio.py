@@ -54,7 +54,7 @@ class Wire:
         self._from = os.fdopen(our_input, "rb")
         self._its_input, self._its_output = os.fdopen(its_input, "rb"), os.fdopen(its_output, "wb")
         chosen = settings(**options)
-        endpoint = live_endpoint(mcp.freeze(), mcp._middleware, chosen)
+        endpoint = live_endpoint(mcp._parts(), chosen)
         self.server = StdioServer(endpoint, self._its_input, self._its_output, chosen)
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._serving = threading.Thread(target=self._serve)

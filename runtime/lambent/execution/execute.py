@@ -23,7 +23,7 @@ from lambent.execution.call import Call, Handler, Services
 from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
-from lambent.execution.middleware import Middleware, chain
+from lambent.execution.middleware import Middleware, Observer, chain
 from lambent.wire.eras import RpcRequest, method_not_found
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.results import Outcome, Result
@@ -34,14 +34,20 @@ class AttemptFailed(Signal):
 
 
 class Executor:
-    """Executes calls with what a catalog declares; the first middleware is the outermost one."""
+    """Executes calls with what a catalog declares; the first middleware is the outermost one.
 
-    def __init__(self, services: Services, middleware: Sequence[Middleware] = ()) -> None:
+    Observers are around all of it. ``execute`` is ``_execute`` in them, and without any the method itself.
+    """
+
+    def __init__(
+        self, services: Services, middleware: Sequence[Middleware] = (), observers: Sequence[Observer] = ()
+    ) -> None:
         self.services = services
         self._handlers = handlers_of(services)
         self._handle = chain(middleware, self._dispatch)
+        self.execute = chain(observers, self._execute)
 
-    def execute(self, call: Call) -> Outcome:
+    def _execute(self, call: Call) -> Outcome:
         """Execute a call; that its client is gone is an error with status 499.
 
         Raises:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from lambent.execution.call import Call, Handler
+from lambent.wire.results import Outcome
+
+T = TypeVar("T")
+
+Observer = Callable[[Call, Callable[[Call], Outcome]], Outcome]
+"""Watches a call from before the first middleware until its outcome is known, for audit and telemetry.
+``(call, execute) -> outcome``: it returns what ``execute(call)`` returns, and passes on what that raises."""
 
 Middleware = Callable[[Call, Handler], Any]
 """Wraps a call. It may return a result of its own; refuse the call by raising a ``ProtocolError`` or, for a
 tool, a ``ToolError``; or pass the call on with ``following(call)`` and look at the result."""
 
 
-def chain(middleware: Sequence[Middleware], handler: Handler) -> Handler:
-    """Wrap a handler; the first middleware sees a call first and its result last."""
-    for wrap in reversed(middleware):
+def chain(
+    wrappers: Sequence[Callable[[Call, Callable[[Call], T]], T]], handler: Callable[[Call], T]
+) -> Callable[[Call], T]:
+    """Wrap a handler in middleware or in observers; the first one sees a call first and its result last."""
+    for wrap in reversed(wrappers):
         handler = functools.partial(_around, wrap, handler)
     return handler
 
 
-def _around(wrap: Middleware, handler: Handler, call: Call) -> Any:
+def _around(wrap: Callable[[Call, Callable[[Call], T]], T], handler: Callable[[Call], T], call: Call) -> T:
     return wrap(call, handler)

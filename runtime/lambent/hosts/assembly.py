@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from lambent.auth.authenticator import Authenticator
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
@@ -33,25 +35,39 @@ _MEMORY_INLINE_BYTES = 1024
 """In memory, arguments and results go when their task expires, and only its record stays for a while."""
 
 
-def lambda_handler(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> LambdaHandler:
+class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``MCPServer`` was given and declares: a host makes its entry point of it.
+
+    Attributes:
+        catalog: the declarations.
+        middleware: around every call, outermost first.
+        authenticators: tried in this order; none: nobody is identified, unless the settings say how.
+    """
+
+    catalog: Catalog
+    middleware: tuple[Middleware, ...] = ()
+    authenticators: tuple[Authenticator, ...] = ()
+
+
+def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
     """The function that Lambda calls, with a worker for tasks where there can be any."""
     from lambent.hosts.aws_lambda.events import write
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
-    executor, worker = _executor(catalog, middleware, settings, write, in_lambda=True), None
+    executor, worker = _executor(parts, settings, write, in_lambda=True), None
     if (tasks := executor.services.tasks) is not None:
         from lambent.execution.durable.tasks.worker import Worker
 
         worker = Worker(executor, tasks)
     limit = executor.services.response_limit
-    documents = DiscoveryDocuments(catalog, settings, limit, is_strict=True)
+    documents = DiscoveryDocuments(parts.catalog, settings, limit, is_strict=True)
     endpoint = Endpoint(executor, settings.http_policy)
     return LambdaHandler(endpoint, worker, settings.task_queue_url or "", documents)
 
 
-def live_endpoint(catalog: Catalog, middleware: Sequence[Middleware], settings: Settings) -> Endpoint:
+def live_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:
     """The endpoint of a host that stays, or that shares a table with others, as in Lambda behind Mangum."""
-    executor = _executor(catalog, middleware, settings, _write_around, in_lambda=settings.in_lambda)
+    executor = _executor(parts, settings, _write_around, in_lambda=settings.in_lambda)
     return Endpoint(executor, settings.http_policy)
 
 
@@ -68,18 +84,12 @@ def _response_limit(settings: Settings, write: Write, *, in_lambda: bool) -> Res
     return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None
 
 
-def _executor(
-    catalog: Catalog,
-    middleware: Sequence[Middleware],
-    settings: Settings,
-    write: Write,
-    *,
-    in_lambda: bool,
-) -> Executor:
+def _executor(parts: ServerParts, settings: Settings, write: Write, *, in_lambda: bool) -> Executor:
     """An executor on the table, queue and bucket that the deployment names; boto3 waits for first use.
 
     Without a table, a process that stays keeps everything in its memory, and its threads are the workers.
     """
+    catalog = parts.catalog
     server = settings.audience or catalog.info.name
     store: Store | None = None
     changes: Changes | None = None
@@ -132,7 +142,7 @@ def _executor(
         from lambent.hosts.aws_lambda.snapstart import register
 
         register(services, settings)
-    executor = Executor(services, middleware)
+    executor = Executor(services, parts.middleware)
     if threads is not None and tasks is not None:
         from lambent.execution.durable.tasks.worker import Worker
 
