@@ -1,6 +1,10 @@
 """A Model Context Protocol runtime for AWS Lambda: every request is one independent invocation."""
 
-# Two tables of names: several stand in a line.
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+# Tables of names: several stand in a line.
 # fmt: off
 # isort: off
 from lambent.auth.principal import Principal
@@ -40,20 +44,32 @@ from lambent.wire.values import (
     UserMessage,
 )
 
+if TYPE_CHECKING:
+    from lambent.auth.authenticator import Authenticator, CredentialsError
+    from lambent.auth.challenges import InsufficientScopeError
+    from lambent.auth.oauth import Introspection, OAuth
+
+_LOADED_LATER = {
+    "auth.authenticator": ("Authenticator", "CredentialsError"),
+    "auth.challenges": ("InsufficientScopeError",),
+    "auth.oauth": ("Introspection", "OAuth"),
+}
+"""What few servers use, by module: loaded when it is first asked for."""
+
 Message = PromptMessage
 """The name that the official SDK gives ``PromptMessage``."""
 
 __all__ = [
-    "AcceptedElicitation", "Annotations", "AssistantMessage", "Audio", "AudioContent",
+    "AcceptedElicitation", "Annotations", "AssistantMessage", "Audio", "AudioContent", "Authenticator",
     "BlobResourceContents", "CacheHint", "Call", "CallToolResult", "Cancelled", "CancelledElicitation",
     "CardDetails", "CardHeader", "ClientCapabilities", "CompleteResult", "Completion", "CompletionArgument",
-    "CompletionContext", "ConfigurationError", "Context", "DeadlineReached", "DeclarationError",
+    "CompletionContext", "ConfigurationError", "Context", "CredentialsError", "DeadlineReached", "DeclarationError",
     "DeclinedElicitation", "DiscoverResult", "Elicit", "ElicitationResult", "EmbeddedResource",
     "EmptyResult", "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon",
-    "Idempotency", "Image", "ImageContent", "InputRequiredResult", "InternalError", "InvalidParamsError",
-    "InvalidRequestError", "ItemTooLargeError", "LambentError", "ListRoots", "ListenResult", "MCPServer",
+    "Idempotency", "Image", "ImageContent", "InputRequiredResult", "InsufficientScopeError", "InternalError", "InvalidParamsError",
+    "Introspection", "InvalidRequestError", "ItemTooLargeError", "LambentError", "ListRoots", "ListenResult", "MCPServer",
     "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError",
-    "OverloadedError", "PageResult", "ParseError", "Pending", "Principal", "PromptMessage",
+    "OAuth", "OverloadedError", "PageResult", "ParseError", "Pending", "Principal", "PromptMessage",
     "PromptReference", "ProtocolError",
     "ReadResourceResult", "Repository", "Request", "Resolve", "ResourceLink", "ResourceNotFoundError",
     "ResourceTemplateReference", "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult",
@@ -61,3 +77,13 @@ __all__ = [
     "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult",
     "UnsupportedVersionError", "UserMessage", "ValidationError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    for module, names in _LOADED_LATER.items():
+        if name in names:
+            found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from lambent.wire.values import CacheHint, CardDetails, Icon, Implementation
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from lambent.auth.authenticator import Authenticator
+    from lambent.auth.authenticator import AuthDeclaration
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
@@ -49,6 +49,7 @@ class MCPServer(Declarations):
         middleware: ``(call, following) -> result`` functions around every call, outermost first.
         auth: how callers are identified: an authenticator, or several, of which the first one that finds
             credentials of its kind decides. Default: as the settings say, which without any identify nobody.
+        hides_forbidden: lists leave out what the caller lacks the scopes for, and are private then.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed.
@@ -69,7 +70,8 @@ class MCPServer(Declarations):
         extensions: Mapping[str, dict[str, Any]] | None = None,
         card: CardDetails | None = None,
         middleware: Sequence[Middleware] = (),
-        auth: Authenticator | Sequence[Authenticator] = (),
+        auth: AuthDeclaration | Sequence[AuthDeclaration] = (),
+        hides_forbidden: bool = False,
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -95,6 +97,7 @@ class MCPServer(Declarations):
             extensions=MappingProxyType(dict(extensions or {})),
             hints=MappingProxyType({**DEFAULT_HINTS, **(cache_hints or {})}),
             page_size=page_size,
+            hides_forbidden=hides_forbidden,
         )
         super().__init__(empty, INJECTED)
         self._middleware = tuple(middleware)
@@ -131,14 +134,9 @@ class MCPServer(Declarations):
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.asgi import AsgiApp
-        from lambent.hosts.assembly import live_endpoint
-        from lambent.hosts.discovery import DiscoveryDocuments
+        from lambent.hosts.assembly import asgi_app
 
-        settings, parts = settings or Settings.from_env(), self._parts()
-        endpoint = live_endpoint(parts, settings)
-        documents = DiscoveryDocuments(parts.catalog, settings, endpoint.executor.services.response_limit)
-        return AsgiApp(endpoint, documents, settings.body_limit)
+        return asgi_app(self._parts(), settings or Settings.from_env())
 
     def fastapi_router(self, path: str = "/mcp", settings: Settings | None = None) -> APIRouter:
         """Make a FastAPI router with the MCP endpoint at a path, shown on the OpenAPI page.
@@ -162,8 +160,8 @@ class MCPServer(Declarations):
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.assembly import live_endpoint
+        from lambent.hosts.assembly import local_endpoint
         from lambent.hosts.stdio import serve
 
         settings = settings or Settings.from_env()
-        serve(live_endpoint(self._parts(), settings), settings)
+        serve(local_endpoint(self._parts(), settings), settings)

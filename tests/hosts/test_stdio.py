@@ -26,7 +26,7 @@ from tests.hosts.asgi.driving import SECONDS, make, progress, settings, subscrip
 from lambent import Call, Context, Handler, Idempotency, MCPServer
 from lambent.execution.handlers import subscriptions
 from lambent.hosts import live, stdio
-from lambent.hosts.assembly import live_endpoint
+from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.stdio import StdioServer
 from lambent.hosts.threads import CallThreads
 
@@ -54,7 +54,7 @@ class Wire:
         self._from = os.fdopen(our_input, "rb")
         self._its_input, self._its_output = os.fdopen(its_input, "rb"), os.fdopen(its_output, "wb")
         chosen = settings(**options)
-        endpoint = live_endpoint(mcp._parts(), chosen)
+        endpoint = local_endpoint(mcp._parts(), chosen)
         self.server = StdioServer(endpoint, self._its_input, self._its_output, chosen)
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._serving = threading.Thread(target=self._serve)

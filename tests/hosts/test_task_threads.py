@@ -15,7 +15,7 @@ from tests.support import SETTINGS, accept, make_server
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
-from lambent.hosts.assembly import live_endpoint
+from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.live import LiveInvocation, ThreadQueue
 from lambent.stores.memory import MemoryBlobs
 from lambent.wire.http import Request
@@ -43,7 +43,7 @@ def client_of(
     server: MCPServer, loop: asyncio.AbstractEventLoop, endpoint: Endpoint | None = None
 ) -> TaskClient:
     """A client of what hosts that stay make of a server."""
-    endpoint = endpoint or live_endpoint(server._parts(), SETTINGS)
+    endpoint = endpoint or local_endpoint(server._parts(), SETTINGS)
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = Request("POST", "/", event["headers"], event["body"].encode())
@@ -230,7 +230,7 @@ def test_a_task_that_runs_is_cancelled_when_the_process_ends(loop: asyncio.Abstr
         finally:
             seen.append("cleaned up")
 
-    endpoint = live_endpoint(mcp._parts(), SETTINGS)
+    endpoint = local_endpoint(mcp._parts(), SETTINGS)
     client = client_of(mcp, loop, endpoint)
     tasks = endpoint.executor.services.tasks
     assert tasks is not None
@@ -256,7 +256,7 @@ def test_what_an_expired_task_returned_goes(
     def large(text: str) -> str:
         return text
 
-    endpoint = live_endpoint(mcp._parts(), SETTINGS)
+    endpoint = local_endpoint(mcp._parts(), SETTINGS)
     client = client_of(mcp, loop, endpoint)
     tasks = endpoint.executor.services.tasks
     assert tasks is not None

@@ -17,6 +17,7 @@ from lambent.wire.http import Request
 from lambent.wire.values import ClientCapabilities, LogLevel
 
 if TYPE_CHECKING:
+    from lambent.auth.resource_server import ResourceServer
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.durable.tasks.service import Tasks
     from lambent.execution.handshakes import Handshake, Handshakes
@@ -42,6 +43,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         tasks: the tasks; None without a store and a queue.
         response_limit: how large a response may be; None where it may have any size.
         live: the calls that wait for answers of their clients; None where no call can wait for one.
+        guard: tells a caller that may not do something what it needs; None where nobody is identified.
+        is_local: the caller is the user of this machine, as on stdio.
     """
 
     catalog: Catalog
@@ -55,6 +58,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     tasks: Tasks | None = None
     response_limit: ResponseLimit | None = None
     live: LiveCalls | None = None
+    guard: ResourceServer | None = None
+    is_local: bool = False
 
     @functools.cached_property
     def sealer(self) -> Sealer:

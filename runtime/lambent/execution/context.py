@@ -58,6 +58,19 @@ class Context(Notifications):
         """Who is calling; None where nobody is identified."""
         return self._call.principal
 
+    def require(self, *scopes: str) -> None:
+        """Go on only if the caller has these scopes, besides those that the feature needs anyway.
+
+        Check before anything has an effect. On stdio, where the user of this machine calls, it is always so.
+
+        Raises:
+            InsufficientScopeError: 403, with all scopes that the call needs; see there.
+            HttpRefusal: 401, nobody is identified.
+        """
+        from lambent.execution.authorization import require  # loaded where something is protected
+
+        require(self._call, scopes)
+
     @property
     def sessions(self) -> SessionMaker:
         """Makes sessions: ``handle = ctx.sessions.create(Cart)``."""

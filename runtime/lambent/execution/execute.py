@@ -44,6 +44,10 @@ class Executor:
     ) -> None:
         self.services = services
         self._handlers = handlers_of(services)
+        if not services.is_local and (services.guard is not None or services.catalog.scopes):
+            from lambent.execution.authorization import authorize  # loaded where something is protected
+
+            middleware = [*middleware, authorize]
         self._handle = chain(middleware, self._dispatch)
         self.execute = chain(observers, self._execute)
 

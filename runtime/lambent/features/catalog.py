@@ -38,7 +38,10 @@ DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """A server's declarations in their order: by name, hints by method, resources by URI."""
+    """A server's declarations in their order: by name, hints by method, resources by URI.
+
+    ``hides_forbidden``: lists leave out what the caller may not use.
+    """
 
     info: Implementation
     card: CardDetails
@@ -51,6 +54,14 @@ class Catalog(msgspec.Struct, frozen=True):
     templates: tuple[Resource, ...] = ()
     prompts: Mapping[str, Prompt] = MappingProxyType({})
     completer: Callable[..., Any] | None = None
+    hides_forbidden: bool = False
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that features need, each once."""
+        features: list[Tool | Resource | Prompt] = [*self.tools.values(), *self.resources.values()]
+        features += [*self.templates, *self.prompts.values()]
+        return tuple(dict.fromkeys(scope for feature in features for scope in feature.scopes))
 
     @property
     def signatures(self) -> Iterator[Signature]:

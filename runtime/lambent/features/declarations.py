@@ -50,6 +50,7 @@ class Declarations:
         task: bool | TaskPolicy = False,
         idempotency: Idempotency | None = None,
         single_use: bool = False,
+        scopes: Sequence[str] = (),
     ) -> Callable[[F], F]:
         """Register a function as a tool (server/tools), and leave the function itself as it is.
 
@@ -67,6 +68,7 @@ class Declarations:
             idempotency: how repeated calls are recognized, so that each takes effect once.
             single_use: a request state completes a call once. Sent again with the same answers, it gives the
                 same result; with other answers it is refused.
+            scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
@@ -91,6 +93,7 @@ class Declarations:
                 task=TaskPolicy() if task is True else task or None,
                 idempotency=idempotency,
                 single_use=single_use,
+                scopes=_scopes(scopes),
             )
             self._add(self._tools, tool.name, tool, "tool")
             return function
@@ -110,6 +113,7 @@ class Declarations:
         annotations: Annotations | None = None,
         meta: dict[str, Any] | None = None,
         cache: CacheHint | None = None,
+        scopes: Sequence[str] = (),
     ) -> Callable[[F], F]:
         """Register a function as a resource, or as a template where the URI has variables (server/resources).
 
@@ -124,6 +128,7 @@ class Declarations:
             annotations: hints on how clients may use it.
             meta: ``_meta`` of the definition.
             cache: how long clients may keep what they read.
+            scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
 
         Raises:
             DeclarationError: variables and parameters do not fit, or the URI is taken.
@@ -144,7 +149,7 @@ class Declarations:
                 icons=icons,
                 meta=meta,
             )
-            resource = make_resource(uri, signature, definition, cache)
+            resource = make_resource(uri, signature, definition, cache, _scopes(scopes))
             self._add(self._resources, resource.uri, resource, "resource")
             return function
 
@@ -158,6 +163,7 @@ class Declarations:
         icons: Sequence[Icon] | None = None,
         *,
         meta: dict[str, Any] | None = None,
+        scopes: Sequence[str] = (),
     ) -> Callable[[F], F]:
         """Register a function as a prompt (server/prompts); the arguments are those of ``tool``.
 
@@ -177,7 +183,7 @@ class Declarations:
                 icons=icons,
                 meta=meta,
             )
-            self._add(self._prompts, signature.name, Prompt(signature, definition), "prompt")
+            self._add(self._prompts, signature.name, Prompt(signature, definition, _scopes(scopes)), "prompt")
             return function
 
         return register
@@ -234,6 +240,15 @@ class Declarations:
     def _not_frozen(self, what: str) -> None:
         if self._catalog is not None:
             raise DeclarationError(f"{what} comes too late: declare everything before making the handler")
+
+
+def _scopes(scopes: Sequence[str]) -> tuple[str, ...]:
+    if not scopes:
+        return ()
+    from lambent.auth.oauth import check_scopes  # loaded where there are scopes
+
+    check_scopes(scopes)
+    return tuple(scopes)
 
 
 def _not_bare(name: Any, kind: str) -> None:

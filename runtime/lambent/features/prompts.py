@@ -30,10 +30,11 @@ _EXPECTED = "A prompt returns text, content or messages"
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A registered prompt: its function, and what ``prompts/list`` shows."""
+    """A registered prompt: its function, what ``prompts/list`` shows, and what its user needs."""
 
     signature: Signature
     definition: Definition
+    scopes: tuple[str, ...] = ()
 
 
 def arguments_of(signature: Signature) -> list[PromptArgument] | None:

@@ -27,6 +27,7 @@ class Resource(msgspec.Struct, frozen=True):
     Attributes:
         uri: as it is compared with those of requests; the definition has it as it was declared.
         output: writes results as their type says; None where they are text, bytes or contents.
+        scopes: what its reader needs.
     """
 
     uri: str
@@ -35,10 +36,15 @@ class Resource(msgspec.Struct, frozen=True):
     definition: Definition
     output: Codec | None
     cache: CacheHint | None
+    scopes: tuple[str, ...] = ()
 
 
 def make_resource(
-    uri: str, signature: Signature, definition: Definition, cache: CacheHint | None
+    uri: str,
+    signature: Signature,
+    definition: Definition,
+    cache: CacheHint | None,
+    scopes: tuple[str, ...] = (),
 ) -> Resource:
     """Make a resource, or a template where the URI has variables.
 

@@ -66,6 +66,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         definition: what ``tools/list`` shows; schemas are derived when somebody lists the tools.
         output: checks and writes structured results; None where results are text or content only.
         single_use: a request state may complete a call once.
+        scopes: what the caller of it needs.
         headers: the parameters that clients mirror into headers. Compiled here, never given.
         is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
 
@@ -79,6 +80,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     task: TaskPolicy | None = None
     idempotency: Idempotency | None = None
     single_use: bool = False
+    scopes: tuple[str, ...] = ()
     headers: tuple[HeaderParam, ...] = ()
     is_plain: bool = False
 

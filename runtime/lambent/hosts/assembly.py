@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambent.auth.authenticator import Authenticator
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
@@ -19,7 +18,10 @@ from lambent.wire.http import HttpResponse
 from lambent.wire.payloads import LAMBDA_LIMIT, ResponseLimit, Write
 
 if TYPE_CHECKING:
+    from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.ports import Blobs, Changes, Queue, Store
+    from lambent.hosts.asgi import AsgiApp
+    from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
     from lambent.hosts.live import ThreadQueue
 
@@ -36,17 +38,17 @@ _MEMORY_INLINE_BYTES = 1024
 
 
 class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``MCPServer`` was given and declares: a host makes its entry point of it.
+    """What a server declares and was given, of which a host makes its entry point.
 
     Attributes:
         catalog: the declarations.
         middleware: around every call, outermost first.
-        authenticators: tried in this order; none: nobody is identified, unless the settings say how.
+        authenticators: how callers are identified, in this order; none: as the settings say.
     """
 
     catalog: Catalog
     middleware: tuple[Middleware, ...] = ()
-    authenticators: tuple[Authenticator, ...] = ()
+    authenticators: tuple[AuthDeclaration, ...] = ()
 
 
 def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
@@ -54,21 +56,49 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
     from lambent.hosts.aws_lambda.events import write
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
-    executor, worker = _executor(parts, settings, write, in_lambda=True), None
+    authentication = authentication_of(parts, settings)
+    executor, worker = _executor(parts, settings, write, authentication, in_lambda=True), None
     if (tasks := executor.services.tasks) is not None:
         from lambent.execution.durable.tasks.worker import Worker
 
         worker = Worker(executor, tasks)
     limit = executor.services.response_limit
-    documents = DiscoveryDocuments(parts.catalog, settings, limit, is_strict=True)
-    endpoint = Endpoint(executor, settings.http_policy)
+    documents = DiscoveryDocuments(parts.catalog, settings, limit, authentication, is_strict=True)
+    endpoint = Endpoint(executor, settings.http_policy, executor.services.guard)
     return LambdaHandler(endpoint, worker, settings.task_queue_url or "", documents)
 
 
-def live_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:
-    """The endpoint of a host that stays, or that shares a table with others, as in Lambda behind Mangum."""
-    executor = _executor(parts, settings, _write_around, in_lambda=settings.in_lambda)
+def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
+    """The ASGI application: its process stays, or shares a table with others, as in Lambda behind Mangum."""
+    from lambent.hosts.asgi import AsgiApp
+
+    authentication = authentication_of(parts, settings)
+    executor = _executor(parts, settings, _write_around, authentication, in_lambda=settings.in_lambda)
+    limit = executor.services.response_limit
+    documents = DiscoveryDocuments(parts.catalog, settings, limit, authentication)
+    endpoint = Endpoint(executor, settings.http_policy, executor.services.guard)
+    return AsgiApp(endpoint, documents, settings.body_limit)
+
+
+def local_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:
+    """The endpoint of stdio, whose only client is the user of this machine."""
+    in_lambda = settings.in_lambda
+    executor = _executor(parts, settings, _write_around, None, in_lambda=in_lambda, is_local=True)
     return Endpoint(executor, settings.http_policy)
+
+
+def authentication_of(parts: ServerParts, settings: Settings) -> Authentication | None:
+    """How callers are identified; None where nobody is.
+
+    Raises:
+        ConfigurationError: the settings are not complete, or contradict each other.
+    """
+    declared = parts.authenticators or (settings.auth.declared() if settings.auth is not None else ())
+    if not declared:
+        return None
+    from lambent.hosts.authentication import Authentication  # loaded where callers are identified
+
+    return Authentication(declared, parts.catalog, settings)
 
 
 def _write_around(event: Any, response: HttpResponse) -> Any:
@@ -84,7 +114,15 @@ def _response_limit(settings: Settings, write: Write, *, in_lambda: bool) -> Res
     return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None
 
 
-def _executor(parts: ServerParts, settings: Settings, write: Write, *, in_lambda: bool) -> Executor:
+def _executor(
+    parts: ServerParts,
+    settings: Settings,
+    write: Write,
+    authentication: Authentication | None,
+    *,
+    in_lambda: bool,
+    is_local: bool = False,
+) -> Executor:
     """An executor on the table, queue and bucket that the deployment names; boto3 waits for first use.
 
     Without a table, a process that stays keeps everything in its memory, and its threads are the workers.
@@ -137,6 +175,8 @@ def _executor(parts: ServerParts, settings: Settings, write: Write, *, in_lambda
         tasks=tasks,
         response_limit=_response_limit(settings, write, in_lambda=in_lambda),
         live=live,
+        guard=authentication.guard if authentication is not None else None,
+        is_local=is_local,
     )
     if settings.snap_start:
         from lambent.hosts.aws_lambda.snapstart import register

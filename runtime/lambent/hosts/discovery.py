@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from lambent.errors import ConfigurationError
 from lambent.features.catalog import Catalog, summarize
+from lambent.hosts.public_urls import DEFAULT_PATH, platform_url
 from lambent.hosts.settings import Settings
-from lambent.wire.http import JSON_TYPE, LOCAL_HOSTS, HttpResponse, Request, not_found
+from lambent.wire.http import JSON_TYPE, HttpResponse, Request, not_found
 
 if TYPE_CHECKING:
+    from lambent.hosts.authentication import Authentication
     from lambent.wire.discovery_documents import Document
     from lambent.wire.payloads import ResponseLimit
     from lambent.wire.server_card import ServerSummary
 
-_DEFAULT_PATH = "/mcp"
 _OAUTH_NAMES = ("/authorize", "/introspect", "/register", "/revoke", "/token")
 _OAUTH_PATHS = (*_OAUTH_NAMES, *(f"{name}/" for name in _OAUTH_NAMES))
 """Ends of paths at which clients look for an authorization server (basic/authorization, earlier versions)."""
@@ -37,12 +38,14 @@ class DiscoveryDocuments:
         catalog: Catalog,
         settings: Settings,
         limit: ResponseLimit | None = None,
+        authentication: Authentication | None = None,
         *,
         is_strict: bool = False,
     ) -> None:
         self._catalog = catalog
         self._settings = settings
         self._limit = limit
+        self._authentication = authentication
         self._is_strict = is_strict
         self._made = functools.lru_cache(_KEPT)(self._make)
 
@@ -61,7 +64,7 @@ class DiscoveryDocuments:
         """
         if request.method == "POST":
             return not_found(request) if self._is_elsewhere(request) else None
-        from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX, WELL_KNOWN
+        from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, WELL_KNOWN
 
         path = request.path
         is_own = path.endswith((CARD_SUFFIX, REGISTRY_SUFFIX))
@@ -69,7 +72,9 @@ class DiscoveryDocuments:
             return not_found(request) if self._is_elsewhere(request) else None
         from lambent.wire.discovery_documents import answer
 
-        base_url = self._settings.public_url or _platform_url(request)
+        if METADATA_PATH in path:
+            return self._resource_metadata(request)
+        base_url = self._settings.public_url or platform_url(request)
         document = self._made(None, base_url).get(path)
         if document is None and is_own:
             # The platform has routed the request to this server, so this is another path of its endpoint.
@@ -80,6 +85,15 @@ class DiscoveryDocuments:
             return not_found(request)
         response = answer(document, request)
         return response if self._limit is None else _fitting(response, request, self._limit)
+
+    def _resource_metadata(self, request: Request) -> HttpResponse:
+        """Tell a client who issues tokens for the server (RFC 9728)."""
+        document = None if self._authentication is None else self._authentication.metadata(request)
+        if document is None:
+            return not_found(request)
+        from lambent.wire.discovery_documents import answer, json_document
+
+        return answer(json_document(document), request)
 
     def _is_elsewhere(self, request: Request) -> bool:
         """Whether there is nothing at the path of a request."""
@@ -126,7 +140,7 @@ class DiscoveryDocuments:
         if endpoint is None and self._settings.cards is not None:
             return read_bundle(self._settings.cards)
         if endpoint is None:
-            endpoint = self._settings.mcp_path or _DEFAULT_PATH
+            endpoint = self._settings.mcp_path or DEFAULT_PATH
         return [summarize(self._catalog, endpoint)]
 
 
@@ -157,12 +171,3 @@ def _fitting(response: HttpResponse, request: Request, limit: ResponseLimit) -> 
     instead = "let CardDetails have lists_features=False"
     text = f"The document would take {size} bytes, the limit is {most}: {instead}"
     return HttpResponse(500, {"content-type": "text/plain"}, text.encode())
-
-
-def _platform_url(request: Request) -> str | None:
-    if request.domain is None:
-        return None
-    from lambent.wire.server_card import host_of
-
-    url = f"https://{request.domain}{request.root}"
-    return url.replace("https", "http", 1) if host_of(url) in LOCAL_HOSTS else url

@@ -16,6 +16,7 @@ from lambent.wire.payloads import is_escaped
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Keys
+    from lambent.hosts.auth_settings import AuthSettings
 
 DEFAULT_HEALTH_PATH = "/health"
 
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         mcp_path: the path of the endpoint below that.
         health_path: where load balancers ask whether the host is well; None for nowhere.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
+        auth: how callers are identified where the server does not declare it; None for nobody.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
@@ -65,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mcp_path: str | None = None
     health_path: str | None = DEFAULT_HEALTH_PATH
     cards: str | None = None
+    auth: AuthSettings | None = None
     is_escaped: bool = True
     in_lambda: bool = False
     snap_start: bool = False
@@ -101,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
             health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
             cards=environ.get("LAMBENT_CARDS") or None,
+            auth=_auth(environ),
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
@@ -129,6 +133,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def http_policy(self) -> HttpPolicy:
         """The limits and origins for HTTP requests."""
         return HttpPolicy(body_limit=self.body_limit, allowed_origins=self.allowed_origins)
+
+
+def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
+    if not any(name.startswith("LAMBENT_AUTH_") for name in environ):
+        return None
+    from lambent.hosts.auth_settings import read_auth  # loaded where callers are identified
+
+    return read_auth(environ)
 
 
 def _list(environ: Mapping[str, str], name: str) -> list[str]:

@@ -71,18 +71,18 @@ def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> 
     found = {}
     for summary in summaries:
         card, entry = cards.server_card(summary, base_url), cards.registry_entry(summary, base_url)
-        found[summary.path + paths.CARD_SUFFIX] = _json(card, cards.CARD_TYPE)
-        found[summary.path + paths.REGISTRY_SUFFIX] = _json(entry)
+        found[summary.path + paths.CARD_SUFFIX] = json_document(card, cards.CARD_TYPE)
+        found[summary.path + paths.REGISTRY_SUFFIX] = json_document(entry)
     # Documents come before those that link to them: published in this order, no link is ever broken.
     found |= skills
-    found[paths.SKILLS_INDEX] = _json(_skills_index(summaries, skills))
-    found[paths.AI_CATALOG] = _json(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
+    found[paths.SKILLS_INDEX] = json_document(_skills_index(summaries, skills))
+    found[paths.AI_CATALOG] = json_document(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
     # RFC 9727, section 2, wants this link in the response to HEAD.
     link = f'<{base_url or ""}{paths.API_CATALOG}>; rel="api-catalog"'
-    found[paths.API_CATALOG] = _json(_api_catalog(summaries, base_url or ""), _LINKSET_TYPE, link)
+    found[paths.API_CATALOG] = json_document(_api_catalog(summaries, base_url or ""), _LINKSET_TYPE, link)
     older = [cards.older_card(summary, base_url) for summary in summaries]
     first = older[0] if len(older) == 1 else {**older[0], "servers": older}
-    return found | dict.fromkeys(paths.OLDER_CARDS, _json(first))
+    return found | dict.fromkeys(paths.OLDER_CARDS, json_document(first))
 
 
 def answer(document: Document, request: Request) -> HttpResponse:
@@ -113,7 +113,8 @@ def skill_name(summary: ServerSummary) -> str:
     return name[:64].rstrip("-") or "server"
 
 
-def _json(value: Any, media_type: str = JSON_TYPE, link: str | None = None) -> Document:
+def json_document(value: Any, media_type: str = JSON_TYPE, link: str | None = None) -> Document:
+    """A document in JSON."""
     return Document(media_type, msgspec.json.encode(value), link)
 
 

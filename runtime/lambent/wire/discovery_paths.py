@@ -11,3 +11,6 @@ API_CATALOG = f"{WELL_KNOWN}api-catalog"
 OLDER_CARDS = (f"{WELL_KNOWN}mcp/server-card.json", f"{WELL_KNOWN}mcp.json")
 SKILLS = f"{WELL_KNOWN}agent-skills"
 SKILLS_INDEX = f"{SKILLS}/index.json"
+
+METADATA_PATH = f"{WELL_KNOWN}oauth-protected-resource"
+"""Of protected resource metadata (RFC 9728, section 3)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -15,33 +15,37 @@ from lambent.wire.results import PageResult
 def list_tools(call: Call) -> PageResult:
     """``tools/list``."""
     tools = call.services.catalog.tools
-    return _page(call, "tools", tools, lambda name: tools[name].described)
+    return _page(call, "tools", tools, lambda tool: tool.described)
 
 
 def list_resources(call: Call) -> PageResult:
     """``resources/list``."""
     resources = call.services.catalog.resources
-    return _page(call, "resources", resources, lambda uri: resources[uri].definition)
+    return _page(call, "resources", resources, lambda resource: resource.definition)
 
 
 def list_templates(call: Call) -> PageResult:
     """``resources/templates/list``."""
-    templates = {template.uri: template.definition for template in call.services.catalog.templates}
-    return _page(call, "resource_templates", templates, lambda uri: templates[uri])
+    templates = {template.uri: template for template in call.services.catalog.templates}
+    return _page(call, "resource_templates", templates, lambda template: template.definition)
 
 
 def list_prompts(call: Call) -> PageResult:
     """``prompts/list``."""
     prompts = call.services.catalog.prompts
-    return _page(call, "prompts", prompts, lambda name: prompts[name].definition)
+    return _page(call, "prompts", prompts, lambda prompt: prompt.definition)
 
 
-def _page(call: Call, member: str, items: Iterable[str], describe: Callable[[str], Any]) -> PageResult:
+def _page(call: Call, member: str, items: Mapping[str, Any], describe: Callable[[Any], Any]) -> PageResult:
     """The page that the call's cursor asks for.
 
     A cursor names the last item of the page before: it stays valid when a deploy adds items elsewhere.
     """
     catalog, keys, start = call.services.catalog, list(items), 0
+    if catalog.hides_forbidden:
+        from lambent.execution.authorization import permits  # few servers ask for it
+
+        keys = [key for key in keys if permits(call, items[key].scopes)]
     if not isinstance(call.rpc.params.cursor, UnsetType):
         try:
             start = keys.index(_decode(call.method, call.rpc.params.cursor)) + 1
@@ -49,12 +53,12 @@ def _page(call: Call, member: str, items: Iterable[str], describe: Callable[[str
             raise InvalidParamsError("Invalid cursor: list from the start") from None
     end = start + catalog.page_size
     hint = catalog.hints[call.method]
-    entries: dict[str, Any] = {member: [describe(key) for key in keys[start:end]]}
+    entries: dict[str, Any] = {member: [describe(items[key]) for key in keys[start:end]]}
     return PageResult(
         **entries,
         next_cursor=_encode(call.method, keys[end - 1]) if end < len(keys) else UNSET,
         ttl_ms=hint.ttl_ms,
-        cache_scope=hint.scope,
+        cache_scope="private" if catalog.hides_forbidden else hint.scope,
     )
 
 

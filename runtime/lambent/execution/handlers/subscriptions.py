@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from lambent.errors import InvalidParamsError
-from lambent.execution.call import Call, Services
+from lambent.execution.call import Call
 from lambent.execution.rounds.questions import require_extension
 from lambent.features.tasks import EXTENSION
 from lambent.wire import jsonrpc
@@ -62,7 +62,7 @@ class _Subscription:
         self._changes = call.services.changes
         self._position = self._changes.position() if self._changes is not None else 0
         self._tasks = {task_id: b"" for task_id in wanted.task_ids[:_MAX_TASKS] if self._task(task_id)}
-        self._agreed = _agree(wanted, call.services, list(self._tasks))
+        self._agreed = _agree(wanted, call, list(self._tasks))
         self.tag = {SUBSCRIPTION_ID_KEY: call.rpc.id}
 
     def deliver(self) -> None:
@@ -122,8 +122,9 @@ class _Subscription:
         self._call.invocation.emit(jsonrpc.notification(method, params))
 
 
-def _agree(wanted: SubscriptionFilter, services: Services, task_ids: list[str]) -> SubscriptionFilter:
+def _agree(wanted: SubscriptionFilter, call: Call, task_ids: list[str]) -> SubscriptionFilter:
     """The part of a filter that can be delivered: only tasks, which the store has, where there is no feed."""
+    services = call.services
     if services.changes is None:
         return SubscriptionFilter(task_ids=task_ids)
     catalog = services.catalog
@@ -132,6 +133,16 @@ def _agree(wanted: SubscriptionFilter, services: Services, task_ids: list[str]) 
         tools_list_changed=wanted.tools_list_changed and bool(catalog.tools),
         prompts_list_changed=wanted.prompts_list_changed and bool(catalog.prompts),
         resources_list_changed=wanted.resources_list_changed and resources,
-        resource_subscriptions=wanted.resource_subscriptions if resources else [],
+        resource_subscriptions=_readable(wanted.resource_subscriptions, call) if resources else [],
         task_ids=task_ids,
     )
+
+
+def _readable(uris: list[str], call: Call) -> list[str]:
+    """The resources that the caller may read; those that do not exist (yet) among them."""
+    if not call.services.catalog.scopes:
+        return uris
+    from lambent.execution.authorization import permits, resource_of  # few servers have scopes
+
+    found = [(uri, resource_of(call.services.catalog, uri)) for uri in uris]
+    return [uri for uri, resource in found if resource is None or permits(call, resource.scopes)]

@@ -1,0 +1,136 @@
+"""Proofs of possession: a client shows with each request that it has the key of its token (RFC 9449).
+
+A proof can be used once in this process, and by its age for at most ``MAX_AGE`` seconds elsewhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambent.auth.authenticator import CredentialsError
+from lambent.auth.challenges import DPOP_ALGORITHMS
+
+if TYPE_CHECKING:
+    from lambent.wire.http import Request
+
+MAX_AGE = 60.0
+"""Seconds for which a proof can be used, and by which the clock of its client may be ahead."""
+
+_MAX_PROOF_BYTES = 8 * 1024
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+class _Used:
+    """The proofs that were used, for as long as they could be used again."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key: tuple[str, str], end: float, now: float) -> bool:
+        """Whether a proof is used for the first time."""
+        with self._lock:
+            if key in self._ends:
+                return False
+            if len(self._ends) >= 10_000:
+                self._ends = {known: until for known, until in self._ends.items() if until > now}
+            self._ends[key] = end
+            return True
+
+
+_used = _Used()
+
+
+def check_proof(request: Request, url: str | None, token: str, thumbprint: str, now: float) -> None:
+    """Check the proof that comes with a token (RFC 9449, section 4.3).
+
+    Args:
+        request: with the header ``DPoP``.
+        url: of the endpoint; None where it is not known, and then only its path is compared.
+        token: the access token.
+        thumbprint: of the key that the token is bound to.
+        now: in seconds since the epoch.
+
+    Raises:
+        CredentialsError: there is no proof, or it is one for something else.
+    """
+    if not thumbprint:
+        raise CredentialsError("The token is not bound to a key: use the scheme Bearer", scheme="DPoP")
+    claims, used_by = _verified(request.headers.get("dpop", ""))
+    if used_by != thumbprint:
+        raise _invalid("is made with another key than that of the token")
+    if claims.get("htm") != request.method:
+        raise _invalid("is for another method")
+    if not _is_same_url(claims.get("htu"), url, request.path):
+        raise _invalid("is for another URL")
+    if claims.get("ath") != _hash_of(token):
+        raise _invalid("is for another token")
+    made = claims.get("iat")
+    if isinstance(made, bool) or not isinstance(made, int | float) or not abs(now - made) <= MAX_AGE:
+        raise _invalid("is too old, or from the future")
+    name = claims.get("jti")
+    if not isinstance(name, str) or not 1 <= len(name) <= 256:
+        raise _invalid("has no jti")
+    if not _used.take((used_by, name), made + MAX_AGE, now):
+        raise _invalid("was used before")
+
+
+def _invalid(problem: str) -> CredentialsError:
+    return CredentialsError(f"The DPoP proof {problem}", "invalid_dpop_proof", scheme="DPoP")
+
+
+def _verified(proof: str) -> tuple[dict[str, Any], str]:
+    """The claims of a proof, and the thumbprint of the key that has signed it."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    from joserfc.jwk import import_key
+
+    if not proof:
+        raise _invalid("is missing")
+    if "," in proof or len(proof) > _MAX_PROOF_BYTES:
+        raise _invalid("is not one signed JWT")
+    registry = jws.JWSRegistry(algorithms=list(DPOP_ALGORITHMS), strict_check_header=False)
+    registry.max_header_length = registry.max_payload_length = _MAX_PROOF_BYTES
+    try:
+        found = jws.extract_compact(proof.encode(), registry=registry)
+        header = found.headers()
+        jwk = header.get("jwk")
+        if header.get("typ") != "dpop+jwt" or not isinstance(jwk, dict) or _PRIVATE_MEMBERS & jwk.keys():
+            raise _invalid("does not carry a public key, or is no proof")
+        key = import_key(jwk)
+        claims = msgspec.json.decode(found.payload, type=dict[str, Any])
+        if not jws.validate_compact(found, key, list(DPOP_ALGORITHMS), registry):
+            raise _invalid("is not signed with its key")
+        return claims, key.thumbprint()
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+        raise _invalid("is not one signed JWT") from None
+
+
+def _hash_of(token: str) -> str:
+    import binascii
+    import hashlib
+
+    digest = binascii.b2a_base64(hashlib.sha256(token.encode()).digest(), newline=False).decode()
+    return digest.rstrip("=").replace("+", "-").replace("/", "_")
+
+
+def _is_same_url(said: object, url: str | None, path: str) -> bool:
+    if not isinstance(said, str):
+        return False
+    from urllib.parse import urlsplit
+
+    try:
+        parts, wanted = urlsplit(said), urlsplit(url or "")
+        ports = {"https": 443, "http": 80}
+        found = (parts.scheme.lower(), parts.hostname, parts.port or ports.get(parts.scheme.lower()))
+        own = (wanted.scheme, wanted.hostname, wanted.port or ports.get(wanted.scheme))
+    except ValueError:
+        return False
+    if parts.query or parts.fragment:
+        return False
+    if url is None:
+        return parts.path.rstrip("/").endswith(path.rstrip("/"))
+    return found == own and parts.path.rstrip("/") == wanted.path.rstrip("/")

@@ -1,0 +1,153 @@
+"""``OAuth``: which access tokens a server takes. A declaration; ``auth.bearer`` verifies tokens by it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from lambent.auth.urls import is_secure
+from lambent.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from lambent.auth.authenticator import Authenticator, AuthPorts
+
+_COGNITO = r"https://cognito-idp\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]+"
+
+
+class Introspection(msgspec.Struct, frozen=True, kw_only=True):
+    """How opaque tokens are looked up (RFC 7662).
+
+    Attributes:
+        url: the issuer's introspection endpoint.
+        client_id: of this server, at the issuer.
+        client_secret: of this server; ``repr`` does not show it.
+        cache_seconds: for how long an answer is believed; that long a revoked token is still taken.
+        checks_audience: the issuer tells this client of its own tokens only: those without ``aud`` are taken.
+    """
+
+    url: str
+    client_id: str
+    client_secret: str
+    cache_seconds: float = 30.0
+    checks_audience: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a URL that is not secure."""
+        if not is_secure(self.url):
+            raise DeclarationError(
+                f"The introspection URL must be https, or http on this machine: {self.url!r}"
+            )
+
+    def __repr__(self) -> str:
+        """All but the secret."""
+        return f"Introspection(url={self.url!r}, client_id={self.client_id!r})"
+
+
+class OAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """Which access tokens a server takes: an OAuth 2.1 resource server (basic/authorization).
+
+    Attributes:
+        issuer: the URL of who issues tokens, exactly as their ``iss`` says; or several.
+        audience: what the ``aud`` of a token must contain (RFC 8707); or several, of which one is enough.
+            Default: the URL of the endpoint.
+        scopes: what every call needs.
+        scopes_supported: what clients should ask for at first (RFC 9728). Default: ``scopes``, or else the
+            scopes of all features.
+        implies: scopes that a broader one includes, such as ``{"orders:admin": ["orders:read"]}``.
+        client_ids: the clients whose tokens are taken; default: all. Tokens without ``aud``, such as those of
+            Cognito, are taken only from clients that are named here.
+        header: where the token is; default: ``Authorization``. Any other header has the token alone.
+        algorithms: how tokens may be signed: RS256, PS256, ES256, EdDSA.
+        leeway: seconds by which the clocks of issuer and server may differ, for ``exp`` and ``nbf``.
+        jwks_url: where the keys of the issuer are; default: as its metadata says.
+        introspection: how tokens that are no JWTs are looked up; default: they are refused.
+        scope_claims: the claims with scopes.
+        requires_dpop: take only tokens that are bound to a key of the client (RFC 9449).
+
+    Raises:
+        DeclarationError: something is missing, or not secure.
+    """
+
+    issuer: str | Sequence[str]
+    audience: str | Sequence[str] = ()
+    scopes: Sequence[str] = ()
+    scopes_supported: Sequence[str] | None = None
+    implies: Mapping[str, Sequence[str]] = {}
+    client_ids: Sequence[str] = ()
+    header: str = "Authorization"
+    algorithms: Sequence[str] = ("RS256", "PS256", "ES256", "EdDSA")
+    leeway: float = 0.0
+    jwks_url: str | None = None
+    introspection: Introspection | None = None
+    scope_claims: Sequence[str] = ("scope", "scp")
+    requires_dpop: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, or would not be safe."""
+        for name in ("issuer", "audience"):
+            given = getattr(self, name)
+            force_setattr(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if not self.issuers:
+            raise DeclarationError("OAuth needs an issuer, such as https://login.example.com")
+        for url in (*self.issuers, *filter(None, [self.jwks_url])):
+            if not is_secure(url):
+                raise DeclarationError(f"An issuer must be an https URL, or http on this machine: {url!r}")
+        if self.jwks_url is not None and len(self.issuers) > 1:
+            raise DeclarationError("jwks_url is of one issuer: write an OAuth for each")
+        check_scopes([*self.scopes, *(self.scopes_supported or ())])
+        for broad, narrow in self.implies.items():
+            check_scopes([broad, *narrow])
+        if unknown := set(self.algorithms) - {"RS256", "PS256", "ES256", "EdDSA"}:
+            raise DeclarationError(f"Tokens cannot be signed with {', '.join(sorted(unknown))} here")
+        if not 0 <= self.leeway <= 300:
+            raise DeclarationError(f"leeway must be 0 to 300 seconds, not {self.leeway}")
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Who issues tokens."""
+        return tuple(self.issuer)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """For whom tokens have to be; empty: for the URL of the endpoint."""
+        return tuple(self.audience)
+
+    def keys_at(self, issuer: str) -> str | None:
+        """Where the keys of an issuer are, if that is known without asking it."""
+        if self.jwks_url is None and re.fullmatch(_COGNITO, issuer):
+            return f"{issuer}/.well-known/jwks.json"  # its metadata is at one of the later places
+        return self.jwks_url
+
+    def with_implied(self, granted: frozenset[str]) -> frozenset[str]:
+        """The granted scopes, and all that they include."""
+        found, added = set(granted), list(granted)
+        while added:
+            narrow = set(self.implies.get(added.pop(), ())) - found
+            found |= narrow
+            added += narrow
+        return frozenset(found)
+
+    def connect(self, ports: AuthPorts) -> Authenticator:
+        """The authenticator that verifies tokens by this declaration."""
+        from lambent.auth.bearer import BearerTokens
+
+        return BearerTokens(self, ports)
+
+
+def check_scopes(scopes: Iterable[str]) -> None:
+    """Refuse what is no scope (RFC 6749, section 3.3).
+
+    Raises:
+        DeclarationError: one of them has a character that a scope cannot have.
+    """
+    if isinstance(scopes, str):
+        raise DeclarationError(f"Write scopes=[{scopes!r}]: scopes are a list")
+    for scope in scopes:
+        if not isinstance(scope, str) or not re.fullmatch(r"[!#-\[\]-~]+", scope):
+            raise DeclarationError(
+                f"{scope!r} is no scope: printable ASCII without spaces, quotes, backslashes"
+            )

@@ -1,0 +1,134 @@
+"""The settings that say how callers are identified: variables that begin with ``LAMBENT_AUTH_``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.errors import ConfigurationError, DeclarationError
+
+if TYPE_CHECKING:
+    from lambent.auth.authenticator import Authenticator, Declared
+
+
+class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How callers are identified where the server does not declare it.
+
+    Attributes:
+        issuers: of access tokens; the other attributes are those of ``OAuth``.
+        takes_anonymous: requests without credentials are let through, as calls of nobody.
+        introspection_url: see ``Introspection``, as the two that follow.
+        enterprise_header: a header with a token of the company's own issuer, which is looked for first.
+        enterprise_issuers: who issues those tokens.
+        enterprise_audience: for whom they are.
+    """
+
+    issuers: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    scopes_supported: tuple[str, ...] | None = None
+    client_ids: tuple[str, ...] = ()
+    leeway: float = 0.0
+    jwks_url: str | None = None
+    requires_dpop: bool = False
+    takes_anonymous: bool = False
+    introspection_url: str | None = None
+    introspection_client_id: str = ""
+    introspection_client_secret: str = ""
+    enterprise_header: str | None = None
+    enterprise_issuers: tuple[str, ...] = ()
+    enterprise_audience: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """All but the secret."""
+        names = [name for name in self.__struct_fields__ if "secret" not in name]
+        return f"AuthSettings({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+    def declared(self) -> tuple[Authenticator | Declared, ...]:
+        """What these settings declare, in the order in which credentials are looked for.
+
+        Raises:
+            ConfigurationError: something is missing or not secure; the message names the variable.
+        """
+        if not self.issuers and not self.enterprise_header:
+            return ()
+        from lambent.auth.oauth import Introspection, OAuth  # loaded where callers are identified
+
+        found: list[Authenticator | Declared] = []
+        try:
+            if self.enterprise_header is not None:
+                found.append(
+                    OAuth(
+                        issuer=self.enterprise_issuers,
+                        audience=self.enterprise_audience,
+                        header=self.enterprise_header,
+                        leeway=self.leeway,
+                    )
+                )
+            if self.issuers:
+                introspection = None
+                if self.introspection_url is not None:
+                    introspection = Introspection(
+                        url=self.introspection_url,
+                        client_id=self.introspection_client_id,
+                        client_secret=self.introspection_client_secret,
+                    )
+                found.append(
+                    OAuth(
+                        issuer=self.issuers,
+                        audience=self.audience,
+                        scopes=self.scopes,
+                        scopes_supported=self.scopes_supported,
+                        client_ids=self.client_ids,
+                        leeway=self.leeway,
+                        jwks_url=self.jwks_url,
+                        introspection=introspection,
+                        requires_dpop=self.requires_dpop,
+                    )
+                )
+        except DeclarationError as error:
+            raise ConfigurationError(f"A variable LAMBENT_AUTH_… cannot be used: {error}") from error
+        return tuple(found)
+
+
+def read_auth(environ: Mapping[str, str]) -> AuthSettings:
+    """Read these settings from variables.
+
+    Raises:
+        ConfigurationError: a variable cannot be read; the message names it.
+    """
+
+    def text(name: str) -> str:
+        return environ.get(f"LAMBENT_AUTH_{name}", "").strip()
+
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(text(name).replace(",", " ").split())
+
+    def truth(name: str) -> bool:
+        value = text(name).lower()
+        if value not in ("", "true", "false", "1", "0"):
+            raise ConfigurationError(f"LAMBENT_AUTH_{name} must be true or false, not {value!r}")
+        return value in ("true", "1")
+
+    leeway = text("LEEWAY") or "0"
+    if not leeway.replace(".", "", 1).isdecimal():
+        raise ConfigurationError(f"LAMBENT_AUTH_LEEWAY must be a number of seconds, not {leeway!r}")
+    return AuthSettings(
+        issuers=several("ISSUER"),
+        audience=several("AUDIENCE"),
+        scopes=several("SCOPES"),
+        scopes_supported=several("SCOPES_SUPPORTED") or None,
+        client_ids=several("CLIENT_IDS"),
+        leeway=float(leeway),
+        jwks_url=text("JWKS_URL") or None,
+        requires_dpop=truth("REQUIRES_DPOP"),
+        takes_anonymous=truth("ANONYMOUS"),
+        introspection_url=text("INTROSPECTION_URL") or None,
+        introspection_client_id=text("INTROSPECTION_CLIENT_ID"),
+        introspection_client_secret=text("INTROSPECTION_CLIENT_SECRET"),
+        enterprise_header=text("ENTERPRISE_HEADER") or None,
+        enterprise_issuers=several("ENTERPRISE_ISSUER"),
+        enterprise_audience=several("ENTERPRISE_AUDIENCE"),
+    )

@@ -1,0 +1,75 @@
+"""Putting together how callers are identified: what the server declares, or else what the settings say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lambent.auth.authenticator import AuthDeclaration, AuthPorts, Declared
+from lambent.auth.challenges import DPOP_ALGORITHMS
+from lambent.auth.oauth import OAuth
+from lambent.auth.resource_metadata import resource_metadata
+from lambent.auth.resource_server import ResourceServer
+from lambent.auth.urls import is_secure
+from lambent.errors import ConfigurationError
+from lambent.hosts.public_urls import PublicUrls
+from lambent.hosts.settings import Settings
+from lambent.stores.web import fetch
+from lambent.wire.http import Request
+
+if TYPE_CHECKING:
+    from lambent.features.catalog import Catalog
+
+
+class Authentication:
+    """How the callers of a server are identified.
+
+    Attributes:
+        guard: identifies them, and challenges those that may not call.
+
+    Raises:
+        ConfigurationError: nobody says for which server tokens have to be.
+    """
+
+    def __init__(self, declared: Sequence[AuthDeclaration], catalog: Catalog, settings: Settings) -> None:
+        self._info = catalog.info
+        self._oauths = [one for one in declared if isinstance(one, OAuth)]
+        audiences = [audience for oauth in self._oauths for audience in oauth.audiences]
+        self._urls = PublicUrls(settings, next(filter(is_secure, audiences), None))
+        knows_url = settings.in_lambda or settings.public_url is not None  # in Lambda, platforms tell it
+        if not knows_url and any(not (oauth.audiences or oauth.client_ids) for oauth in self._oauths):
+            text = "For which server are tokens? Set LAMBENT_AUTH_AUDIENCE, or LAMBENT_PUBLIC_URL"
+            raise ConfigurationError(text)
+        ports = AuthPorts(fetch, time.time, self._urls.endpoint)
+        self.guard = ResourceServer(
+            [one.connect(ports) if isinstance(one, Declared) else one for one in declared],
+            self._urls.metadata,
+            {issuer: tuple(oauth.scopes) for oauth in self._oauths for issuer in oauth.issuers},
+            takes_anonymous=settings.auth is not None and settings.auth.takes_anonymous,
+            requires_dpop=bool(self._oauths) and all(oauth.requires_dpop for oauth in self._oauths),
+        )
+        self._scopes = _supported(self._oauths, catalog)
+
+    def metadata(self, request: Request) -> dict[str, Any] | None:
+        """The metadata of the endpoint that a request is about (RFC 9728); None where there is none."""
+        usual = [oauth for oauth in self._oauths if oauth.header.lower() == "authorization"]
+        issuers = [issuer for oauth in usual for issuer in oauth.issuers]
+        resource = self._urls.endpoint(request)
+        if not issuers or resource is None or not self._urls.is_metadata_of_endpoint(request):
+            return None
+        name = self._info.title or self._info.name
+        document = resource_metadata(resource, issuers, self._scopes, name, self._info.website_url)
+        if any(oauth.requires_dpop for oauth in usual):
+            document["dpop_bound_access_tokens_required"] = True
+            document["dpop_signing_alg_values_supported"] = list(DPOP_ALGORITHMS)
+        return document
+
+
+def _supported(oauths: Sequence[OAuth], catalog: Catalog) -> list[str]:
+    """The scopes that clients should ask for at first."""
+    chosen = [oauth.scopes if oauth.scopes_supported is None else oauth.scopes_supported for oauth in oauths]
+    found = [scope for scopes in chosen for scope in scopes]
+    if not found and all(oauth.scopes_supported is None for oauth in oauths):
+        found = list(catalog.scopes)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,66 @@
+"""Under which URLs clients reach the server: from the settings or from the platform, never from a header.
+
+The headers ``Host`` and ``X-Forwarded-Host`` are chosen by the client.
+"""
+
+from __future__ import annotations
+
+from lambent.hosts.settings import Settings
+from lambent.wire.discovery_paths import METADATA_PATH
+from lambent.wire.http import LOCAL_HOSTS, Request
+
+DEFAULT_PATH = "/mcp"
+
+
+def platform_url(request: Request) -> str | None:
+    """The URL of the API, with the name of its stage and no other path; None where nobody says it."""
+    if request.domain is None:
+        return None
+    domain = str(request.domain)
+    host = domain.partition("]")[0].removeprefix("[") if domain[:1] == "[" else domain.partition(":")[0]
+    scheme = "http" if host.lower() in LOCAL_HOSTS else "https"
+    return f"{scheme}://{domain}{request.root}"
+
+
+class PublicUrls:
+    """The URLs of an endpoint; ``fallback`` is its URL where neither the settings nor the platform say it."""
+
+    def __init__(self, settings: Settings, fallback: str | None = None) -> None:
+        self._public_url = settings.public_url
+        self._path = settings.mcp_path
+        self._fallback = fallback
+
+    def endpoint(self, request: Request) -> str | None:
+        """The URL of the endpoint that a request is for: what tokens are issued for (RFC 8707)."""
+        base = self._public_url or platform_url(request)
+        return self._fallback if base is None else base + self._path_of(request)
+
+    def metadata(self, request: Request) -> str | None:
+        """Where the metadata of the endpoint is.
+
+        RFC 9728, section 3.1, has it at the root of the host. Behind a stage, or the path of an API mapping,
+        requests for the root do not reach the server: there it is behind that path, and challenges say so.
+        """
+        base = self._public_url or platform_url(request)
+        if base is None:
+            return None if self._fallback is None else _inserted(self._fallback)
+        return base + METADATA_PATH + self._path_of(request)
+
+    def _path_of(self, request: Request) -> str:
+        if self._path is not None:
+            return self._path
+        before, is_metadata, path = request.path.partition(METADATA_PATH)
+        path = path if is_metadata else before
+        return path.rstrip("/") or DEFAULT_PATH
+
+    def is_metadata_of_endpoint(self, request: Request) -> bool:
+        """Whether a request for metadata is about this endpoint, or about the server as a whole."""
+        path = request.path.partition(METADATA_PATH)[2].rstrip("/")
+        return not path or self._path is None or path.endswith(self._path)
+
+
+def _inserted(resource: str) -> str:
+    """Where the metadata of a resource is: its path behind the well-known one (RFC 9728, section 3.1)."""
+    scheme, _, rest = resource.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}{METADATA_PATH}{slash}{path}".rstrip("/")
