@@ -28,7 +28,9 @@ SERVER_INFO = '{"name":"shop","version":"1.2.3"}'
 JSON_HEADERS = {"content-type": "application/json"}
 SSE_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
-EXPOSED = "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After"
+EXPOSED = (
+    "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After, X-Amzn-Remapped-WWW-Authenticate"
+)
 """The response headers that pages may read."""
 
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}

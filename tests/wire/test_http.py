@@ -476,7 +476,7 @@ def test_without_an_origin_there_is_no_permission(client: Client) -> None:
 
 
 ALLOW_HEADERS = (
-    "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, mcp-protocol-version, "
+    "accept, authorization, content-type, dpop, last-event-id, mcp-method, mcp-name, mcp-protocol-version, "
     "mcp-session-id"
 )
 

@@ -26,11 +26,14 @@ LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _ALLOWED_HEADERS = frozenset(
     {
-        *("accept", "authorization", "content-type", "last-event-id"),
+        *("accept", "authorization", "content-type", "dpop", "last-event-id"),
         *("mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"),
     }
 )
-_EXPOSED_HEADERS = "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After"
+# The last one is what API Gateway and function URLs make of the first one.
+_EXPOSED_HEADERS = (
+    "WWW-Authenticate, MCP-Protocol-Version, Mcp-Session-Id, Retry-After, X-Amzn-Remapped-WWW-Authenticate"
+)
 # Compiled at first use: patterns of what few requests contain would slow down every cold start.
 _PARAM_HEADER = r"mcp-param-[!#$%&'*+\-.^_`|~0-9a-z]+"
 _ZERO = r"q=0(\.0{0,3})?"

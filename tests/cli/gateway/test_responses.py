@@ -183,13 +183,24 @@ def test_rest_renames_and_drops_headers():
     ]
 
 
-def test_function_urls_rename_the_challenge_and_http_apis_and_albs_do_not():
-    result = {"statusCode": 401, "headers": {"WWW-Authenticate": "Bearer", "Content-Type": "a/b"}}
-    headers = {function: dict(translate(function, result).headers) for function in EVERY}
-    assert headers[function_url_response]["x-amzn-Remapped-www-authenticate"] == "Bearer"
-    assert headers[rest_response]["x-amzn-Remapped-WWW-Authenticate"] == "Bearer"
-    assert headers[http_api_response]["www-authenticate"] == "Bearer"
-    assert headers[alb_response]["WWW-Authenticate"] == "Bearer"
+@pytest.mark.parametrize("status", [200, 401, 403])
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (http_api_response, "x-amzn-remapped-www-authenticate"),
+        (function_url_response, "x-amzn-Remapped-www-authenticate"),
+        (rest_response, "x-amzn-Remapped-WWW-Authenticate"),
+        (alb_response, "WWW-Authenticate"),
+    ],
+)
+def test_all_but_albs_rename_the_challenge_whatever_the_status(function, name, status):
+    result = {
+        "statusCode": status,
+        "headers": {"Content-Type": "a/b", "WWW-Authenticate": 'Bearer scope="pay"', "Retry-After": "1"},
+    }
+    names = {header.lower(): header for header, _ in translate(function, result).headers}
+    assert list(names) == ["content-type", name.lower(), "retry-after"]
+    assert dict(translate(function, result).headers)[name] == 'Bearer scope="pay"'
 
 
 def test_rest_refuses_keys_that_it_does_not_know():

@@ -39,7 +39,10 @@ class MalformedResponseError(Exception):
 
 
 def http_api_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
-    """The response of an HTTP API to a payload format 2.0 result.
+    """The response of an HTTP API to a payload format 2.0 result: `WWW-Authenticate` is renamed.
+
+    AWS documents the renaming for REST APIs only; it is reported of HTTP APIs too. This is the worse case
+    for clients, so what works here works either way.
 
     Args:
         payload: What the handler returned, as JSON.
@@ -52,7 +55,9 @@ def http_api_response(payload: bytes, request: FrontEndRequest, api: Api) -> Fro
     Raises:
         MalformedResponseError: The result has a `statusCode` and does not fit the format.
     """
-    return _payload_2(payload, default_type="text/plain; charset=utf-8")
+    return _payload_2(
+        payload, default_type="text/plain; charset=utf-8", challenge="x-amzn-remapped-www-authenticate"
+    )
 
 
 def function_url_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
@@ -71,12 +76,7 @@ def function_url_response(payload: bytes, request: FrontEndRequest, api: Api) ->
     Raises:
         MalformedResponseError: The result has a `statusCode` and does not fit the format.
     """
-    response = _payload_2(payload, default_type="application/json")
-    headers = tuple(
-        (f"x-amzn-Remapped-{name}" if name == "www-authenticate" else name, value)
-        for name, value in response.headers
-    )
-    return FrontEndResponse(response.status, headers, response.body)
+    return _payload_2(payload, default_type="application/json", challenge="x-amzn-Remapped-www-authenticate")
 
 
 def rest_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEndResponse:
@@ -139,15 +139,19 @@ def alb_response(payload: bytes, request: FrontEndRequest, api: Api) -> FrontEnd
     return _response(_status(result), headers, body, "application/octet-stream")
 
 
-def _payload_2(payload: bytes, default_type: str) -> FrontEndResponse:
+def _payload_2(payload: bytes, default_type: str, challenge: str) -> FrontEndResponse:
+    """The response to a payload format 2.0 result; ``challenge`` is its name for `WWW-Authenticate`."""
     result = _parse(payload)
     if not isinstance(result, dict) or "statusCode" not in result:
         return FrontEndResponse(200, (("content-type", "application/json"),), payload)
     cookies = result.get("cookies") or []
     if not _is_strings(cookies):
         raise MalformedResponseError("cookies is not a list of strings")
+    lower = ((name.lower(), value) for name, value in _single(result.get("headers")))
     headers = tuple(
-        (name.lower(), value) for name, value in _single(result.get("headers")) if name.lower() not in _OWN
+        (challenge if name == "www-authenticate" else name, value)
+        for name, value in lower
+        if name not in _OWN
     )
     headers += tuple(("set-cookie", cookie) for cookie in cookies)
     body = _body(result.get("body"), result.get("isBase64Encoded") is True)
