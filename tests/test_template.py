@@ -37,9 +37,14 @@ CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 WEEK = 7 * 86_400
 MCP_HEADERS = {
-    "accept", "authorization", "content-type", "last-event-id", "mcp-method", "mcp-name",
+    "accept", "authorization", "content-type", "dpop", "last-event-id", "mcp-method", "mcp-name",
     "mcp-protocol-version", "mcp-session-id",
 }  # fmt: skip
+CHALLENGES = {"www-authenticate", "x-amzn-remapped-www-authenticate"}
+"""The header of a challenge, and what API Gateway makes of it."""
+
+PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
+"""Where the metadata of a server is, with the path of its endpoint behind it (RFC 9728, section 3.1)."""
 
 NEEDS = {
     "LAMBENT_TABLE": ("Table", "dynamodb:"),
@@ -143,7 +148,9 @@ def every_folder_of_functions_is_deployed_with_its_route(app: App) -> Iterator[s
         if not (exact <= own or ("ANY", f"/{folder}/{{proxy+}}") in own):
             yield f"{name} has no route to its endpoint and to its card"
     for name, method, path in app.routes():
-        if name != "CardsFunction" and method != "ANY":  # API Gateway does not add HEAD to GET
+        is_metadata = path.startswith(PROTECTED_RESOURCE)
+        if name != "CardsFunction" and method != "ANY" and not is_metadata:
+            # API Gateway does not add HEAD to GET.
             yield f"{name}: {method} {path} leaves methods out"
     documents = "/.well-known/{proxy+}"
     if {route for route in app.routes() if route[0] == "CardsFunction"} != {
@@ -154,6 +161,28 @@ def every_folder_of_functions_is_deployed_with_its_route(app: App) -> Iterator[s
     routes = [(method, path) for _, method, path in app.routes()]
     if len(routes) != len(set(routes)):
         yield "two functions have the same route"
+
+
+@rule
+def clients_find_the_metadata_of_a_server_without_a_challenge(app: App) -> Iterator[str]:
+    """The document at the root is one of those of CardsFunction; preflights are the API's."""
+    routes = list(app.routes())
+    endpoints = {
+        name: str(variables(app.functions[name])["LAMBENT_MCP_PATH"])
+        for name, _, _ in routes
+        if name != "CardsFunction" and "LAMBENT_MCP_PATH" in variables(app.functions[name])
+    }
+    # By method: a route of another function with a longer path variable must not come first.
+    wanted = {
+        (name, method, f"{PROTECTED_RESOURCE}{endpoint}")
+        for name, endpoint in endpoints.items()
+        for method in ("GET", "HEAD")
+    }
+    found = {route for route in routes if route[2].startswith(PROTECTED_RESOURCE)}
+    for name, method, path in sorted(wanted - found):
+        yield f"{name} has no route {method} {path}"
+    for name, method, path in sorted(found - wanted):
+        yield f"{name}: {method} {path} is not the metadata of its endpoint, or takes calls"
 
 
 @rule
@@ -180,7 +209,7 @@ def pages_may_send_what_clients_send(app: App) -> Iterator[str]:
     own = {f"mcp-param-{name.lower()}" for name in re.findall(r'McpHeader\("([\w-]+)"\)', sources)}
     if missing := (MCP_HEADERS | own) - set(cors.get("AllowHeaders", ())):
         yield f"pages may not send {', '.join(sorted(missing))}"
-    if missing := {"www-authenticate", "mcp-session-id", "etag"} - set(cors.get("ExposeHeaders", ())):
+    if missing := {*CHALLENGES, "mcp-session-id", "etag"} - set(cors.get("ExposeHeaders", ())):
         yield f"pages may not read {', '.join(sorted(missing))}"
     if not {"GET", "HEAD", "POST", "DELETE", "OPTIONS"} <= set(cors.get("AllowMethods", ())):
         yield "pages may not use every method"
@@ -500,8 +529,8 @@ def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
                 yield f"{path} takes an invocation"
     for path in (
         *endpoints,
-        "/.well-known/oauth-protected-resource",
-        "/.well-known/oauth-protected-resource/orders/mcp",
+        PROTECTED_RESOURCE,
+        *(f"{PROTECTED_RESOURCE}{endpoint}" for endpoint in endpoints),
     ):
         if any(fnmatch.fnmatchcase(path, pattern) for pattern in behaviors):
             yield f"{path} does not reach its function"
@@ -713,6 +742,14 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("ReportsFunction.Events.Card.Properties.Method", "GET"),
         ("ReportsFunction.$LAMBENT_MCP_PATH", "/report/mcp"),
     ],
+    "clients_find_the_metadata_of_a_server_without_a_challenge": [
+        ("OrdersFunction.Events.Metadata", GONE),
+        ("ReportsFunction.Events.MetadataHead", GONE),
+        ("BackofficeFunction.Events.Metadata", GONE),
+        ("OrdersFunction.Events.Metadata.Properties.Method", "ANY"),
+        ("OrdersFunction.Events.Metadata.Properties.Path", PROTECTED_RESOURCE),
+        ("OrdersFunction.$LAMBENT_MCP_PATH", "/order/mcp"),
+    ],
     "the_api_is_throttled_and_logged": [
         ("Api.DefaultRouteSettings", GONE),
         ("Api.AccessLogSettings", GONE),
@@ -721,6 +758,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     "pages_may_send_what_clients_send": [
         ("Api.CorsConfiguration", GONE),
         ("Api.CorsConfiguration.AllowHeaders", ["*"]),
+        ("Api.CorsConfiguration.ExposeHeaders", ["etag", "mcp-session-id", "www-authenticate"]),
         ("Api.CorsConfiguration.AllowCredentials", True),
         ("Globals.Function.$LAMBENT_ALLOWED_ORIGINS", "*"),
     ],
@@ -818,6 +856,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("Distribution.DistributionConfig.CacheBehaviors.0", GONE),
         ("Distribution.DistributionConfig.CacheBehaviors.0.PathPattern", "/*/mcp*"),
         ("Distribution.DistributionConfig.CacheBehaviors.2.PathPattern", "/.well-known/*"),
+        ("Distribution.DistributionConfig.CacheBehaviors.2.PathPattern", f"{PROTECTED_RESOURCE}*"),
         ("Distribution.DistributionConfig.CacheBehaviors.0.Compress", True),
         ("Distribution.DistributionConfig.Origins.1.OriginPath", GONE),
         ("BucketPolicy.PolicyDocument.Statement.1.Fn::If.1.Resource", {"Fn::Sub": "${Bucket.Arn}/*"}),
