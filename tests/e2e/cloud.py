@@ -76,6 +76,7 @@ class Cloud:
     Attributes:
         endpoint: its URL.
         certificate: what it proves itself with: the transport is encrypted, as policies want it.
+        key: of the certificate, as a file.
         log: what it prints.
         environment: the variables with which sam finds it.
     """
@@ -92,15 +93,19 @@ class Cloud:
         packages = next((SAM / "lib").glob("python*")) / "site-packages"
         python, script = MINISTACK / "bin" / "python", Path(__file__).with_name("serve_aws.py")
         self._plain = folder / "address"
-        self.certificate, key = _make_certificate(folder)
-        tls = {"USE_SSL": "1", "MINISTACK_SSL_CERT": str(self.certificate), "MINISTACK_SSL_KEY": str(key)}
+        self.certificate, self.key = make_certificate(folder)
+        tls = {
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self.certificate),
+            "MINISTACK_SSL_KEY": str(self.key),
+        }
         with self.log.open("wb") as output:
             self._emulator = Emulator(
                 REGION,
                 {**base, "PATH": path},
                 output.fileno(),
                 command=[
-                    *(str(python), "-P", str(script), str(packages), str(self.certificate), str(key)),
+                    *(str(python), "-P", str(script), str(packages), str(self.certificate), str(self.key)),
                     *(str(self._plain), emulator_main.__file__),
                 ],
                 settings={"AUTH": "true", "LOG_LEVEL": "WARNING", **tls},
@@ -214,7 +219,7 @@ class Cloud:
         self._emulator.close()
 
 
-def _make_certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate of this machine's own address, signed by itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS")])

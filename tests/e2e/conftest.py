@@ -16,7 +16,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 PUBLIC_URL = "https://tools.example.com"
-WITHOUT_SHOP = ("test_cloudfront.py", "test_conformance.py", "test_hello.py", "test_redeploy.py")
+WITHOUT_SHOP = (
+    *("test_cloudfront.py", "test_conformance.py", "test_hello.py", "test_public_gateway.py"),
+    "test_redeploy.py",
+)
 """Modules that deploy something of their own; the others share one stack, and so one process."""
 _STACKS: pytest.StashKey[list[Stack]] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
