@@ -50,10 +50,10 @@ def challenge(
     """The value of a ``WWW-Authenticate`` header."""
     parameters = {
         "error": error,
-        "error_description": description,
         "scope": " ".join(scopes),
         "resource_metadata": metadata_url or "",
         "algs": " ".join(DPOP_ALGORITHMS) if scheme == "DPoP" else "",
+        "error_description": description,  # last: clients find the others by searching for their names
     }
     shown = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items() if value)
     return f"{scheme} {shown}" if shown else scheme

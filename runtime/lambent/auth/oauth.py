@@ -52,8 +52,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         issuer: the URL of who issues tokens, exactly as their ``iss`` says; or several.
-        audience: what the ``aud`` of a token must contain (RFC 8707); or several, of which one is enough.
-            Default: the URL of the endpoint.
+        audience: what the ``aud`` of a token may contain instead of the URL of the endpoint, which is always
+            right (RFC 8707); or several.
         scopes: what every call needs.
         scopes_supported: what clients should ask for at first (RFC 9728). Default: ``scopes``, or else the
             scopes of all features.
@@ -113,7 +113,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """For whom tokens have to be; empty: for the URL of the endpoint."""
+        """For whom tokens may be, besides the URL of the endpoint."""
         return tuple(self.audience)
 
     def keys_at(self, issuer: str) -> str | None:
