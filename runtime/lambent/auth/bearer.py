@@ -178,7 +178,7 @@ class BearerTokens:
         if not subject:
             raise InvalidTokenError("The token does not say whose it is (sub)")
         scopes = oauth.with_implied(scopes_of(claims, oauth.scope_claims))
-        return Principal(subject, issuer, scopes, client_id, dict(claims))
+        return Principal(subject, issuer, scopes, dict(claims), client_id)
 
 
 def _trusts_answers(oauth: OAuth) -> bool:

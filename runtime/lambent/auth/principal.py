@@ -14,15 +14,15 @@ class Principal(msgspec.Struct, frozen=True):
         subject: identifies the caller for as long as the issuer does not reuse it.
         issuer: who issued the subject, such as the ``iss`` claim of a token.
         scopes: what the caller was granted.
-        client_id: the application that calls for the subject, as the issuer knows it; empty if unknown.
         claims: everything else that the token said; not kept with tasks, so empty in their attempts.
+        client_id: the application that calls for the subject, as the issuer knows it; empty if unknown.
     """
 
     subject: str
     issuer: str = ""
     scopes: frozenset[str] = frozenset()
-    client_id: str = ""
     claims: dict[str, Any] = msgspec.field(default_factory=dict)
+    client_id: str = ""
 
     @property
     def key(self) -> str:
