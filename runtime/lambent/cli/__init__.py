@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "card": ("lambent.cli.card", "print, check, bundle and publish server cards"),
     "dev": ("lambent.cli.dev", "serve a Lambda handler over HTTP on this machine, as AWS would"),
     "invoke": ("lambent.cli.invoke", "run a Lambda handler once, with an event from a file"),
+    "keys": ("lambent.cli.keys", "make API keys"),
 }
 
 
