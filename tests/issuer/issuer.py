@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from joserfc.jwk import Key
-from tests.issuer import endpoints, outages
+from tests.issuer import endpoints
 from tests.issuer.authorization import Approvals
 from tests.issuer.clients import ClientRegistry, OAuthClient
 from tests.issuer.grants import ID_JAG_TYP, Grants
@@ -138,7 +138,7 @@ class Issuer:
 
     def outage(self, kind: Outage, path: str = EVERYWHERE) -> AbstractContextManager[None]:
         """Fail in one way, for requests of one path or of all, for the time of a ``with`` block."""
-        return outages.during(self.outages, kind, path)
+        return self.outages.during(kind, path)
 
     def trust(self, other: "Issuer") -> None:
         """Take identity assertions of ``other``."""
@@ -288,9 +288,9 @@ class Issuer:
         with self._lock:
             self.received.append(received)
         outage = self.outages.of(received.path)
-        if outage is Outage.REDIRECT:
-            request.answer(302, headers={"Location": f"{self.address}{endpoints.MOVED}{received.path}"})
-        elif outage is not None:
-            self.outages.fail(outage, request)
-        else:
+        if outage is None:
             endpoints.answer(self, request, received)
+        elif outage.kind is Outage.REDIRECT:
+            request.answer(302, headers={"Location": f"{self.address}{endpoints.MOVED}{received.path}"})
+        else:
+            outage.fail(request)

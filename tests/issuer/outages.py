@@ -29,35 +29,20 @@ class Outage(enum.Enum):
     REDIRECT = "HTTP 302 to where everything works"
 
 
-class Outages:
-    """The outages that are on, by path."""
+class Ongoing:
+    """An outage that is on.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._on: dict[str, Outage] = {}
-        self._over = threading.Event()
+    Args:
+        kind: What happens to requests.
+    """
 
-    def begin(self, outage: Outage, path: str) -> None:
-        """From now on requests of ``path`` fail."""
-        with self._lock:
-            if self._over.is_set():
-                self._over = threading.Event()
-            self._on[path] = outage
+    def __init__(self, kind: Outage) -> None:
+        self.kind = kind
+        self.over = threading.Event()
 
-    def end(self) -> None:
-        """All requests get an answer again; those that hang end."""
-        with self._lock:
-            self._on.clear()
-            self._over.set()
-
-    def of(self, path: str) -> Outage | None:
-        """What befalls a request of ``path``."""
-        with self._lock:
-            return self._on.get(path) or self._on.get(EVERYWHERE)
-
-    def fail(self, outage: Outage, request: "IssuerRequest") -> None:
+    def fail(self, request: "IssuerRequest") -> None:
         """Do to a request what the outage does; a redirect is not done here."""
-        match outage:
+        match self.kind:
             case Outage.ERROR:
                 request.answer(500, b"Internal Server Error", {"Content-Type": "text/plain"})
             case Outage.HUGE:
@@ -67,7 +52,7 @@ class Outages:
             case Outage.LIST:
                 request.answer(200, b"[]")
             case Outage.HANG:
-                self._over.wait(LONGEST_SECONDS)
+                self.over.wait(LONGEST_SECONDS)
             case Outage.TRICKLE:
                 self._trickle(request)
             case _:
@@ -78,15 +63,39 @@ class Outages:
         with contextlib.suppress(OSError):
             for _ in range(LONGEST_SECONDS * 20):
                 request.wfile.write(b" ")
-                if self._over.wait(0.05):
+                if self.over.wait(0.05):
                     return
 
 
-@contextlib.contextmanager
-def during(outages: Outages, outage: Outage, path: str) -> Iterator[None]:
-    """An outage for the time of a ``with`` block."""
-    outages.begin(outage, path)
-    try:
-        yield
-    finally:
-        outages.end()
+class Outages:
+    """The outages that are on, by path."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._on: dict[str, Ongoing] = {}
+
+    def begin(self, kind: Outage, path: str = EVERYWHERE) -> None:
+        """From now on requests of ``path`` fail."""
+        with self._lock:
+            self._on[path] = Ongoing(kind)
+
+    def end(self, path: str | None = None) -> None:
+        """Requests of ``path``, or all, get an answer again; those that hang end."""
+        with self._lock:
+            ended = list(self._on) if path is None else [path]
+            for outage in [self._on.pop(each) for each in ended if each in self._on]:
+                outage.over.set()
+
+    def of(self, path: str) -> Ongoing | None:
+        """What befalls a request of ``path``."""
+        with self._lock:
+            return self._on.get(path) or self._on.get(EVERYWHERE)
+
+    @contextlib.contextmanager
+    def during(self, kind: Outage, path: str = EVERYWHERE) -> Iterator[None]:
+        """An outage for the time of a ``with`` block."""
+        self.begin(kind, path)
+        try:
+            yield
+        finally:
+            self.end(path)

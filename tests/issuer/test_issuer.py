@@ -215,6 +215,15 @@ def test_outages_end_with_their_block(issuer: Issuer) -> None:
     assert issuer.requests["/jwks"] == 2
 
 
+def test_an_outage_within_another(issuer: Issuer) -> None:
+    document = f"{issuer.url}/.well-known/openid-configuration"
+    with issuer.outage(Outage.ERROR):
+        with issuer.outage(Outage.LIST, "/jwks"):
+            assert (get(issuer.jwks_uri).json(), get(document).status_code) == ([], 500)
+        assert (get(issuer.jwks_uri).status_code, get(document).status_code) == (500, 500)
+    assert (get(issuer.jwks_uri).status_code, get(document).status_code) == (200, 200)
+
+
 def test_an_outage_that_closes_the_connection(issuer: Issuer) -> None:
     with issuer.outage(Outage.REFUSE), pytest.raises(httpx.RemoteProtocolError):
         get(issuer.jwks_uri)
