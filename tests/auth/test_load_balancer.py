@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from lambent.auth.authenticator import AuthPorts, CredentialsError
 from lambent.auth.fetching import Fetched, FetchError
 from lambent.auth.load_balancer import HEADER, MAX_LENGTH, Alb
 from lambent.auth.principal import Principal
@@ -98,21 +99,25 @@ def alb(server: KeyServer | None = None, arn: Any = ARN, clock: Clock | None = N
     return Alb(arn, fetch=server or KeyServer(), clock=clock or Clock(), **options)
 
 
+def ports(server: KeyServer) -> AuthPorts:
+    return AuthPorts(server, Clock(), lambda _: None)
+
+
 def sent(value: str) -> Request:
     return Request(method="POST", path="/mcp", headers={HEADER: value})
 
 
 def refused(authenticator: Alb, value: str) -> tuple[int, str, dict[str, str]]:
-    with pytest.raises(HttpRefusal) as caught:
+    with pytest.raises((CredentialsError, HttpRefusal)) as caught:
         authenticator.authenticate(sent(value))
-    return caught.value.status, caught.value.message, dict(caught.value.headers)
+    return caught.value.status, str(caught.value), dict(getattr(caught.value, "headers", {}))
 
 
 @pytest.mark.parametrize("is_padded", [True, False])
 def test_a_signed_header_identifies_the_user(is_padded: bool) -> None:
     found = alb().authenticate(sent(token(is_padded=is_padded)))
     assert found == Principal(
-        "1234567890", "https://id.shop.example/a", frozenset(), "my-client", {**USER, "exp": int(NOW) + 120}
+        "1234567890", "https://id.shop.example/a", frozenset(), {**USER, "exp": int(NOW) + 120}, "my-client"
     )
 
 
@@ -348,7 +353,7 @@ def test_the_host_says_how_keys_are_fetched() -> None:
     with pytest.raises(ConfigurationError, match="how to fetch the keys"):
         authenticator.authenticate(sent(token()))
     server = KeyServer()
-    authenticator.connect(server)
+    assert authenticator.connect(ports(server)) is authenticator
     assert authenticator.authenticate(sent(token())) is not None
     assert server.asked == [URL]
 
@@ -356,7 +361,7 @@ def test_the_host_says_how_keys_are_fetched() -> None:
 def test_what_the_constructor_was_told_stays() -> None:
     server, other = KeyServer(), KeyServer()
     authenticator = alb(server)
-    authenticator.connect(other)
+    authenticator.connect(ports(other))
     authenticator.authenticate(sent(token()))
     assert (server.asked, other.asked) == ([URL], [])
 

@@ -14,8 +14,9 @@ from datetime import datetime
 
 import msgspec
 
+from lambent.auth.authenticator import CredentialsError
 from lambent.auth.principal import Principal
-from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.errors import ConfigurationError
 from lambent.wire.http import Request
 
 ISSUER = "api-keys"
@@ -108,16 +109,16 @@ class ApiKeys:
         """See ``Authenticator.authenticate``; None without the header.
 
         Raises:
-            HttpRefusal: 401, the key is unknown or has expired.
+            CredentialsError: 401, the key is unknown or has expired.
         """
         sent = request.headers.get(self._header)
         if sent is None:
             return None
         known = self._known.get(hash_of(sent))
         if known is None:
-            raise HttpRefusal(401, self._refusal_text)
+            raise CredentialsError(self._refusal_text)
         if known.expires is not None and self._clock() >= known.expires:
-            raise HttpRefusal(401, "The API key has expired")
+            raise CredentialsError("The API key has expired")
         return known.principal
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
+from lambent.auth.authenticator import AuthPorts, CredentialsError
 from lambent.auth.balancer_keys import BalancerKeys
 from lambent.auth.fetching import Fetch
 from lambent.auth.principal import Principal
-from lambent.errors import ConfigurationError, HttpRefusal
+from lambent.errors import ConfigurationError
 from lambent.wire.http import Request
 
 HEADER = "x-amzn-oidc-data"
@@ -71,16 +72,17 @@ class Alb:
         self._clock = clock
         self._keys = BalancerKeys(fetch, clock)
 
-    def connect(self, fetch: Fetch) -> None:
-        """Say how public keys are fetched, unless the constructor was told."""
-        self._keys.connect(fetch)
+    def connect(self, ports: AuthPorts) -> Alb:
+        """See ``Declared.connect``; keys are fetched as the constructor was told, or else by these ports."""
+        self._keys.connect(ports.fetch)
+        return self
 
     def authenticate(self, request: Request) -> Principal | None:
         """See ``Authenticator.authenticate``; None without the header.
 
         Raises:
-            HttpRefusal: 401, the header is not one that the load balancer has signed and that is still valid;
-                503, the key to verify it cannot be had now.
+            CredentialsError: 401, the load balancer has not signed the header, or it has expired.
+            HttpRefusal: 503, the key to verify it cannot be had now.
             ConfigurationError: nobody has said how to fetch keys.
         """
         token = request.headers.get(HEADER)
@@ -173,5 +175,5 @@ def _text(value: Any) -> str:
     raise _refusal("does not say whom it is for")
 
 
-def _refusal(why: str) -> HttpRefusal:
-    return HttpRefusal(401, f"The header {HEADER} {why}")
+def _refusal(why: str) -> CredentialsError:
+    return CredentialsError(f"The header {HEADER} {why}")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from lambent.auth.authenticator import CredentialsError
 from lambent.auth.principal import Principal
-from lambent.errors import ConfigurationError, DeclarationError, HttpRefusal
+from lambent.errors import ConfigurationError, DeclarationError
 from lambent.wire.http import Request
 
 if TYPE_CHECKING:
-    from lambent.auth.authenticator import Authenticator
-    from lambent.auth.fetching import Fetch
+    from lambent.auth.authenticator import AuthDeclaration
 
 LAMBDA_ISSUER = "lambda-authorizer"
 """The issuer of callers for whom a Lambda authorizer names none."""
@@ -55,7 +55,7 @@ class PlatformClaims:
         """See ``Authenticator.authenticate``; None where the platform has let the request pass unchecked.
 
         Raises:
-            HttpRefusal: 401, what the platform says does not identify a caller.
+            CredentialsError: 401, what the platform says does not identify a caller.
         """
         for read in self._readers:
             if (principal := read(request)) is not None:
@@ -68,15 +68,13 @@ def platform_authenticators(
     *,
     alb_arns: Sequence[str] = (),
     alb_clients: Collection[str] = (),
-    fetch: Fetch | None = None,
-) -> list[Authenticator]:
+) -> list[AuthDeclaration]:
     """The authenticators that ``LAMBENT_AUTH_PLATFORM`` names.
 
     Args:
         kinds: those of ``PlatformClaims``, and ``alb``.
         alb_arns: see ``Alb``.
         alb_clients: see ``Alb``.
-        fetch: see ``Alb``.
 
     Raises:
         ConfigurationError: a kind is unknown, or what it needs is not set.
@@ -86,7 +84,7 @@ def platform_authenticators(
             raise ConfigurationError(
                 f"LAMBENT_AUTH_PLATFORM takes {_named([*_READERS, 'alb'])}, not {kind!r}"
             )
-    found: list[Authenticator] = []
+    found: list[AuthDeclaration] = []
     claims: list[Any] = [kind for kind in kinds if kind != "alb"]
     if claims:
         found.append(PlatformClaims(*claims))
@@ -97,7 +95,7 @@ def platform_authenticators(
             raise ConfigurationError(
                 "LAMBENT_AUTH_PLATFORM names alb: set LAMBENT_AUTH_ALB_ARN to the load balancer that signs"
             )
-        found.append(Alb(alb_arns, clients=alb_clients, fetch=fetch))
+        found.append(Alb(alb_arns, clients=alb_clients))
     return found
 
 
@@ -253,5 +251,5 @@ def _named(kinds: Collection[str]) -> str:
     return ", ".join(kinds)
 
 
-def _refusal(why: str) -> HttpRefusal:
-    return HttpRefusal(401, why)
+def _refusal(why: str) -> CredentialsError:
+    return CredentialsError(why)

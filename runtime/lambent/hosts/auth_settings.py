@@ -1,4 +1,4 @@
-"""The settings that say how callers are identified: variables that begin with ``LAMBENT_AUTH_``."""
+"""The settings that say how callers are identified: ``LAMBENT_AUTH_…`` and ``LAMBENT_API_KEYS``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import msgspec
 from lambent.errors import ConfigurationError, DeclarationError
 
 if TYPE_CHECKING:
-    from lambent.auth.authenticator import Authenticator, Declared
+    from lambent.auth.authenticator import AuthDeclaration
+    from lambent.auth.oauth import OAuth
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,10 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
         issuers: of access tokens; the other attributes are those of ``OAuth``.
         takes_anonymous: requests without credentials are let through, as calls of nobody.
         introspection_url: see ``Introspection``, as the two that follow.
+        platform: what is believed of the platform: see ``PlatformClaims``, and ``alb``.
+        alb_arns: the load balancers of ``alb``; see ``Alb``.
+        alb_clients: the clients of their users.
+        api_keys: as ``read_api_keys`` reads them.
         enterprise_header: a header with a token of the company's own issuer, which is looked for first.
         enterprise_issuers: who issues those tokens.
         enterprise_audience: for whom they are.
@@ -37,60 +42,71 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     introspection_url: str | None = None
     introspection_client_id: str = ""
     introspection_client_secret: str = ""
+    platform: tuple[str, ...] = ()
+    alb_arns: tuple[str, ...] = ()
+    alb_clients: tuple[str, ...] = ()
+    api_keys: str = ""
     enterprise_header: str | None = None
     enterprise_issuers: tuple[str, ...] = ()
     enterprise_audience: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """All but the secret."""
-        names = [name for name in self.__struct_fields__ if "secret" not in name]
+        """All but the secret and the hashes."""
+        names = [name for name in self.__struct_fields__ if "secret" not in name and name != "api_keys"]
         return f"AuthSettings({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
-    def declared(self) -> tuple[Authenticator | Declared, ...]:
+    def declared(self) -> tuple[AuthDeclaration, ...]:
         """What these settings declare, in the order in which credentials are looked for.
 
         Raises:
             ConfigurationError: something is missing or not secure; the message names the variable.
         """
-        if not self.issuers and not self.enterprise_header:
-            return ()
-        from lambent.auth.oauth import Introspection, OAuth  # loaded where callers are identified
-
-        found: list[Authenticator | Declared] = []
+        found: list[AuthDeclaration] = []
         try:
             if self.enterprise_header is not None:
-                found.append(
-                    OAuth(
-                        issuer=self.enterprise_issuers,
-                        audience=self.enterprise_audience,
-                        header=self.enterprise_header,
-                        leeway=self.leeway,
-                    )
-                )
+                found.append(self._enterprise(self.enterprise_header))
+            if self.platform:
+                from lambent.auth.platform import platform_authenticators  # each is loaded where it is set
+
+                arns, clients = self.alb_arns, self.alb_clients
+                found += platform_authenticators(self.platform, alb_arns=arns, alb_clients=clients)
+            if self.api_keys:
+                from lambent.auth.api_keys import ApiKeys, read_api_keys
+
+                found.append(ApiKeys(read_api_keys(self.api_keys)))
             if self.issuers:
-                introspection = None
-                if self.introspection_url is not None:
-                    introspection = Introspection(
-                        url=self.introspection_url,
-                        client_id=self.introspection_client_id,
-                        client_secret=self.introspection_client_secret,
-                    )
-                found.append(
-                    OAuth(
-                        issuer=self.issuers,
-                        audience=self.audience,
-                        scopes=self.scopes,
-                        scopes_supported=self.scopes_supported,
-                        client_ids=self.client_ids,
-                        leeway=self.leeway,
-                        jwks_url=self.jwks_url,
-                        introspection=introspection,
-                        requires_dpop=self.requires_dpop,
-                    )
-                )
+                found.append(self._oauth())
         except DeclarationError as error:
             raise ConfigurationError(f"A variable LAMBENT_AUTH_… cannot be used: {error}") from error
         return tuple(found)
+
+    def _enterprise(self, header: str) -> OAuth:
+        from lambent.auth.oauth import OAuth
+
+        issuers, audience = self.enterprise_issuers, self.enterprise_audience
+        return OAuth(issuer=issuers, audience=audience, header=header, leeway=self.leeway)
+
+    def _oauth(self) -> OAuth:
+        from lambent.auth.oauth import Introspection, OAuth
+
+        introspection = None
+        if self.introspection_url is not None:
+            introspection = Introspection(
+                url=self.introspection_url,
+                client_id=self.introspection_client_id,
+                client_secret=self.introspection_client_secret,
+            )
+        return OAuth(
+            issuer=self.issuers,
+            audience=self.audience,
+            scopes=self.scopes,
+            scopes_supported=self.scopes_supported,
+            client_ids=self.client_ids,
+            leeway=self.leeway,
+            jwks_url=self.jwks_url,
+            introspection=introspection,
+            requires_dpop=self.requires_dpop,
+        )
 
 
 def read_auth(environ: Mapping[str, str]) -> AuthSettings:
@@ -128,6 +144,10 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         introspection_url=text("INTROSPECTION_URL") or None,
         introspection_client_id=text("INTROSPECTION_CLIENT_ID"),
         introspection_client_secret=text("INTROSPECTION_CLIENT_SECRET"),
+        platform=several("PLATFORM"),
+        alb_arns=several("ALB_ARN"),
+        alb_clients=several("ALB_CLIENTS"),
+        api_keys=environ.get("LAMBENT_API_KEYS", "").strip(),
         enterprise_header=text("ENTERPRISE_HEADER") or None,
         enterprise_issuers=several("ENTERPRISE_ISSUER"),
         enterprise_audience=several("ENTERPRISE_AUDIENCE"),

@@ -136,7 +136,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
-    if not any(name.startswith("LAMBENT_AUTH_") for name in environ):
+    if not any(name.startswith(("LAMBENT_AUTH_", "LAMBENT_API_KEYS")) for name in environ):
         return None
     from lambent.hosts.auth_settings import read_auth  # loaded where callers are identified
 
