@@ -26,7 +26,10 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """One string that no two principals share."""
+        """One string that no two principals share.
+
+        Applications that call for one subject, and tokens with other scopes, are the same principal.
+        """
         return f"{len(self.issuer)}:{self.issuer}{self.subject}"
 
 

@@ -91,7 +91,10 @@ class Store(Protocol):
 
 
 class Queue(Protocol):
-    """Brings task ids to workers: at least once each, in any order."""
+    """Brings tasks to workers: at least once each, in any order.
+
+    ``task_id`` is opaque to it: an id, with the mark of its principal in front.
+    """
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """Have a worker look at a task, after a delay of at most 900 seconds.

@@ -142,7 +142,7 @@ class Records(Generic[R]):
         self._decode = msgspec.json.Decoder(record_type).decode
 
     def key(self, name: str, principal: str = "") -> str:
-        """The key of the record with this name, among those of a principal's key."""
+        """The key of the record with this name, among those of a principal's key or mark."""
         return f"{self._kind}#{digest([self._server, principal])}#{name}"
 
     def insert(self, key: str, record: R, *, reserve: int = 0) -> Held[R] | None:

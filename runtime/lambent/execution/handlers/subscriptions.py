@@ -91,7 +91,7 @@ class _Subscription:
         for topic in topics:
             if topic in _LIST_TOPICS and getattr(self._agreed, _LIST_TOPICS[topic]):
                 self._emit(topic, {"_meta": self.tag})
-            elif topic in self._agreed.resource_subscriptions:
+            elif not topic.startswith("notifications/") and topic in self._agreed.resource_subscriptions:
                 self._emit("notifications/resources/updated", {"uri": topic, "_meta": self.tag})
 
     def _tell_tasks(self) -> None:

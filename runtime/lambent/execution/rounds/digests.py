@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from lambent.auth.principal import Principal, key_of
+
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/  ")
 
@@ -21,6 +23,11 @@ def digest(value: Any) -> str:
 
     canonical = msgspec.json.encode(value, order="deterministic")
     return to_base64url(hashlib.sha256(canonical).digest()[:18])
+
+
+def mark_of(principal: Principal | None) -> str:
+    """A short name for a principal, of letters, digits, ``-`` and ``_``; empty where nobody is identified."""
+    return "" if principal is None else digest(key_of(principal))
 
 
 def decode_exactly(raw: bytes | Raw) -> Any:

@@ -926,7 +926,7 @@ def test_every_change_that_shows_is_published_and_no_other(world: Worlds) -> Non
         act()
         topics.append(changes.position() - start)
     heard, _ = changes.wait(start, 0)
-    assert set(heard) == {f"TASK#{task_id}"}
+    assert set(heard) == {"notifications/tasks"}
     # Progress and the question; working; the result, since the same progress again is no news.
     assert topics == [2, 3, 4]
 

@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from lambent.auth.principal import Principal
 from lambent.execution.durable.records import Lease, Record, changed
+from lambent.execution.rounds.digests import mark_of
 from lambent.execution.rounds.sealing import State
 
 NULL = Raw(b"null")
@@ -62,7 +63,7 @@ class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         params: the parameters of the call, without its MRTR parts; null where a blob holds them.
         params_blob: the name of that blob.
-        principal: who called, if known; the task belongs to them.
+        principal: who called, if known, without the claims; the task belongs to them.
         updated: when its status last changed.
         expires: until when it can be asked for; ``ttl_ms`` says the same from its creation.
         poll_ms: how often clients should ask.
@@ -105,6 +106,11 @@ class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     def purge_at(self) -> float:
         """See ``Record.purge_at``."""
         return self.expires + _TOMBSTONE_SECONDS
+
+    @property
+    def queue_name(self) -> str:
+        """The task as the queue names it: by its id, behind the mark of its principal if it has one."""
+        return f"{mark}.{self.id}" if (mark := mark_of(self.principal)) else self.id
 
     @property
     def is_terminal(self) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from lambent.auth.principal import Principal, key_of
+from lambent.auth.principal import Principal
 from lambent.errors import InternalError, InvalidParamsError, ItemTooLargeError, StoreError
 from lambent.execution.durable.records import RESERVE, Held, Records, changed, is_leased, random_id
 from lambent.execution.durable.tasks.record import NULL, TRANSITIONS, TaskRecord
 from lambent.execution.failures import report
 from lambent.execution.log_records import logger
 from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
+from lambent.execution.rounds.digests import mark_of
 from lambent.execution.rounds.questions import check_answer
 from lambent.execution.rounds.sealing import State
 from lambent.features.tasks import TaskPolicy
@@ -78,7 +79,7 @@ class Tasks:
             id=task_id or random_id(),
             tool=tool.name,
             params=Raw(_bare(params)),
-            principal=principal,
+            principal=_without_claims(principal),
             created=now,
             updated=now,
             expires=now + ttl,
@@ -90,11 +91,11 @@ class Tasks:
         if len(record.params) >= self._inline_bytes:
             blob = self._put(f"arguments/{record.id}", bytes(record.params), record)
             record = changed(record, params=NULL, params_blob=blob)
-        held = self._records.insert(self._records.key(record.id), record, reserve=RESERVE)
+        held = self._records.insert(self._key(record.id, principal), record, reserve=RESERVE)
         if held is None:
             return self._owned(record.id, principal).record
         try:
-            self.queue.send(record.id)
+            self.queue.send(record.queue_name)
         except BaseException:
             held.remove()
             raise
@@ -112,7 +113,7 @@ class Tasks:
         if is_overdue and held.replace(changed(record, due=now + PICKUP_SECONDS)):
             _log.warning("Task %s was not picked up: queued again", record.id)
             try:
-                self.queue.send(record.id)
+                self.queue.send(record.queue_name)
             except StoreError as error:  # the client gets an answer all the same, and may ask again
                 report(error)
         return record
@@ -139,7 +140,7 @@ class Tasks:
 
         if self.change(held, answered, reserve=RESERVE) and held.record.status == "working":
             try:
-                self.queue.send(asking.id)
+                self.queue.send(asking.queue_name)
             except BaseException:
                 # The client has to send its answers again. If a worker has the task already, the message did
                 # arrive, and the record has another version, so this changes nothing.
@@ -181,9 +182,10 @@ class Tasks:
             error=record.error if record.error is not None else UNSET,
         )
 
-    def find(self, task_id: str) -> Held[TaskRecord] | None:
-        """A task, whoever it belongs to."""
-        return self._records.read(self._records.key(task_id))
+    def find(self, queue_name: str) -> Held[TaskRecord] | None:
+        """A task, whoever it belongs to; see ``TaskRecord.queue_name``."""
+        mark, _, task_id = queue_name.rpartition(".")
+        return self._records.read(self._records.key(task_id, mark))
 
     def change(
         self, held: Held[TaskRecord], make: Callable[[TaskRecord], TaskRecord | None], *, reserve: int = 0
@@ -201,7 +203,7 @@ class Tasks:
         if not held.change(checked, reserve=reserve):
             return False
         if self._changes is not None and _visible(before) != _visible(held.record):
-            self._changes.publish(f"TASK#{held.record.id}")
+            self._changes.publish("notifications/tasks")
         return True
 
     def keep_result(self, record: TaskRecord, result: bytes) -> dict[str, Any]:
@@ -220,12 +222,16 @@ class Tasks:
         return Raw(data)
 
     def _owned(self, task_id: str, principal: Principal | None) -> Held[TaskRecord]:
-        found = self.find(task_id)
-        if found is None or key_of(found.record.principal) != key_of(principal):
+        # By its key alone: the store does for another principal's task what it does for one that never was.
+        found = self._records.read(self._key(task_id, principal))
+        if found is None:
             raise InvalidParamsError("Task not found")
         if self.clock() >= found.record.expires:
             raise InvalidParamsError("Task has expired")
         return found
+
+    def _key(self, task_id: str, principal: Principal | None) -> str:
+        return self._records.key(task_id, mark_of(principal))
 
     def _put(self, name: str, data: bytes, record: TaskRecord) -> str:
         if self._blobs is None:
@@ -235,6 +241,13 @@ class Tasks:
             )
         self._blobs.put(name, data, record.expires)
         return name
+
+
+def _without_claims(principal: Principal | None) -> Principal | None:
+    """What an attempt has to know of a principal: no claim of a token is kept, nor what a subclass adds."""
+    if principal is None:
+        return None
+    return Principal(principal.subject, principal.issuer, principal.scopes, principal.client_id)
 
 
 def _bare(params: Raw) -> bytes:

@@ -57,9 +57,9 @@ class Worker:
         self._tasks = tasks
 
     def run(
-        self, task_id: str, host: Invocation, request: Request | None = None, *, may_wait: bool = False
+        self, queue_name: str, host: Invocation, request: Request | None = None, *, may_wait: bool = False
     ) -> None:
-        """Run a task that the queue brought, if there is anything to run.
+        """Run a task that the queue brought, if there is anything to run; see ``TaskRecord.queue_name``.
 
         Delivery is at least once: a task that is done, waits for input or is unknown is left alone. One that
         another worker holds is queued again for when its lease is over, in case that worker is dead.
@@ -72,26 +72,26 @@ class Worker:
         """
         remaining = host.remaining_ms() if may_wait else None
         if remaining is not None and remaining / 1000 < MARGIN_SECONDS + _WORTHWHILE_SECONDS:
-            self._tasks.queue.send(task_id)  # it has waited behind slower ones of its batch
+            self._tasks.queue.send(queue_name)  # it has waited behind slower ones of its batch
             return
-        attempt = self._take(task_id, host)
+        attempt = self._take(queue_name, host)
         if attempt is None:
             return
         try:
             delay = self._attempt(attempt, host, request or Request())
         except LeaseLost:
-            _log.warning("Task %s is with another worker now", task_id)
+            _log.warning("Task %s is with another worker now", attempt.record.id)
             return
         except (StoreError, StoreFailed) as error:
-            _log.warning("Task %s: the store failed, so it is tried again: %s", task_id, error)
+            _log.warning("Task %s: the store failed, so it is tried again: %s", attempt.record.id, error)
             try:
                 delay = self._release(attempt, _backoff(attempt.record.attempt), state=attempt.journal.state)
             except LeaseLost:
                 return
         if delay is not None:
-            self._tasks.queue.send(task_id, delay)
+            self._tasks.queue.send(queue_name, delay)
 
-    def fail_undelivered(self, task_id: str) -> None:
+    def fail_undelivered(self, queue_name: str) -> None:
         """End a task that is working, that no worker holds, and that the queue has given up."""
 
         def failed(record: TaskRecord) -> TaskRecord | None:
@@ -99,20 +99,20 @@ class Worker:
                 return None
             return self._failed(record, "The task could not be run")
 
-        held = self._tasks.find(task_id)
+        held = self._tasks.find(queue_name)
         if held is not None:
             self._tasks.change(held, failed)
 
-    def _take(self, task_id: str, host: Invocation) -> Attempt | None:
-        held = self._tasks.find(task_id)
+    def _take(self, queue_name: str, host: Invocation) -> Attempt | None:
+        held = self._tasks.find(queue_name)
         if held is None or held.record.status != "working":
             return None
         if self._tasks.change(held, lambda record: self._leased(record, host)):
             return Attempt(self._tasks, held) if held.record.lease is not None else None
-        held, now = self._tasks.find(task_id), self._tasks.clock()
+        held, now = self._tasks.find(queue_name), self._tasks.clock()
         lease = held.record.lease if held is not None and held.record.status == "working" else None
         if is_leased(lease, now):  # its worker may be dead
-            self._tasks.queue.send(task_id, min(lease.until - now + 1.0, _MAX_DELAY))
+            self._tasks.queue.send(queue_name, min(lease.until - now + 1.0, _MAX_DELAY))
         return None
 
     def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
