@@ -1,7 +1,8 @@
 """Handshakes of the legacy era: what ``initialize`` has negotiated, in a token that the client keeps.
 
-``Mcp-Session-Id`` is ``lb1.`` + base64url(payload) + ``.`` + base64url(HMAC-SHA-256 of it). Any execution
-environment can read it, and none keeps it. Nothing in it is secret from the client, which has sent it all.
+``Mcp-Session-Id`` is ``lb1.`` + base64url(payload) + ``.`` + base64url(HMAC-SHA-256 of it and its principal).
+Any execution environment can read it, and none keeps it. Nothing in it is secret from the client, which has
+sent it all. To another principal it is no token at all: its signature is wrong.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambent.auth.principal import Principal, key_of
+from lambent.auth.principal import Principal
 from lambent.errors import ConfigurationError, HttpRefusal, StoreError
 from lambent.execution.log_records import logger
-from lambent.execution.rounds.digests import digest, from_base64url, to_base64url
+from lambent.execution.rounds.digests import from_base64url, mark_of, to_base64url
 from lambent.wire.eras import UNNEGOTIATED, negotiate
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.values import ClientCapabilities, LogLevel
@@ -60,7 +61,6 @@ class Handshake(msgspec.Struct, frozen=True, array_like=True):
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True):
     handshake: Handshake
-    principal: str
     expires: int
     nonce: str
 
@@ -101,7 +101,7 @@ class Handshakes:
         self._clock = clock
         self._audience = audience
         self._decoder = msgspec.json.Decoder(_Sealed)
-        self._good: OrderedDict[str, _Sealed] = OrderedDict()
+        self._good: OrderedDict[tuple[str, str], _Sealed] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -121,8 +121,8 @@ class Handshakes:
         if (key := self._key()) is None:
             return None
         expires = int(self._clock()) + SESSION_SECONDS
-        payload = msgspec.json.encode(_Sealed(handshake, self._mark(principal), expires, os.urandom(9).hex()))
-        return _joined(payload, self._sign(key, payload))
+        payload = msgspec.json.encode(_Sealed(handshake, expires, os.urandom(9).hex()))
+        return _joined(payload, self._sign(key, _signed(payload, mark_of(principal))))
 
     def open(self, token: str, principal: Principal | None) -> Handshake | None:
         """Read a token; None where this server has no key, and so has given out none, or cannot read it now.
@@ -130,22 +130,19 @@ class Handshakes:
         Raises:
             HttpRefusal: 404, it is not one of this server's for this caller, or its time is over.
         """
-        sealed = self._good.get(token)
+        mark = mark_of(principal)
+        sealed = self._good.get((mark, token))
         if sealed is None:
             try:
                 self._keys.ring()
-                sealed = self._check(token)
+                sealed = self._check(token, mark)
             except (ConfigurationError, StoreError) as error:
                 _log.info("A session cannot be checked: %s", error)
                 return None
-            self._good[token] = sealed
+            self._good[mark, token] = sealed
             if len(self._good) > _KEPT:
                 self._good.popitem(last=False)
-        if (
-            sealed.expires <= self._clock()
-            or sealed.principal != self._mark(principal)
-            or token in self._ended
-        ):
+        if sealed.expires <= self._clock() or token in self._ended:
             raise _gone()
         return sealed.handshake
 
@@ -177,18 +174,18 @@ class Handshakes:
 
     def stamp(self, text: str, principal: Principal | None) -> str:
         """A mark that only this server can put on a text for this caller, 22 characters."""
-        return to_base64url(self._sign(self._keys.ring()[0], f"{self._mark(principal)} {text}".encode()))
+        return to_base64url(self._sign(self._keys.ring()[0], f"{mark_of(principal)} {text}".encode()))
 
     def is_stamp(self, stamp: str, text: str, principal: Principal | None) -> bool:
         """Whether a mark is the one of a text."""
-        payload = f"{self._mark(principal)} {text}".encode()
+        payload = f"{mark_of(principal)} {text}".encode()
         try:
             mac = from_base64url(stamp)
         except ValueError:
             return False
         return to_base64url(mac) == stamp and self._is_signed(payload, mac)  # in one spelling only
 
-    def _check(self, token: str) -> _Sealed:
+    def _check(self, token: str, mark: str) -> _Sealed:
         payload_text, _, mac_text = token.removeprefix(_PREFIX).partition(".")
         if len(token) > _MAX_TOKEN or not token.startswith(_PREFIX):
             raise _gone()
@@ -199,7 +196,7 @@ class Handshakes:
         if token != _joined(payload, mac):  # another spelling, under which a session would not have ended
             raise _gone()
 
-        if not self._is_signed(payload, mac):
+        if not self._is_signed(_signed(payload, mark), mac):
             raise _gone()
         return self._decoder.decode(payload)
 
@@ -218,8 +215,10 @@ class Handshakes:
         own = hmac.digest(b"lambent handshake", key, "sha256")
         return hmac.digest(own, self._audience.encode() + b"\0" + payload, "sha256")[:_MAC_BYTES]
 
-    def _mark(self, principal: Principal | None) -> str:
-        return "" if principal is None else digest(key_of(principal))
+
+def _signed(payload: bytes, mark: str) -> bytes:
+    """What is signed for the principal with a mark, which has no null character."""
+    return mark.encode() + b"\0" + payload
 
 
 def _joined(payload: bytes, mac: bytes) -> str:
