@@ -68,6 +68,7 @@ class Resumed(Struct):
         responses: the answers that have come, by key.
         is_early: set where the client has to come again: another request runs the call at this moment, or the
             table cannot be reached.
+        is_foreign: set where the call is another principal's, as middleware found out.
     """
 
     call_id: str
@@ -75,6 +76,7 @@ class Resumed(Struct):
     state: State
     responses: dict[str, Raw]
     is_early: bool = False
+    is_foreign: bool = False
 
 
 class _Suspended(Struct, frozen=True, array_like=True):
@@ -176,7 +178,7 @@ def resume(
     suspended = _open(event_id, services)
     mine = (services.audience, key_of(principal))
     if suspended is None or (suspended.audience, suspended.caller) != mine or services.store is None:
-        raise HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
+        raise _unknown()
     try:
         whole = _whole(suspended, services)
         if whole is None or services.clock() >= suspended.expires:
@@ -192,11 +194,17 @@ def resume(
     message = RpcMessage("2.0", whole.method, whole.request_id, whole.params)
     invocation.may_stream = True
     reply = endpoint.answer(message, request, invocation, principal, suspended.handshake, resumed)
+    if resumed.is_foreign:
+        raise _unknown()
     if resumed.is_early:
         return _come_again(suspended, services)
     response = endpoint.respond(reply, message, suspended.handshake, request, invocation, STREAM)
     response.status = 200  # what a call is refused for is not what is wrong with this request
     return response
+
+
+def _unknown() -> HttpRefusal:
+    return HttpRefusal(400, "Unknown Last-Event-ID: send the request again")
 
 
 def _open(event_id: str, services: Services) -> _Suspended | None:

@@ -27,6 +27,7 @@ def open_journal(call: Call) -> Journal:
     """
     if call.resumed is not None:
         if call.resumed.principal != key_of(call.principal):
+            call.resumed.is_foreign = True
             raise InvalidParamsError("Unknown Last-Event-ID: send the request again")
         return Journal(call.resumed.state, call.resumed.responses)
     params = call.rpc.params
