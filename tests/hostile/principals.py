@@ -125,7 +125,7 @@ def user_of(headers: Mapping[str, str]) -> User:
     if (given := headers.get("x-user")) is None:
         return None
     subject, issuer, scopes, client_id, claims = json.loads(given)
-    return Principal(subject, issuer, frozenset(scopes), client_id, claims)
+    return Principal(subject, issuer, frozenset(scopes), claims, client_id)
 
 
 class BelievingAuthenticator:

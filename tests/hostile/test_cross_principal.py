@@ -138,12 +138,15 @@ def test_an_attempt_is_made_for_the_principal_that_made_the_task() -> None:
     for pair in OTHERS.values():
         with world_of(server_of, "lambda", "authenticator") as world:
             for user in pair:
-                given = user and Principal(user.subject, user.issuer, frozenset({"a", "b"}), "app", {"c": 1})
+                given = user and Principal(user.subject, user.issuer, frozenset({"a", "b"}), {"c": 1}, "app")
                 world.send(tool("who"), given)
             (ones, _), (others, _) = world.queue.messages
             assert ones != others
             world.work()
-        kept = [user and Principal(user.subject, user.issuer, frozenset({"a", "b"}), "app") for user in pair]
+        kept = [
+            user and Principal(user.subject, user.issuer, frozenset({"a", "b"}), client_id="app")
+            for user in pair
+        ]
         assert world.seen == kept
 
 

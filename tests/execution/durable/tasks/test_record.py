@@ -51,7 +51,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
     full = record(
         params=NULL,
         params_blob="arguments/t",
-        principal=Principal("ada", "https://id.example", frozenset({"a", "b"}), "app"),
+        principal=Principal("ada", "https://id.example", frozenset({"a", "b"}), client_id="app"),
         status="input_required",
         message="half",
         attempt=2,

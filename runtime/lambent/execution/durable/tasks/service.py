@@ -247,7 +247,7 @@ def _without_claims(principal: Principal | None) -> Principal | None:
     """What an attempt has to know of a principal: no claim of a token is kept, nor what a subclass adds."""
     if principal is None:
         return None
-    return Principal(principal.subject, principal.issuer, principal.scopes, principal.client_id)
+    return Principal(principal.subject, principal.issuer, principal.scopes, client_id=principal.client_id)
 
 
 def _bare(params: Raw) -> bytes:
