@@ -328,6 +328,64 @@ def test_what_is_read_was_written_as_a_whole(shared: Store, key: str) -> None:
     assert all(found and found.body == str(found.version % 10).encode() * 5000 for found in seen)
 
 
+# Store: times.
+
+SECOND = 1_000_000
+NOW = 1_700_000_000 * SECOND
+PURGE_AT = 2_000_000_000
+
+
+def test_a_new_time_begins_now(store: Store, key: str) -> None:
+    assert store.advance(key, NOW, SECOND, NOW, PURGE_AT) == 0
+    assert store.advance(key, NOW, SECOND, NOW, PURGE_AT) == SECOND
+    assert store.advance(f"{key} other", NOW, SECOND, NOW, PURGE_AT) == 0
+
+
+def test_a_time_is_moved_up_to_one_step_beyond_the_most(store: Store, key: str) -> None:
+    most = NOW + 3 * SECOND
+    assert [store.advance(key, NOW, SECOND, most, PURGE_AT) for _ in range(6)] == [0, 0, 0, 0, SECOND, SECOND]
+
+
+def test_a_refused_time_stays_as_it_is(store: Store, key: str) -> None:
+    store.advance(key, NOW, 5 * SECOND, NOW, PURGE_AT)
+    for moment in (0, 1, 2 * SECOND, 5 * SECOND - 1):
+        now = NOW + moment
+        assert store.advance(key, now, SECOND, now, PURGE_AT) == 5 * SECOND - moment
+    now = NOW + 5 * SECOND
+    assert store.advance(key, now, SECOND, now, PURGE_AT) == 0
+    assert store.advance(key, now, SECOND, now, PURGE_AT) == SECOND
+
+
+def test_a_time_that_is_past_begins_now(store: Store, key: str) -> None:
+    store.advance(key, NOW, SECOND, NOW, PURGE_AT)
+    later = NOW + 60 * SECOND
+    assert store.advance(key, later, SECOND, later, PURGE_AT) == 0
+    assert store.advance(key, later, SECOND, later, PURGE_AT) == SECOND
+
+
+def test_steps_may_differ_from_call_to_call(store: Store, key: str) -> None:
+    most = NOW + 10 * SECOND
+    assert store.advance(key, NOW, 1, most, PURGE_AT) == 0
+    assert store.advance(key, NOW, 10 * SECOND, most, PURGE_AT) == 0
+    assert store.advance(key, NOW, 1, most, PURGE_AT) == 1
+    assert store.advance(key, NOW, 1, most + 1, PURGE_AT) == 0
+
+
+@pytest.mark.parametrize("burst", [1, 7, 50])
+def test_of_many_who_advance_a_time_as_many_win_as_may(shared: Store, key: str, burst: int) -> None:
+    most = NOW + (burst - 1) * SECOND
+    early = at_once(lambda _: shared.advance(key, NOW, SECOND, most, PURGE_AT))
+    assert early.count(0) == burst
+    assert set(early) == {0, SECOND}
+
+
+def test_of_many_who_advance_a_past_time_as_many_win_as_may(shared: Store, key: str) -> None:
+    shared.advance(key, NOW, SECOND, NOW, PURGE_AT)
+    now = NOW + 3600 * SECOND
+    early = at_once(lambda _: shared.advance(key, now, SECOND, now + 4 * SECOND, PURGE_AT))
+    assert early.count(0) == 5
+
+
 # Blobs.
 
 FAR = 2_000_000_000.0

@@ -11,7 +11,7 @@ from tests.chaos.cloud import Cloud, shared_cloud
 
 from lambent.errors import ItemTooLargeError, StoreError
 from lambent.execution.ports import Item
-from lambent.stores import aws
+from lambent.stores import aws, dynamodb
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MAX_ITEM_BYTES
 
@@ -107,6 +107,62 @@ def test_the_attributes(table: Table) -> None:
     assert kept["version"] == {"N": "7"}
     assert kept["purge_at"] == {"N": "2000000000"}
     assert kept["body"]["B"].endswith(b'{"a":1}')
+
+
+def test_a_time_and_nothing_else_is_kept(table: Table) -> None:
+    table.store.advance("RATE#a", 100, 10, 105, 2_000_000_000)
+    table.store.advance("RATE#a", 100, 10, 115, 2_000_000_001)
+    assert table.raw("RATE#a") == {
+        "pk": {"S": "RATE#a"},
+        "moment": {"N": "120"},
+        "purge_at": {"N": "2000000001"},
+    }
+
+
+def test_a_time_within_its_limit_is_one_conditional_write(table: Table) -> None:
+    for now in (100, 100, 105, 500, 1000):
+        assert table.store.advance("RATE#a", now, 10, now + 30, 2_000_000_000) == 0
+    assert [name for name, _ in table.recorder.asked] == ["update_item"] * 5
+    assert all("ConditionExpression" in arguments for _, arguments in table.recorder.asked)
+
+
+def test_a_time_that_is_known_to_be_too_late_is_no_write(table: Table) -> None:
+    table.store.advance("RATE#a", 100, 50, 100, 2_000_000_000)
+    assert [table.store.advance("RATE#a", now, 50, now, 2_000_000_000) for now in (100, 149, 120)] == [
+        50,
+        1,
+        30,
+    ]
+    assert len(table.recorder.asked) == 1
+    assert table.store.advance("RATE#a", 150, 50, 150, 2_000_000_000) == 0
+
+
+def test_what_another_process_has_moved_is_found_out_by_the_write(table: Table) -> None:
+    other = DynamoStore(table.name, table.client)
+    other.advance("RATE#a", 100, 10, 200, 2_000_000_000)
+    assert table.store.advance("RATE#a", 100, 10, 200, 2_000_000_000) == 0
+    assert len(table.recorder.asked) == 2
+    other.advance("RATE#a", 100, 500, 200, 2_000_000_000)
+    assert table.store.advance("RATE#a", 100, 10, 200, 2_000_000_000) == 420
+    assert len(table.recorder.asked) == 3
+
+
+def test_a_time_that_was_removed_in_between_is_new(table: Table) -> None:
+    table.store.advance("RATE#a", 100, 10, 200, 2_000_000_000)
+    table.client.delete_item(TableName=table.name, Key={"pk": {"S": "RATE#a"}})
+    assert table.store.advance("RATE#a", 100, 10, 200, 2_000_000_000) == 0
+    kept = table.raw("RATE#a")
+    assert kept is not None
+    assert kept["moment"] == {"N": "110"}
+
+
+def test_a_process_remembers_a_bounded_number_of_times(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dynamodb, "_TIMES_KNOWN", 3)
+    for _ in range(2):
+        for number in range(5):
+            table.store.advance(f"RATE#{number}", 100, 10, 200, 2_000_000_000)
+    assert len(table.store._times) <= 3
+    assert {table.raw(f"RATE#{number}")["moment"]["N"] for number in range(5)} == {"120"}  # type: ignore[index]
 
 
 def test_small_bodies_are_kept_as_they_are_and_large_ones_deflated(table: Table) -> None:

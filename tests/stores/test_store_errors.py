@@ -40,6 +40,12 @@ USES = {
     "remove": Use(
         "dynamodb", "DeleteItem", "items", lambda client: DynamoStore("items", client).remove("TASK#a", 1)
     ),
+    "advance": Use(
+        "dynamodb",
+        "UpdateItem",
+        "items",
+        lambda client: DynamoStore("items", client).advance("a", 1, 1, 1, 9),
+    ),
     "send": Use("sqs", "SendMessage", URL, lambda client: SqsQueue(URL, client).send("a")),
     "put": Use("s3", "PutObject", "blobs", lambda client: S3Blobs("blobs", client).put("a", b"{}")),
     "get": Use("s3", "GetObject", "blobs", lambda client: S3Blobs("blobs", client).get("a")),

@@ -89,6 +89,16 @@ class Store(Protocol):
     def remove(self, key: str, version: int) -> bool:
         """Forget an item, if this is its version."""
 
+    def advance(self, key: str, now: int, step: int, most: int, purge_at: int) -> int:
+        """Move the time under a key to ``step`` after it; where it is past or there is none, after ``now``.
+
+        A time later than ``most``, which is not before ``now``, stays as it is. Times are in microseconds
+        since the epoch, ``purge_at`` is as in ``Item``. No other method takes such a key.
+
+        Returns:
+            0 where it was moved; else by how much it is later than ``most``.
+        """
+
 
 class Queue(Protocol):
     """Brings tasks to workers: at least once each, in any order.

@@ -8,6 +8,7 @@ attribute   type    holds
 ``body``    B       JSON, compressed if that makes it smaller
 ``purge_at``  N     the table's TTL attribute, seconds since the epoch
 ``by``        B     random bytes of the write
+``moment``    N     instead of version, body and by: the time under a key
 ==========  ======  =====================================================
 """
 
@@ -17,6 +18,7 @@ import os
 import zlib
 from typing import Any
 
+from lambent.errors import StoreError
 from lambent.execution.ports import Item
 from lambent.stores.aws import AwsResource
 from lambent.stores.memory import check_size
@@ -29,12 +31,22 @@ _PLAIN, _DEFLATED = b"\x00", b"\x01"
 
 _IS_NEW = "attribute_not_exists(pk)"
 
+_IS_OVER = "attribute_not_exists(moment) OR moment < :now"
+_IS_BETWEEN = "moment BETWEEN :now AND :most"
+"""What a time has to be to be moved on: the two exclude each other, and every later time."""
+
+_MOVES = 4
+"""One more than there can be: a refused write tells which one succeeds."""
+
+_TIMES_KNOWN = 1000
+
 
 class DynamoStore:
     """Keeps items in the table of a name; see ``aws.Resource``."""
 
     def __init__(self, table: str, dynamodb: Any = None) -> None:
         self._table = AwsResource("dynamodb", table, dynamodb)
+        self._times: dict[str, int] = {}
 
     def insert(self, item: Item) -> bool:
         """See ``Store.insert``."""
@@ -67,6 +79,41 @@ class DynamoStore:
                 return False
         return True
 
+    def advance(self, key: str, now: int, step: int, most: int, purge_at: int) -> int:
+        """See ``Store.advance``.
+
+        One write, if what this process knows of the time tells how it has to be moved; none, if it was later
+        than ``most``. Else the refused write says how, and a second one moves it.
+        """
+        # Times only rise. So one that is known is a lower bound, which is all that is asked here.
+        known = self._times.get(key, 0)
+        for _ in range(_MOVES):
+            if known > most:
+                return known - most
+            with self._table.calling("UpdateItem") as dynamodb:
+                # When a response is lost, boto3 repeats the write, and the time moves twice: that is
+                # on the safe side.
+                try:
+                    written = dynamodb.update_item(
+                        **self._row(key), **_moved(known, now, step, most, purge_at)
+                    )
+                except dynamodb.exceptions.ConditionalCheckFailedException as error:
+                    known = self._learn(key, error.response.get("Item", {}))
+                else:
+                    self._learn(key, written["Attributes"])
+                    return 0
+        raise StoreError(
+            f"dynamodb: UpdateItem of {self._table.name!r} failed: the time does not stand still"
+        )
+
+    def _learn(self, key: str, attributes: dict[str, Any]) -> int:
+        """Remember the time in an item; without one it is long past."""
+        moment = int(attributes["moment"]["N"]) if "moment" in attributes else 0
+        if len(self._times) >= _TIMES_KNOWN:
+            self._times.clear()
+        self._times[key] = moment
+        return moment
+
     def _row(self, key: str) -> dict[str, Any]:
         return {"TableName": self._table.name, "Key": {"pk": {"S": key}}}
 
@@ -98,6 +145,22 @@ def _is_version(version: int) -> dict[str, Any]:
     return {
         "ConditionExpression": "version = :version",
         "ExpressionAttributeValues": {":version": {"N": str(version)}},
+    }
+
+
+def _moved(known: int, now: int, step: int, most: int, purge_at: int) -> dict[str, Any]:
+    """The update that moves a time which is not earlier than a known one."""
+    numbers = {":now": now, ":step": step, ":purge_at": purge_at}
+    condition, start = _IS_OVER, ":now"
+    if known >= now:
+        condition, start = _IS_BETWEEN, "moment"
+        numbers[":most"] = most
+    return {
+        "ConditionExpression": condition,
+        "UpdateExpression": f"SET moment = {start} + :step, purge_at = :purge_at",
+        "ExpressionAttributeValues": {name: {"N": str(number)} for name, number in numbers.items()},
+        "ReturnValues": "UPDATED_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
 
 

@@ -109,6 +109,16 @@ class MemoryStore(_Expirable[Item]):
             del self._items[key]
             return True
 
+    def advance(self, key: str, now: int, step: int, most: int, purge_at: int) -> int:
+        """See ``Store.advance``."""
+        with self._lock:
+            known = self._items.get(key)
+            time_kept = now if known is None else max(now, int(known.body))
+            if time_kept > most:
+                return time_kept - most
+            self._keep(key, Item(key, 1, b"%d" % (time_kept + step), purge_at))
+            return 0
+
     def _has(self, key: str, version: int) -> bool:
         known = self._items.get(key)
         return known is not None and known.version == version

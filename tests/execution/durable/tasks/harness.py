@@ -119,6 +119,10 @@ class Store:
         with self._told("remove", key):
             return self.kept.remove(key, version)
 
+    def advance(self, key: str, now: int, step: int, most: int, purge_at: int) -> int:
+        with self._told("advance", key):
+            return self.kept.advance(key, now, step, most, purge_at)
+
 
 @dataclass
 class Sent:
