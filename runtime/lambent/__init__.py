@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from lambent.auth.load_balancer import Alb
     from lambent.auth.oauth import Introspection, OAuth
     from lambent.auth.platform import PlatformClaims
+    from lambent.features.limits import Limits, RateLimit
 
 _LOADED_LATER = {
     "auth.api_keys": ("ApiKey", "ApiKeys"),
@@ -59,6 +60,7 @@ _LOADED_LATER = {
     "auth.load_balancer": ("Alb",),
     "auth.oauth": ("Introspection", "OAuth"),
     "auth.platform": ("PlatformClaims",),
+    "features.limits": ("Limits", "RateLimit"),
 }
 """What few servers use, by module: loaded when it is first asked for."""
 
@@ -74,14 +76,15 @@ __all__ = [
     "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult", "GetPromptResult", "Handler",
     "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
     "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection", "InvalidParamsError",
-    "InvalidRequestError", "ItemTooLargeError", "LambentError", "ListRoots", "ListenResult", "MCPServer",
-    "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError", "OAuth",
-    "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal", "PromptMessage",
-    "PromptReference", "ProtocolError", "ReadResourceResult", "Repository", "Request", "Resolve",
-    "ResourceLink", "ResourceNotFoundError", "ResourceTemplateReference", "RetryableError", "Root", "Sample",
-    "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal", "StepInterrupted", "StoreError",
-    "Suspend", "TaskPolicy", "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations",
-    "ToolError", "ToolResult", "UnsupportedVersionError", "UserMessage", "ValidationError",
+    "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots", "ListenResult",
+    "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError",
+    "OAuth", "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal",
+    "PromptMessage", "PromptReference", "ProtocolError", "RateLimit", "ReadResourceResult", "Repository",
+    "Request", "Resolve", "ResourceLink", "ResourceNotFoundError", "ResourceTemplateReference",
+    "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal",
+    "StepInterrupted", "StoreError", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
+    "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "UnsupportedVersionError",
+    "UserMessage", "ValidationError",
 ]
 
 

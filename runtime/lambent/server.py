@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from lambent.auth.authenticator import AuthDeclaration
+    from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
@@ -50,6 +51,7 @@ class MCPServer(Declarations):
         auth: how callers are identified: an authenticator, or several, of which the first one that finds
             credentials of its kind decides. Default: as the settings say, which without any identify nobody.
         hides_forbidden: lists leave out what the caller lacks the scopes for, and are private then.
+        limits: what one caller may do; the settings may say otherwise. Default: everything.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed.
@@ -72,6 +74,7 @@ class MCPServer(Declarations):
         middleware: Sequence[Middleware] = (),
         auth: AuthDeclaration | Sequence[AuthDeclaration] = (),
         hides_forbidden: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -102,6 +105,7 @@ class MCPServer(Declarations):
         super().__init__(empty, INJECTED)
         self._middleware = tuple(middleware)
         self._authenticators = tuple(auth) if isinstance(auth, Sequence) else (auth,)
+        self._limits = limits
 
     @property
     def name(self) -> str:
@@ -112,7 +116,10 @@ class MCPServer(Declarations):
         from lambent.hosts.assembly import ServerParts
 
         return ServerParts(
-            catalog=self.freeze(), middleware=self._middleware, authenticators=self._authenticators
+            catalog=self.freeze(),
+            middleware=self._middleware,
+            authenticators=self._authenticators,
+            limits=self._limits,
         )
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:

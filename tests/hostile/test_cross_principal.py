@@ -120,7 +120,7 @@ def test_nothing_of_a_token_reaches_an_item_or_a_message(name: str, monkeypatch:
     """But scopes and client, for the attempts at tasks."""
     store = MemoryStore()
     ada = Detailed(
-        "subject-of-it", ISSUER, frozenset({"a"}), "app", {"email": "of-the-token"}, token="of-the-token"
+        "subject-of-it", ISSUER, frozenset({"a"}), {"email": "of-the-token"}, "app", token="of-the-token"
     )
     monkeypatch.setattr("tests.hostile.principals.user_of", lambda headers: ada)
     with world_of(server_of, "lambda", "authenticator", store=store) as world:

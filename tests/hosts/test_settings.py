@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.support import SECRET, Client, full_server
 
-from lambent import ConfigurationError, Settings
+from lambent import ConfigurationError, RateLimit, Settings
 from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
 from lambent.stores.secrets import SecretKeys
 from lambent.wire.http import HttpPolicy
@@ -74,6 +74,11 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_MCP_PATH", "/", "mcp_path", None),
         ("LAMBENT_CARDS", "/opt/cards.json", "cards", "/opt/cards.json"),
         ("LAMBENT_CARDS", "", "cards", None),
+        ("LAMBENT_LIMIT_CALLS", "100/60", "limit_calls", RateLimit(calls=100, per=60)),
+        ("LAMBENT_LIMIT_CALLS", " 5 / 0.5 ", "limit_calls", RateLimit(calls=5, per=0.5)),
+        ("LAMBENT_LIMIT_CALLS", "", "limit_calls", None),
+        ("LAMBENT_LIMIT_TASKS", " 5 ", "limit_tasks", 5),
+        ("LAMBENT_LIMIT_TASKS", "", "limit_tasks", None),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11", "is_escaped", True),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13", "is_escaped", False),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
@@ -181,6 +186,24 @@ def test_urls_that_cannot_be_used_are_named(text: str) -> None:
     assert str(caught.value).startswith(
         "LAMBENT_PUBLIC_URL must be a URL such as https://mcp.example.com, not"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["100", "100/", "/60", "0/60", "-1/60", "1.5/60", "100/0", "100/-1", "1/nan", "1/inf", "1/2/3", "x/y"],
+)
+def test_rates_that_cannot_be_used_are_named(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_LIMIT_CALLS": text})
+    message = f"LAMBENT_LIMIT_CALLS must be calls and seconds, such as 100/60, not {text!r}"
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1001", "1.5", "x"])
+def test_numbers_of_tasks_that_cannot_be_used_are_named(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_LIMIT_TASKS": text})
+    assert str(caught.value) == f"LAMBENT_LIMIT_TASKS must be a number of tasks, 1 to 1000, not {text!r}"
 
 
 @pytest.mark.parametrize("text", ["mcp", "https://mcp", "/mcp?a", "/a b"])

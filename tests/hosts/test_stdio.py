@@ -23,7 +23,7 @@ from tests import support
 from tests.execution.durable.tasks.harness import TASKS
 from tests.hosts.asgi.driving import SECONDS, make, progress, settings, subscription, text_result, tool_call
 
-from lambent import Call, Context, Handler, Idempotency, MCPServer
+from lambent import Call, Context, Handler, Idempotency, MCPServer, RateLimit
 from lambent.execution.handlers import subscriptions
 from lambent.hosts import live, stdio
 from lambent.hosts.assembly import local_endpoint
@@ -254,6 +254,24 @@ def test_a_line_may_arrive_in_pieces_and_be_long() -> None:
         for start in range(0, len(data), 50_000):
             wire.write(data[start : start + 50_000])
         assert wire.read()["result"]["content"][0]["text"] == text
+
+
+def test_a_call_above_the_limit_gets_the_error() -> None:
+    mcp = make()
+    mcp.tool(limit=RateLimit(calls=1, per=3600))(dear)
+    with Wire(mcp) as wire:
+        assert "result" in wire.ask(tool_call("dear"))
+        error = wire.ask(tool_call("dear"))["error"]
+        wait = error["data"]["retryAfter"]
+        assert 3500 < wait <= 3600
+        assert error == {
+            "code": -32600,
+            "message": f"Too many calls of dear: try again in {wait} s",
+            "data": {"retryAfter": wait},
+        }
+
+
+def dear() -> None: ...
 
 
 def test_one_call_does_not_wait_for_another() -> None:

@@ -80,6 +80,11 @@ class Catalog(msgspec.Struct, frozen=True):
         """A tool may become a task."""
         return any(tool.task is not None for tool in self.tools.values())
 
+    @property
+    def has_limits(self) -> bool:
+        """A tool has a limit of its own."""
+        return any(tool.limit is not None for tool in self.tools.values())
+
 
 def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool = True) -> dict[str, Any]:
     """A server's capabilities (server/discover): only what it answers and what its host can deliver."""

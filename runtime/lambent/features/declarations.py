@@ -18,6 +18,7 @@ from lambent.features.tools import Tool, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
 if TYPE_CHECKING:
+    from lambent.features.limits import RateLimit
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
 
@@ -51,6 +52,7 @@ class Declarations:
         idempotency: Idempotency | None = None,
         single_use: bool = False,
         scopes: Sequence[str] = (),
+        limit: RateLimit | None = None,
     ) -> Callable[[F], F]:
         """Register a function as a tool (server/tools), and leave the function itself as it is.
 
@@ -69,6 +71,7 @@ class Declarations:
             single_use: a request state completes a call once. Sent again with the same answers, it gives the
                 same result; with other answers it is refused.
             scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
+            limit: how often one caller may call it; its calls do not count for the server's limit then.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
@@ -94,6 +97,7 @@ class Declarations:
                 idempotency=idempotency,
                 single_use=single_use,
                 scopes=_scopes(scopes),
+                limit=limit,
             )
             self._add(self._tools, tool.name, tool, "tool")
             return function

@@ -7,7 +7,7 @@ import functools
 import types
 import typing
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -23,6 +23,9 @@ from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
 from lambent.wire.results import CallToolResult
 from lambent.wire.values import AudioContent, Content, ImageContent, TextContent, ToolResult
+
+if TYPE_CHECKING:
+    from lambent.features.limits import RateLimit
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -67,6 +70,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         output: checks and writes structured results; None where results are text or content only.
         single_use: a request state may complete a call once.
         scopes: what the caller of it needs.
+        limit: how often one caller may call it; None: the server's limit, if there is one.
         headers: the parameters that clients mirror into headers. Compiled here, never given.
         is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
 
@@ -81,6 +85,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     idempotency: Idempotency | None = None
     single_use: bool = False
     scopes: tuple[str, ...] = ()
+    limit: RateLimit | None = None
     headers: tuple[HeaderParam, ...] = ()
     is_plain: bool = False
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambent.errors import ConfigurationError
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
@@ -19,7 +20,9 @@ from lambent.wire.payloads import LAMBDA_LIMIT, ResponseLimit, Write
 
 if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
+    from lambent.execution.limits import RateLimiter
     from lambent.execution.ports import Blobs, Changes, Queue, Store
+    from lambent.features.limits import Limits, RateLimit
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
@@ -44,11 +47,13 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
         catalog: the declarations.
         middleware: around every call, outermost first.
         authenticators: how callers are identified, in this order; none: as the settings say.
+        limits: what one caller may do, unless the settings say otherwise.
     """
 
     catalog: Catalog
     middleware: tuple[Middleware, ...] = ()
     authenticators: tuple[AuthDeclaration, ...] = ()
+    limits: Limits | None = None
 
 
 def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
@@ -114,6 +119,25 @@ def _response_limit(settings: Settings, write: Write, *, in_lambda: bool) -> Res
     return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None
 
 
+def _limits_of(parts: ServerParts, settings: Settings) -> tuple[RateLimit | None, int | None]:
+    """The limit of one caller's requests, and of its running tasks."""
+    rate, most, limits = settings.limit_calls, settings.limit_tasks, parts.limits
+    if limits is not None:
+        rate = limits.rate if rate is None else rate
+        most = limits.tasks if most is None else most
+    return rate, most
+
+
+def _rate_limiter(store: Store | None, server: str, rate: RateLimit | None) -> RateLimiter:
+    from lambent.execution.limits import RateLimiter  # loaded where a limit is set
+
+    if store is None:
+        raise ConfigurationError(
+            "A limit is set, so this function needs a table to count in: set LAMBENT_TABLE"
+        )
+    return RateLimiter(store, server, rate)
+
+
 def _executor(
     parts: ServerParts,
     settings: Settings,
@@ -152,6 +176,7 @@ def _executor(
 
             queue = threads = ThreadQueue()
             blobs = MemoryBlobs(time.time)
+    rate, most = _limits_of(parts, settings)
     tasks, live = None, None
     if not in_lambda:
         from lambent.execution.rounds.live_calls import LiveCalls
@@ -162,6 +187,10 @@ def _executor(
 
         inline = {} if threads is None else {"inline_bytes": _MEMORY_INLINE_BYTES}
         tasks = Tasks(store, queue, blobs, time.time, changes, server, **inline)
+        if most is not None:
+            from lambent.execution.durable.tasks.slots import TaskSlots
+
+            tasks.slots = TaskSlots(store, time.time, server, most)
     seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
     services = Services(
         catalog=catalog,
@@ -182,7 +211,10 @@ def _executor(
         from lambent.hosts.aws_lambda.snapstart import register
 
         register(services, settings)
-    executor = Executor(services, parts.middleware)
+    middleware = parts.middleware
+    if rate is not None or catalog.has_limits:
+        middleware = (*middleware, _rate_limiter(store, server, rate))
+    executor = Executor(services, middleware)
     if threads is not None and tasks is not None:
         from lambent.execution.durable.tasks.worker import Worker
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.errors import ConfigurationError
+from lambent.errors import ConfigurationError, DeclarationError
 from lambent.stores.keys import MissingKeys, ProcessKeys, StaticKeys
 from lambent.wire.http import DEFAULT_BODY_LIMIT, HttpPolicy
 from lambent.wire.payloads import is_escaped
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Keys
+    from lambent.features.limits import RateLimit
     from lambent.hosts.auth_settings import AuthSettings
 
 DEFAULT_HEALTH_PATH = "/health"
@@ -46,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         health_path: where load balancers ask whether the host is well; None for nowhere.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
         auth: how callers are identified where the server does not declare it; None for nobody.
+        limit_calls: the rate of one caller's requests, in place of ``Limits.rate``; ``100/60`` is 100 calls
+            in 60 seconds.
+        limit_tasks: how many tasks of one caller may run at once, in place of ``Limits.tasks``.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
@@ -68,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health_path: str | None = DEFAULT_HEALTH_PATH
     cards: str | None = None
     auth: AuthSettings | None = None
+    limit_calls: RateLimit | None = None
+    limit_tasks: int | None = None
     is_escaped: bool = True
     in_lambda: bool = False
     snap_start: bool = False
@@ -105,6 +111,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
             cards=environ.get("LAMBENT_CARDS") or None,
             auth=_auth(environ),
+            limit_calls=_rate(environ, "LAMBENT_LIMIT_CALLS"),
+            limit_tasks=_most(environ, "LAMBENT_LIMIT_TASKS"),
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
@@ -165,6 +173,32 @@ def _path(environ: Mapping[str, str], name: str, root: str = "") -> str | None:
     if text and (not text.startswith("/") or any(mark in text for mark in "?# ")):
         raise ConfigurationError(f"{name} must be a path such as /mcp, not {text!r}")
     return text or None
+
+
+def _rate(environ: Mapping[str, str], name: str) -> RateLimit | None:
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    from lambent.features.limits import RateLimit  # loaded where a limit is set
+
+    calls, _, seconds = text.partition("/")
+    try:
+        return RateLimit(calls=int(calls), per=float(seconds))
+    except (ValueError, DeclarationError):
+        problem = f"{name} must be calls and seconds, such as 100/60, not {text!r}"
+        raise ConfigurationError(problem) from None
+
+
+def _most(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    from lambent.features.limits import Limits  # as above
+
+    try:
+        return Limits(tasks=int(text)).tasks
+    except (ValueError, DeclarationError):
+        raise ConfigurationError(f"{name} must be a number of tasks, 1 to 1000, not {text!r}") from None
 
 
 def _whole(environ: Mapping[str, str], name: str) -> int | None:

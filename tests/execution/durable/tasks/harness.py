@@ -13,10 +13,13 @@ from lambent.auth.principal import Principal
 from lambent.execution.call import Call, Services
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.execution.durable.tasks.service import Tasks
+from lambent.execution.durable.tasks.slots import TaskSlots
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
+from lambent.execution.limits import RateLimiter
 from lambent.execution.ports import Item
+from lambent.features.limits import Limits
 from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.server import MCPServer
@@ -226,7 +229,12 @@ class Environment:
             response_limit=ResponseLimit(write),
         )
         self.tasks = tasks
-        executor = Executor(self.services, world.server._middleware)
+        limits, middleware = world.server._limits or Limits(), world.server._middleware
+        if limits.tasks is not None:
+            tasks.slots = TaskSlots(world.store, clock, world.server.name, limits.tasks)
+        if limits.rate is not None or self.services.catalog.has_limits:
+            middleware = (*middleware, RateLimiter(world.store, world.server.name, limits.rate))
+        executor = Executor(self.services, middleware)
         self.worker = Worker(executor, tasks)
         self.handler = LambdaHandler(Endpoint(executor, HttpPolicy()), self.worker, QUEUE_URL)
         self.client = self.client_of(None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from lambent.errors import ConfigurationError, DeadlineReached, ToolError
 from lambent.execution.call import Call
+from lambent.execution.durable.records import random_id
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import MARGIN_SECONDS
 from lambent.execution.rounds.journal import Journal
@@ -72,6 +73,9 @@ def _inline_seconds(policy: TaskPolicy, call: Call) -> float:
 
 
 def _create(tool: Tool, call: Call, journal: Journal, tasks: Tasks, task_id: str) -> TaskResult:
+    if tasks.slots is not None:
+        task_id = task_id or random_id()
+        tasks.slots.take(call, tasks, tool, task_id)
     shown = tasks.show(tasks.create(tool, call.rpc.raw, journal.state, call.principal, task_id))
     shown.result_type = TASK
     return shown

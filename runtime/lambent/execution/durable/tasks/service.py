@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -23,6 +23,9 @@ from lambent.features.tasks import TaskPolicy
 from lambent.features.tools import Tool
 from lambent.wire.results import TaskResult
 
+if TYPE_CHECKING:
+    from lambent.execution.durable.tasks.slots import TaskSlots
+
 _SPARE_SECONDS = 60.0
 """How much longer than its window an idempotent task is kept: both begin at about the same moment."""
 
@@ -39,8 +42,10 @@ class Tasks:
     """The tasks of a server.
 
     ``blobs`` keeps what has more than ``inline_bytes`` or does not fit into an item, ``changes`` is told of
-    every change of status; both may be missing.
+    every change of status; both may be missing. ``slots`` is None where callers may have any number of tasks.
     """
+
+    slots: TaskSlots | None = None
 
     def __init__(
         self,
@@ -71,10 +76,7 @@ class Tasks:
             ItemTooLargeError: the parameters need a bucket and there is none.
             StoreError: the table or the queue cannot be reached.
         """
-        policy, now = tool.task or TaskPolicy(), self.clock()
-        ttl = policy.ttl.total_seconds()
-        if tool.idempotency is not None:  # the result is given again as long as the window lasts
-            ttl = max(ttl, tool.idempotency.window.total_seconds() + _SPARE_SECONDS)
+        policy, now, ttl = tool.task or TaskPolicy(), self.clock(), lifetime(tool)
         record = TaskRecord(
             id=task_id or random_id(),
             tool=tool.name,
@@ -248,6 +250,14 @@ def _without_claims(principal: Principal | None) -> Principal | None:
     if principal is None:
         return None
     return Principal(principal.subject, principal.issuer, principal.scopes, client_id=principal.client_id)
+
+
+def lifetime(tool: Tool) -> float:
+    """For how many seconds a task of a tool can be asked for, from its creation on."""
+    ttl = (tool.task or TaskPolicy()).ttl.total_seconds()
+    if tool.idempotency is not None:  # the result is given again as long as the window lasts
+        ttl = max(ttl, tool.idempotency.window.total_seconds() + _SPARE_SECONDS)
+    return ttl
 
 
 def _bare(params: Raw) -> bytes:
