@@ -105,7 +105,11 @@ def test_a_plain_call_does_not_load_where_msgspec_is_installed_alone(name: str) 
     assert name not in loaded(prepare=ALONE)
 
 
-@pytest.mark.parametrize("name", ["features.uris", "features.uri_templates", "features.codecs.schemas"])
+LATE_MODULES = ["features.uris", "features.uri_templates", "features.codecs.schemas", "features.limits"]
+LATE_MODULES += ["execution.limits", "execution.durable"]
+
+
+@pytest.mark.parametrize("name", LATE_MODULES)
 def test_a_plain_call_does_not_load_what_only_other_features_need(name: str) -> None:
     loaded(use=f"assert 'lambent.{name}' not in sys.modules")
 
