@@ -38,7 +38,7 @@ from lambent import (
     StoreError,
 )
 from lambent.execution.limits import RateLimiter
-from lambent.hosts.assembly import live_endpoint
+from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MemoryStore
@@ -408,12 +408,12 @@ def test_a_function_with_a_limit_needs_a_table() -> None:
 def test_the_setting_stands_in_place_of_the_servers_limit(
     limits: Limits | None, setting: RateLimit | None, most: int
 ) -> None:
-    endpoint = live_endpoint(shop(limits)._parts(), Settings(limit_calls=setting))
+    endpoint = local_endpoint(shop(limits)._parts(), Settings(limit_calls=setting))
     client = Client(LambdaHandler(endpoint))
     assert statuses(client, "look", 4) == [200] * most + [429] * (4 - most)
 
 
 def test_without_limits_the_executor_has_no_further_middleware() -> None:
-    endpoint = live_endpoint(shop(None)._parts(), SETTINGS)
+    endpoint = local_endpoint(shop(None)._parts(), SETTINGS)
     handle: Any = endpoint.executor._handle
     assert handle.args[1] == endpoint.executor._dispatch  # behind the one of the server

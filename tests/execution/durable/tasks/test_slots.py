@@ -12,7 +12,7 @@ from tests.support import JSON_HEADERS, accept, failure
 
 from lambent import Context, Idempotency, Limits, MCPServer, Settings, StoreError, TaskPolicy
 from lambent.execution.durable.tasks.slots import TaskSlots
-from lambent.hosts.assembly import live_endpoint
+from lambent.hosts.assembly import local_endpoint
 from lambent.stores.memory import MemoryStore
 
 world = pytest.fixture(worlds)
@@ -257,7 +257,7 @@ class Restless(MemoryStore):
 
 def test_a_host_has_slots_where_a_limit_is_set() -> None:
     def slots(most: int | None, setting: int | None) -> TaskSlots | None:
-        tasks = live_endpoint(shop(most)._parts(), Settings(limit_tasks=setting)).executor.services.tasks
+        tasks = local_endpoint(shop(most)._parts(), Settings(limit_tasks=setting)).executor.services.tasks
         assert tasks is not None
         return tasks.slots
 
