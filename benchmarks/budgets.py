@@ -86,6 +86,8 @@ _WARM = ("warm tools/call, p50", "warm", "lambent", _call)
 
 _LEGACY = ("warm tools/call of a legacy client, p50", "warm", "lambent_legacy", _call)
 
+_AUTHORIZED = ("warm tools/call with a token seen before, p50", "warm", "lambent_auth", _call)
+
 _CONTEXT = ("warm tools/call of a tool with ctx, no question, p50", "warm", "lambent_ctx", _call)
 
 _RULES: dict[str, list[Callable[[Results], Verdict]]] = {
@@ -100,6 +102,7 @@ _RULES: dict[str, list[Callable[[Results], Verdict]]] = {
         _relative(*_WARM, 1.6, "bare", "bare"),
         _relative(*_CONTEXT, 1.5, "lambent", "the call without ctx"),
         _relative(*_LEGACY, 1.2, "lambent", "the call of a modern client"),
+        _relative(*_AUTHORIZED, 1.3, "lambent", "the call without authorization"),
         _relative(*_WARM, 1, "awslabs", "awslabs"),
         _relative(*_WARM, 0.02, "sdk", "SDK, def tools (as the budget was set)"),
         _relative(*_WARM, 0.02, "sdk_async", "SDK, async def tools (its best case)"),

@@ -20,6 +20,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "bare": (),
     "bare-models": (PYDANTIC,),
     "lambent": LAMBENT,
+    "lambent-auth": (*LAMBENT, "joserfc==1.8.0"),
     "lambent-models": (*LAMBENT, PYDANTIC),
     "awslabs": ("awslabs.mcp-lambda-handler==0.1.15",),
     "asgi": (MANGUM,),

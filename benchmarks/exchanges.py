@@ -17,6 +17,9 @@ RECEIPT = {"order_id": "o-1", "total": 21.25, "lines": 2}
 
 _HOST = "abc123.execute-api.eu-west-1.amazonaws.com"
 
+ENDPOINT = f"https://{_HOST}/mcp"
+"""The URL that the events are for."""
+
 Handler = Callable[[Any, Any], dict[str, Any]]
 
 
@@ -51,7 +54,12 @@ def initialize(protocol: str) -> str:
 
 
 def call(
-    protocol: str, name: str, arguments: dict[str, Any], expected: Any, session: str | None = None
+    protocol: str,
+    name: str,
+    arguments: dict[str, Any],
+    expected: Any,
+    session: str | None = None,
+    token: str | None = None,
 ) -> Exchange:
     """A tool call that must give a value; in the legacy era with the id of a session."""
 
@@ -61,7 +69,7 @@ def call(
             raise WrongAnswerError(f"{name} gave {found!r} instead of {expected!r}")
 
     params = {"name": name, "arguments": arguments}
-    return Exchange(_event(protocol, "tools/call", params, name, session=session), check)
+    return Exchange(_event(protocol, "tools/call", params, name, session=session, token=token), check)
 
 
 def listing(protocol: str, count: int) -> Exchange:
@@ -149,6 +157,7 @@ def _event(
     name: str | None,
     capabilities: dict[str, Any] | None = None,
     session: str | None = None,
+    token: str | None = None,
 ) -> str:
     """An HTTP API 2.0 event with the headers that API Gateway adds, as JSON."""
     headers = {
@@ -178,6 +187,8 @@ def _event(
         headers["mcp-protocol-version"] = protocol
         if session is not None:
             headers["mcp-session-id"] = session
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     headers["content-length"] = str(len(body))
     event = {

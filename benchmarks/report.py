@@ -83,7 +83,7 @@ def _start(found: Results) -> list[str]:
                 references,
             )
             for title, peers, references in (
-                ("Plain types", roster.STARTING, _PLAIN_REFERENCES),
+                ("Plain types", (*roster.STARTING, roster.AUTHORIZED), _PLAIN_REFERENCES),
                 ("Pydantic models", roster.MODELS, _MODEL_REFERENCES),
             )
         ),

@@ -53,7 +53,14 @@ LEGACY_CLIENT = Peer(
     "lambent",
     "2025-11-25 requests with a session; there are fewer headers to check",
 )
-WARM = (*PLAIN[:2], CONTEXT, LEGACY_CLIENT, *PLAIN[2:])
+AUTHORIZED = Peer(
+    "lambent_auth",
+    "Lambent with OAuth",
+    MODERN,
+    "lambent-auth",
+    "every call has a token, which the first one verifies, and a scope",
+)
+WARM = (*PLAIN[:2], CONTEXT, LEGACY_CLIENT, AUTHORIZED, *PLAIN[2:])
 
 MODELS = (
     Peer("bare_models", "bare handler + pydantic", MODERN, "bare-models", "pydantic.validate_call by hand"),

@@ -89,6 +89,9 @@ def the_call(job: dict[str, Any], handler: Any) -> Any:
     if job["module"].endswith("_legacy"):
         session = load(job).open_session(handler, exchanges.initialize(job["protocol"]))
         return exchanges.call(job["protocol"], "add", {"a": 2, "b": 3}, 5, session)
+    if job["module"].endswith("_auth"):
+        token = load(job).token(exchanges.ENDPOINT)
+        return exchanges.call(job["protocol"], "add", {"a": 2, "b": 3}, 5, token=token)
     if job["module"].endswith("_models"):
         return exchanges.call(job["protocol"], "price_order", {"order": exchanges.ORDER}, exchanges.RECEIPT)
     return exchanges.call(job["protocol"], "add", {"a": 2, "b": 3}, 5)
