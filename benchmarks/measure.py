@@ -19,7 +19,9 @@ SEALING = ("cryptography", "cffi", "_cffi_backend", "pycparser")
 
 def measure_start(bench: Bench) -> Summary:
     """Import and build, and the first call."""
-    found = bench.interleaved("start", (*roster.STARTING, roster.AUTHORIZED, *roster.MODELS), "start", bench.plan.starts)
+    found = bench.interleaved(
+        "start", (*roster.STARTING, roster.AUTHORIZED, *roster.MODELS), "start", bench.plan.starts
+    )
     return {
         key: {
             "start_ms": spread([run["start_ms"] for run in runs]),

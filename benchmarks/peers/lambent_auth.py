@@ -3,10 +3,11 @@
 import json
 import time
 
+from peers.tools import PLAIN
+
 import lambent.hosts.authentication as hosts
 from lambent import MCPServer, OAuth
 from lambent.auth.fetching import Fetched
-from peers.tools import PLAIN
 
 ISSUER = "https://issuer.example"
 

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from lambent.auth.load_balancer import Alb
     from lambent.auth.oauth import Introspection, OAuth
     from lambent.auth.platform import PlatformClaims
+    from lambent.execution.audit.config import Audit
+    from lambent.execution.audit.record import AuditRecord
+    from lambent.execution.ports import AuditSink
     from lambent.features.limits import Limits, RateLimit
 
 _LOADED_LATER = {
@@ -60,6 +63,9 @@ _LOADED_LATER = {
     "auth.load_balancer": ("Alb",),
     "auth.oauth": ("Introspection", "OAuth"),
     "auth.platform": ("PlatformClaims",),
+    "execution.audit.config": ("Audit",),
+    "execution.audit.record": ("AuditRecord",),
+    "execution.ports": ("AuditSink",),
     "features.limits": ("Limits", "RateLimit"),
 }
 """What few servers use, by module: loaded when it is first asked for."""
@@ -69,22 +75,22 @@ Message = PromptMessage
 
 __all__ = [
     "AcceptedElicitation", "Alb", "Annotations", "ApiKey", "ApiKeys", "AssistantMessage", "Audio",
-    "AudioContent", "Authenticator", "BlobResourceContents", "CacheHint", "Call", "CallToolResult",
-    "Cancelled", "CancelledElicitation", "CardDetails", "CardHeader", "ClientCapabilities", "CompleteResult",
-    "Completion", "CompletionArgument", "CompletionContext", "ConfigurationError", "Context",
-    "CredentialsError", "DeadlineReached", "DeclarationError", "DeclinedElicitation", "DiscoverResult",
-    "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult", "GetPromptResult", "Handler",
-    "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
-    "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection", "InvalidParamsError",
-    "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots", "ListenResult",
-    "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError",
-    "OAuth", "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal",
-    "PromptMessage", "PromptReference", "ProtocolError", "RateLimit", "ReadResourceResult", "Repository",
-    "Request", "Resolve", "ResourceLink", "ResourceNotFoundError", "ResourceTemplateReference",
-    "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal",
-    "StepInterrupted", "StoreError", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
-    "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "UnsupportedVersionError",
-    "UserMessage", "ValidationError",
+    "AudioContent", "Audit", "AuditRecord", "AuditSink", "Authenticator", "BlobResourceContents", "CacheHint",
+    "Call", "CallToolResult", "Cancelled", "CancelledElicitation", "CardDetails", "CardHeader",
+    "ClientCapabilities", "CompleteResult", "Completion", "CompletionArgument", "CompletionContext",
+    "ConfigurationError", "Context", "CredentialsError", "DeadlineReached", "DeclarationError",
+    "DeclinedElicitation", "DiscoverResult", "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult",
+    "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image",
+    "ImageContent", "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection",
+    "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots",
+    "ListenResult", "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware",
+    "MissingCapabilityError", "OAuth", "OverloadedError", "PageResult", "ParseError", "Pending",
+    "PlatformClaims", "Principal", "PromptMessage", "PromptReference", "ProtocolError", "RateLimit",
+    "ReadResourceResult", "Repository", "Request", "Resolve", "ResourceLink", "ResourceNotFoundError",
+    "ResourceTemplateReference", "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult",
+    "Session", "Settings", "Signal", "StepInterrupted", "StoreError", "Suspend", "TaskPolicy", "TaskResult",
+    "TextContent", "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult",
+    "UnsupportedVersionError", "UserMessage", "ValidationError",
 ]
 
 

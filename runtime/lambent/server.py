@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from lambent.auth.authenticator import AuthDeclaration
+    from lambent.execution.audit.config import Audit
     from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.assembly import ServerParts
@@ -52,6 +53,8 @@ class MCPServer(Declarations):
             credentials of its kind decides. Default: as the settings say, which without any identify nobody.
         hides_forbidden: lists leave out what the caller lacks the scopes for, and are private then.
         limits: what one caller may do; the settings may say otherwise. Default: everything.
+        audit: what is recorded of every call, and where; True: into the log; False: nothing, whatever the
+            settings say. Default: as the settings say, which without any record nothing.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed.
@@ -75,6 +78,7 @@ class MCPServer(Declarations):
         auth: AuthDeclaration | Sequence[AuthDeclaration] = (),
         hides_forbidden: bool = False,
         limits: Limits | None = None,
+        audit: Audit | bool | None = None,
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -106,6 +110,7 @@ class MCPServer(Declarations):
         self._middleware = tuple(middleware)
         self._authenticators = tuple(auth) if isinstance(auth, Sequence) else (auth,)
         self._limits = limits
+        self._audit = audit
 
     @property
     def name(self) -> str:
@@ -120,6 +125,7 @@ class MCPServer(Declarations):
             middleware=self._middleware,
             authenticators=self._authenticators,
             limits=self._limits,
+            audit=self._audit,
         )
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:

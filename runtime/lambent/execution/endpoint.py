@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Raw, UnsetType
@@ -53,17 +53,23 @@ class Endpoint:
         executor: executes the calls.
         policy: what HTTP requests are allowed.
         authenticator: finds out who is calling; default: nobody is identified.
+        on_refusal: is told of requests whose caller the authenticator refuses, and of its error.
 
     Attributes:
         executor: the same.
     """
 
     def __init__(
-        self, executor: Executor, policy: HttpPolicy, authenticator: Authenticator | None = None
+        self,
+        executor: Executor,
+        policy: HttpPolicy,
+        authenticator: Authenticator | None = None,
+        on_refusal: Callable[[Request, ProtocolError], None] | None = None,
     ) -> None:
         self.executor = executor
         self._policy = policy
         self._authenticator = authenticator or Anonymous()
+        self._on_refusal = on_refusal
         info = executor.services.catalog.info
         brief = Implementation(name=info.name, version=info.version, title=info.title)
         self._meta = {SERVER_INFO_KEY: Raw(jsonrpc.encode(brief))}
@@ -98,7 +104,9 @@ class Endpoint:
         """
         try:
             return self._authenticator.authenticate(request)
-        except ProtocolError:
+        except ProtocolError as refusal:
+            if self._on_refusal is not None:
+                self._on_refusal(request, refusal)
             raise
         except BaseException as error:
             if is_interrupt(error):

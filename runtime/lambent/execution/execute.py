@@ -23,7 +23,7 @@ from lambent.execution.call import Call, Handler, Services
 from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
-from lambent.execution.middleware import Middleware, Observer, chain
+from lambent.execution.middleware import Middleware, Observer, chain, forget, note
 from lambent.wire.eras import RpcRequest, method_not_found
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.results import Outcome, Result
@@ -36,7 +36,8 @@ class AttemptFailed(Signal):
 class Executor:
     """Executes calls with what a catalog declares; the first middleware is the outermost one.
 
-    Observers are around all of it. ``execute`` is ``_execute`` in them, and without any the method itself.
+    Observers are around all of it, and find the call as it was passed on last in ``Invocation.latest``.
+    ``execute`` is ``_execute`` in them, and without any the method itself.
     """
 
     def __init__(
@@ -44,6 +45,9 @@ class Executor:
     ) -> None:
         self.services = services
         self._handlers = handlers_of(services)
+        if observers:
+            middleware = [wrap for one in middleware for wrap in (one, note)]
+            observers = [forget, *observers, note]
         if not services.is_local and (services.guard is not None or services.catalog.scopes):
             from lambent.execution.authorization import authorize  # loaded where something is protected
 

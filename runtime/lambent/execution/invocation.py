@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lambent.errors import Cancelled, DeadlineReached, Signal
 
 if TYPE_CHECKING:
+    from lambent.execution.audit.trail import Trail
+    from lambent.execution.call import Call
     from lambent.execution.handshakes import Handshake
     from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
@@ -31,6 +33,9 @@ class Invocation:
         cancelled: the client does not want the result any more.
         detached: the call runs to its end also when its client leaves: its result is kept for a retry.
         expired: the time limit of the handler was reached.
+        attempt: counts the attempts at a task; 0 elsewhere.
+        latest: where there are observers, the call as it was passed on last; see ``note``.
+        trail: what the audit records of the call share, where it is audited.
     """
 
     may_stream = False
@@ -38,6 +43,9 @@ class Invocation:
     cancelled = False
     detached = False
     expired = False
+    attempt = 0
+    latest: Call | None = None
+    trail: Trail | None = None
     _deadline: float | None = None
 
     def __init__(self, runner: AsyncRunner) -> None:

@@ -20,6 +20,20 @@ Middleware = Callable[[Call, Handler], Any]
 tool, a ``ToolError``; or pass the call on with ``following(call)`` and look at the result."""
 
 
+def note(call: Call, following: Callable[[Call], T]) -> T:
+    """Keep the call as it is passed on, where observers find it: middleware may find out who is calling."""
+    call.invocation.latest = call
+    return following(call)
+
+
+def forget(call: Call, following: Callable[[Call], T]) -> T:
+    """Drop what ``note`` has kept, in the end: an invocation and its call would keep each other alive."""
+    try:
+        return following(call)
+    finally:
+        call.invocation.latest = None
+
+
 def chain(
     wrappers: Sequence[Callable[[Call, Callable[[Call], T]], T]], handler: Callable[[Call], T]
 ) -> Callable[[Call], T]:

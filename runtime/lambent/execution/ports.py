@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    from lambent.execution.audit.record import AuditRecord
 
 T = TypeVar("T")
 
@@ -122,3 +125,14 @@ class Blobs(Protocol):
 
     def get(self, name: str) -> bytes | None:
         """The bytes under a name, if there are any."""
+
+
+class AuditSink(Protocol):
+    """Takes audit records."""
+
+    def write(self, record: AuditRecord) -> None:
+        """Keep a record, before this returns: Lambda freezes the process when the response has left.
+
+        Raises:
+            Exception: it could not be kept. The log says so, and the call fails if the audit is required.
+        """

@@ -53,6 +53,7 @@ class Declarations:
         single_use: bool = False,
         scopes: Sequence[str] = (),
         limit: RateLimit | None = None,
+        sensitive: Sequence[str] = (),
     ) -> Callable[[F], F]:
         """Register a function as a tool (server/tools), and leave the function itself as it is.
 
@@ -72,11 +73,15 @@ class Declarations:
                 same result; with other answers it is refused.
             scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
             limit: how often one caller may call it; its calls do not count for the server's limit then.
+            sensitive: parameters whose values are shown in no audit record, whatever the policy; secrets of
+                pydantic never are.
 
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
         """
         _not_bare(name, "tool")
+        if isinstance(sensitive, str):
+            raise DeclarationError('sensitive is a list of names, such as ["card_number"]')
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
@@ -98,6 +103,7 @@ class Declarations:
                 single_use=single_use,
                 scopes=_scopes(scopes),
                 limit=limit,
+                sensitive=frozenset(sensitive),
             )
             self._add(self._tools, tool.name, tool, "tool")
             return function

@@ -71,6 +71,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         single_use: a request state may complete a call once.
         scopes: what the caller of it needs.
         limit: how often one caller may call it; None: the server's limit, if there is one.
+        sensitive: the parameters whose values no audit record may show.
         headers: the parameters that clients mirror into headers. Compiled here, never given.
         is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
 
@@ -86,6 +87,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     single_use: bool = False
     scopes: tuple[str, ...] = ()
     limit: RateLimit | None = None
+    sensitive: frozenset[str] = frozenset()
     headers: tuple[HeaderParam, ...] = ()
     is_plain: bool = False
 
@@ -96,6 +98,10 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise DeclarationError(
                 f"{self.name}: a task cannot change a session: let a plain tool read and write it"
             )
+        if self.sensitive and not self.signature.takes_others:
+            known = {name for one in self.signature.parameters for name in (one.name, *one.wires)}
+            if unknown := ", ".join(sorted(self.sensitive - known)):
+                raise DeclarationError(f"{self.name}: sensitive names what is no parameter: {unknown}")
         if self.idempotency is not None and not self.signature.takes_others:
             self.idempotency.check_key(self.name, self.signature.parameters)
         if self.definition.input_schema is not None or any(

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambent.errors import ConfigurationError
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
-from lambent.execution.middleware import Middleware
+from lambent.execution.middleware import Middleware, Observer
 from lambent.features.catalog import Catalog
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.settings import Settings
@@ -20,9 +19,10 @@ from lambent.wire.payloads import LAMBDA_LIMIT, ResponseLimit, Write
 
 if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
-    from lambent.execution.limits import RateLimiter
+    from lambent.execution.audit.config import Audit
+    from lambent.execution.audit.recorder import Recorder
     from lambent.execution.ports import Blobs, Changes, Queue, Store
-    from lambent.features.limits import Limits, RateLimit
+    from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
@@ -48,12 +48,14 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
         middleware: around every call, outermost first.
         authenticators: how callers are identified, in this order; none: as the settings say.
         limits: what one caller may do, unless the settings say otherwise.
+        audit: what is recorded of calls; None: as the settings say; False: nothing.
     """
 
     catalog: Catalog
     middleware: tuple[Middleware, ...] = ()
     authenticators: tuple[AuthDeclaration, ...] = ()
     limits: Limits | None = None
+    audit: Audit | bool | None = None
 
 
 def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
@@ -61,49 +63,27 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
     from lambent.hosts.aws_lambda.events import write
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
-    authentication = authentication_of(parts, settings)
-    executor, worker = _executor(parts, settings, write, authentication, in_lambda=True), None
-    if (tasks := executor.services.tasks) is not None:
+    made = Assembly(parts, settings, write, in_lambda=True)
+    worker = None
+    if (tasks := made.executor.services.tasks) is not None:
         from lambent.execution.durable.tasks.worker import Worker
 
-        worker = Worker(executor, tasks)
-    limit = executor.services.response_limit
-    documents = DiscoveryDocuments(parts.catalog, settings, limit, authentication, is_strict=True)
-    endpoint = Endpoint(executor, settings.http_policy, executor.services.guard)
-    return LambdaHandler(endpoint, worker, settings.task_queue_url or "", documents)
+        worker = Worker(made.executor, tasks)
+    queue_url = settings.task_queue_url or ""
+    return LambdaHandler(made.endpoint(), worker, queue_url, made.documents(is_strict=True))
 
 
 def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
     """The ASGI application: its process stays, or shares a table with others, as in Lambda behind Mangum."""
     from lambent.hosts.asgi import AsgiApp
 
-    authentication = authentication_of(parts, settings)
-    executor = _executor(parts, settings, _write_around, authentication, in_lambda=settings.in_lambda)
-    limit = executor.services.response_limit
-    documents = DiscoveryDocuments(parts.catalog, settings, limit, authentication)
-    endpoint = Endpoint(executor, settings.http_policy, executor.services.guard)
-    return AsgiApp(endpoint, documents, settings.body_limit)
+    made = Assembly(parts, settings, _write_around, in_lambda=settings.in_lambda)
+    return AsgiApp(made.endpoint(), made.documents(), settings.body_limit)
 
 
 def local_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:
     """The endpoint of stdio, whose only client is the user of this machine."""
-    in_lambda = settings.in_lambda
-    executor = _executor(parts, settings, _write_around, None, in_lambda=in_lambda, is_local=True)
-    return Endpoint(executor, settings.http_policy)
-
-
-def authentication_of(parts: ServerParts, settings: Settings) -> Authentication | None:
-    """How callers are identified; None where nobody is.
-
-    Raises:
-        ConfigurationError: the settings are not complete, or contradict each other.
-    """
-    declared = parts.authenticators or (settings.auth.declared() if settings.auth is not None else ())
-    if not declared:
-        return None
-    from lambent.hosts.authentication import Authentication  # loaded where callers are identified
-
-    return Authentication(declared, parts.catalog, settings)
+    return Assembly(parts, settings, _write_around, in_lambda=settings.in_lambda, is_local=True).endpoint()
 
 
 def _write_around(event: Any, response: HttpResponse) -> Any:
@@ -112,111 +92,151 @@ def _write_around(event: Any, response: HttpResponse) -> Any:
     return {**written, "body": "", "multiValueHeaders": {}, "cookies": [" " * _ADDED_BYTES]}
 
 
-def _response_limit(settings: Settings, write: Write, *, in_lambda: bool) -> ResponseLimit | None:
-    size = settings.response_limit
-    if size is None:
-        size = LAMBDA_LIMIT if in_lambda else 0
-    return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None
+class Assembly:
+    """A server and what its host gives it.
 
+    Args:
+        parts: what the server declares and was given.
+        settings: of the deployment.
+        write: writes responses as the host does.
+        in_lambda: the process is one of many execution environments.
+        is_local: the caller is the user of this machine.
 
-def _limits_of(parts: ServerParts, settings: Settings) -> tuple[RateLimit | None, int | None]:
-    """The limit of one caller's requests, and of its running tasks."""
-    rate, most, limits = settings.limit_calls, settings.limit_tasks, parts.limits
-    if limits is not None:
-        rate = limits.rate if rate is None else rate
-        most = limits.tasks if most is None else most
-    return rate, most
+    Attributes:
+        executor: executes the calls.
 
-
-def _rate_limiter(store: Store | None, server: str, rate: RateLimit | None) -> RateLimiter:
-    from lambent.execution.limits import RateLimiter  # loaded where a limit is set
-
-    if store is None:
-        raise ConfigurationError(
-            "A limit is set, so this function needs a table to count in: set LAMBENT_TABLE"
-        )
-    return RateLimiter(store, server, rate)
-
-
-def _executor(
-    parts: ServerParts,
-    settings: Settings,
-    write: Write,
-    authentication: Authentication | None,
-    *,
-    in_lambda: bool,
-    is_local: bool = False,
-) -> Executor:
-    """An executor on the table, queue and bucket that the deployment names; boto3 waits for first use.
-
-    Without a table, a process that stays keeps everything in its memory, and its threads are the workers.
+    Raises:
+        ConfigurationError: a setting is missing or cannot be used.
     """
-    catalog = parts.catalog
-    server = settings.audience or catalog.info.name
-    store: Store | None = None
-    changes: Changes | None = None
-    queue: Queue | None = None
-    threads: ThreadQueue | None = None
-    blobs: Blobs | None = None
-    if settings.table is not None:
-        from lambent.stores.dynamodb import DynamoStore
 
-        store = DynamoStore(settings.table)
-        if catalog.has_tasks and settings.task_queue_url is not None:
-            from lambent.stores.aws import S3Blobs, SqsQueue
+    _threads: ThreadQueue | None = None
 
-            queue = SqsQueue(settings.task_queue_url)
-            blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
-    elif not in_lambda:
-        from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
+    def __init__(
+        self, parts: ServerParts, settings: Settings, write: Write, *, in_lambda: bool, is_local: bool = False
+    ) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._in_lambda = in_lambda
+        self._is_local = is_local
+        self._authentication = None if is_local else self._authentication_of()
+        self._recorder = self._recorder_of()
+        services = self._services(write)
+        if settings.snap_start:
+            from lambent.hosts.aws_lambda.snapstart import register
 
-        store, changes = MemoryStore(time.time), MemoryChanges()
-        if catalog.has_tasks:
-            from lambent.hosts.live import ThreadQueue
+            register(services, settings)
+        self.executor = Executor(services, self._middleware(services), self._observers())
+        if self._threads is not None and services.tasks is not None:
+            from lambent.execution.durable.tasks.worker import Worker
 
-            queue = threads = ThreadQueue()
-            blobs = MemoryBlobs(time.time)
-    rate, most = _limits_of(parts, settings)
-    tasks, live = None, None
-    if not in_lambda:
-        from lambent.execution.rounds.live_calls import LiveCalls
+            self._threads.worker = Worker(self.executor, services.tasks)
 
-        live = LiveCalls(shared=settings.table is not None)
-    if store is not None and queue is not None:
-        from lambent.execution.durable.tasks.service import Tasks
+    def endpoint(self) -> Endpoint:
+        """What answers requests."""
+        guard, recorder = self.executor.services.guard, self._recorder
+        on_refusal = None if recorder is None else recorder.record_refusal
+        return Endpoint(self.executor, self._settings.http_policy, guard, on_refusal)
 
-        inline = {} if threads is None else {"inline_bytes": _MEMORY_INLINE_BYTES}
-        tasks = Tasks(store, queue, blobs, time.time, changes, server, **inline)
-        if most is not None:
-            from lambent.execution.durable.tasks.slots import TaskSlots
+    def documents(self, *, is_strict: bool = False) -> DiscoveryDocuments:
+        """What answers requests for other paths."""
+        limit, catalog = self.executor.services.response_limit, self._parts.catalog
+        return DiscoveryDocuments(catalog, self._settings, limit, self._authentication, is_strict=is_strict)
 
-            tasks.slots = TaskSlots(store, time.time, server, most)
-    seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
-    services = Services(
-        catalog=catalog,
-        audience=server,
-        keys=settings.keys,
-        state_ttl=settings.state_ttl,
-        changes=changes,
-        listen_seconds=seconds if settings.listen_seconds is None else settings.listen_seconds,
-        clock=time.time,
-        store=store,
-        tasks=tasks,
-        response_limit=_response_limit(settings, write, in_lambda=in_lambda),
-        live=live,
-        guard=authentication.guard if authentication is not None else None,
-        is_local=is_local,
-    )
-    if settings.snap_start:
-        from lambent.hosts.aws_lambda.snapstart import register
+    def _authentication_of(self) -> Authentication | None:
+        """How callers are identified; None where nobody is."""
+        parts, auth = self._parts, self._settings.auth
+        declared = parts.authenticators or (auth.declared() if auth is not None else ())
+        if not declared:
+            return None
+        from lambent.hosts.authentication import Authentication  # loaded where callers are identified
 
-        register(services, settings)
-    middleware = parts.middleware
-    if rate is not None or catalog.has_limits:
-        middleware = (*middleware, _rate_limiter(store, server, rate))
-    executor = Executor(services, middleware)
-    if threads is not None and tasks is not None:
-        from lambent.execution.durable.tasks.worker import Worker
+        return Authentication(declared, parts.catalog, self._settings)
 
-        threads.worker = Worker(executor, tasks)
-    return executor
+    def _recorder_of(self) -> Recorder | None:
+        """What records calls; None where the audit is off."""
+        audit, settings = self._parts.audit, self._settings
+        if audit is False or (audit is None and not settings.audit):
+            return None
+        from lambent.hosts.audit import make_recorder  # loaded where the audit is on
+
+        return make_recorder(
+            self._parts.catalog.info.name, None if isinstance(audit, bool) else audit, settings
+        )
+
+    def _middleware(self, services: Services) -> tuple[Middleware, ...]:
+        given, parts, settings = self._parts.middleware, self._parts, self._settings
+        if parts.limits is None and settings.limit_calls is None and not parts.catalog.has_limits:
+            return given
+        from lambent.hosts.limits import rate_limiter  # loaded where a limit is set
+
+        limiter = rate_limiter(services, parts.limits, settings)
+        return given if limiter is None else (*given, limiter)
+
+    def _observers(self) -> tuple[Observer, ...]:
+        return () if self._recorder is None else (self._recorder.record_call,)
+
+    def _services(self, write: Write) -> Services:
+        """What calls share, on the table, queue and bucket of the deployment; boto3 waits for first use.
+
+        Without a table, a process that stays keeps everything in its memory, and its threads are the workers.
+        """
+        catalog, settings, in_lambda = self._parts.catalog, self._settings, self._in_lambda
+        server = settings.audience or catalog.info.name
+        store: Store | None = None
+        changes: Changes | None = None
+        queue: Queue | None = None
+        blobs: Blobs | None = None
+        if settings.table is not None:
+            from lambent.stores.dynamodb import DynamoStore
+
+            store = DynamoStore(settings.table)
+            if catalog.has_tasks and settings.task_queue_url is not None:
+                from lambent.stores.aws import S3Blobs, SqsQueue
+
+                queue = SqsQueue(settings.task_queue_url)
+                blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
+        elif not in_lambda:
+            from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
+
+            store, changes = MemoryStore(time.time), MemoryChanges()
+            if catalog.has_tasks:
+                from lambent.hosts.live import ThreadQueue
+
+                queue = self._threads = ThreadQueue()
+                blobs = MemoryBlobs(time.time)
+        tasks, live = None, None
+        if not in_lambda:
+            from lambent.execution.rounds.live_calls import LiveCalls
+
+            live = LiveCalls(shared=settings.table is not None)
+        if store is not None and queue is not None:
+            from lambent.execution.durable.tasks.service import Tasks
+
+            inline = {} if self._threads is None else {"inline_bytes": _MEMORY_INLINE_BYTES}
+            tasks = Tasks(store, queue, blobs, time.time, changes, server, **inline)
+            if self._parts.limits is not None or settings.limit_tasks is not None:
+                from lambent.hosts.limits import task_slots
+
+                tasks.slots = task_slots(store, server, self._parts.limits, settings)
+        seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
+        return Services(
+            catalog=catalog,
+            audience=server,
+            keys=settings.keys,
+            state_ttl=settings.state_ttl,
+            changes=changes,
+            listen_seconds=seconds if settings.listen_seconds is None else settings.listen_seconds,
+            clock=time.time,
+            store=store,
+            tasks=tasks,
+            response_limit=self._response_limit(write),
+            live=live,
+            guard=self._authentication.guard if self._authentication is not None else None,
+            is_local=self._is_local,
+        )
+
+    def _response_limit(self, write: Write) -> ResponseLimit | None:
+        size, settings = self._settings.response_limit, self._settings
+        if size is None:
+            size = LAMBDA_LIMIT if self._in_lambda else 0
+        return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None

@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         limit_calls: the rate of one caller's requests, in place of ``Limits.rate``; ``100/60`` is 100 calls
             in 60 seconds.
         limit_tasks: how many tasks of one caller may run at once, in place of ``Limits.tasks``.
+        audit: where audit records go: ``log``, ``eventbridge:<bus>``, ``firehose:<stream>``,
+            ``dynamodb:<table>``, ``dynamodb`` for the server's own table; nothing is recorded without any.
+        audit_arguments: what they say of arguments: ``digest``, ``redacted`` or ``full``.
+        audit_required: a call whose record cannot be written is answered with an error.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
@@ -74,6 +78,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth: AuthSettings | None = None
     limit_calls: RateLimit | None = None
     limit_tasks: int | None = None
+    audit: tuple[str, ...] = ()
+    audit_arguments: str = "digest"
+    audit_required: bool = False
     is_escaped: bool = True
     in_lambda: bool = False
     snap_start: bool = False
@@ -113,6 +120,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             auth=_auth(environ),
             limit_calls=_rate(environ, "LAMBENT_LIMIT_CALLS"),
             limit_tasks=_most(environ, "LAMBENT_LIMIT_TASKS"),
+            audit=tuple(_list(environ, "LAMBENT_AUDIT")),
+            audit_arguments=environ.get("LAMBENT_AUDIT_ARGUMENTS") or "digest",
+            audit_required=_flag(environ, "LAMBENT_AUDIT_REQUIRED"),
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
@@ -199,6 +209,13 @@ def _most(environ: Mapping[str, str], name: str) -> int | None:
         return Limits(tasks=int(text)).tasks
     except (ValueError, DeclarationError):
         raise ConfigurationError(f"{name} must be a number of tasks, 1 to 1000, not {text!r}") from None
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in ("", "true", "false"):
+        raise ConfigurationError(f"{name} must be true or false, not {text!r}")
+    return text == "true"
 
 
 def _whole(environ: Mapping[str, str], name: str) -> int | None:

@@ -85,6 +85,8 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
     claim = _claim_of(tool, kwargs, call, journal)
     if claim is None:
         return run(journal, "")
+    if tool.idempotency is not None and (trail := call.invocation.trail) is not None:
+        trail.join(journal, claim.key)
     try:
         given = claim.begin()
     except StoreError:

@@ -82,6 +82,7 @@ class Journal:
         running: the steps that are coroutines and have begun, finished ones included.
         in_step: the names of steps that the handler's own thread runs at this moment.
         closed: the handler has ended, so no step may begin any more.
+        trail: what the audit records of its call share; see ``State``.
         advanced: a step was finished in this run.
         before_step: called before a step without a result begins; may raise.
         asker: asks a client of the legacy era; None where questions are results, as in the modern era.
@@ -109,6 +110,7 @@ class Journal:
         self.keeper = keeper
         self.flow = state.flow
         self.session = state.session
+        self.trail = state.trail
         self.suspended = False
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
         self.refused: dict[str, tuple[str, Raw]] = {}
@@ -317,7 +319,8 @@ class Journal:
         """What a later run needs."""
         asked = {key: mark for key, (mark, _) in list(self.asked.items())}
         intents = sorted(self._intents)
-        return State(dict(self._answers), dict(self._steps), asked, intents, self.flow, self.session)
+        kept = dict(self._answers), dict(self._steps), asked, intents
+        return State(*kept, self.flow, self.session, self.trail)
 
 
 def log_cut(invocation: Invocation, *names: str) -> None:

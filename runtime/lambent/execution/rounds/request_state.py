@@ -25,6 +25,13 @@ def open_journal(call: Call) -> Journal:
     Raises:
         InvalidParamsError: the request state is not valid, or the call is another one's.
     """
+    journal = _read_journal(call)
+    if (trail := call.invocation.trail) is not None:
+        trail.follow(journal, is_retry=call.resumed is not None or call.rpc.params.has_retry)
+    return journal
+
+
+def _read_journal(call: Call) -> Journal:
     if call.resumed is not None:
         if call.resumed.principal != key_of(call.principal):
             call.resumed.is_foreign = True

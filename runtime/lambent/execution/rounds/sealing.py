@@ -63,6 +63,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
         intents: steps that may run at most once and have begun, without a result.
         flow: names the rounds that belong together, where states may be used once; else empty.
         session: proves that this call holds a session exclusively; empty where it holds none.
+        trail: what its audit records share, and the number of its round; None where it is not audited.
     """
 
     answers: dict[str, tuple[str, Raw]] = {}
@@ -71,6 +72,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     intents: list[str] = []
     flow: str = ""
     session: str = ""
+    trail: tuple[str, int] | None = None
 
     @property
     def has_effects(self) -> bool:

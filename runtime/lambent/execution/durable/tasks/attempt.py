@@ -75,6 +75,7 @@ class TaskInvocation(Invocation):
         self._attempt = attempt
         self._clock = clock
         self._reported = 0.0
+        self.attempt = attempt.record.attempt
 
     def emit(self, notification: bytes) -> None:
         """Tasks have no stream for notifications of their call (SEP-2663, "Task Status Notifications")."""
