@@ -1,7 +1,7 @@
 """A client of the legacy era for tests: it answers what it is asked, and resumes streams that have ended."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.support import Reply, dumps, http_api
@@ -9,6 +9,7 @@ from tests.support import Reply, dumps, http_api
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
+from lambent.execution.middleware import Observer
 from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.settings import Settings
@@ -126,7 +127,12 @@ class LegacyClient:
 
 
 def environments(
-    server: MCPServer, settings: Settings, store: Any, clock: Callable[[], float], **services: Any
+    server: MCPServer,
+    settings: Settings,
+    store: Any,
+    clock: Callable[[], float],
+    observers: Sequence[Observer] = (),
+    **services: Any,
 ) -> Callable[[], LambdaHandler]:
     """Makes handlers that share nothing but the store, as execution environments do."""
 
@@ -143,6 +149,6 @@ def environments(
             response_limit=ResponseLimit(write),
             **services,
         )
-        return LambdaHandler(Endpoint(Executor(found, server._middleware), settings.http_policy))
+        return LambdaHandler(Endpoint(Executor(found, server._middleware, observers), settings.http_policy))
 
     return make

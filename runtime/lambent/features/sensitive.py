@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -52,9 +54,26 @@ def visibility_of(signature: Signature, declared: frozenset[str] = frozenset()) 
 
 def holds_secret(hint: Any) -> bool:
     """Whether a type is a secret of pydantic, or there is one in it, as in a field of a record."""
-    return any(_is_secret(part) for part in walk([hint], lambda record: fields_of(record).values()))
+    todo, seen = [hint], dict[int, Any]()
+    while todo:
+        for part in walk([todo.pop()], _fields):
+            if _is_secret(part):
+                return True
+            if id(part) not in seen:
+                seen[id(part)] = part
+                # What a ``NewType`` and an alias of ``type`` stand for.
+                names = ("__supertype__", "__value__")
+                todo += [getattr(part, name) for name in names if hasattr(part, name)]
+    return False
+
+
+def _fields(record: type) -> Iterator[Any]:
+    yield from fields_of(record).values()
+    models = getattr(record, "__pydantic_fields__", {})  # of generic models, with their arguments in place
+    yield from (field.annotation for field in models.values())
 
 
 def _is_secret(part: Any) -> bool:
+    part = typing.get_origin(part) or part
     bases = part.__mro__ if isinstance(part, type) else ()
     return any(base.__module__ == "pydantic.types" and base.__name__ in _SECRET_TYPES for base in bases)

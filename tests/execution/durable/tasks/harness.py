@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.limits import RateLimiter
+from lambent.execution.middleware import Observer
 from lambent.execution.ports import Item
 from lambent.features.limits import Limits
 from lambent.hosts.aws_lambda.events import write
@@ -234,7 +235,7 @@ class Environment:
             tasks.slots = TaskSlots(world.store, clock, world.server.name, limits.tasks)
         if limits.rate is not None or self.services.catalog.has_limits:
             middleware = (*middleware, RateLimiter(world.store, world.server.name, limits.rate))
-        executor = Executor(self.services, middleware)
+        executor = Executor(self.services, middleware, world.observers)
         self.worker = Worker(executor, tasks)
         self.handler = LambdaHandler(Endpoint(executor, HttpPolicy()), self.worker, QUEUE_URL)
         self.client = self.client_of(None)
@@ -260,6 +261,7 @@ class World:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     changes: Any = None
     has_bucket: bool = True
+    observers: Sequence[Observer] = ()
     environments: list[Environment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
