@@ -43,7 +43,9 @@ def _names() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/limits.md", "docs/middleware.md", "docs/tasks.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/audit.md", "docs/limits.md", "docs/middleware.md", "docs/tasks.md"]
+)
 def test_the_code_of_a_page_runs(page: str) -> None:
     blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert blocks

@@ -106,12 +106,17 @@ def test_a_plain_call_does_not_load_where_msgspec_is_installed_alone(name: str) 
 
 
 LATE_MODULES = ["features.uris", "features.uri_templates", "features.codecs.schemas", "features.limits"]
-LATE_MODULES += ["execution.limits", "execution.durable"]
+LATE_MODULES += ["features.sensitive", "execution.limits", "execution.durable", "execution.audit"]
+LATE_MODULES += ["auth.oauth", "auth.resource_server", "execution.authorization", "hosts.authentication"]
 
 
 @pytest.mark.parametrize("name", LATE_MODULES)
 def test_a_plain_call_does_not_load_what_only_other_features_need(name: str) -> None:
     loaded(use=f"assert 'lambent.{name}' not in sys.modules")
+
+
+def test_without_audit_nothing_of_it_is_loaded() -> None:
+    loaded(use="assert [name for name in sys.modules if 'audit' in name and 'lambent' in name] == []")
 
 
 def test_declaring_an_async_tool_costs_nothing_before_it_runs() -> None:

@@ -60,6 +60,13 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_LISTEN_SECONDS", "0", "listen_seconds", 0.0),
         ("LAMBENT_LISTEN_SECONDS", "", "listen_seconds", None),
         ("LAMBENT_DRAIN_SECONDS", "2.5", "drain_seconds", 2.5),
+        ("LAMBENT_AUDIT", "log, eventbridge:audit", "audit", ("log", "eventbridge:audit")),
+        ("LAMBENT_AUDIT", "", "audit", ()),
+        ("LAMBENT_AUDIT_ARGUMENTS", "full", "audit_arguments", "full"),
+        ("LAMBENT_AUDIT_ARGUMENTS", "", "audit_arguments", "digest"),
+        ("LAMBENT_AUDIT_REQUIRED", "True", "audit_required", True),
+        ("LAMBENT_AUDIT_REQUIRED", "false", "audit_required", False),
+        ("LAMBENT_AUDIT_REQUIRED", "", "audit_required", False),
         ("LAMBENT_DRAIN_SECONDS", "0", "drain_seconds", 0.0),
         ("LAMBENT_DRAIN_SECONDS", "", "drain_seconds", 10.0),
         ("LAMBENT_PUBLIC_URL", "https://mcp.example.com", "public_url", "https://mcp.example.com"),
@@ -212,3 +219,10 @@ def test_paths_that_cannot_be_used_are_named(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env({name: text})
     assert str(caught.value) == f"{name} must be a path such as /mcp, not {text!r}"
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "on", "x"])
+def test_a_switch_is_true_or_false(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_AUDIT_REQUIRED": text})
+    assert str(caught.value) == f"LAMBENT_AUDIT_REQUIRED must be true or false, not {text!r}"
