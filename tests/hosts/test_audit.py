@@ -1,13 +1,17 @@
 """Which audit a deployment has: by code, by settings, or none."""
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.execution.audit.notes import Notes
-from tests.support import SECRET, Client, full_server, make_handler
+from tests.support import SECRET, Client, dumps, full_server, make_handler, message
 
+import lambent
 from lambent import Audit, ConfigurationError, Settings
 from lambent.execution.audit.log_sink import LogSink
 from lambent.hosts.audit import make_recorder
@@ -106,6 +110,33 @@ def test_without_powertools_the_handler_is_not_made(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "aws_lambda_powertools", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'lambent\[aws\]'"):
         full_server(audit=True).lambda_handler(Settings())
+
+
+STDIO = """
+from lambent import MCPServer
+
+mcp = MCPServer("shop", audit=True)
+mcp.tool("add")(lambda a=0: a)
+mcp.run_stdio()
+"""
+
+
+def test_on_stdio_the_log_is_standard_error() -> None:
+    body = dumps(message("tools/call", {"name": "add", "arguments": {}}))
+    path = {**os.environ, "PYTHONPATH": str(Path(lambent.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", STDIO],
+        input=f"{body}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=path,
+        check=True,
+    )
+    (answer,) = done.stdout.splitlines()
+    (line,) = done.stderr.splitlines()
+    assert "result" in json.loads(answer)
+    assert json.loads(line)["audit"]["outcome"] == "ok"
 
 
 def test_the_trace_of_the_invocation_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

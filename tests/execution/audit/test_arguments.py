@@ -10,7 +10,7 @@ import pytest
 from tests.execution.audit.notes import Notes
 from tests.support import SECRET, Client, full_server, make_server
 
-from lambent import Audit, Context, MCPServer, Session, Settings
+from lambent import Audit, Context, MCPServer, Session, Settings, StoreError
 from lambent.stores.keys import StaticKeys
 
 Serve = Callable[..., Client]
@@ -225,18 +225,27 @@ def test_a_keyed_digest_is_the_same_for_the_same_arguments_and_key(serve: Serve,
     assert same.split(":")[:2] == different.split(":")[:2] != rotated.split(":")[:2]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(StoreError("no ring"), "StoreError: no ring"), (ValueError("an argument"), "ValueError")],
+)
 def test_a_digest_whose_key_cannot_be_read_is_left_out(
-    serve: Serve, notes: Notes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    serve: Serve,
+    notes: Notes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    said: str,
 ) -> None:
     def fail(_: StaticKeys) -> Any:
-        raise OSError("no secret")
+        raise error
 
     client = serve(shop(notes, "digest"))
     monkeypatch.setattr(StaticKeys, "ring", fail)
     assert client.call("add", {"a": 1}).value == 1
     assert notes.each("name", "arguments") == [("add", "[unreadable]")]
     assert [record.getMessage() for record in caplog.records] == [
-        "The audit record of tools/call has no arguments: OSError: no secret"
+        f"The audit record of tools/call has no arguments: {said}"
     ]
 
 

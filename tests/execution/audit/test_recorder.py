@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.execution.audit.notes import BEGAN, Notes, recorder
 from tests.support import (
@@ -32,12 +33,19 @@ from lambent import (
     Principal,
     ProtocolError,
     Request,
+    RetryableError,
     ToolError,
 )
+from lambent.errors import DeadlineReached
+from lambent.execution.durable.records import LeaseLost
+from lambent.execution.durable.resumption import Resumed
 from lambent.execution.endpoint import Endpoint
-from lambent.execution.execute import Executor
+from lambent.execution.execute import AttemptFailed, Executor
 from lambent.execution.invocation import Invocation
+from lambent.execution.rounds.journal import Journal
+from lambent.execution.rounds.sealing import State
 from lambent.hosts.aws_lambda.handler import LambdaHandler
+from lambent.wire.results import CallToolResult, Outcome
 
 Serve = Callable[..., Client]
 
@@ -227,6 +235,54 @@ def test_the_outcome_of_a_call(
 def test_arguments_that_do_not_fit_are_an_error_of_the_tool(serve: Serve, notes: Notes) -> None:
     serve(audited(notes)).call("add", {"a": "x"})
     assert notes.each("name", "outcome") == [("add", "tool_error")]
+
+
+def a_call(serve: Serve, **changes: Any) -> Call:
+    """A call as observers see it."""
+    seen: list[Call] = []
+
+    def watch(call: Call, following: Handler) -> Any:
+        seen.append(call)
+        return following(call)
+
+    serve(full_server(middleware=[watch])).call("add", {"a": 1})
+    return msgspec.structs.replace(seen[0], **changes)
+
+
+def test_a_client_that_is_gone_is_recorded(serve: Serve, notes: Notes) -> None:
+    call = a_call(serve)
+    outcome = Outcome(error=ProtocolError("The client is gone", status=499))
+    assert recorder(notes).record_call(call, lambda _: outcome) is outcome
+    assert notes.each("outcome", "status", "code") == [("cancelled", 499, -32603)]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (DeadlineReached(), "interrupted"),
+        (LeaseLost(), "interrupted"),
+        (KeyboardInterrupt(), "interrupted"),
+        (AttemptFailed(RetryableError("later")), "retried"),
+    ],
+)
+def test_an_attempt_that_is_not_the_last_is_recorded(
+    serve: Serve, notes: Notes, error: BaseException, outcome: str
+) -> None:
+    call = a_call(serve, journal=Journal())
+
+    def execute(_: Call) -> Outcome:
+        raise error
+
+    with pytest.raises(type(error)):
+        recorder(notes).record_call(call, execute)
+    assert notes.each("method", "outcome", "status", "code") == [("tools/call", outcome, None, None)]
+    assert call.invocation.trail is None
+
+
+def test_a_stream_that_is_resumed_too_early_is_not_ready(serve: Serve, notes: Notes) -> None:
+    call = a_call(serve, resumed=Resumed("c", "", State(), {}, is_early=True))
+    recorder(notes).record_call(call, lambda _: Outcome(CallToolResult(content=[], is_error=True)))
+    assert notes.each("outcome") == [("not_ready",)]
 
 
 # Which calls are recorded.

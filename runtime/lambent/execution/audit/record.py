@@ -62,7 +62,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             no outcome yet.
         duration_ms: milliseconds from the first middleware to the outcome.
         principal: who called; None where nobody is identified.
-        client: what called.
+        client: what called; None where nothing is known of it.
         client_address: see ``Request``.
         request_id: of the JSON-RPC request; each round has its own.
         aws_request_id: of Lambda's invocation.
@@ -85,7 +85,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     status: int | None = None
     duration_ms: float
     principal: AuditPrincipal | None = None
-    client: AuditClient = AuditClient()
+    client: AuditClient | None = None
     client_address: str | None = None
     request_id: str | int | None = None
     aws_request_id: str | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET
 
 from lambent.auth.principal import Principal
-from lambent.errors import InternalError, ProtocolError
+from lambent.errors import InternalError, LambentError, ProtocolError
 from lambent.execution.audit.arguments import UNREADABLE, Arguments, Asked
 from lambent.execution.audit.record import (
     MAX_NAME,
@@ -149,7 +149,9 @@ class Recorder:
             asked = self._arguments.asked(call)
             return asked, self._arguments.tell(asked, call.services.keys)
         except Exception as error:
-            why = one_line(f"{type(error).__name__}: {message_of(error)}")
+            why = type(error).__name__
+            if isinstance(error, LambentError):  # what others say may quote an argument
+                why = one_line(f"{why}: {message_of(error)}")
             _log.warning("The audit record of %s has no arguments: %s", call.method, why)
             return asked, json_of(UNREADABLE)
 
@@ -220,14 +222,15 @@ def _principal_of(principal: Principal | None) -> AuditPrincipal | None:
     return None if principal is None else AuditPrincipal(shown(principal.subject), shown(principal.issuer))
 
 
-def _client_of(call: Call, principal: Principal | None) -> AuditClient:
+def _client_of(call: Call, principal: Principal | None) -> AuditClient | None:
     handshake = call.handshake
     info = (call.rpc.meta.client_info if handshake is None else handshake.client_info) or {}
-    return AuditClient(
+    known = AuditClient(
         id=shown(principal.client_id if principal is not None else ""),
         name=shown(info.get("name")),
         version=shown(info.get("version")),
     )
+    return None if known == AuditClient() else known
 
 
 def _trace_parent(call: Call) -> str | None:
