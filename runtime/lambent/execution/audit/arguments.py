@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -113,8 +114,7 @@ class Arguments:
     def _digest(self, canonical: bytes, keys: Keys) -> str:
         if not self._keyed:
             return f"sha256:{hashlib.sha256(canonical).hexdigest()}"
-        key = hmac.digest(_LABEL, keys.ring()[0], "sha256")
-        name = hmac.digest(key, b"key id", "sha256")[:4].hex()
+        key, name = _derive(keys.ring()[0])
         return f"hmac-sha256:{name}:{hmac.digest(key, canonical, 'sha256').hex()}"
 
     def _of_prompt(self, catalog: Catalog, name: str) -> Visibility:
@@ -145,6 +145,13 @@ class Arguments:
         if found is None:
             found = self._known[kind, name] = visibility_of(signature, declared)
         return found
+
+
+@functools.lru_cache(maxsize=2)
+def _derive(secret: bytes) -> tuple[bytes, str]:
+    """A key from a secret, used for nothing else, and its name."""
+    key = hmac.digest(_LABEL, secret, "sha256")
+    return key, hmac.digest(key, b"key id", "sha256")[:4].hex()
 
 
 def _is_deep(value: Any) -> bool:
