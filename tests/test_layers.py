@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "execution": {"msgspec", "cryptography", "aws_lambda_powertools"},
     "stores": {"msgspec", "boto3", "botocore"},
     "hosts": {"msgspec", "fastapi", "starlette", "mangum", "anyio", "aws_lambda_powertools"}
-    | {"snapshot_restore_py"},
+    | {"opentelemetry", "snapshot_restore_py"},
     "server": {"msgspec", "fastapi"},
     "lambent": set[str](),
 }

@@ -17,7 +17,7 @@ from lambent.errors import (
 )
 from lambent.execution.call import Call, Handler
 from lambent.execution.context import Context
-from lambent.execution.middleware import Middleware
+from lambent.execution.middleware import Middleware, Observer
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import (
     AcceptedElicitation, CancelledElicitation, DeclinedElicitation, ElicitationResult,
@@ -34,7 +34,7 @@ from lambent.server import MCPServer
 from lambent.wire.http import Request
 from lambent.wire.results import (
     CallToolResult, CompleteResult, DiscoverResult, EmptyResult, GetPromptResult, InputRequiredResult,
-    ListenResult, PageResult, ReadResourceResult, TaskResult,
+    ListenResult, Outcome, PageResult, ReadResourceResult, TaskResult,
 )
 from lambent.wire.values import (
     Annotations, AssistantMessage, AudioContent, BlobResourceContents, CacheHint, CardDetails, CardHeader,
@@ -84,13 +84,13 @@ __all__ = [
     "ImageContent", "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection",
     "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots",
     "ListenResult", "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware",
-    "MissingCapabilityError", "OAuth", "OverloadedError", "PageResult", "ParseError", "Pending",
-    "PlatformClaims", "Principal", "PromptMessage", "PromptReference", "ProtocolError", "RateLimit",
-    "ReadResourceResult", "Repository", "Request", "Resolve", "ResourceLink", "ResourceNotFoundError",
-    "ResourceTemplateReference", "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult",
-    "Session", "Settings", "Signal", "StepInterrupted", "StoreError", "Suspend", "TaskPolicy", "TaskResult",
-    "TextContent", "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult",
-    "UnsupportedVersionError", "UserMessage", "ValidationError",
+    "MissingCapabilityError", "OAuth", "Observer", "Outcome", "OverloadedError", "PageResult", "ParseError",
+    "Pending", "PlatformClaims", "Principal", "PromptMessage", "PromptReference", "ProtocolError",
+    "RateLimit", "ReadResourceResult", "Repository", "Request", "Resolve", "ResourceLink",
+    "ResourceNotFoundError", "ResourceTemplateReference", "RetryableError", "Root", "Sample",
+    "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal", "StepInterrupted", "StoreError",
+    "Suspend", "TaskPolicy", "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations",
+    "ToolError", "ToolResult", "UnsupportedVersionError", "UserMessage", "ValidationError",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.errors import ConfigurationError, DeclarationError
 from lambent.execution.context import INJECTED
-from lambent.execution.middleware import Middleware
+from lambent.execution.middleware import Middleware, Observer
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.declarations import Declarations
 from lambent.hosts.settings import Settings
@@ -49,6 +49,8 @@ class MCPServer(Declarations):
         extensions: settings of protocol extensions to advertise, by identifier.
         card: what the server card says in addition to the declarations.
         middleware: ``(call, following) -> result`` functions around every call, outermost first.
+        observers: ``(call, execute) -> outcome`` functions around every call and its middleware, outermost
+            first: they see how each call ends.
         auth: how callers are identified: an authenticator, or several, of which the first one that finds
             credentials of its kind decides. Default: as the settings say, which without any identify nobody.
         hides_forbidden: lists leave out what the caller lacks the scopes for, and are private then.
@@ -79,6 +81,7 @@ class MCPServer(Declarations):
         hides_forbidden: bool = False,
         limits: Limits | None = None,
         audit: Audit | bool | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -108,6 +111,7 @@ class MCPServer(Declarations):
         )
         super().__init__(empty, INJECTED)
         self._middleware = tuple(middleware)
+        self._observers = tuple(observers)
         self._authenticators = tuple(auth) if isinstance(auth, Sequence) else (auth,)
         self._limits = limits
         self._audit = audit
@@ -126,6 +130,7 @@ class MCPServer(Declarations):
             authenticators=self._authenticators,
             limits=self._limits,
             audit=self._audit,
+            observers=self._observers,
         )
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:

@@ -46,6 +46,7 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         catalog: the declarations.
         middleware: around every call, outermost first.
+        observers: around every call and its middleware, outermost first.
         authenticators: how callers are identified, in this order; none: as the settings say.
         limits: what one caller may do, unless the settings say otherwise.
         audit: what is recorded of calls; None: as the settings say; False: nothing.
@@ -53,6 +54,7 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
 
     catalog: Catalog
     middleware: tuple[Middleware, ...] = ()
+    observers: tuple[Observer, ...] = ()
     authenticators: tuple[AuthDeclaration, ...] = ()
     limits: Limits | None = None
     audit: Audit | bool | None = None
@@ -173,7 +175,14 @@ class Assembly:
         return given if limiter is None else (*given, limiter)
 
     def _observers(self) -> tuple[Observer, ...]:
-        return () if self._recorder is None else (self._recorder.record_call,)
+        settings, found = self._settings, self._parts.observers
+        if self._recorder is not None:
+            found = (self._recorder.record_call, *found)
+        if settings.has_telemetry:
+            from lambent.hosts.telemetry import observers_of  # loaded where a setting turns something on
+
+            found = (*observers_of(settings, self._parts.catalog.info.name), *found)
+        return found
 
     def _services(self, write: Write) -> Services:
         """What calls share, on the table, queue and bucket of the deployment; boto3 waits for first use.

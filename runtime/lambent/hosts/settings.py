@@ -25,7 +25,7 @@ DEFAULT_HEALTH_PATH = "/health"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a deployment.
 
-    Each attribute but the last three has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
+    Each attribute but the last four has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
 
     Attributes:
         state_keys: the secrets that seal request state; the first one seals, all of them open.
@@ -54,9 +54,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ``dynamodb:<table>``, ``dynamodb`` for the server's own table; nothing is recorded without any.
         audit_arguments: what they say of arguments: ``digest``, ``redacted`` or ``full``.
         audit_required: a call whose record cannot be written is answered with an error.
+        metrics: the CloudWatch namespace of the metrics of calls; None for no metrics.
+        tracer: whether each call is an X-Ray subsegment.
+        otel: whether each call is an OpenTelemetry span.
+        call_log: whether each call is a line in the log.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
+        provisioned: Lambda has initialized this process before there was a request for it.
     """
 
     state_keys: tuple[str, ...] = ()
@@ -81,9 +86,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit: tuple[str, ...] = ()
     audit_arguments: str = "digest"
     audit_required: bool = False
+    metrics: str | None = None
+    tracer: bool = False
+    otel: bool = False
+    call_log: bool = False
     is_escaped: bool = True
     in_lambda: bool = False
     snap_start: bool = False
+    provisioned: bool = False
 
     def __repr__(self) -> str:
         """All settings except the secrets."""
@@ -123,9 +133,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             audit=tuple(_list(environ, "LAMBENT_AUDIT")),
             audit_arguments=environ.get("LAMBENT_AUDIT_ARGUMENTS") or "digest",
             audit_required=_flag(environ, "LAMBENT_AUDIT_REQUIRED"),
+            metrics=_namespace(environ, "LAMBENT_METRICS"),
+            tracer=_flag(environ, "LAMBENT_TRACER"),
+            otel=_flag(environ, "LAMBENT_OTEL"),
+            call_log=_flag(environ, "LAMBENT_CALL_LOG"),
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
+            provisioned=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
         )
 
     @property
@@ -146,6 +161,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.state_keys:
             return StaticKeys(self.state_keys)
         return MissingKeys() if self.in_lambda else ProcessKeys()
+
+    @property
+    def has_telemetry(self) -> bool:
+        """Something is told of each call."""
+        return self.metrics is not None or self.tracer or self.otel or self.call_log
 
     @property
     def http_policy(self) -> HttpPolicy:
@@ -213,9 +233,17 @@ def _most(environ: Mapping[str, str], name: str) -> int | None:
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(name, "").strip().lower()
-    if text not in ("", "true", "false"):
+    if text not in ("", "0", "1", "false", "true"):
         raise ConfigurationError(f"{name} must be true or false, not {text!r}")
-    return text == "true"
+    return text in ("1", "true")
+
+
+def _namespace(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name, "").strip()
+    is_valid = text.isascii() and all(one.isalnum() or one in ".-_/#:" for one in text) and len(text) <= 255
+    if not is_valid or text.startswith((":", "AWS/")):
+        raise ConfigurationError(f"{name} must be a CloudWatch namespace such as Shop/MCP, not {text!r}")
+    return text or None
 
 
 def _whole(environ: Mapping[str, str], name: str) -> int | None:

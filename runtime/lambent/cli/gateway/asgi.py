@@ -76,6 +76,7 @@ class GatewayApp:
         start = time.perf_counter()
         arrival = Arrival.now()
         note = ""
+        calls: tuple[str, ...] = ()
         try:
             body = await _read_body(receive, self._kind.body_limit)
         except ClientGoneError:
@@ -87,29 +88,35 @@ class GatewayApp:
             if _is_foreign(request.value("host")):
                 response, note = _FORBIDDEN, "(foreign host)"
             else:
-                response, note = await self._answer(request, arrival)
+                response, note, calls = await self._answer(request, arrival)
         await _send(send, response, self._kind.ids(arrival))
         elapsed = (time.perf_counter() - start) * 1000
         # Still percent-encoded: no control character of a path reaches the terminal.
         path = scope["raw_path"].decode("latin-1")
-        self._log.access(f"{scope['method']} {path} {response.status} {elapsed:.1f} ms {note}".rstrip())
+        line = f"{scope['method']} {path} {response.status} {elapsed:.1f} ms {note}".rstrip()
+        self._log.calls(line, calls)
 
-    async def _answer(self, request: FrontEndRequest, arrival: Arrival) -> tuple[FrontEndResponse, str]:
+    async def _answer(
+        self, request: FrontEndRequest, arrival: Arrival
+    ) -> tuple[FrontEndResponse, str, tuple[str, ...]]:
         event = json.dumps(self._kind.event(request, self._api, arrival), ensure_ascii=False).encode()
         if len(event) > EVENT_LIMIT:
-            return self._kind.too_large, "(event too large)"
+            return self._kind.too_large, "(event too large)", ()
         try:
             environment = await self._pool.acquire()
         except PoolClosedError:
-            return self._kind.failed, "(gateway stopped)"
+            return self._kind.failed, "(gateway stopped)", ()
         invocation = self._pool.invoke(environment, event, arrival)
         # The invocation continues after the front end's timeout, until its own.
         await asyncio.wait([invocation], timeout=self._kind.timeout)
+        calls: tuple[str, ...] = ()
         if invocation.done():
-            response, note = self._translate(invocation.result(), request)
+            outcome = invocation.result()
+            response, note = self._translate(outcome, request)
+            calls = outcome.calls
         else:
             response, note = self._kind.timed_out, f"(front end timed out after {self._kind.timeout:g} s)"
-        return response, f"environment {environment.number} {note}"
+        return response, f"environment {environment.number} {note}", calls
 
     def _translate(self, outcome: Outcome, request: FrontEndRequest) -> tuple[FrontEndResponse, str]:
         if isinstance(outcome, Failed):

@@ -15,6 +15,7 @@ from lambent.cli.app_ref import Handler
 from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
 from lambent.execution.log_records import traceback_text
+from lambent.hosts.telemetry.call_log import NAME
 from lambent.wire.payloads import is_escaped
 
 # Frames of a traceback from these files are not the app's.
@@ -72,6 +73,43 @@ def install_log_handler() -> LambdaFormatter:
     handler.setFormatter(formatter)
     logging.getLogger().addHandler(handler)
     return formatter
+
+
+class CallLines(logging.Handler):
+    """Keeps the lines of the MCP calls of an invocation for the gateway, which shows them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line.
+
+        Args:
+            record: The line.
+        """
+        self._lines.append(record.getMessage())
+
+    def take(self) -> list[str]:
+        """Take out what there is.
+
+        Returns:
+            The lines, oldest first.
+        """
+        taken, self._lines = self._lines, []
+        return taken
+
+
+def install_call_handler() -> CallLines:
+    """Put a handler on the logger of MCP calls, whose records then go nowhere else.
+
+    Returns:
+        The handler.
+    """
+    lines, log = CallLines(), logging.getLogger(NAME)
+    log.addHandler(lines)
+    log.propagate = False
+    return lines
 
 
 def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: LambdaFormatter) -> bytes:

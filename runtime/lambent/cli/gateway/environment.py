@@ -34,9 +34,11 @@ class Returned:
 
     Attributes:
         payload: What it returned, as JSON.
+        calls: A line for each MCP call of the invocation.
     """
 
     payload: bytes
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class Failed:
     Attributes:
         reason: Why.
         detail: More about it, in a few words.
+        calls: A line for each MCP call of the invocation that has ended.
     """
 
     reason: FailureReason
     detail: str = ""
+    calls: tuple[str, ...] = ()
 
 
 Outcome = Returned | Failed
@@ -148,7 +152,7 @@ class Environment:
         self._invoking = True
         try:
             async with asyncio.timeout(self._timeout):
-                kind, payload = await process.exchange(message)
+                kind, payload, calls = await process.exchange(message)
         except TimeoutError:
             process.kill()
             await process.exit_status()
@@ -162,8 +166,8 @@ class Environment:
         finally:
             self._invoking = False
         if kind is FrameKind.RAISED:
-            return Failed(FailureReason.RAISED, payload.decode())
-        return Returned(payload)
+            return Failed(FailureReason.RAISED, payload.decode(), calls)
+        return Returned(payload, calls)
 
     def _failed(self, reason: FailureReason, detail: str) -> Failed:
         # The gateway itself has killed the process, which is not a failure of the app.

@@ -16,14 +16,15 @@ _HEADER: Final = struct.Struct(">cI")
 class FrameKind(enum.Enum):
     """The kind of a message.
 
-    An environment sends one of the first two when its import is done, and one of the next two for every
-    invocation that the gateway sends.
+    An environment sends one of the first two when its import is done, and for every invocation that the
+    gateway sends, ``CALL`` for every MCP call of it, and then one of the two in between.
     """
 
     READY = b"R"
     IMPORT_FAILED = b"I"
     RETURNED = b"S"
     RAISED = b"E"
+    CALL = b"C"
     INVOKE = b"V"
 
 

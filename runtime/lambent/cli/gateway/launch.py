@@ -16,6 +16,7 @@ from lambent.cli.app_ref import AppRef
 
 STATE_KEYS: Final = "LAMBENT_STATE_KEYS"
 STATE_SECRET: Final = "LAMBENT_STATE_SECRET"  # noqa: S105 - the variable's name
+CALL_LOG: Final = "LAMBENT_CALL_LOG"
 
 _FUNCTION_VERSION: Final = "$LATEST"
 _SOURCE_ROOT: Final = Path(__file__).parents[3]
@@ -79,7 +80,14 @@ class Launch:
             "LAMBDA_TASK_ROOT": str(self.app.folder),
             "PYTHONPATH": _python_path(self.base.get("PYTHONPATH", "")),
         }
-        variables = {"TZ": ":UTC", "PYTHONUNBUFFERED": "1", **self.base, **lambda_variables, **self.extra}
+        variables = {
+            "TZ": ":UTC",
+            "PYTHONUNBUFFERED": "1",
+            CALL_LOG: "1",
+            **self.base,
+            **lambda_variables,
+            **self.extra,
+        }
         if not variables.get(STATE_KEYS) and not variables.get(STATE_SECRET):
             variables[STATE_KEYS] = self.state_keys
         return variables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 
@@ -35,6 +36,16 @@ class Log:
         """
         if not self._quiet:
             self.note(text)
+
+    def calls(self, text: str, calls: Sequence[str]) -> None:
+        """Write the line of a request, or one for each MCP call in it, unless the log is quiet.
+
+        Args:
+            text: What there is to say of the request.
+            calls: What there is to say of each call.
+        """
+        for call in calls or [""]:
+            self.access(f"{text} {call}".rstrip())
 
     def import_failed(self, name: str, error: str) -> None:
         """Write that an environment could not import the app; an error that is repeated is written in brief.

@@ -66,21 +66,26 @@ class EnvironmentProcess:
         failed = self.imported.done() and self.imported.result() is not None
         return not failed and not self._killed and self._process.poll() is None
 
-    async def exchange(self, payload: bytes) -> tuple[FrameKind, bytes]:
+    async def exchange(self, payload: bytes) -> tuple[FrameKind, bytes, tuple[str, ...]]:
         """Send an invocation and wait for its result.
 
         Args:
             payload: The payload of the `INVOKE` message.
 
         Returns:
-            The kind of the answer, and its payload.
+            The kind of the answer, its payload, and a line for each MCP call.
 
         Raises:
             EOFError: The process has exited.
         """
         try:
             await asyncio.get_running_loop().sock_sendall(self._pipe, encode(FrameKind.INVOKE, payload))
-            return await receive(self._pipe)
+            calls: list[str] = []
+            while True:
+                kind, got = await receive(self._pipe)
+                if kind is not FrameKind.CALL:
+                    return kind, got, tuple(calls)
+                calls.append(got.decode(errors="replace"))
         except ConnectionError as error:
             raise EOFError from error
 

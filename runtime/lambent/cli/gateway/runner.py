@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Final
 
 from lambent.cli.app_ref import Handler, parse_app
-from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
+from lambent.cli.gateway.calling import (
+    CallLines,
+    HandlerError,
+    LambdaFormatter,
+    call,
+    describe,
+    install_call_handler,
+    install_log_handler,
+)
 from lambent.cli.gateway.frames import FrameKind, decode_invocation, encode, read
 
 _Inbox = queue.SimpleQueue[bytes | None]
@@ -44,7 +52,7 @@ def main(arguments: list[str]) -> int:
     os.register_at_fork(after_in_child=pipe.close)
     inbox: _Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), name="gateway-pipe", daemon=True).start()
-    formatter = install_log_handler()
+    formatter, lines = install_log_handler(), install_call_handler()
 
     app = parse_app(text, Path.cwd())
     sys.argv = [text]
@@ -58,7 +66,8 @@ def main(arguments: list[str]) -> int:
             return 1
         pipe.sendall(encode(FrameKind.READY))
         while (message := inbox.get()) is not None:
-            pipe.sendall(_invoke(handler, message, formatter))
+            answer = _invoke(handler, message, formatter)
+            pipe.sendall(_calls(lines) + answer)
     return 0
 
 
@@ -74,6 +83,10 @@ def _listen(pipe: socket.socket, inbox: _Inbox) -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
+
+
+def _calls(lines: CallLines) -> bytes:
+    return b"".join(encode(FrameKind.CALL, line.encode(errors="replace")) for line in lines.take())
 
 
 def _invoke(handler: Handler, message: bytes, formatter: LambdaFormatter) -> bytes:

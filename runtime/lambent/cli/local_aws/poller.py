@@ -124,7 +124,7 @@ class Poller:
             self._note_error(error)
         elapsed = (time.perf_counter() - start) * 1000
         line = f"SQS {self._source.name} {_count(len(messages))} {elapsed:.1f} ms worker {worker.number}"
-        self._log.access(f"{line} {_note(outcome, len(failed))}".rstrip())
+        self._log.calls(f"{line} {_note(outcome, len(failed))}".rstrip(), outcome.calls)
 
     def _failed(self, outcome: Outcome, handles: dict[str, str]) -> frozenset[str]:
         if isinstance(outcome, Failed):
