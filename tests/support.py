@@ -348,7 +348,9 @@ def make_handler(
         handler._endpoint.executor.services.sealer._clock = clock
     if changes is not None:
         services = msgspec.structs.replace(handler._endpoint.executor.services, changes=changes)
-        handler._endpoint = Endpoint(Executor(services, server._middleware), settings.http_policy)
+        handler._endpoint = Endpoint(
+            Executor(services, server._middleware, server._observers), settings.http_policy
+        )
     return handler
 
 

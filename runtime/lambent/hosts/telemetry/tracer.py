@@ -50,10 +50,10 @@ def _annotate(subsegment: Any, method: str, tool: str | None, ended: Outcome | B
     if tool is not None:
         subsegment.put_annotation("tool", tool)
     subsegment.put_annotation("outcome", kind)
-    # What X-Ray calls a fault is the server's, an error is the caller's.
+    # What X-Ray calls a fault is the server's; an error is the caller's, a throttled call among them.
     if kind == "limited":
         subsegment.add_throttle_flag()
-    elif kind == "denied" or (isinstance(ended, Outcome) and 400 <= ended.status < 499):
+    if isinstance(ended, Outcome) and 400 <= ended.status < 499:
         subsegment.add_error_flag()
     elif kind in FAILURES:
         subsegment.add_fault_flag()

@@ -235,7 +235,8 @@ class Environment:
             tasks.slots = TaskSlots(world.store, clock, world.server.name, limits.tasks)
         if limits.rate is not None or self.services.catalog.has_limits:
             middleware = (*middleware, RateLimiter(world.store, world.server.name, limits.rate))
-        executor = Executor(self.services, middleware, world.observers)
+        observers = (*world.observers, *world.server._observers)
+        executor = Executor(self.services, middleware, observers)
         self.worker = Worker(executor, tasks)
         self.handler = LambdaHandler(Endpoint(executor, HttpPolicy()), self.worker, QUEUE_URL)
         self.client = self.client_of(None)
