@@ -86,11 +86,21 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_LIMIT_CALLS", "", "limit_calls", None),
         ("LAMBENT_LIMIT_TASKS", " 5 ", "limit_tasks", 5),
         ("LAMBENT_LIMIT_TASKS", "", "limit_tasks", None),
+        ("LAMBENT_METRICS", " Shop/MCP ", "metrics", "Shop/MCP"),
+        ("LAMBENT_METRICS", "", "metrics", None),
+        ("LAMBENT_TRACER", "1", "tracer", True),
+        ("LAMBENT_TRACER", "0", "tracer", False),
+        ("LAMBENT_OTEL", " True ", "otel", True),
+        ("LAMBENT_OTEL", "false", "otel", False),
+        ("LAMBENT_CALL_LOG", "1", "call_log", True),
+        ("LAMBENT_CALL_LOG", "", "call_log", False),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11", "is_escaped", True),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13", "is_escaped", False),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start", "snap_start", True),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", "snap_start", False),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency", "provisioned", True),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand", "provisioned", False),
     ],
 )
 def test_each_variable_sets_one_thing(name: str, text: str, attribute: str, value: Any) -> None:
@@ -114,6 +124,37 @@ def test_numbers_that_cannot_be_used_are_named(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env({name: text})
     assert str(caught.value) == f"{name} must be a number, 0 or more, not {text!r}"
+
+
+@pytest.mark.parametrize("name", ["LAMBENT_TRACER", "LAMBENT_OTEL", "LAMBENT_CALL_LOG"])
+@pytest.mark.parametrize("text", ["2", "maybe", "1,0"])
+def test_switches_that_cannot_be_read_are_named(name: str, text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({name: text})
+    assert str(caught.value) == f"{name} must be 1 or 0, not {text!r}"
+
+
+@pytest.mark.parametrize("text", ["AWS/Lambda", ":shop", "shop mcp", "Größe", "x" * 256, 'a"b'])
+def test_namespaces_that_cloudwatch_refuses_are_named(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_METRICS": text})
+    assert (
+        str(caught.value) == f"LAMBENT_METRICS must be a CloudWatch namespace such as Shop/MCP, not {text!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "has"),
+    [
+        (Settings(), False),
+        (Settings(metrics="Shop"), True),
+        (Settings(tracer=True), True),
+        (Settings(otel=True), True),
+        (Settings(call_log=True), True),
+    ],
+)
+def test_whether_there_is_telemetry(settings: Settings, has: bool) -> None:
+    assert settings.has_telemetry is has
 
 
 def test_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,15 @@ def test_the_access_line():
     assert (line[:3], line[4:]) == (["POST", "/a%1B%0A", "200"], ["ms", "environment", "1"])
 
 
+def test_the_access_line_names_the_call():
+    outcome = dataclasses.replace(returned(), calls=("tools/call add: ok, alice, 1.0 ms",))
+    line = exchange(b"", outcome=outcome).stream.getvalue()
+    assert line.endswith(" ms environment 1 tools/call add: ok, alice, 1.0 ms\n")
+    failed = Failed(FailureReason.RAISED, "ValueError", ("tools/call add: error, alice, 1.0 ms",))
+    line = exchange(b"", outcome=failed).stream.getvalue()
+    assert line.endswith(" environment 1 (raised: ValueError) tools/call add: error, alice, 1.0 ms\n")
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "body"),
     [

@@ -19,6 +19,16 @@ def test_a_quiet_log_leaves_requests_out():
     assert stream.getvalue() == "something\n"
 
 
+def test_each_call_of_a_request_is_a_line():
+    stream = io.StringIO()
+    log = Log(stream)
+    log.calls("POST /", ())
+    log.calls("POST /", ("tools/call a: ok", "tools/call b: ok"))
+    assert stream.getvalue().splitlines() == ["POST /", "POST / tools/call a: ok", "POST / tools/call b: ok"]
+    Log(stream, quiet=True).calls("POST /", ("tools/call c: ok",))
+    assert "c: ok" not in stream.getvalue()
+
+
 def test_an_import_error_is_written_in_full_once():
     stream = io.StringIO()
     log = Log(stream)

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import io
 import json
 import queue
@@ -152,6 +153,18 @@ def test_what_failed_stays():
     stage = play(sqs, returned(failures), lambda stage: stage.stream.getvalue())
     assert [entry["ReceiptHandle"] for entry in stage.sqs.deleted[0]["Entries"]] == ["handle of b"]
     assert line(stage) == "SQS tasks 2 messages worker 1 (1 message failed)"
+
+
+def test_the_calls_of_messages_are_lines():
+    outcome = dataclasses.replace(
+        returned(), calls=("tools/call a as a task: ok", "tools/call b as a task: ok")
+    )
+    stage = play(
+        FakeSqs([message("a"), message("b")]), outcome, lambda stage: "b as" in stage.stream.getvalue()
+    )
+    first, second = stage.stream.getvalue().splitlines()
+    assert first.endswith(" ms worker 1 tools/call a as a task: ok")
+    assert second.endswith(" ms worker 1 tools/call b as a task: ok")
 
 
 def test_a_function_that_fails_keeps_all():
