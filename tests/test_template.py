@@ -505,6 +505,57 @@ def alarms_watch_every_function(app: App) -> Iterator[str]:
 
 
 @rule
+def metrics_are_written_where_powertools_is(app: App) -> Iterator[str]:
+    for name, function in app.functions.items():
+        has_library = {"Ref": "ExtrasLayer"} in function.get("Layers", ())
+        namespace = variables(function).get("LAMBENT_METRICS")
+        if has_library and namespace != {"Ref": "AWS::StackName"}:
+            yield f"{name} writes no metrics, or where no dashboard looks"
+        if namespace is not None and not has_library:
+            yield f"{name} cannot write metrics"
+
+
+@rule
+def the_dashboard_shows_what_there_is(app: App) -> Iterator[str]:
+    dashboards = list(app.of("AWS::CloudWatch::Dashboard").values())
+    if len(dashboards) != 1:
+        yield "there is no dashboard, or more than one"
+        return
+    widgets = json.loads(dashboards[0]["DashboardBody"]["Fn::Sub"])["widgets"]
+    shown = [metric for widget in widgets for metric in widget["properties"].get("metrics", ())]
+    texts = [json.dumps(metric) for metric in shown]
+    for metric, statistic in [
+        ("Calls", "Sum"), ("Errors", "Sum"), ("Latency", "p50"), ("Latency", "p99"), ("ColdStarts", "Sum"),
+    ]:  # fmt: skip
+        search = (
+            f'SEARCH(\'{{"${{AWS::StackName}}",service,method,tool}} '
+            f"MetricName=\"{metric}\"', '{statistic}', 300)"
+        )
+        if [{"expression": search}] not in shown:
+            yield f"nobody sees {metric} of tools ({statistic})"
+    for name in app.functions:
+        for metric in ("Invocations", "Errors", "Throttles"):
+            if ["AWS/Lambda", metric, "FunctionName", f"${{{name}}}"] not in shown:
+                yield f"nobody sees {metric} of {name}"
+    for metric, queue in [
+        ("ApproximateAgeOfOldestMessage", "TaskQueue"), ("NumberOfMessagesReceived", "DeadTaskQueue"),
+    ]:  # fmt: skip
+        if not any(metric in text and f"${{{queue}.QueueName}}" in text for text in texts):
+            yield f"nobody sees {metric} of {queue}"
+    for name, function in app.functions.items():
+        logs = function["LoggingConfig"]["LogGroup"]["Ref"]
+        queries = "".join(widget["properties"].get("query", "") for widget in widgets)
+        if function.get("Events") and f"SOURCE '${{{logs}}}'" not in queries:
+            yield f"nobody sees cold starts of {name}"
+    places = [(widget["x"], widget["y"]) for widget in widgets]
+    if len(places) != len(set(places)) or any(
+        widget["x"] + widget["width"] > 24 or widget["properties"]["region"] != "${AWS::Region}"
+        for widget in widgets
+    ):
+        yield "a panel is covered, or of another region"
+
+
+@rule
 def cloudfront_serves_cards_and_caches_nothing_else(app: App) -> Iterator[str]:
     config = app.template.properties("Distribution")["DistributionConfig"]
     default = config["DefaultCacheBehavior"]
@@ -724,6 +775,7 @@ def test_environments_have_stacks_of_their_own() -> None:
 # Mistakes
 
 GONE = object()
+PANELS = read_template(TEMPLATE).properties("Dashboard")["DashboardBody"]["Fn::Sub"]
 
 MISTAKES: dict[str, list[tuple[str, Any]]] = {
     "functions_run_what_layers_are_built_for": [
@@ -847,6 +899,27 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("Resources.DeadTasksAlarm", GONE),
         ("TaskAgeAlarm.Dimensions.0.Value", {"Fn::GetAtt": "DeadTaskQueue.QueueName"}),
         ("TaskAgeAlarm.AlarmActions", GONE),
+    ],
+    "metrics_are_written_where_powertools_is": [
+        ("ReportsWorker.$LAMBENT_METRICS", GONE),
+        ("BackofficeFunction.$LAMBENT_METRICS", "Shop"),
+        ("OrdersFunction.$LAMBENT_METRICS", {"Ref": "AWS::StackName"}),
+    ],
+    "the_dashboard_shows_what_there_is": [
+        ("Resources.Dashboard", GONE),
+        ("Dashboard.DashboardBody", {"Fn::Sub": '{"widgets": []}'}),
+        *(
+            ("Dashboard.DashboardBody.Fn::Sub", PANELS.replace(one, other))
+            for one, other in [
+                ("'p99'", "'p95'"),
+                ("${AWS::StackName}", "Shop"),
+                ("${RotationFunction}", "${CardsFunction}"),
+                ("${TaskQueue.QueueName}", "${DeadTaskQueue.QueueName}"),
+                ("SOURCE '${OrdersLogs}' | ", ""),
+                ('"x": 18', '"x": 12'),
+                ("${AWS::Region}", "eu-west-1"),
+            ]
+        ),
     ],
     "cloudfront_serves_cards_and_caches_nothing_else": [
         (
