@@ -1,8 +1,10 @@
 """``LAMBENT_OTEL``: the span of a call, as a real SDK records it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from opentelemetry import baggage, context, trace
@@ -12,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from tests import legacy
 from tests.execution.durable.tasks.harness import World, task_server, worlds
-from tests.support import EVERYTHING, SETTINGS, Client, make_server, message
+from tests.support import EVERYTHING, SETTINGS, Client, headers_of, make_server, message
 
 from lambent import Context, MCPServer, RetryableError, TaskPolicy, ToolError
 from lambent.hosts.telemetry.otel import span_observer
@@ -228,6 +230,42 @@ def test_handlers_are_within_the_span_and_its_baggage(
     assert seen == [(recorded.span.context.span_id, {"user": "alice"})]
     assert trace.get_current_span().get_span_context().is_valid is False
     assert context.get_current() == {}
+
+
+def test_calls_of_a_live_host_are_within_their_own_spans(recorded: Recorded) -> None:
+    """Functions run on the event loop and on threads, several at a time."""
+    mcp = make_server()
+    seen: set[int] = set()
+
+    def look() -> str:
+        seen.add(trace.get_current_span().get_span_context().span_id)
+        return "done"
+
+    async def look_async() -> str:
+        await asyncio.sleep(0)
+        return look()
+
+    mcp.tool("thread")(look)
+    mcp.tool("loop")(look_async)
+
+    async def call_all() -> str:
+        transport = httpx.ASGITransport(mcp.asgi(ON))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+
+            async def call(name: str) -> None:
+                body = message("tools/call", {"name": name, "arguments": {}})
+                answer = await client.post("/mcp", json=body, headers=headers_of(body))
+                assert answer.status_code == 200
+
+            with recorded.provider.get_tracer("host").start_as_current_span("host") as around:
+                await asyncio.gather(*(call(name) for name in ("loop", "thread") * 3))
+        return f"{around.get_span_context().span_id:016x}"
+
+    host = asyncio.run(call_all())
+    calls = [span for span in recorded.spans if span.name != "host"]
+    assert len(calls) == 6
+    assert {span.context.span_id for span in calls if span.context is not None} == seen
+    assert {(parent_of(span) or ("", ""))[1] for span in calls} == {host}
 
 
 def test_clients_of_the_legacy_era(serve: Serve, recorded: Recorded) -> None:
