@@ -17,6 +17,11 @@ FAILURES: frozenset[OutcomeKind] = frozenset({"tool_error", "error"})
 _OF_STATUS: dict[int, OutcomeKind] = {401: "denied", 403: "denied", 429: "limited", 499: "cancelled"}
 
 
+def kind_of_refusal(status: int) -> OutcomeKind:
+    """The kind of an error with an HTTP status."""
+    return _OF_STATUS.get(status, "error")
+
+
 def kind_of(ended: Outcome | BaseException) -> OutcomeKind:
     """The kind of an outcome, or of what ended an attempt at a task without one.
 
@@ -25,7 +30,7 @@ def kind_of(ended: Outcome | BaseException) -> OutcomeKind:
     if isinstance(ended, BaseException):
         return "error" if isinstance(ended, AttemptFailed) else "interrupted"
     if ended.error is not None:
-        return _OF_STATUS.get(ended.error.status, "error")
+        return kind_of_refusal(ended.error.status)
     if isinstance(ended.result, InputRequiredResult):
         return "input_required"
     if isinstance(ended.result, CallToolResult) and ended.result.is_error is True:

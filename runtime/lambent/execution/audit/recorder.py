@@ -26,9 +26,10 @@ from lambent.execution.call import Call
 from lambent.execution.execute import AttemptFailed
 from lambent.execution.failures import message_of
 from lambent.execution.log_records import logger, one_line
+from lambent.execution.outcome_kinds import kind_of, kind_of_refusal
 from lambent.execution.ports import AuditSink, Clock
 from lambent.wire.http import Request
-from lambent.wire.results import TASK, CallToolResult, InputRequiredResult, Outcome, TaskResult
+from lambent.wire.results import TASK, Outcome, TaskResult
 
 _DESCRIBING = frozenset(
     {
@@ -98,7 +99,7 @@ class Recorder:
 
     def record_refusal(self, request: Request, refusal: ProtocolError) -> None:
         """Record that a caller was refused before the body of the request was read."""
-        ending = _refused(refusal.status)
+        ending = kind_of_refusal(refusal.status)
         record = AuditRecord(
             time=iso_time(self._clock()),
             server=self._server,
@@ -187,20 +188,11 @@ def _trail_of(call: Call) -> Trail:
 
 
 def _ending(call: Call, outcome: Outcome) -> str:
-    result = outcome.result
     if call.resumed is not None and call.resumed.is_early:
         return "not_ready"
-    if outcome.error is not None:
-        return _refused(outcome.error.status)
-    if isinstance(result, InputRequiredResult):
-        return "input_required"
-    if isinstance(result, TaskResult) and result.result_type == TASK:
+    if isinstance(outcome.result, TaskResult) and outcome.result.result_type == TASK:
         return "task_created"
-    return "tool_error" if isinstance(result, CallToolResult) and result.is_error is True else "ok"
-
-
-def _refused(status: int) -> str:
-    return {401: "denied", 403: "denied", 429: "limited", 499: "cancelled"}.get(status, "error")
+    return kind_of(outcome)
 
 
 def _is_recorded(call: Call, outcome: Outcome, ending: str) -> bool:

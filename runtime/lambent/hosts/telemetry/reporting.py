@@ -54,7 +54,8 @@ def timed(report: Callable[[Call, OutcomeKind, float], None]) -> Observer:
             raise
         finally:
             elapsed = (time.perf_counter() - began) * 1000
-            attempt(lambda: report(call, kind_of(ended), elapsed))
+            latest = call.invocation.latest or call  # whose principal middleware may have found out
+            attempt(lambda: report(latest, kind_of(ended), elapsed))
         return ended
 
     return observe
