@@ -39,13 +39,13 @@ def require(call: Call, scopes: Iterable[str]) -> None:
     if services.is_local:
         return
     guard = services.guard
-    specific = [*_feature_scopes(call), *scopes]
+    specific = (*_feature_scopes(call), *scopes)
     if principal is None and not specific:
         return  # what is open to everybody, where anonymous callers are let through
     base = () if guard is None else guard.base_scopes(principal)
-    needed = dict.fromkeys([*base, *specific])
-    if principal is not None and principal.scopes.issuperset(needed):
+    if principal is not None and principal.scopes.issuperset(base) and principal.scopes.issuperset(specific):
         return
+    needed = dict.fromkeys([*base, *specific])
     if guard is not None:
         raise guard.forbid(call.request, principal, needed)
     if principal is None:

@@ -152,7 +152,7 @@ class Assembly:
             return None
         from lambent.hosts.authentication import Authentication  # loaded where callers are identified
 
-        return Authentication(declared, parts.catalog, self._settings)
+        return Authentication(declared, parts.catalog, self._settings, in_lambda=self._in_lambda)
 
     def _recorder_of(self) -> Recorder | None:
         """What records calls; None where the audit is off."""

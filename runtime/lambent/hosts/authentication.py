@@ -32,12 +32,14 @@ class Authentication:
         ConfigurationError: nobody says for which server tokens have to be.
     """
 
-    def __init__(self, declared: Sequence[AuthDeclaration], catalog: Catalog, settings: Settings) -> None:
+    def __init__(
+        self, declared: Sequence[AuthDeclaration], catalog: Catalog, settings: Settings, *, in_lambda: bool
+    ) -> None:
         self._info = catalog.info
         self._oauths = [one for one in declared if isinstance(one, OAuth)]
         audiences = [audience for oauth in self._oauths for audience in oauth.audiences]
         self._urls = PublicUrls(settings, next(filter(is_secure, audiences), None))
-        knows_url = settings.in_lambda or settings.public_url is not None  # in Lambda, platforms tell it
+        knows_url = in_lambda or settings.public_url is not None  # in Lambda, the platform tells it
         if not knows_url and any(not (oauth.audiences or oauth.client_ids) for oauth in self._oauths):
             text = "For which server are tokens? Set LAMBENT_AUTH_AUDIENCE, or LAMBENT_PUBLIC_URL"
             raise ConfigurationError(text)
