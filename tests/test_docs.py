@@ -43,7 +43,14 @@ def _names() -> dict[str, Any]:
     }
 
 
-PAGES = ["README.md", "docs/audit.md", "docs/limits.md", "docs/middleware.md", "docs/observability.md"]
+PAGES = [
+    "README.md",
+    "docs/audit.md",
+    "docs/auth.md",
+    "docs/limits.md",
+    "docs/middleware.md",
+    "docs/observability.md",
+]
 PAGES += ["docs/tasks.md"]
 
 
@@ -54,6 +61,12 @@ def test_the_code_of_a_page_runs(page: str) -> None:
     names = _names()
     for number, block in enumerate(blocks):
         exec(compile(block, f"{page}, block {number + 1}", "exec"), names)
+
+
+def test_the_tests_that_the_threat_model_names_are_there() -> None:
+    named = set(re.findall(r"`(tests/[^`]+)`", (ROOT / "docs" / "security.md").read_text(encoding="utf-8")))
+    assert len(named) > 10
+    assert not sorted(name for name in named if not (ROOT / name).is_file())
 
 
 INTEROP = ROOT / "tests" / "interop"
