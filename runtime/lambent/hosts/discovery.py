@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lambent.errors import ConfigurationError
 from lambent.features.catalog import Catalog, summarize
-from lambent.hosts.public_urls import DEFAULT_PATH, platform_url
 from lambent.hosts.settings import Settings
 from lambent.wire.http import JSON_TYPE, HttpResponse, Request, not_found
 
@@ -64,6 +63,7 @@ class DiscoveryDocuments:
         """
         if request.method == "POST":
             return not_found(request) if self._is_elsewhere(request) else None
+        from lambent.hosts.public_urls import platform_url
         from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, WELL_KNOWN
 
         path = request.path
@@ -140,7 +140,7 @@ class DiscoveryDocuments:
         if endpoint is None and self._settings.cards is not None:
             return read_bundle(self._settings.cards)
         if endpoint is None:
-            endpoint = self._settings.mcp_path or DEFAULT_PATH
+            endpoint = self._settings.mcp_path or "/mcp"
         return [summarize(self._catalog, endpoint)]
 
 
