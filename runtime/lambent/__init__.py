@@ -23,7 +23,6 @@ from lambent.execution.rounds.questions import (
     AcceptedElicitation, CancelledElicitation, DeclinedElicitation, ElicitationResult,
 )
 from lambent.features.codecs import ValidationError
-from lambent.features.idempotency import Idempotency
 from lambent.features.mcp_header import McpHeader
 from lambent.features.resolvers import Elicit, ListRoots, Resolve, Sample
 from lambent.features.signature import Session
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.record import AuditRecord
     from lambent.execution.ports import AuditSink
+    from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
 
 _LOADED_LATER = {
@@ -66,6 +66,7 @@ _LOADED_LATER = {
     "execution.audit.config": ("Audit",),
     "execution.audit.record": ("AuditRecord",),
     "execution.ports": ("AuditSink",),
+    "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
 }
 """What few servers use, by module: loaded when it is first asked for."""

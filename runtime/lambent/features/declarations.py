@@ -10,7 +10,6 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.catalog import Catalog
-from lambent.features.idempotency import Idempotency
 from lambent.features.resolvers import Injected
 from lambent.features.signature import Definition, read_signature
 from lambent.features.tasks import TaskPolicy
@@ -18,6 +17,7 @@ from lambent.features.tools import Tool, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
 if TYPE_CHECKING:
+    from lambent.features.idempotency import Idempotency
     from lambent.features.limits import RateLimit
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource

@@ -16,8 +16,7 @@ from msgspec.structs import force_setattr
 from lambent.errors import DeclarationError
 from lambent.features.codecs import Codec, ValidationError, codec_of, to_json
 from lambent.features.hints import mentions
-from lambent.features.idempotency import Idempotency
-from lambent.features.mcp_header import compile_headers, flatten_optionals, mentions_header
+from lambent.features.mcp_header import mentions_header
 from lambent.features.signature import Definition, Signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
@@ -25,6 +24,7 @@ from lambent.wire.results import CallToolResult
 from lambent.wire.values import AudioContent, Content, ImageContent, TextContent, ToolResult
 
 if TYPE_CHECKING:
+    from lambent.features.idempotency import Idempotency
     from lambent.features.limits import RateLimit
 
 
@@ -107,6 +107,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.definition.input_schema is not None or any(
             mentions_header(parameter.hint) for parameter in self.signature.parameters
         ):
+            from lambent.features.header_params import compile_headers  # few tools have any
+
             force_setattr(self, "headers", compile_headers(self._input_schema()))
         keeps = self.single_use or self.task is not None or self.idempotency is not None
         force_setattr(self, "is_plain", not (keeps or self.signature.needs_journal))
@@ -134,6 +136,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _input_schema(self) -> dict[str, Any]:
         if self.definition.input_schema is not None:
             return self.definition.input_schema
+        from lambent.features.header_params import flatten_optionals  # loaded with the first list
+
         schema = self.signature.arguments.schema()
         flatten_optionals(schema)
         return schema

@@ -9,7 +9,7 @@ from tests.features.adapters import each_adapter, mention
 from tests.support import Client, make_server
 
 from lambent import DeclarationError, McpHeader
-from lambent.features.mcp_header import compile_headers, flatten_optionals
+from lambent.features.header_params import compile_headers, flatten_optionals
 from lambent.wire.headers import HeaderParam
 
 Serve = Callable[..., Client]
