@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
 from mangum import Mangum
 from pydantic import BaseModel, Field
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from journals import MemoryJournal, SqliteJournal
 from lambent import (
@@ -64,19 +65,26 @@ def wanted(order_id: str, desk: Desk) -> Shipment:
 Wanted = Annotated[Shipment, Depends(wanted), Resolve(wanted)]
 
 
-PUBLIC = {"/mcp/server-card", "/mcp/server.json"}
+ENDPOINT = "/mcp"
+PUBLIC = {f"{ENDPOINT}/server-card", f"{ENDPOINT}/server.json"}
 
 
 async def staff(request: Request, x_api_key: Annotated[str | None, Header()] = None) -> None:
-    """Guard every route, the MCP endpoint too, wherever a key is set. The card, which names it, is public."""
-    if request.scope["route"].path in PUBLIC:
-        return
+    """Guard every route with the key, if there is one; the card, which names it, is public.
+
+    Where there is an issuer, the MCP endpoint asks for its tokens instead, and other routes are closed
+    without a key.
+    """
+    path, has_issuer = request.scope["route"].path, bool(os.environ.get("LAMBENT_AUTH_ISSUER"))
     key = os.environ.get("BACKOFFICE_KEY", "")
-    if key and not secrets.compare_digest(key.encode(), (x_api_key or "").encode()):
+    if path in PUBLIC or (path == ENDPOINT and has_issuer) or not (key or has_issuer):
+        return
+    if not key or not secrets.compare_digest(key.encode(), (x_api_key or "").encode()):
         raise HTTPException(401, "A valid X-API-Key is needed")
 
 
-app = FastAPI(title="Back office", version="1.0.0", dependencies=[Depends(staff)])
+# FastAPI's own pages about the API would be public: those at the end of this module are guarded.
+app = FastAPI(title="Back office", version="1.0.0", dependencies=[Depends(staff)], openapi_url=None)
 mcp = MCPServer(
     "backoffice",
     version="1.0.0",
@@ -145,7 +153,12 @@ def agree(shipment: Wanted, parcel: Parcel) -> Agreement | Elicit[Agreement]:
     return Elicit(f"Did order {shipment.order_id} leave with {parcel.carrier}, {parcel.tracking}?", Agreement)
 
 
-@mcp.tool(title="Mark as shipped", annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=True))
+@mcp.tool(
+    title="Mark as shipped",
+    annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=True),
+    # Set by the template where callers have tokens.
+    scopes=os.environ.get("SHIPPING_SCOPE", "").split(),
+)
 def mark_as_shipped(
     order_id: str,
     parcel: Parcel,
@@ -173,7 +186,20 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, getattr(error, "status", 400))
 
 
-app.include_router(mcp.fastapi_router("/mcp"))
+@app.get("/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> JSONResponse:
+    return JSONResponse({**app.openapi(), "servers": [{"url": request.scope["root_path"] or "/"}]})
+
+
+@app.get("/docs", include_in_schema=False)
+def docs(request: Request) -> HTMLResponse:
+    return get_swagger_ui_html(openapi_url=f"{request.scope['root_path']}/openapi.json", title=app.title)
+
+
+app.include_router(mcp.fastapi_router(ENDPOINT))
 # Where several functions share an API, each has a part of its paths.
-site = Starlette(routes=[Mount(os.environ.get("BACKOFFICE_ROOT", ""), app)])
+ROOT = os.environ.get("BACKOFFICE_ROOT", "")
+# Who issues tokens is public, and is looked for at the root of the host: no POST gets through here.
+METADATA = f"/.well-known/oauth-protected-resource{ROOT}{ENDPOINT}"
+site = Starlette(routes=[Route(METADATA, mcp.asgi(), methods=["GET", "OPTIONS"]), Mount(ROOT, app)])
 handler = Mangum(site, lifespan="off")

@@ -49,6 +49,9 @@ mcp = MCPServer(
     cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
 )
 
+# Set by the template where callers have tokens. Without it, as on your machine, every caller may refund.
+REFUND_SCOPES = os.environ.get("REFUND_SCOPE", "").split()
+
 
 def bundled(name: str) -> bytes:
     with open(os.path.join(os.path.dirname(__file__), name), "rb") as file:
@@ -147,6 +150,7 @@ class RefundOutcome(msgspec.Struct, frozen=True):
         read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
     ),
     icons=[BOX],
+    scopes=REFUND_SCOPES,
 )
 async def refund_order(order_id: OrderId, ctx: Context) -> RefundOutcome:
     """Refund what can be refunded of an order, once the user has confirmed it."""

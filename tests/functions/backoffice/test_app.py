@@ -22,8 +22,26 @@ from tests.hosts.asgi.driving import SECONDS, http, on_loop, post, uvicorn_of
 from tests.support import Client, Reply, accept
 
 Rest = Callable[..., Reply]
+ISSUER = "https://login.example.com"
+METADATA = "/.well-known/oauth-protected-resource/backoffice/mcp"
+URL = "https://tools.example.com"
 PARCEL = {"carrier": "dhl", "tracking": "JD0146000099"}
 MARK = {"order_id": "B-3004", "parcel": PARCEL}
+
+
+@pytest.fixture
+def rest_with_issuer(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Rest:
+    """The application as it is deployed where callers have tokens."""
+    for name, setting in {
+        "BACKOFFICE_ROOT": "/backoffice",
+        "LAMBENT_AUTH_ISSUER": ISSUER,
+        "LAMBENT_MCP_PATH": "/backoffice/mcp",
+        "LAMBENT_PUBLIC_URL": URL,
+        "SHIPPING_SCOPE": "shipments:ship",
+    }.items():
+        monkeypatch.setenv(name, setting)
+    rest: Rest = request.getfixturevalue("rest")
+    return rest
 
 
 def value(reply: Reply) -> Any:
@@ -231,6 +249,55 @@ def test_a_key_guards_routes_and_endpoint_alike(
         assert rest("POST", "/mcp", {}, **headers).status == 401
     assert rest("GET", "/shipments", **{"x-api-key": "open sesame"}).status == 200
     assert client.request("tools/list", headers={"x-api-key": "open sesame"}).status == 200
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+def test_a_key_guards_the_pages_about_the_api(monkeypatch: pytest.MonkeyPatch, rest: Rest, path: str) -> None:
+    assert rest("GET", path).status == 200
+    monkeypatch.setenv("BACKOFFICE_KEY", "open sesame")
+    assert rest("GET", path).status == 401
+    assert rest("GET", path, **{"x-api-key": "open sesame"}).status == 200
+    assert (
+        rest("GET", "/redoc", **{"x-api-key": "open sesame"}).status == 404
+    )  # FastAPI's own would be public
+
+
+@pytest.mark.parametrize("key", ["", "open sesame"])
+def test_an_issuer_guards_the_endpoint_and_the_key_the_rest(
+    monkeypatch: pytest.MonkeyPatch, rest_with_issuer: Rest, key: str
+) -> None:
+    rest = rest_with_issuer
+    monkeypatch.setenv("BACKOFFICE_KEY", key)
+    for path in ("shipments", "stock", "docs", "openapi.json"):
+        # Without a key, no header is right.
+        for headers in ({}, {"x-api-key": ""}, {"x-api-key": "wrong"}):
+            assert rest("GET", f"/backoffice/{path}", **headers).status == 401
+        allowed = rest("GET", f"/backoffice/{path}", **{"x-api-key": "open sesame"})
+        assert allowed.status == (200 if key else 401)
+    # The endpoint asks for a token, and says where to get one, whatever key is sent along.
+    body = support.message("tools/list")
+    for headers in ({}, {"x-api-key": "open sesame"}):
+        refused = rest("POST", "/backoffice/mcp", body, **support.headers_of(body), **headers)
+        assert refused.status == 401
+        assert refused.headers["www-authenticate"] == f'Bearer resource_metadata="{URL}{METADATA}"'
+
+
+def test_who_issues_tokens_is_public(monkeypatch: pytest.MonkeyPatch, rest_with_issuer: Rest) -> None:
+    rest = rest_with_issuer
+    monkeypatch.setenv("BACKOFFICE_KEY", "open sesame")
+    document = value(rest("GET", METADATA))
+    assert document["resource"] == f"{URL}/backoffice/mcp"
+    assert document["authorization_servers"] == [ISSUER]
+    assert document["scopes_supported"] == ["shipments:ship"]
+    assert rest("HEAD", METADATA).status == 200
+    # It is no way in.
+    body = support.message("tools/list")
+    assert rest("POST", METADATA, body, **support.headers_of(body)).status == 405
+
+
+def test_without_an_issuer_there_is_nothing_to_say_of_it(rest: Rest) -> None:
+    reply = rest("GET", "/.well-known/oauth-protected-resource/mcp")
+    assert (reply.status, reply.headers["content-type"]) == (404, "application/json")
 
 
 def test_the_card_is_public_and_asks_for_the_key(

@@ -76,10 +76,11 @@ def http_event(method: str, params: dict[str, Any], capabilities: dict[str, Any]
 
 
 class Answer:
-    """What came back: the HTTP status and the JSON-RPC response."""
+    """What came back: the HTTP status, the headers and the JSON-RPC response."""
 
     def __init__(self, response: dict[str, Any]) -> None:
         self.status: int = response["statusCode"]
+        self.headers: dict[str, str] = response["headers"]
         self.message: dict[str, Any] = json.loads(response["body"])
 
     @property

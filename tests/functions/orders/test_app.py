@@ -293,3 +293,24 @@ def test_discovery_introduces_the_server(ask: Send) -> None:
     assert {"tools", "resources", "prompts", "completions"} <= result["capabilities"].keys()
     assert "refund_order" in result["instructions"]
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "orders"
+
+
+# Where callers have tokens.
+
+
+def test_a_refund_needs_its_scope(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Anonymous callers, where the deployment lets them in, get the rest."""
+    for name, setting in {
+        "LAMBENT_AUTH_ANONYMOUS": "true",
+        "LAMBENT_AUTH_ISSUER": "https://login.example.com",
+        "LAMBENT_PUBLIC_URL": "https://tools.example.com",
+        "REFUND_SCOPE": "orders:refund",
+    }.items():
+        monkeypatch.setenv(name, setting)
+    ask = request.getfixturevalue("ask")
+    order = {"order_id": "ORD-1005"}
+    assert ask("tools/call", name="lookup_order", arguments=order).value["id"] == "ORD-1005"
+    refused = ask("tools/call", CAN_BE_ASKED, **REFUND)
+    metadata = "https://tools.example.com/.well-known/oauth-protected-resource/mcp"
+    challenge = f'Bearer scope="orders:refund", resource_metadata="{metadata}"'
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, challenge)
