@@ -31,7 +31,12 @@ FOLDERS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"
 ALONE = {"hello"}
 """Functions with a template of their own."""
 
-KNOWN = set(re.findall(r"LAMBENT_[A-Z_]+", (ROOT / "runtime/lambent/hosts/settings.py").read_text()))
+HOSTS = ROOT / "runtime" / "lambent" / "hosts"
+KNOWN = set(re.findall(r"LAMBENT_[A-Z_]+", (HOSTS / "settings.py").read_text()))
+KNOWN |= {
+    f"LAMBENT_AUTH_{name}"
+    for name in re.findall(r'(?:text|several|truth)\("([A-Z_]+)"\)', (HOSTS / "auth_settings.py").read_text())
+}
 KNOWN.add("REVISION")  # read by nobody: it is there to be another one
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -452,11 +457,14 @@ def versions_follow_layers_and_parameters(app: App) -> Iterator[str]:
     for name, layer in app.of("AWS::Serverless::LayerVersion").items():
         if layer.get("PublishLambdaVersion") is not True:
             yield f"another {name} reaches nobody"
-    parameters, room = app.template.document["Parameters"], 256
+    parameters = app.template.document["Parameters"]
+    settings = app.template.properties("SettingsVersion")["Content"]["Fn::Sub"]
     for name, function in app.functions.items():
         if not function.get("AutoPublishAlias"):
             continue
         said, told = json.dumps(function.get("VersionDescription", "")), json.dumps(variables(function))
+        if "${SettingsVersion}" in said:
+            said += settings
         for parameter in sorted({"SnapStart", *re.findall(r'\{"Ref": "(\w+)"\}', told)} & set(parameters)):
             secret = parameters[parameter].get("NoEcho", False)
             if secret and f"Has{parameter}" not in said:
@@ -466,13 +474,95 @@ def versions_follow_layers_and_parameters(app: App) -> Iterator[str]:
             if secret and f"${{{parameter}}}" in said:
                 yield f"{name}: {parameter} is told to everybody"
         described = listed(function.get("VersionDescription", {}).get("Fn::Sub", ""))[0]
-        longest = len(re.sub(r"\$\{\w+\}", "", described)) + sum(
-            max(map(len, parameters.get(one, {}).get("AllowedValues", [""])))
-            or parameters.get(one, {"MaxLength": 20}).get("MaxLength", room)
-            for one in re.findall(r"\$\{(\w+)\}", described)
-        )
-        if longest > room:
-            yield f"{name}: the description of a version has no room for its parameters"
+        for parameter in set(re.findall(r"\$\{(\w+)\}", described)) & set(parameters):
+            if not {"MaxLength", "AllowedValues"} & set(parameters[parameter]):
+                yield f"{name}: {parameter} may be longer than the description of a version"
+
+
+def holds(assertion: Any, values: Mapping[str, str]) -> Any:
+    """The value of an expression in the section Rules, with the functions that are used there."""
+    if not isinstance(assertion, dict):
+        return assertion
+    ((function, given),) = assertion.items()
+    if function == "Ref":
+        return values[given]
+    arguments = [holds(one, values) for one in given]
+    match function:
+        case "Fn::Or":
+            return any(arguments)
+        case "Fn::Not":
+            return not arguments[0]
+        case "Fn::Equals":
+            return arguments[0] == arguments[1]
+    raise NotImplementedError(function)
+
+
+def allows(document: Mapping[str, Any], **given: str) -> bool:
+    """Whether CloudFormation would deploy with these values of parameters."""
+    values = {name: parameter.get("Default", "") for name, parameter in document["Parameters"].items()}
+    assertions = [one for each in document.get("Rules", {}).values() for one in each["Assertions"]]
+    return all(holds(one["Assert"], {**values, **given}) for one in assertions)
+
+
+@rule
+def nobody_is_let_in_unasked(app: App) -> Iterator[str]:
+    document = app.template.document
+    if allows(document) or allows(document, BackofficeKey="secret", AuthClientIds="app"):
+        yield "it is deployed without anybody having said who may call"
+    if not allows(document, AllowAnonymous="true") or not allows(document, AuthIssuer="https://a.example"):
+        yield "it cannot be deployed at all"
+    for each in document.get("Rules", {}).values():
+        for one in each["Assertions"]:
+            text = one.get("AssertDescription", "")
+            if not ("AuthIssuer" in text and "AllowAnonymous=true" in text):
+                yield "who is refused is not told what to set"
+    issuer = document["Parameters"]["AuthIssuer"].get("AllowedPattern", "")
+    for url in ISSUERS:
+        if re.fullmatch(issuer, url) is None:
+            yield f"{url!r} is refused as an issuer"
+    for url in NO_ISSUERS:
+        if re.fullmatch(issuer, url) is not None:
+            yield f"{url!r} is taken for an issuer"
+    for name, function in app.functions.items():
+        told = variables(function)
+        if {variable: told.get(variable) for variable in AUTH} != {
+            variable: {"Ref": parameter} for variable, parameter in AUTH.items()
+        }:
+            yield f"{name} does not know who may call it"
+        for variable, parameter in SCOPES.items():
+            sources = "".join(path.read_text() for path in (ROOT / str(function.get("CodeUri"))).glob("*.py"))
+            wanted = {"Fn::If": ["HasIssuer", {"Ref": parameter}, ""]}
+            if f'"{variable}"' in sources and told.get(variable) != wanted:
+                yield f"{name}: a tool with effects needs no scope"
+
+
+AUTH = {
+    "LAMBENT_AUTH_ANONYMOUS": "AllowAnonymous",
+    "LAMBENT_AUTH_AUDIENCE": "AuthAudience",
+    "LAMBENT_AUTH_CLIENT_IDS": "AuthClientIds",
+    "LAMBENT_AUTH_ISSUER": "AuthIssuer",
+    "LAMBENT_AUTH_SCOPES": "AuthScopes",
+}
+SCOPES = {"REFUND_SCOPE": "RefundScope", "SHIPPING_SCOPE": "ShippingScope"}
+ISSUERS = (
+    "",
+    "https://login.example.com",
+    "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E",
+    "https://a.example/,https://b.example/realms/x",
+    "http://127.0.0.1:8080/tenant",
+    "http://localhost,https://a.example",
+    "http://[::1]:80",
+)
+NO_ISSUERS = (
+    "http://login.example.com",
+    "login.example.com",
+    "http://localhost.example.com",
+    "http://127.0.0.1:8080@a.example",
+    "https://a.example,http://b.example",
+    "https://a.example,",
+    "https://a.example https://b.example",
+    "https://a.example?tenant=1",
+)
 
 
 @rule
@@ -758,9 +848,22 @@ def test_deploy_settings(app: App, name: str) -> None:
     assert deploy["capabilities"] == "CAPABILITY_IAM"
     assert deploy["confirm_changeset"] is (name == "prod")
     parameters = app.template.document["Parameters"]
-    for given in deploy.get("parameter_overrides", ()):
-        parameter, _, value = given.partition("=")
+    overrides = dict(given.split("=", 1) for given in deploy.get("parameter_overrides", ()))
+    for parameter, value in overrides.items():
         assert value in map(str, parameters[parameter].get("AllowedValues", [value]))
+    # Everybody may call what is deployed by [dev]; whoever deploys another environment says who may.
+    assert ("AllowAnonymous" in overrides) is (name == "dev")
+    assert allows(app.template.document, **overrides) is (name == "dev")
+
+
+def test_the_smallest_function_lets_nobody_in_unasked() -> None:
+    folder = ROOT / "functions" / "hello"
+    document = read_template(folder / "template.yaml").document
+    settings = tomllib.loads((folder / "samconfig.toml").read_text())
+    assert not allows(document)
+    (given,) = settings["default"]["deploy"]["parameters"]["parameter_overrides"]
+    assert given == "AllowAnonymous=true"
+    assert allows(document, AllowAnonymous="true")
 
 
 def test_environments_have_stacks_of_their_own() -> None:
@@ -891,7 +994,22 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("OrdersFunction.VersionDescription", {"Fn::Sub": "${Revision}; ${SnapStart}; ${PublicUrl}"}),
         ("OrdersFunction.$BACKOFFICE_KEY", {"Ref": "BackofficeKey"}),
         ("BackofficeFunction.VersionDescription.Fn::Sub.1.Key", {"Fn::Sub": "${BackofficeKey}"}),
-        ("Parameters.AllowedOrigins.MaxLength", GONE),
+        ("Parameters.Revision.MaxLength", GONE),
+        ("SettingsVersion.Content.Fn::Sub", "${AllowedOrigins} ${PublicUrl}"),
+    ],
+    "nobody_is_let_in_unasked": [
+        ("Rules", {}),
+        ("Rules.ClosedByDefault.Assertions", []),
+        ("Rules.ClosedByDefault.Assertions.0.AssertDescription", GONE),
+        ("Parameters.AllowAnonymous.Default", "true"),
+        ("Parameters.AuthIssuer.Default", "https://a.example"),
+        ("Parameters.AuthIssuer.AllowedPattern", "^(https?://.+)?$"),
+        ("Parameters.AuthIssuer.AllowedPattern", "^https://.+$"),
+        ("Globals.Function.$LAMBENT_AUTH_ISSUER", GONE),
+        ("Globals.Function.$LAMBENT_AUTH_ANONYMOUS", "true"),
+        ("OrdersFunction.$LAMBENT_AUTH_CLIENT_IDS", ""),
+        ("OrdersFunction.$REFUND_SCOPE", GONE),
+        ("BackofficeFunction.$SHIPPING_SCOPE", ""),
     ],
     "alarms_watch_every_function": [
         ("ErrorsAlarm.Metrics.1", GONE),
@@ -966,8 +1084,10 @@ def test_mistakes_are_found(app: App, name: str, where: str, value: Any) -> None
     written_out = where.replace("#", "Policies.0.PolicyDocument.Statement").replace(
         "$", "Environment.Variables."
     )
-    first, *path, last = written_out.split(".")
-    place: Any = document[first] if first in document else document["Resources"][first]["Properties"]
+    first, *path, last = ["", *written_out.split(".")] if written_out in document else written_out.split(".")
+    place: Any = document
+    if first:
+        place = document[first] if first in document else document["Resources"][first]["Properties"]
     for step in path:
         place = place[int(step) if isinstance(place, list) else step]
     key: Any = int(last) if isinstance(place, list) else last

@@ -257,6 +257,7 @@ def _names(operation: str, members: str, name: str) -> Callable[[Any], list[str]
 _KINDS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "alarms": ("cloudwatch", _names("describe_alarms", "MetricAlarms", "AlarmName")),
     "APIs": ("apigatewayv2", _names("get_apis", "Items", "ApiId")),
+    "configurations": ("appconfig", _names("list_applications", "Items", "Id")),
     "buckets": ("s3", _names("list_buckets", "Buckets", "Name")),
     "distributions": ("cloudfront", lambda client: [
         item["Id"] for item in client.list_distributions()["DistributionList"].get("Items", ())

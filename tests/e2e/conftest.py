@@ -16,8 +16,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 PUBLIC_URL = "https://tools.example.com"
+ANONYMOUS = {"AllowAnonymous": "true"}
+"""What samconfig.toml has for [dev]: parameters that are given to sam replace its list."""
+
 WITHOUT_SHOP = (
-    *("test_cloudfront.py", "test_conformance.py", "test_hello.py", "test_public_gateway.py"),
+    *(
+        "test_closed.py",
+        "test_cloudfront.py",
+        "test_conformance.py",
+        "test_hello.py",
+        "test_public_gateway.py",
+    ),
     "test_redeploy.py",
 )
 """Modules that deploy something of their own; the others share one stack, and so one process."""
@@ -81,7 +90,7 @@ def deploy_shop(deploy: Callable[..., Stack]) -> Callable[..., Stack]:
     def make(
         name: str,
         template: Path = ROOT / "template.yaml",
-        parameters: Mapping[str, str] = MappingProxyType({"PublicUrl": PUBLIC_URL}),
+        parameters: Mapping[str, str] = MappingProxyType({**ANONYMOUS, "PublicUrl": PUBLIC_URL}),
     ) -> Stack:
         settings = ("--config-file", str(ROOT / "samconfig.toml"), "--config-env", "dev")
         return deploy(name, template, *settings, parameters=parameters)

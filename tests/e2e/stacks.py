@@ -46,6 +46,7 @@ class Stack:
     Attributes:
         resources: physical ids by logical ids.
         outputs: values by names.
+        built: the file of the template that was deployed.
         template: the template, not evaluated.
         memory: what tests leave for one another.
     """
@@ -64,6 +65,7 @@ class Stack:
         """Deploy, or deploy anew, with other values for some parameters."""
         self._parameters |= parameters or {}
         overrides = [f"{parameter}={value}" for parameter, value in self._parameters.items()]
+        self.built = built
         self.template: Template = read_template(built)
         try:
             _sam(

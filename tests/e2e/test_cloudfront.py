@@ -6,13 +6,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.e2e.cloud import Reply
+from tests.e2e.conftest import ANONYMOUS
 from tests.e2e.stacks import Stack
 from tests.e2e.test_cards import DOCUMENTS, kept
 
 
 @pytest.fixture(scope="module")
 def edge(deploy_shop: Callable[..., Stack]) -> Stack:
-    return deploy_shop("edge", parameters={"CardsThroughCloudFront": "true", "PointInTimeRecovery": "true"})
+    parameters = {**ANONYMOUS, "CardsThroughCloudFront": "true", "PointInTimeRecovery": "true"}
+    return deploy_shop("edge", parameters=parameters)
 
 
 def read(stack: Stack, path: str, method: str = "GET", **headers: str) -> Reply:
