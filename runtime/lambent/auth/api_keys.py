@@ -97,6 +97,7 @@ class ApiKeys:
             raise ConfigurationError(f"API keys cannot be sent in a header with the name {header!r}")
         if not keys:
             raise ConfigurationError("There is no API key")
+        self.header = header
         self._header = header.lower()
         self._refusal_text = f"The API key in {header} is not valid"
         self._clock = clock

@@ -14,8 +14,9 @@ from lambent.errors import DeclarationError
 
 if TYPE_CHECKING:
     from lambent.auth.authenticator import Authenticator, AuthPorts
+    from lambent.auth.registration import Registration
 
-_COGNITO = r"https://cognito-idp\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]+"
+_COGNITO = r"https://(issuer-)?cognito-idp\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[A-Za-z0-9_-]+"
 
 
 class Introspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
         introspection: how tokens that are no JWTs are looked up; default: they are refused.
         scope_claims: the claims with scopes.
         requires_dpop: take only tokens that are bound to a key of the client (RFC 9449).
+        registration: gives clients that insist on registering one that the issuer knows already.
 
     Raises:
         DeclarationError: something is missing, or not secure.
@@ -85,6 +87,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     introspection: Introspection | None = None
     scope_claims: Sequence[str] = ("scope", "scp")
     requires_dpop: bool = False
+    registration: Registration | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, or would not be safe."""
@@ -105,6 +108,16 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
             raise DeclarationError(f"Tokens cannot be signed with {', '.join(sorted(unknown))} here")
         if not 0 <= self.leeway <= 300:
             raise DeclarationError(f"leeway must be 0 to 300 seconds, not {self.leeway}")
+        if self.registration is not None:
+            self._check_registration(self.registration)
+
+    def _check_registration(self, registration: Registration) -> None:
+        if len(self.issuers) > 1 or self.header.lower() != "authorization":
+            text = "A registration is with one issuer, for tokens in the header Authorization"
+            raise DeclarationError(text)
+        if self.client_ids and registration.client_id not in self.client_ids:
+            text = f"The tokens of {registration.client_id!r} would be refused: add it to client_ids"
+            raise DeclarationError(text)
 
     @property
     def issuers(self) -> tuple[str, ...]:

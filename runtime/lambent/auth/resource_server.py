@@ -21,8 +21,8 @@ class ResourceServer:
     Args:
         authenticators: in the order in which they are asked.
         metadata_url_of: where the metadata is that tells a client of a request who issues tokens.
-        scopes: what every call of a principal of an issuer needs, by issuer; an issuer that is none of its
-            keys is none that clients can get tokens from.
+        scopes: what every call of a principal of an issuer needs, by issuer.
+        issuers: from whom clients can get tokens, when a challenge tells them to.
         takes_anonymous: requests without credentials are let through, as calls of nobody.
         requires_dpop: challenges ask for bound tokens.
     """
@@ -32,6 +32,7 @@ class ResourceServer:
         authenticators: Sequence[Authenticator],
         metadata_url_of: Callable[[Request], str | None],
         scopes: Mapping[str, Sequence[str]],
+        issuers: Sequence[str],
         *,
         takes_anonymous: bool = False,
         requires_dpop: bool = False,
@@ -39,6 +40,7 @@ class ResourceServer:
         self._authenticators = tuple(authenticators)
         self._metadata_url_of = metadata_url_of
         self._scopes = scopes
+        self._issuers = tuple(issuers)
         self._takes_anonymous = takes_anonymous
         self._scheme = "DPoP" if requires_dpop else "Bearer"
 
@@ -63,7 +65,7 @@ class ResourceServer:
         """What every call of a principal needs."""
         if principal is not None:
             return self._scopes.get(principal.issuer, ())
-        return next(iter(self._scopes.values()), ())
+        return self._scopes[self._issuers[0]] if self._issuers else ()
 
     def forbid(self, request: Request, principal: Principal | None, needed: Iterable[str]) -> HttpRefusal:
         """The refusal of a call that needs scopes which the caller does not have."""
@@ -74,7 +76,7 @@ class ResourceServer:
 
     def _refusal(self, request: Request, text: str, error: CredentialsError | None = None) -> HttpRefusal:
         status = 401 if error is None else error.status
-        if not self._scopes:  # clients can get no tokens for this server
+        if not self._issuers:  # clients can get no tokens for this server
             data = None if error is None else {"error": error.error}
             return HttpRefusal(status, text, data=data)
         scopes = self.base_scopes(None) if status == 401 else ()
@@ -83,4 +85,4 @@ class ResourceServer:
         return unauthorized(text, url, scopes, error=code, scheme=scheme, status=status)
 
     def _metadata_url(self, request: Request) -> str | None:
-        return self._metadata_url_of(request) if self._scopes else None
+        return self._metadata_url_of(request) if self._issuers else None

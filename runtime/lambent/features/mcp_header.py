@@ -1,6 +1,6 @@
 """Tool parameters that clients mirror into headers (server/tools, "x-mcp-header"): the mark.
 
-``features.header_params`` finds marks in schemas: it is loaded where a parameter has one, or tools are listed.
+``features.header_params`` finds marks in schemas: loaded where a parameter has one, or tools are listed.
 """
 
 from __future__ import annotations

@@ -61,8 +61,12 @@ class AsgiApp:
             context=scope.get("aws.context"),
         )
         if request.method == "POST":
-            other = self._documents.answer(request)
-        elif (other := self._documents.health(request.method, _path_below(scope))) is None:
+            # Registrations are kept in the table, and the event loop must not wait for that.
+            may_be_document, other = self._documents.is_elsewhere(request), None
+        else:
+            may_be_document = True
+            other = self._documents.health(request.method, _path_below(scope))
+        if may_be_document and other is None:
             other = await asyncio.wrap_future(self._threads.submit(lambda: self._documents.answer(request)))
         if other is not None:
             await _finish(other, send, begun=False)

@@ -135,9 +135,11 @@ class Assembly:
 
     def endpoint(self) -> Endpoint:
         """What answers requests."""
-        guard, recorder = self.executor.services.guard, self._recorder
+        policy, recorder = self._settings.http_policy, self._recorder
+        if self._authentication is not None:
+            policy = self._authentication.http_policy(policy)
         on_refusal = None if recorder is None else recorder.record_refusal
-        return Endpoint(self.executor, self._settings.http_policy, guard, on_refusal)
+        return Endpoint(self.executor, policy, self.executor.services.guard, on_refusal)
 
     def documents(self, *, is_strict: bool = False) -> DiscoveryDocuments:
         """What answers requests for other paths."""

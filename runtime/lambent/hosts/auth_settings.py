@@ -12,6 +12,7 @@ from lambent.errors import ConfigurationError, DeclarationError
 if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.auth.oauth import OAuth
+    from lambent.auth.registration import Registration
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
         enterprise_header: a header with a token of the company's own issuer, which is looked for first.
         enterprise_issuers: who issues those tokens.
         enterprise_audience: for whom they are.
+        registration_client_id: see ``Registration``, as those that follow; none without it.
     """
 
     issuers: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     leeway: float = 0.0
     jwks_url: str | None = None
     requires_dpop: bool = False
+    scope_claims: tuple[str, ...] = ("scope", "scp")
     takes_anonymous: bool = False
     introspection_url: str | None = None
     introspection_client_id: str = ""
@@ -49,6 +52,12 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     enterprise_header: str | None = None
     enterprise_issuers: tuple[str, ...] = ()
     enterprise_audience: tuple[str, ...] = ()
+    registration_client_id: str = ""
+    registration_client_secret: str | None = None
+    registration_redirect_uris: tuple[str, ...] = ()
+    registration_any_loopback_port: bool = False
+    registration_authorization_endpoint: str | None = None
+    registration_token_endpoint: str | None = None
 
     def __repr__(self) -> str:
         """All but the secret and the hashes."""
@@ -106,6 +115,22 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
             jwks_url=self.jwks_url,
             introspection=introspection,
             requires_dpop=self.requires_dpop,
+            scope_claims=self.scope_claims,
+            registration=self._registration(),
+        )
+
+    def _registration(self) -> Registration | None:
+        if not self.registration_client_id:
+            return None
+        from lambent.auth.registration import Registration  # loaded where clients register
+
+        return Registration(
+            client_id=self.registration_client_id,
+            redirect_uris=self.registration_redirect_uris,
+            any_loopback_port=self.registration_any_loopback_port,
+            authorization_endpoint=self.registration_authorization_endpoint,
+            token_endpoint=self.registration_token_endpoint,
+            client_secret=self.registration_client_secret,
         )
 
 
@@ -140,6 +165,7 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         leeway=float(leeway),
         jwks_url=text("JWKS_URL") or None,
         requires_dpop=truth("REQUIRES_DPOP"),
+        scope_claims=several("SCOPE_CLAIMS") or ("scope", "scp"),
         takes_anonymous=truth("ANONYMOUS"),
         introspection_url=text("INTROSPECTION_URL") or None,
         introspection_client_id=text("INTROSPECTION_CLIENT_ID"),
@@ -151,4 +177,10 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         enterprise_header=text("ENTERPRISE_HEADER") or None,
         enterprise_issuers=several("ENTERPRISE_ISSUER"),
         enterprise_audience=several("ENTERPRISE_AUDIENCE"),
+        registration_client_id=text("REGISTRATION_CLIENT_ID"),
+        registration_client_secret=text("REGISTRATION_CLIENT_SECRET") or None,
+        registration_redirect_uris=several("REGISTRATION_REDIRECT_URIS"),
+        registration_any_loopback_port=truth("REGISTRATION_ANY_LOOPBACK_PORT"),
+        registration_authorization_endpoint=text("REGISTRATION_AUTHORIZATION_ENDPOINT") or None,
+        registration_token_endpoint=text("REGISTRATION_TOKEN_ENDPOINT") or None,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from lambent.auth.authenticator import AuthDeclaration, AuthPorts, Declared
 from lambent.auth.challenges import DPOP_ALGORITHMS
@@ -16,10 +19,11 @@ from lambent.errors import ConfigurationError
 from lambent.hosts.public_urls import PublicUrls
 from lambent.hosts.settings import Settings
 from lambent.stores.web import fetch
-from lambent.wire.http import Request
+from lambent.wire.http import HttpPolicy, Request
 
 if TYPE_CHECKING:
     from lambent.features.catalog import Catalog
+    from lambent.hosts.registration import RegistrationFacade
 
 
 class Authentication:
@@ -27,9 +31,12 @@ class Authentication:
 
     Attributes:
         guard: identifies them, and challenges those that may not call.
+        headers: the headers in which credentials come, in lower case.
+        facade: gives clients that register one that the issuer knows already; None without a declaration.
 
     Raises:
-        ConfigurationError: nobody says for which server tokens have to be.
+        ConfigurationError: nobody says for which server tokens have to be, or two declarations have a
+            registration.
     """
 
     def __init__(
@@ -43,26 +50,56 @@ class Authentication:
         if not knows_url and any(not (oauth.audiences or oauth.client_ids) for oauth in self._oauths):
             text = "For which server are tokens? Set LAMBENT_AUTH_AUDIENCE, or LAMBENT_PUBLIC_URL"
             raise ConfigurationError(text)
+        # Clients get tokens from these; those in other headers are of a gateway, or of the company.
+        self._usual = [oauth for oauth in self._oauths if oauth.header.lower() == "authorization"]
         ports = AuthPorts(fetch, time.time, self._urls.endpoint)
         self.guard = ResourceServer(
             [one.connect(ports) if isinstance(one, Declared) else one for one in declared],
             self._urls.metadata,
             {issuer: tuple(oauth.scopes) for oauth in self._oauths for issuer in oauth.issuers},
+            [issuer for oauth in self._usual for issuer in oauth.issuers],
             takes_anonymous=settings.auth is not None and settings.auth.takes_anonymous,
-            requires_dpop=bool(self._oauths) and all(oauth.requires_dpop for oauth in self._oauths),
+            requires_dpop=bool(self._usual) and all(oauth.requires_dpop for oauth in self._usual),
         )
-        self._scopes = _supported(self._oauths, catalog)
+        self._scopes = _supported(self._usual, catalog)
+        found = (getattr(one, "header", None) for one in declared)
+        self.headers = frozenset(header.lower() for header in found if isinstance(header, str))
+        self.facade = self._facade(settings)
+
+    def _facade(self, settings: Settings) -> RegistrationFacade | None:
+        found = [oauth for oauth in self._usual if oauth.registration is not None]
+        if not found:
+            return None
+        if len(found) > 1:
+            raise ConfigurationError("A server has one registration: clients would not know which one to use")
+        from lambent.hosts.registration import RegistrationFacade  # loaded where clients register
+
+        table, make_store = settings.table, None
+        if table is not None:
+            from lambent.stores.dynamodb import DynamoStore
+
+            make_store = functools.cache(lambda: DynamoStore(table))
+        server = settings.audience or self._info.name
+        registration = found[0].registration
+        assert registration is not None  # noqa: S101 - looked for above
+        issuer = found[0].issuers[0]
+        return RegistrationFacade(issuer, registration, self._urls, server, make_store, fetch, time.time)
+
+    def http_policy(self, policy: HttpPolicy) -> HttpPolicy:
+        """A policy that also lets pages send the headers in which credentials come."""
+        return msgspec.structs.replace(policy, allowed_headers=self.headers)
 
     def metadata(self, request: Request) -> dict[str, Any] | None:
         """The metadata of the endpoint that a request is about (RFC 9728); None where there is none."""
-        usual = [oauth for oauth in self._oauths if oauth.header.lower() == "authorization"]
-        issuers = [issuer for oauth in usual for issuer in oauth.issuers]
+        issuers = [issuer for oauth in self._usual for issuer in oauth.issuers]
         resource = self._urls.endpoint(request)
         if not issuers or resource is None or not self._urls.is_metadata_of_endpoint(request):
             return None
+        if self.facade is not None:
+            issuers = [resource if issuer == self.facade.issuer else issuer for issuer in issuers]
         name = self._info.title or self._info.name
         document = resource_metadata(resource, issuers, self._scopes, name, self._info.website_url)
-        if any(oauth.requires_dpop for oauth in usual):
+        if any(oauth.requires_dpop for oauth in self._usual):
             document["dpop_bound_access_tokens_required"] = True
             document["dpop_signing_alg_values_supported"] = list(DPOP_ALGORITHMS)
         return document

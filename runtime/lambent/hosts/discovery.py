@@ -62,18 +62,20 @@ class DiscoveryDocuments:
         from the settings or from the platform, never from the request's headers, which the client chooses.
         """
         if request.method == "POST":
-            return not_found(request) if self._is_elsewhere(request) else None
+            return self._elsewhere(request) if self.is_elsewhere(request) else None
         from lambent.hosts.public_urls import platform_url
         from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, WELL_KNOWN
 
         path = request.path
         is_own = path.endswith((CARD_SUFFIX, REGISTRY_SUFFIX))
         if not is_own and WELL_KNOWN not in f"{path}/":
-            return not_found(request) if self._is_elsewhere(request) else None
+            return self._elsewhere(request) if self.is_elsewhere(request) else None
         from lambent.wire.discovery_documents import answer
 
         if METADATA_PATH in path:
             return self._resource_metadata(request)
+        if (response := self._of_facade(request)) is not None:
+            return response
         base_url = self._settings.public_url or platform_url(request)
         document = self._made(None, base_url).get(path)
         if document is None and is_own:
@@ -95,8 +97,16 @@ class DiscoveryDocuments:
 
         return answer(json_document(document), request)
 
-    def _is_elsewhere(self, request: Request) -> bool:
-        """Whether there is nothing at the path of a request."""
+    def _of_facade(self, request: Request) -> HttpResponse | None:
+        """The answer of the registration facade; None where there is none, or the request is not for it."""
+        facade = None if self._authentication is None else self._authentication.facade
+        return None if facade is None else facade.answer(request)
+
+    def _elsewhere(self, request: Request) -> HttpResponse:
+        return self._of_facade(request) or not_found(request)
+
+    def is_elsewhere(self, request: Request) -> bool:
+        """Whether the path of a request is none of the endpoint: ``answer`` then has the whole answer."""
         path, endpoint = request.path, self._settings.mcp_path
         if endpoint is not None:
             # Only the end counts: a front end may have removed the beginning of the path, or have put a stage

@@ -55,7 +55,11 @@ class PublicUrls:
 
     def is_metadata_of_endpoint(self, request: Request) -> bool:
         """Whether a request for metadata is about this endpoint, or about the server as a whole."""
-        path = request.path.partition(METADATA_PATH)[2].rstrip("/")
+        return self.is_endpoint(request.path.partition(METADATA_PATH)[2])
+
+    def is_endpoint(self, path: str) -> bool:
+        """Whether a path in the location of metadata means this endpoint, as it does where there is none."""
+        path = path.rstrip("/")
         return not path or self._path is None or path.endswith(self._path)
 
 

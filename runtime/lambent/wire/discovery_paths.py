@@ -14,3 +14,6 @@ SKILLS_INDEX = f"{SKILLS}/index.json"
 
 METADATA_PATH = f"{WELL_KNOWN}oauth-protected-resource"
 """Of protected resource metadata (RFC 9728, section 3)."""
+
+SERVER_METADATA_PATHS = (f"{WELL_KNOWN}oauth-authorization-server", f"{WELL_KNOWN}openid-configuration")
+"""Of the metadata of an authorization server (RFC 8414, section 3.1; OpenID Connect Discovery, section 4)."""

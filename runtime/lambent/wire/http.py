@@ -104,10 +104,13 @@ class HttpPolicy(msgspec.Struct, frozen=True):
     Attributes:
         body_limit: bytes of a request body.
         allowed_origins: such as ``https://app.example.com``, besides the own host and localhost; or ``*``.
+        allowed_headers: what pages may send besides what the protocol needs, in lower case: headers with
+            credentials.
     """
 
     body_limit: int = DEFAULT_BODY_LIMIT
     allowed_origins: frozenset[str] = frozenset()
+    allowed_headers: frozenset[str] = frozenset()
 
 
 class Accepts(msgspec.Struct, frozen=True):
@@ -235,15 +238,21 @@ def preflight(request: Request, policy: HttpPolicy) -> HttpResponse:
     headers = {"allow": "GET, POST, DELETE, OPTIONS"}
     if origin is not None:
         check_origin(origin, request.domain, policy)
-        headers |= _allowed(request, "GET, POST, DELETE, OPTIONS")
+        headers |= _allowed(request, "GET, POST, DELETE, OPTIONS", policy.allowed_headers)
     return HttpResponse(204, headers)
 
 
-def _allowed(request: Request, methods: str) -> dict[str, str]:
+def open_preflight(request: Request, methods: str) -> HttpResponse:
+    """Answer ``OPTIONS`` where pages of every origin may send requests with these methods."""
+    headers = {"allow": methods, "access-control-allow-origin": "*"}
+    return HttpResponse(204, {**headers, **_allowed(request, methods)})
+
+
+def _allowed(request: Request, methods: str, more: frozenset[str] = frozenset()) -> dict[str, str]:
     """The headers of a preflight's response that say what a page may send."""
     asked = request.headers.get("access-control-request-headers", "").lower().split(",")
     mirrored = (name for name in map(str.strip, asked) if re.fullmatch(_PARAM_HEADER, name))
-    names = sorted(_ALLOWED_HEADERS.union(mirrored))
+    names = sorted(_ALLOWED_HEADERS.union(more, mirrored))
     return {
         "access-control-allow-methods": methods,
         "access-control-allow-headers": ", ".join(names),
@@ -253,12 +262,10 @@ def _allowed(request: Request, methods: str) -> dict[str, str]:
 
 def not_found(request: Request) -> HttpResponse:
     """Answer a request for a path with nothing behind it: 404, and pages of every origin may read that."""
-    headers = {"access-control-allow-origin": "*"}
     if request.method == "OPTIONS":
-        methods = "GET, HEAD, POST, OPTIONS"
-        return HttpResponse(204, {"allow": methods, **headers, **_allowed(request, methods)})
+        return open_preflight(request, "GET, HEAD, POST, OPTIONS")
     body = b'{"error":"not_found","error_description":"There is nothing at this path."}'
-    headers["content-type"] = JSON_TYPE
+    headers = {"access-control-allow-origin": "*", "content-type": JSON_TYPE}
     return HttpResponse(404, headers, b"" if request.method == "HEAD" else body)
 
 
