@@ -165,8 +165,8 @@ def test_a_client_registers(issuer: Issuer, path: str) -> None:
         (
             {"redirect_uris": ["https://evil.test/"]},
             (
-                b'{"error":"invalid_redirect_uri","error_description":"A redirect URI is none of those that the '
-                b'operator of this server has allowed"}'
+                b'{"error":"invalid_redirect_uri","error_description":"A redirect URI is none of those that '
+                b'the operator of this server has allowed"}'
             ),
         ),
         ("{", b'{"error":"invalid_client_metadata","error_description":"The request is no JSON"}'),

@@ -97,6 +97,10 @@ class BearerTokens:
             raise CredentialsError(text, "invalid_request", status=400)
         return scheme, token
 
+    def _about(self, text: str) -> str:
+        """What is wrong with a token, and where it is if not at the usual place."""
+        return text if self._header == "authorization" else f"{self.oauth.header}: {text}"
+
     def _verify(self, token: str, *, is_proved: bool) -> Verified:
         oauth = self.oauth
         is_opaque = oauth.introspection is not None and token.count(".") != 2
@@ -114,7 +118,7 @@ class BearerTokens:
                 found = None
             thumbprint = _thumbprint_of(claims)
         except InvalidTokenError as error:
-            raise CredentialsError(str(error)) from None
+            raise CredentialsError(self._about(str(error))) from None
         except (IssuerDownError, FetchError) as error:
             text = "The issuer of tokens does not answer: try again later"
             raise HttpRefusal(503, text, {"Retry-After": "5"}) from error
@@ -134,7 +138,7 @@ class BearerTokens:
                     "The URL of the endpoint is not known: set LAMBENT_AUTH_AUDIENCE or LAMBENT_PUBLIC_URL"
                 )
             if url is None or verified.audiences.isdisjoint((url, f"{url}/")):
-                raise CredentialsError("The token was issued for another server (aud)")
+                raise CredentialsError(self._about("The token was issued for another server (aud)"))
         if verified.token:
             from lambent.auth.dpop import check_proof  # few clients have keys
 
