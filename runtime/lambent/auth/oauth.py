@@ -67,6 +67,9 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
         jwks_url: where the keys of the issuer are; default: as its metadata says.
         introspection: how tokens that are no JWTs are looked up; default: they are refused.
         scope_claims: the claims with scopes.
+        scope_prefix: what clients have to put in front of a scope when they ask the issuer for it, where
+            tokens have the scope without: at Entra ID the application ID URI and a slash. Challenges and
+            metadata have it, and everything else is without.
         requires_dpop: take only tokens that are bound to a key of the client (RFC 9449).
         registration: gives clients that insist on registering one that the issuer knows already.
 
@@ -86,6 +89,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     jwks_url: str | None = None
     introspection: Introspection | None = None
     scope_claims: Sequence[str] = ("scope", "scp")
+    scope_prefix: str = ""
     requires_dpop: bool = False
     registration: Registration | None = None
 
@@ -101,7 +105,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
                 raise DeclarationError(f"An issuer must be an https URL, or http on this machine: {url!r}")
         if self.jwks_url is not None and len(self.issuers) > 1:
             raise DeclarationError("jwks_url is of one issuer: write an OAuth for each")
-        check_scopes([*self.scopes, *(self.scopes_supported or ())])
+        check_scopes([*self.scopes, *(self.scopes_supported or ()), f"{self.scope_prefix}x"])
         for broad, narrow in self.implies.items():
             check_scopes([broad, *narrow])
         if unknown := set(self.algorithms) - {"RS256", "PS256", "ES256", "EdDSA"}:
@@ -164,3 +168,8 @@ def check_scopes(scopes: Iterable[str]) -> None:
             raise DeclarationError(
                 f"{scope!r} is no scope: printable ASCII without spaces, quotes, backslashes"
             )
+
+
+def with_prefix(scopes: Iterable[str], prefix: str) -> list[str]:
+    """Scopes as clients ask for them; a scope that is a URI has its prefix already."""
+    return [scope if "://" in scope else prefix + scope for scope in scopes]

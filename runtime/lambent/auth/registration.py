@@ -56,7 +56,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         client_id: of the client at the issuer: a public one, which proves itself by PKCE.
         redirect_uris: where its users may be sent back to; the issuer has to know them too.
         any_loopback_port: a URI with ``localhost`` or a loopback address stands for all its ports (RFC 8252,
-            section 7.3). Only where the issuer sees it so too: Cognito and Auth0 do not.
+            section 7.3). Only where the issuer sees it so too: Entra ID does, Cognito does not.
         authorization_endpoint: of the issuer, where its metadata do not have it.
         token_endpoint: likewise.
         client_secret: not accepted. It would have to be given to everybody who asks.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lambent.auth.authenticator import Authenticator, CredentialsError
 from lambent.auth.challenges import InsufficientScopeError, unauthorized
+from lambent.auth.oauth import with_prefix
 from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal
 from lambent.wire.http import Request
@@ -23,6 +24,7 @@ class ResourceServer:
         metadata_url_of: where the metadata is that tells a client of a request who issues tokens.
         scopes: what every call of a principal of an issuer needs, by issuer.
         issuers: from whom clients can get tokens, when a challenge tells them to.
+        scope_prefixes: what clients have to put in front of a scope when they ask for it, by issuer.
         takes_anonymous: requests without credentials are let through, as calls of nobody.
         requires_dpop: challenges ask for bound tokens.
     """
@@ -33,6 +35,7 @@ class ResourceServer:
         metadata_url_of: Callable[[Request], str | None],
         scopes: Mapping[str, Sequence[str]],
         issuers: Sequence[str],
+        scope_prefixes: Mapping[str, str] = {},
         *,
         takes_anonymous: bool = False,
         requires_dpop: bool = False,
@@ -41,6 +44,7 @@ class ResourceServer:
         self._metadata_url_of = metadata_url_of
         self._scopes = scopes
         self._issuers = tuple(issuers)
+        self._scope_prefixes = scope_prefixes
         self._takes_anonymous = takes_anonymous
         self._scheme = "DPoP" if requires_dpop else "Bearer"
 
@@ -69,6 +73,7 @@ class ResourceServer:
 
     def forbid(self, request: Request, principal: Principal | None, needed: Iterable[str]) -> HttpRefusal:
         """The refusal of a call that needs scopes which the caller does not have."""
+        needed = self._asked_for(needed, principal)
         if principal is None:
             text = "This call needs credentials"
             return unauthorized(text, self._metadata_url(request), needed, scheme=self._scheme)
@@ -79,10 +84,15 @@ class ResourceServer:
         if not self._issuers:  # clients can get no tokens for this server
             data = None if error is None else {"error": error.error}
             return HttpRefusal(status, text, data=data)
-        scopes = self.base_scopes(None) if status == 401 else ()
+        scopes = self._asked_for(self.base_scopes(None)) if status == 401 else ()
         code, scheme = ("", self._scheme) if error is None else (error.error, error.scheme)
         url = self._metadata_url(request)
         return unauthorized(text, url, scopes, error=code, scheme=scheme, status=status)
+
+    def _asked_for(self, scopes: Iterable[str], principal: Principal | None = None) -> list[str]:
+        issuer = self._issuers[0] if principal is None and self._issuers else ""
+        prefix = self._scope_prefixes.get(issuer if principal is None else principal.issuer, "")
+        return with_prefix(scopes, prefix)
 
     def _metadata_url(self, request: Request) -> str | None:
         return self._metadata_url_of(request) if self._issuers else None

@@ -41,6 +41,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     jwks_url: str | None = None
     requires_dpop: bool = False
     scope_claims: tuple[str, ...] = ("scope", "scp")
+    scope_prefix: str = ""
     takes_anonymous: bool = False
     introspection_url: str | None = None
     introspection_client_id: str = ""
@@ -116,6 +117,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
             introspection=introspection,
             requires_dpop=self.requires_dpop,
             scope_claims=self.scope_claims,
+            scope_prefix=self.scope_prefix,
             registration=self._registration(),
         )
 
@@ -166,6 +168,7 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         jwks_url=text("JWKS_URL") or None,
         requires_dpop=truth("REQUIRES_DPOP"),
         scope_claims=several("SCOPE_CLAIMS") or ("scope", "scp"),
+        scope_prefix=text("SCOPE_PREFIX"),
         takes_anonymous=truth("ANONYMOUS"),
         introspection_url=text("INTROSPECTION_URL") or None,
         introspection_client_id=text("INTROSPECTION_CLIENT_ID"),

@@ -11,7 +11,7 @@ import msgspec
 
 from lambent.auth.authenticator import AuthDeclaration, AuthPorts, Declared
 from lambent.auth.challenges import DPOP_ALGORITHMS
-from lambent.auth.oauth import OAuth
+from lambent.auth.oauth import OAuth, with_prefix
 from lambent.auth.resource_metadata import resource_metadata
 from lambent.auth.resource_server import ResourceServer
 from lambent.auth.urls import is_secure
@@ -58,6 +58,7 @@ class Authentication:
             self._urls.metadata,
             {issuer: tuple(oauth.scopes) for oauth in self._oauths for issuer in oauth.issuers},
             [issuer for oauth in self._usual for issuer in oauth.issuers],
+            {issuer: oauth.scope_prefix for oauth in self._oauths for issuer in oauth.issuers},
             takes_anonymous=settings.auth is not None and settings.auth.takes_anonymous,
             requires_dpop=bool(self._usual) and all(oauth.requires_dpop for oauth in self._usual),
         )
@@ -108,7 +109,8 @@ class Authentication:
 def _supported(oauths: Sequence[OAuth], catalog: Catalog) -> list[str]:
     """The scopes that clients should ask for at first."""
     chosen = [oauth.scopes if oauth.scopes_supported is None else oauth.scopes_supported for oauth in oauths]
-    found = [scope for scopes in chosen for scope in scopes]
-    if not found and all(oauth.scopes_supported is None for oauth in oauths):
-        found = list(catalog.scopes)
-    return list(dict.fromkeys(found))
+    if not any(chosen) and all(oauth.scopes_supported is None for oauth in oauths):
+        chosen = [catalog.scopes] * len(oauths)
+    prefixes = [oauth.scope_prefix for oauth in oauths]
+    shown = [scope for one in map(with_prefix, chosen, prefixes) for scope in one]
+    return list(dict.fromkeys(shown))
