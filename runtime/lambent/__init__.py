@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from lambent.auth.api_keys import ApiKey, ApiKeys
     from lambent.auth.authenticator import Authenticator, CredentialsError
     from lambent.auth.challenges import InsufficientScopeError
+    from lambent.auth.cognito import Cognito
     from lambent.auth.load_balancer import Alb
     from lambent.auth.oauth import Introspection, OAuth
     from lambent.auth.platform import PlatformClaims
+    from lambent.auth.registration import Registration
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.record import AuditRecord
     from lambent.execution.ports import AuditSink
@@ -60,9 +62,11 @@ _LOADED_LATER = {
     "auth.api_keys": ("ApiKey", "ApiKeys"),
     "auth.authenticator": ("Authenticator", "CredentialsError"),
     "auth.challenges": ("InsufficientScopeError",),
+    "auth.cognito": ("Cognito",),
     "auth.load_balancer": ("Alb",),
     "auth.oauth": ("Introspection", "OAuth"),
     "auth.platform": ("PlatformClaims",),
+    "auth.registration": ("Registration",),
     "execution.audit.config": ("Audit",),
     "execution.audit.record": ("AuditRecord",),
     "execution.ports": ("AuditSink",),
@@ -78,20 +82,21 @@ __all__ = [
     "AcceptedElicitation", "Alb", "Annotations", "ApiKey", "ApiKeys", "AssistantMessage", "Audio",
     "AudioContent", "Audit", "AuditRecord", "AuditSink", "Authenticator", "BlobResourceContents", "CacheHint",
     "Call", "CallToolResult", "Cancelled", "CancelledElicitation", "CardDetails", "CardHeader",
-    "ClientCapabilities", "CompleteResult", "Completion", "CompletionArgument", "CompletionContext",
-    "ConfigurationError", "Context", "CredentialsError", "DeadlineReached", "DeclarationError",
-    "DeclinedElicitation", "DiscoverResult", "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult",
-    "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image",
-    "ImageContent", "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection",
-    "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots",
-    "ListenResult", "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware",
-    "MissingCapabilityError", "OAuth", "Observer", "Outcome", "OverloadedError", "PageResult", "ParseError",
-    "Pending", "PlatformClaims", "Principal", "PromptMessage", "PromptReference", "ProtocolError",
-    "RateLimit", "ReadResourceResult", "Repository", "Request", "Resolve", "ResourceLink",
-    "ResourceNotFoundError", "ResourceTemplateReference", "RetryableError", "Root", "Sample",
-    "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal", "StepInterrupted", "StoreError",
-    "Suspend", "TaskPolicy", "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations",
-    "ToolError", "ToolResult", "UnsupportedVersionError", "UserMessage", "ValidationError",
+    "ClientCapabilities", "Cognito", "CompleteResult", "Completion", "CompletionArgument",
+    "CompletionContext", "ConfigurationError", "Context", "CredentialsError", "DeadlineReached",
+    "DeclarationError", "DeclinedElicitation", "DiscoverResult", "Elicit", "ElicitationResult",
+    "EmbeddedResource", "EmptyResult", "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal",
+    "Icon", "Idempotency", "Image", "ImageContent", "InputRequiredResult", "InsufficientScopeError",
+    "InternalError", "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError",
+    "LambentError", "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message",
+    "MethodNotFoundError", "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Outcome",
+    "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal", "PromptMessage",
+    "PromptReference", "ProtocolError", "RateLimit", "ReadResourceResult", "Registration", "Repository",
+    "Request", "Resolve", "ResourceLink", "ResourceNotFoundError", "ResourceTemplateReference",
+    "RetryableError", "Root", "Sample", "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal",
+    "StepInterrupted", "StoreError", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
+    "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "UnsupportedVersionError",
+    "UserMessage", "ValidationError",
 ]
 
 
