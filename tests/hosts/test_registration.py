@@ -136,6 +136,13 @@ def test_an_issuer_that_is_down(issuer: Issuer) -> None:
         assert "jwks_uri" not in document
 
 
+def test_an_issuer_that_names_itself_in_redirects(issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+    issuer.metadata["authorization_response_iss_parameter_supported"] = True
+    document = json.loads(get(client_of(server(issuer)), INSERTED).body)
+    assert "authorization_response_iss_parameter_supported" not in document
+    assert "names itself in redirects (RFC 9207), which clients refuse" in caplog.text
+
+
 def test_metadata_of_another_issuer_are_not_copied(issuer: Issuer) -> None:
     issuer.metadata["issuer"] = "https://other.test"
     assert get(client_of(server(issuer)), INSERTED).status == 503
@@ -279,6 +286,9 @@ def test_by_settings(issuer: Issuer) -> None:
     assert document["token_endpoint"] == "https://login.test/token"
     for uri in ("http://localhost:49152/callback", "https://app.example.com/cb"):
         assert register(client, {"redirect_uris": [uri]}).status == 201
+    without_client = {**environ, "LAMBENT_AUTH_REGISTRATION_CLIENT_ID": ""}
+    with pytest.raises(ConfigurationError, match="needs the client_id"):
+        MCPServer("shop").lambda_handler(Settings.from_env(without_client))
     with_secret = {**environ, "LAMBENT_AUTH_REGISTRATION_CLIENT_SECRET": "not-for-everybody"}
     with pytest.raises(ConfigurationError, match="everybody who registers would get it") as refused:
         MCPServer("shop").lambda_handler(Settings.from_env(with_secret))
@@ -365,3 +375,19 @@ async def test_the_official_client_registers_and_calls(stage: str) -> None:
         assert all(visit.startswith(f"{issuer.url}/authorize?") for visit in browser.visited)
         assert "code_challenge_method=S256" in browser.visited[0]
         assert issuer.requests["/pool/register"] == 0
+
+
+def test_behind_a_stage_of_api_gateway(issuer: Issuer) -> None:
+    client = client_of(server(issuer), public_url=None, in_lambda=True)
+
+    def event(path: str, method: str = "GET") -> dict[str, Any]:
+        found = http_api(None, {}, method=method, path=f"/prod{path}")
+        found["requestContext"]["stage"] = "prod"
+        return found
+
+    url = "https://abc123.execute-api.eu-west-1.amazonaws.com/prod/mcp"
+    resource = json.loads(client.event(event("/.well-known/oauth-protected-resource/mcp")).body)
+    assert (resource["resource"], resource["authorization_servers"]) == (url, [url])
+    document = json.loads(client.event(event("/mcp/.well-known/openid-configuration")).body)
+    assert (document["issuer"], document["registration_endpoint"]) == (url, f"{url}/register")
+    assert client.event(event("/mcp/register", "OPTIONS")).status == 204

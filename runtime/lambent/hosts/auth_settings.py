@@ -122,7 +122,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _registration(self) -> Registration | None:
-        if not self.registration_client_id:
+        if not (self.registration_client_id or self.registration_redirect_uris):
             return None
         from lambent.auth.registration import Registration  # loaded where clients register
 

@@ -21,15 +21,18 @@ import msgspec
 from lambent.auth.fetching import Fetch, FetchError
 from lambent.auth.issuer_keys import metadata_urls
 from lambent.auth.registration import Registration, RegistrationError, line_of
-from lambent.errors import StoreError
+from lambent.errors import LambentError
 from lambent.execution.durable.records import Record, Records
 from lambent.execution.failures import report
+from lambent.execution.log_records import logger
 from lambent.hosts.public_urls import PublicUrls
 from lambent.wire.discovery_paths import SERVER_METADATA_PATHS
 from lambent.wire.http import JSON_TYPE, HttpResponse, Request, not_found, open_preflight
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Store
+
+_log = logger("lambent")
 
 REGISTER_SUFFIX = "/register"
 
@@ -127,7 +130,10 @@ class RegistrationFacade:
             try:
                 self._own = self._fetch_own()
                 self._fresh_until = self._clock() + _METADATA_SECONDS
-            except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError):
+                if self._own.get("authorization_response_iss_parameter_supported"):
+                    _log.warning("%s names itself in redirects (RFC 9207), which clients refuse", self.issuer)
+            except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                report(error)
                 self._fresh_until = self._clock() + _RETRY_SECONDS
         return self._own
 
@@ -177,7 +183,7 @@ class RegistrationFacade:
             key = records.key(_slot(record))
             if records.insert(key, record) is None and (held := records.read(key)) is not None:
                 held.replace(record)
-        except StoreError as error:
+        except (LambentError, msgspec.MsgspecError) as error:
             report(error)
 
 
