@@ -1,4 +1,4 @@
-"""Tokens as Auth0, Entra ID, Okta and Keycloak have them, with the settings of ``docs/auth-recipes.md``."""
+"""Tokens as Auth0, Entra ID, Okta and Keycloak have them, with the settings of ``docs/auth.md``."""
 
 import json
 from collections.abc import Iterator, Mapping
