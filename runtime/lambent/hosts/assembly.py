@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambent.errors import ConfigurationError
 from lambent.execution.call import Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
@@ -151,6 +152,10 @@ class Assembly:
         parts, auth = self._parts, self._settings.auth
         declared = parts.authenticators or (auth.declared() if auth is not None else ())
         if not declared:
+            if auth is not None and auth.takes_anonymous is False:
+                raise ConfigurationError(
+                    "LAMBENT_AUTH_ANONYMOUS is false and nothing says who may call: set LAMBENT_AUTH_ISSUER"
+                )
             return None
         from lambent.hosts.authentication import Authentication  # loaded where callers are identified
 

@@ -174,7 +174,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
-    if not any(name.startswith(("LAMBENT_AUTH_", "LAMBENT_API_KEYS")) for name in environ):
+    prefixes = ("LAMBENT_AUTH_", "LAMBENT_API_KEYS")
+    found = {name: value for name, value in environ.items() if value and name.startswith(prefixes)}
+    if not found or found == {"LAMBENT_AUTH_ANONYMOUS": "true"}:
         return None
     from lambent.hosts.auth_settings import read_auth  # loaded where callers are identified
 
