@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +22,28 @@ _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 """Of access tokens. Issuers sign others with the same keys: logout tokens, identity assertions."""
 
 
+_LAST_SECOND = 1e15
+"""What is later is no time: numbers in JSON can be larger than any float."""
+
+
 class InvalidTokenError(LambentError):
     """A token is refused. The message says why, and contains nothing of the token."""
 
 
 class UnverifiedToken(msgspec.Struct, frozen=True):
-    """A token that has been taken apart, and whose signature nobody has verified yet."""
+    """A token that has been taken apart, and whose signature nobody has verified yet.
 
-    text: str
+    Attributes:
+        header: says how the token is signed.
+        claims: what it says.
+        signed: what the signature is of.
+        signature: its bytes.
+    """
+
     header: dict[str, Any]
     claims: dict[str, Any]
+    signed: bytes
+    signature: bytes
 
     @property
     def issuer(self) -> str:
@@ -47,32 +58,58 @@ def take_apart(token: str) -> UnverifiedToken:
     Raises:
         InvalidTokenError: it is no JWT that could be accepted, whoever has signed it.
     """
-    if len(token) > MAX_TOKEN_BYTES:
+    found = parse(token, MAX_TOKEN_BYTES)
+    kind = found.header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise InvalidTokenError("The token is not an access token")
+    return found
+
+
+def parse(token: str, max_bytes: int) -> UnverifiedToken:
+    """Take any JWT apart that is signed with one of ``ALGORITHMS`` (RFC 7515, section 3.1).
+
+    Raises:
+        InvalidTokenError: it is none.
+    """
+    if len(token) > max_bytes:
         raise InvalidTokenError("The token is too long")
     parts = token.split(".")
     if len(parts) != 3:
         raise InvalidTokenError("The token is not a signed JWT")
-    header, claims = map(_json_object, parts[:2])
-    if header.get("alg") not in ALGORITHMS:
+    try:
+        header, claims, signature = map(decode_base64url, parts)
+        said = msgspec.json.decode(header, type=dict[str, Any])
+        found = msgspec.json.decode(claims, type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise InvalidTokenError("The token is not a signed JWT") from None
+    if said.get("alg") not in ALGORITHMS:
         raise InvalidTokenError("The token is not signed with an algorithm that is accepted")
-    if "crit" in header:
+    if "crit" in said or said.get("b64", True) is not True:  # RFC 7797: the payload would be another one
         raise InvalidTokenError("The token has critical extensions that are not supported")
-    kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES:
-        raise InvalidTokenError("The token is not an access token")
-    return UnverifiedToken(token, header, claims)
+    return UnverifiedToken(said, found, token.rpartition(".")[0].encode(), signature)
 
 
-def _json_object(part: str) -> dict[str, Any]:
+def decode_base64url(text: str) -> bytes:
+    """Decode the only form that Base64url without padding has for some bytes (RFC 7515, section 2).
+
+    Raises:
+        ValueError: it is another one. The message contains nothing of the text.
+    """
     import binascii  # loaded with the first token
 
-    try:
-        if not part.isascii() or "=" in part:
-            raise ValueError(part)
-        padded = part.replace("-", "+").replace("_", "/") + "=" * (-len(part) % 4)
-        return msgspec.json.decode(binascii.a2b_base64(padded, strict_mode=True), type=dict[str, Any])
-    except (ValueError, RecursionError):
-        raise InvalidTokenError("The token is not a signed JWT") from None
+    padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
+    data = binascii.a2b_base64(padded)
+    if encode_base64url(data) != text:
+        raise ValueError("not Base64url")
+    return data
+
+
+def encode_base64url(data: bytes) -> str:
+    """Base64url without padding."""
+    import binascii
+
+    text = binascii.b2a_base64(data, newline=False).decode()
+    return text.rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def verify_signature(token: UnverifiedToken, key: Key) -> None:
@@ -81,15 +118,10 @@ def verify_signature(token: UnverifiedToken, key: Key) -> None:
     Raises:
         InvalidTokenError: it is not a signature of this key.
     """
-    from joserfc import jws
-    from joserfc.errors import JoseError
+    from lambent.auth.public_keys import is_signed  # loaded with the first token
 
-    registry = jws.JWSRegistry(algorithms=[token.header["alg"]], strict_check_header=False)
-    registry.max_header_length = registry.max_payload_length = MAX_TOKEN_BYTES
-    try:
-        jws.deserialize_compact(token.text, key, registry=registry)
-    except (JoseError, ValueError, TypeError):
-        raise InvalidTokenError("The signature of the token is not valid") from None
+    if not is_signed(token.signed, token.signature, token.header["alg"], key):
+        raise InvalidTokenError("The signature of the token is not valid")
 
 
 def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> float:
@@ -120,7 +152,7 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LAST_SECOND:
         raise InvalidTokenError(f"The claim {name} of the token is not a time")
     return float(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 500
 """Tokens: a megabyte or two."""
+
+_REMEMBERED_SECONDS = 300.0
+"""After so long a token is verified again: its issuer may have withdrawn the key that has signed it."""
+
+_B64TOKEN = r"[A-Za-z0-9._~+/-]+=*"
+"""What a token looks like (RFC 6750, section 2.1). Two headers, which hosts join with a comma, do not."""
 
 _CLIENT_CLAIMS = ("client_id", "azp", "appid", "cid")
 
@@ -88,12 +94,15 @@ class BearerTokens:
 
     def _token_of(self, header: str) -> tuple[str, str]:
         """The scheme and the token of a header; an empty token where it has credentials of another kind."""
-        scheme, _, token = header.strip().partition(" ")
-        scheme, token = scheme.lower(), token.strip()
+        scheme, _, token = header.strip(" \t").partition(" ")
+        scheme, token = scheme.lower(), token.strip(" \t")
         if scheme not in ("bearer", "dpop"):
-            return "bearer", "" if self._header == "authorization" else header.strip()
-        if not token:
-            text = f"The header {self.oauth.header} has no token"
+            token = header.strip(" \t")
+            if self._header == "authorization" or not token:
+                return "bearer", ""
+            scheme = "bearer"
+        if not re.fullmatch(_B64TOKEN, token):
+            text = f"The header {self.oauth.header} does not have one token"
             raise CredentialsError(text, "invalid_request", status=400)
         return scheme, token
 
@@ -106,7 +115,7 @@ class BearerTokens:
         is_opaque = oauth.introspection is not None and token.count(".") != 2
         try:
             claims, issuer = self._looked_up(token) if is_opaque else self._read(token)
-            end = math.inf
+            end = self._clock() + _REMEMBERED_SECONDS
             if is_opaque and oauth.introspection is not None:
                 end = self._clock() + oauth.introspection.cache_seconds
             if not is_opaque or "exp" in claims:
@@ -178,8 +187,8 @@ class BearerTokens:
             raise InvalidTokenError("The token is not an access token")
         if oauth.client_ids and client_id not in oauth.client_ids:
             raise InvalidTokenError("The token was issued to a client that this server does not know")
-        subject = text_of(claims, ("sub",)) or client_id
-        if not subject:
+        subject = text_of(claims, ("sub",))
+        if not subject:  # not its client instead: all users of that one would be the same principal
             raise InvalidTokenError("The token does not say whose it is (sub)")
         scopes = oauth.with_implied(scopes_of(claims, oauth.scope_claims))
         return Principal(subject, issuer, scopes, dict(claims), client_id)
@@ -195,6 +204,8 @@ def _thumbprint_of(claims: Mapping[str, Any]) -> str:
     if confirmation is None:
         return ""
     thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) else None
-    if not isinstance(thumbprint, str) or len(confirmation) != 1:  # such as a certificate, RFC 8705
+    if (
+        not isinstance(thumbprint, str) or not thumbprint or len(confirmation) != 1
+    ):  # such as a certificate, RFC 8705
         raise InvalidTokenError("The token is bound to its client in a way that is not supported")
     return thumbprint

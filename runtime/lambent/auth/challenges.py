@@ -17,10 +17,14 @@ class InsufficientScopeError(HttpRefusal):
         scopes: all that the call needs, also those that the caller has.
     """
 
-    def __init__(self, scopes: Iterable[str], metadata_url: str | None = None) -> None:
+    def __init__(
+        self, scopes: Iterable[str], metadata_url: str | None = None, *, scheme: str = "Bearer"
+    ) -> None:
         self.scopes = tuple(dict.fromkeys(scopes))
         text = f"This call needs the scope {' '.join(self.scopes)}"
-        value = challenge(metadata_url, self.scopes, error="insufficient_scope", description=text)
+        value = challenge(
+            metadata_url, self.scopes, error="insufficient_scope", description=text, scheme=scheme
+        )
         data = {"error": "insufficient_scope", "scope": " ".join(self.scopes)}
         super().__init__(403, text, {"WWW-Authenticate": value}, data)
 

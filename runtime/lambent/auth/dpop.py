@@ -8,10 +8,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from lambent.auth.access_tokens import InvalidTokenError, encode_base64url, parse
 from lambent.auth.authenticator import CredentialsError
-from lambent.auth.challenges import DPOP_ALGORITHMS
+from lambent.auth.public_keys import is_signed, public_key
 
 if TYPE_CHECKING:
     from lambent.wire.http import Request
@@ -20,7 +19,6 @@ MAX_AGE = 60.0
 """Seconds for which a proof can be used, and by which the clock of its client may be ahead."""
 
 _MAX_PROOF_BYTES = 8 * 1024
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class _Used:
@@ -84,37 +82,25 @@ def _invalid(problem: str) -> CredentialsError:
 
 def _verified(proof: str) -> tuple[dict[str, Any], str]:
     """The claims of a proof, and the thumbprint of the key that has signed it."""
-    from joserfc import jws
-    from joserfc.errors import JoseError
-    from joserfc.jwk import import_key
-
     if not proof:
         raise _invalid("is missing")
-    if "," in proof or len(proof) > _MAX_PROOF_BYTES:
-        raise _invalid("is not one signed JWT")
-    registry = jws.JWSRegistry(algorithms=list(DPOP_ALGORITHMS), strict_check_header=False)
-    registry.max_header_length = registry.max_payload_length = _MAX_PROOF_BYTES
     try:
-        found = jws.extract_compact(proof.encode(), registry=registry)
-        header = found.headers()
-        jwk = header.get("jwk")
-        if header.get("typ") != "dpop+jwt" or not isinstance(jwk, dict) or _PRIVATE_MEMBERS & jwk.keys():
-            raise _invalid("does not carry a public key, or is no proof")
-        key = import_key(jwk)
-        claims = msgspec.json.decode(found.payload, type=dict[str, Any])
-        if not jws.validate_compact(found, key, list(DPOP_ALGORITHMS), registry):
-            raise _invalid("is not signed with its key")
-        return claims, key.thumbprint()
-    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+        found = parse(proof, _MAX_PROOF_BYTES)
+    except InvalidTokenError:
         raise _invalid("is not one signed JWT") from None
+    jwk = found.header.get("jwk")
+    key = public_key(jwk) if isinstance(jwk, dict) else None
+    if found.header.get("typ") != "dpop+jwt" or key is None:
+        raise _invalid("does not carry a public key, or is no proof")
+    if not is_signed(found.signed, found.signature, found.header["alg"], key):
+        raise _invalid("is not signed with its key")
+    return found.claims, key.thumbprint()
 
 
 def _hash_of(token: str) -> str:
-    import binascii
     import hashlib
 
-    digest = binascii.b2a_base64(hashlib.sha256(token.encode()).digest(), newline=False).decode()
-    return digest.rstrip("=").replace("+", "-").replace("/", "_")
+    return encode_base64url(hashlib.sha256(token.encode()).digest())
 
 
 def _is_same_url(said: object, url: str | None, path: str) -> bool:
@@ -125,7 +111,7 @@ def _is_same_url(said: object, url: str | None, path: str) -> bool:
     try:
         parts, wanted = urlsplit(said), urlsplit(url or "")
         ports = {"https": 443, "http": 80}
-        found = (parts.scheme.lower(), parts.hostname, parts.port or ports.get(parts.scheme.lower()))
+        found = (parts.scheme, parts.hostname, ports.get(parts.scheme) if parts.port is None else parts.port)
         own = (wanted.scheme, wanted.hostname, wanted.port or ports.get(wanted.scheme))
     except ValueError:
         return False

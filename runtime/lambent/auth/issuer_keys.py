@@ -38,8 +38,6 @@ _FIRST_RETRY_SECONDS = 2.0
 _LEAST_KEPT, _USUALLY_KEPT, _LONGEST_KEPT = 300.0, 3600.0, 86400.0
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 _MOST_KEYS = 200
-_LEAST_RSA_BITS = 2048
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class IssuerDownError(LambentError):
@@ -76,7 +74,7 @@ class IssuerKeys:
             IssuerDownError: no key is known, because the issuer does not answer.
         """
         if self._clock() >= self._fresh_until:
-            self._renew()
+            self._renew(waits=not self._keys)
         if (found := self._match(key_id, algorithm)) is None:
             self._renew()
             found = self._match(key_id, algorithm)
@@ -98,9 +96,14 @@ class IssuerKeys:
         ]
         return found[0] if len(found) == 1 else None
 
-    def _renew(self) -> None:
-        """Read the key set, unless that was tried a short while ago."""
-        with self._lock:
+    def _renew(self, *, waits: bool = True) -> None:
+        """Read the key set, unless that was tried a short while ago.
+
+        While another thread reads it, a call ``waits``, or else goes on with the keys that there are.
+        """
+        if not self._lock.acquire(blocking=waits):
+            return
+        try:
             now = self._clock()
             if now - self._asked_at < (RETRY_SECONDS if self._keys else _FIRST_RETRY_SECONDS):
                 return
@@ -112,6 +115,8 @@ class IssuerKeys:
                 return
             if keys:
                 self._keys, self._fresh_until = keys, now + seconds
+        finally:
+            self._lock.release()
 
     def _read(self) -> tuple[list[tuple[Mapping[str, Any], Key]], float]:
         if self._jwks_url is None:
@@ -127,7 +132,10 @@ class IssuerKeys:
             response = self._fetch(url)
             if response.status != 200:
                 continue
-            metadata = msgspec.json.decode(response.body, type=dict[str, Any])
+            try:
+                metadata = msgspec.json.decode(response.body, type=dict[str, Any])
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                continue  # such as the page that a site has for every path that it does not know
             jwks_url = metadata.get("jwks_uri")
             # Without this check one issuer could publish metadata for another (RFC 8414, section 3.3).
             if metadata.get("issuer") == self._issuer and isinstance(jwks_url, str) and is_secure(jwks_url):
@@ -149,23 +157,15 @@ def metadata_urls(issuer: str) -> list[str]:
 
 
 def _usable(given: object) -> Iterator[tuple[Mapping[str, Any], Key]]:
-    """The keys that can verify tokens; others in the set are for something else, or too weak."""
-    from joserfc.errors import JoseError
-    from joserfc.jwk import import_key
+    """The keys that can verify tokens; others in the set are for something else, or prove nothing."""
+    from lambent.auth.public_keys import public_key  # loaded with the first token
 
     for said in given[:_MOST_KEYS] if isinstance(given, list) else ():
         if not isinstance(said, dict) or said.get("use", "sig") != "sig":
             continue
-        kind, curve = said.get("kty"), said.get("crv")
-        if (kind, curve) not in (("RSA", None), ("EC", "P-256"), ("OKP", "Ed25519")):
-            continue
-        try:
-            key = import_key({name: value for name, value in said.items() if name not in _PRIVATE})
-        except (JoseError, ValueError, TypeError):
-            continue
-        if kind == "RSA" and key.raw_value.key_size < _LEAST_RSA_BITS:  # type: ignore[union-attr]
-            continue
-        yield said, key
+        key = public_key(said)
+        if key is not None:
+            yield said, key
 
 
 def _kept_seconds(headers: Mapping[str, str]) -> float:

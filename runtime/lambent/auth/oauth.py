@@ -95,9 +95,12 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, or would not be safe."""
-        for name in ("issuer", "audience"):
+        for name in ("issuer", "audience", "client_ids", "scope_claims"):
             given = getattr(self, name)
-            force_setattr(self, name, (given,) if isinstance(given, str) else tuple(given))
+            texts = (given,) if isinstance(given, str) else tuple(given)
+            if not all(isinstance(text, str) and text for text in texts):
+                raise DeclarationError(f"{name} is a text that is not empty, or several: not {given!r}")
+            force_setattr(self, name, texts)
         if not self.issuers:
             raise DeclarationError("OAuth needs an issuer, such as https://login.example.com")
         for url in (*self.issuers, *filter(None, [self.jwks_url])):
@@ -107,7 +110,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
             raise DeclarationError("jwks_url is of one issuer: write an OAuth for each")
         check_scopes([*self.scopes, *(self.scopes_supported or ()), f"{self.scope_prefix}x"])
         for broad, narrow in self.implies.items():
-            check_scopes([broad, *narrow])
+            check_scopes([broad])
+            check_scopes(narrow)
         if unknown := set(self.algorithms) - {"RS256", "PS256", "ES256", "EdDSA"}:
             raise DeclarationError(f"Tokens cannot be signed with {', '.join(sorted(unknown))} here")
         if not 0 <= self.leeway <= 300:

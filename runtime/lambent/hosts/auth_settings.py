@@ -72,6 +72,11 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigurationError: something is missing or not secure; the message names the variable.
         """
+        if not self.issuers:
+            self._need_issuer()
+        if (self.enterprise_header is None) != (not self.enterprise_issuers):
+            text = "LAMBENT_AUTH_ENTERPRISE_HEADER and LAMBENT_AUTH_ENTERPRISE_ISSUER need each other"
+            raise ConfigurationError(text)
         found: list[AuthDeclaration] = []
         try:
             if self.enterprise_header is not None:
@@ -135,6 +140,13 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
             token_endpoint=self.registration_token_endpoint,
             client_secret=self.registration_client_secret,
         )
+
+    def _need_issuer(self) -> None:
+        """Refuse settings that are about tokens and take none: the server would be open to everybody."""
+        names = ("audience", "client_ids", "jwks_url", "introspection_url", "requires_dpop")
+        for name in names:
+            if getattr(self, name):
+                raise ConfigurationError(f"LAMBENT_AUTH_{name.upper()} needs LAMBENT_AUTH_ISSUER")
 
 
 def read_auth(environ: Mapping[str, str]) -> AuthSettings:

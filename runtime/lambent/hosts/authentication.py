@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,8 @@ class Authentication:
         facade: gives clients that register one that the issuer knows already; None without a declaration.
 
     Raises:
-        ConfigurationError: nobody says for which server tokens have to be, or two declarations have a
-            registration.
+        ConfigurationError: nobody says for which server tokens have to be, two declarations have a
+            registration, or what verifies tokens is missing.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Authentication:
         self._info = catalog.info
         self._oauths = [one for one in declared if isinstance(one, OAuth)]
         audiences = [audience for oauth in self._oauths for audience in oauth.audiences]
+        if self._oauths and importlib.util.find_spec("joserfc") is None:  # a cold start does not import it
+            raise ConfigurationError("Tokens are verified by joserfc: pip install 'lambent[auth]'")
         self._urls = PublicUrls(settings, next(filter(is_secure, audiences), None))
         knows_url = in_lambda or settings.public_url is not None  # in Lambda, the platform tells it
         if not knows_url and any(not (oauth.audiences or oauth.client_ids) for oauth in self._oauths):
@@ -56,7 +59,7 @@ class Authentication:
         self.guard = ResourceServer(
             [one.connect(ports) if isinstance(one, Declared) else one for one in declared],
             self._urls.metadata,
-            {issuer: tuple(oauth.scopes) for oauth in self._oauths for issuer in oauth.issuers},
+            _base_scopes(self._oauths),
             [issuer for oauth in self._usual for issuer in oauth.issuers],
             {issuer: oauth.scope_prefix for oauth in self._oauths for issuer in oauth.issuers},
             takes_anonymous=settings.auth is not None and settings.auth.takes_anonymous is True,
@@ -104,6 +107,15 @@ class Authentication:
             document["dpop_bound_access_tokens_required"] = True
             document["dpop_signing_alg_values_supported"] = list(DPOP_ALGORITHMS)
         return document
+
+
+def _base_scopes(oauths: Sequence[OAuth]) -> dict[str, tuple[str, ...]]:
+    """The scopes that every call needs, by issuer: where two declarations name one, those of both."""
+    found: dict[str, dict[str, None]] = {}
+    for oauth in oauths:
+        for issuer in oauth.issuers:
+            found.setdefault(issuer, {}).update(dict.fromkeys(oauth.scopes))
+    return {issuer: tuple(scopes) for issuer, scopes in found.items()}
 
 
 def _supported(oauths: Sequence[OAuth], catalog: Catalog) -> list[str]:

@@ -62,6 +62,12 @@ class DiscoveryDocuments:
         from the settings or from the platform, never from the request's headers, which the client chooses.
         """
         if request.method == "POST":
+            if self._authentication is not None and "/.well-known/" in request.path:
+                from lambent.wire.discovery_paths import METADATA_PATH
+
+                if METADATA_PATH in request.path:
+                    # As the endpoint it would take tokens for whatever its path says that the metadata is of.
+                    return self._resource_metadata(request)
             return self._elsewhere(request) if self.is_elsewhere(request) else None
         from lambent.hosts.public_urls import platform_url
         from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, WELL_KNOWN

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from lambent.hosts.asgi import AsgiApp
-from lambent.wire.discovery_paths import CARD_SUFFIX, REGISTRY_SUFFIX
+from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX
 
 _RESPONSES: dict[int | str, dict[str, object]] = {
     200: {
@@ -74,7 +74,7 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
     )
     methods = ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"]
     router.add_api_route(path, delegated, methods=methods, include_in_schema=False)
-    for suffix in (CARD_SUFFIX, REGISTRY_SUFFIX):
-        card, methods = path + suffix, ["GET", "HEAD", "OPTIONS"]
-        router.add_api_route(card, delegated, methods=methods, include_in_schema=False)
+    methods = ["GET", "HEAD", "OPTIONS"]
+    for document in (path + CARD_SUFFIX, path + REGISTRY_SUFFIX, METADATA_PATH + path):
+        router.add_api_route(document, delegated, methods=methods, include_in_schema=False)
     return router

@@ -49,18 +49,26 @@ class PublicUrls:
     def _path_of(self, request: Request) -> str:
         if self._path is not None:
             return self._path
-        before, is_metadata, path = request.path.partition(METADATA_PATH)
-        path = path if is_metadata else before
-        return path.rstrip("/") or DEFAULT_PATH
+        found = _metadata_of(request.path)
+        path = (request.path if found is None else found).rstrip("/")
+        # What follows the host must begin a path: with another character it would be of the host's name.
+        return path if path.startswith("/") else DEFAULT_PATH
 
     def is_metadata_of_endpoint(self, request: Request) -> bool:
         """Whether a request for metadata is about this endpoint, or about the server as a whole."""
-        return self.is_endpoint(request.path.partition(METADATA_PATH)[2])
+        path = _metadata_of(request.path)
+        return path is not None and self.is_endpoint(path)
 
     def is_endpoint(self, path: str) -> bool:
         """Whether a path in the location of metadata means this endpoint, as it does where there is none."""
         path = path.rstrip("/")
         return not path or self._path is None or path.endswith(self._path)
+
+
+def _metadata_of(path: str) -> str | None:
+    """The path, such as ``/mcp``, of what the metadata at a path is of; None where it is no metadata's."""
+    _, found, rest = path.partition(METADATA_PATH)
+    return rest if found and rest[:1] in ("", "/") else None
 
 
 def _inserted(resource: str) -> str:

@@ -63,6 +63,13 @@ def prime(services: Services, settings: Settings) -> None:
         import lambent.execution.handlers.journaled_tools
         import lambent.execution.rounds.steps
         import lambent.features.forms  # noqa: F401
+    if services.guard is not None:
+        with contextlib.suppress(ImportError):  # joserfc may be missing if no caller has tokens
+            from lambent.auth.warm_up import warm_up
+
+            warm_up()
+        import http.client  # noqa: F401 - it fetches keys
+        import ssl  # noqa: F401
     if services.tasks is not None:
         with contextlib.suppress(ImportError):  # installed in workers only
             from aws_lambda_powertools.utilities import batch  # noqa: F401
