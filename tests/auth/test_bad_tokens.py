@@ -167,6 +167,18 @@ def embedded(name: str, value: Callable[[World], Any]) -> Make:
     return make
 
 
+def with_other_key(world: World) -> str:
+    """Signed with the key of another issuer, under the ``kid`` of a real one."""
+    head = {"typ": "at+jwt", "alg": "ES256", "kid": world.issuer.keys["ES256"].kid}
+    return compact(head, world.issuer.claims(audience=URL), world.other.keys["ES256"])
+
+
+def other_payload(world: World) -> str:
+    """The signature of one token under the claims of another one."""
+    head, _, signature = world.issuer.token(audience=URL, alg="ES256").split(".")
+    return f"{head}.{encode(world.issuer.claims('admin', URL))}.{signature}"
+
+
 DEEP = '{"a":' * 3000 + "1" + "}" * 3000
 FULL = '"iss":$iss,"sub":"user-1","aud":$aud,"exp":$exp'
 
@@ -201,14 +213,14 @@ ROWS: dict[str, tuple[Make, Refused]] = {
     "a key whose private half is published": (raw(key="leaked"), KEY),
     "a key id that two keys have": (raw(key="twin"), KEY),
     "a key that is to sign only": (raw(key="signs"), SIGNATURE),
-    "signature of another key": (lambda w: flip_key(w), SIGNATURE),
+    "signature of another key": (with_other_key, SIGNATURE),
     "signature empty": (changed(lambda h, b, s: f"{h}.{b}."), SIGNATURE),
     "signature truncated": (changed(lambda h, b, s: f"{h}.{b}.{s[:40]}"), SIGNATURE),
     "signature with a bit flipped": (changed(lambda h, b, s: f"{h}.{b}.{flipped(s)}"), SIGNATURE),
     "signature twice": (changed(lambda h, b, s: f"{h}.{b}.{s[:84]}{s[:84]}"), SIGNATURE),
     "signature of zeros": (raw(signature=bytes(64)), SIGNATURE),
     "signature in DER": (raw(signature=bytes.fromhex("3006020101020101")), SIGNATURE),
-    "signature of another payload": (lambda w: other_payload(w), SIGNATURE),
+    "signature of another payload": (other_payload, SIGNATURE),
     # Which key.
     "kid unknown": (token(header={"kid": "nobody"}), KEY),
     "kid of a path": (token(header={"kid": "../../../../etc/passwd"}), KEY),
@@ -347,7 +359,7 @@ ROWS: dict[str, tuple[Make, Refused]] = {
     "bound to an empty thumbprint": (token(cnf={"jkt": ""}), BOUND),
     "bound to a text": (token(cnf="A" * 43), BOUND),
     # Where.
-    "no header": (lambda w: {}, ANONYMOUS),
+    "nothing": (lambda w: {}, ANONYMOUS),
     "header empty": (lambda w: {"authorization": ""}, ANONYMOUS),
     "Basic": (lambda w: {"authorization": "Basic dXNlcjpwYXNzd29yZA=="}, ANONYMOUS),
     "the token alone": (request(lambda t: {"authorization": t}), ANONYMOUS),
@@ -364,18 +376,6 @@ ROWS: dict[str, tuple[Make, Refused]] = {
     "another scheme": (request(lambda t: {"authorization": f"Token {t}"}), ANONYMOUS),
     "a tab behind the scheme": (request(lambda t: {"authorization": f"Bearer\t{t}"}), ANONYMOUS),
 }
-
-
-def flip_key(world: World) -> str:
-    """Signed with the key of another issuer, under the ``kid`` of a real one."""
-    head = {"typ": "at+jwt", "alg": "ES256", "kid": world.issuer.keys["ES256"].kid}
-    return compact(head, world.issuer.claims(audience=URL), world.other.keys["ES256"])
-
-
-def other_payload(world: World) -> str:
-    """The signature of one token under the claims of another one."""
-    head, _, signature = world.issuer.token(audience=URL, alg="ES256").split(".")
-    return f"{head}.{encode(world.issuer.claims('admin', URL))}.{signature}"
 
 
 def challenge_of(refused: Refused) -> str:

@@ -1,4 +1,4 @@
-"""A server that takes the tokens of test issuers, behind the Lambda handler, with a clock that stands still."""
+"""A server that takes the tokens of test issuers, behind the Lambda handler, with a clock of its own."""
 
 import contextlib
 import warnings
