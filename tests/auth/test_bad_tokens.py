@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from joserfc.jwk import OctKey
-from tests.auth.world import DOMAIN, METADATA, URL, Clock, World, call, client_of, protected
+from tests.auth.world import DOMAIN, METADATA, URL, TokenClock, TokenWorld, call, client_of, protected
 from tests.issuer.tokens import b64, compact, encode, parse
 from tests.support import Client, Reply, failure, full_server, message
 
@@ -17,14 +17,14 @@ SCOPE = "mcp:use"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    world = World(Clock())
+def world() -> Iterator[TokenWorld]:
+    world = TokenWorld(TokenClock())
     with world.running():
         yield world
 
 
 @pytest.fixture(scope="module")
-def client(world: World) -> Client:
+def client(world: TokenWorld) -> Client:
     issuers = [world.issuer.url, world.other.url]
     return protected(world.clock, issuer=issuers, scopes=[SCOPE])
 
@@ -37,7 +37,7 @@ class Refused(NamedTuple):
     status: int = 401
 
 
-Make = Callable[[World], str | dict[str, str]]
+Make = Callable[[TokenWorld], str | dict[str, str]]
 """Makes a token, or the headers of a request."""
 
 NOT_JWT = Refused("The token is not a signed JWT")
@@ -81,7 +81,7 @@ def raw(
 ) -> Make:
     """A token that is signed by a key of the issuer, an odd one if it is named; ``by`` is how in truth."""
 
-    def make(world: World) -> str:
+    def make(world: TokenWorld) -> str:
         signing = world.issuer.keys["ES256"] if key is None else world.odd[key]
         usual = {"typ": "at+jwt", "alg": alg, "kid": signing.kid}
         head = header if isinstance(header, bytes) else {**usual, **(header or {})}
@@ -95,7 +95,7 @@ def raw(
 def with_claims(text: str) -> Make:
     """A signed token whose claims are this JSON; ``$iss``, ``$aud`` and ``$exp`` stand for the right ones."""
 
-    def make(world: World) -> str:
+    def make(world: TokenWorld) -> str:
         key, known = world.issuer.keys["ES256"], world.issuer.claims(audience=URL)
         body = text
         for name in ("iss", "aud", "exp"):
@@ -106,10 +106,10 @@ def with_claims(text: str) -> Make:
     return make
 
 
-def hmac_with(alg: str, secret: Callable[[World], bytes]) -> Make:
+def hmac_with(alg: str, secret: Callable[[TokenWorld], bytes]) -> Make:
     """Algorithm confusion: what everybody knows of the key is taken as the secret."""
 
-    def make(world: World) -> str:
+    def make(world: TokenWorld) -> str:
         head = {"typ": "at+jwt", "alg": alg, "kid": world.issuer.keys["RS256"].kid}
         return compact(head, world.issuer.claims(audience=URL), secret(world))
 
@@ -117,7 +117,7 @@ def hmac_with(alg: str, secret: Callable[[World], bytes]) -> Make:
 
 
 def unsigned(alg: Any) -> Make:
-    def make(world: World) -> str:
+    def make(world: TokenWorld) -> str:
         return compact({"typ": "at+jwt", "alg": alg}, world.issuer.claims(audience=URL), signature=b"")
 
     return make
@@ -126,7 +126,7 @@ def unsigned(alg: Any) -> Make:
 def changed(change: Callable[[str, str, str], str]) -> Make:
     """A good token whose parts are put together in another way."""
 
-    def make(world: World) -> str:
+    def make(world: TokenWorld) -> str:
         head, body, signature = world.issuer.token(audience=URL, alg="ES256").split(".")
         return change(head, body, signature)
 
@@ -150,16 +150,16 @@ def loose_end(text: str) -> str:
     return text[:-1] + letters[letters.index(text[-1]) + 1]
 
 
-def mixed_up(world: World) -> str:
+def mixed_up(world: TokenWorld) -> str:
     """A token that names one trusted issuer, and is signed by another one."""
     key = world.other.keys["ES256"]
     return compact({"typ": "at+jwt", "alg": "ES256", "kid": key.kid}, world.issuer.claims(audience=URL), key)
 
 
-def embedded(name: str, value: Callable[[World], Any]) -> Make:
+def embedded(name: str, value: Callable[[TokenWorld], Any]) -> Make:
     """A token that is signed by a key which it brings itself, with the ``kid`` of a real one."""
 
-    def make(world: World) -> str:
+    def make(world: TokenWorld) -> str:
         rogue, real = world.rogue.keys["ES256"], world.issuer.keys["ES256"]
         head = {"typ": "at+jwt", "alg": "ES256", "kid": real.kid, name: value(world)}
         return compact(head, world.issuer.claims(audience=URL), rogue)
@@ -167,13 +167,13 @@ def embedded(name: str, value: Callable[[World], Any]) -> Make:
     return make
 
 
-def with_other_key(world: World) -> str:
+def with_other_key(world: TokenWorld) -> str:
     """Signed with the key of another issuer, under the ``kid`` of a real one."""
     head = {"typ": "at+jwt", "alg": "ES256", "kid": world.issuer.keys["ES256"].kid}
     return compact(head, world.issuer.claims(audience=URL), world.other.keys["ES256"])
 
 
-def other_payload(world: World) -> str:
+def other_payload(world: TokenWorld) -> str:
     """The signature of one token under the claims of another one."""
     head, _, signature = world.issuer.token(audience=URL, alg="ES256").split(".")
     return f"{head}.{encode(world.issuer.claims('admin', URL))}.{signature}"
@@ -427,7 +427,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_bad_tokens(
     client: Client,
-    world: World,
+    world: TokenWorld,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     name: str,
@@ -445,7 +445,7 @@ def test_bad_tokens(
         assert [text for text in contents_of(token) if text in said] == []
 
 
-def test_bad_tokens_cause_no_requests(world: World) -> None:
+def test_bad_tokens_cause_no_requests(world: TokenWorld) -> None:
     """But the first ones: the clock stands still, so unknown key ids cause no further ones."""
     before = world.issuer.requests, world.other.requests, world.rogue.requests
     client = protected(world.clock, issuer=[world.issuer.url, world.other.url])
@@ -491,7 +491,7 @@ GOOD: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good_tokens(world: World, name: str) -> None:
+def test_good_tokens(world: TokenWorld, name: str) -> None:
     client = protected(world.clock, issuer=[world.issuer.url, world.other.url])
     before = world.rogue.requests
     made = GOOD[name](world)
@@ -513,7 +513,7 @@ def test_good_tokens(world: World, name: str) -> None:
         ("not_access_token={}", ANONYMOUS),
     ],
 )
-def test_tokens_in_the_url(client: Client, world: World, query: str, refused: Refused) -> None:
+def test_tokens_in_the_url(client: Client, world: TokenWorld, query: str, refused: Refused) -> None:
     """Not even beside a good one in the header."""
     token = world.issuer.token(audience=URL)
     reply = client.post(message("tools/list"), query=query.format(token))
@@ -527,14 +527,14 @@ def test_tokens_in_the_url(client: Client, world: World, query: str, refused: Re
 
 
 @pytest.mark.parametrize("body", ["access_token={}", '{{"access_token":"{}"}}'])
-def test_tokens_in_the_body(client: Client, world: World, body: str) -> None:
+def test_tokens_in_the_body(client: Client, world: TokenWorld, body: str) -> None:
     token = world.issuer.token(audience=URL)
     check(client.post(body.format(token)), ANONYMOUS)
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert client.post(body.format(token), form).status == 415
 
 
-def test_only_the_algorithms_that_are_declared(world: World) -> None:
+def test_only_the_algorithms_that_are_declared(world: TokenWorld) -> None:
     server = full_server(auth=OAuth(issuer=world.issuer.url, algorithms=["ES256"]))
     client = client_of(server, world.clock)
     assert call(client, world.issuer.token(audience=URL, alg="ES256")).status == 200

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from tests.auth.world import URL, Clock, call, protected
+from tests.auth.world import URL, TokenClock, call, protected
 from tests.issuer import metadata
 from tests.issuer.issuer import Issuer
 from tests.issuer.outages import Outage
@@ -22,7 +22,7 @@ JWKS = "https://keys.test/jwks"
 DOWN = "The issuer of tokens does not answer: try again later"
 
 
-class Web:
+class StaticWeb:
     """What is at which URL: the ``Fetch`` port."""
 
     def __init__(self, **documents: Any) -> None:
@@ -52,8 +52,8 @@ EC |= {
 
 
 @pytest.fixture
-def web() -> Web:
-    web = Web()
+def web() -> StaticWeb:
+    web = StaticWeb()
     document = {"issuer": ISSUER, "jwks_uri": JWKS}
     web.put(f"{ISSUER}/.well-known/oauth-authorization-server", document)
     web.put(JWKS, {"keys": [EC]})
@@ -68,16 +68,16 @@ def is_known(keys: IssuerKeys, name: str | None = "a", algorithm: str = "ES256")
     return True
 
 
-def test_keys_are_read_once(web: Web) -> None:
-    keys = IssuerKeys(ISSUER, web, Clock())
+def test_keys_are_read_once(web: StaticWeb) -> None:
+    keys = IssuerKeys(ISSUER, web, TokenClock())
     assert web.asked == []
     for _ in range(3):
         assert is_known(keys)
     assert web.asked == [f"{ISSUER}/.well-known/oauth-authorization-server", JWKS]
 
 
-def test_a_key_without_a_name(web: Web) -> None:
-    keys = IssuerKeys(ISSUER, web, Clock())
+def test_a_key_without_a_name(web: StaticWeb) -> None:
+    keys = IssuerKeys(ISSUER, web, TokenClock())
     assert is_known(keys, None)
     assert not is_known(keys, None, "RS256")
     assert not is_known(keys, "")
@@ -134,15 +134,15 @@ SPA = b"<!doctype html><title>Login</title>"
     ],
     ids=lambda found: f"{found.status} {found.body[:60]!r}",
 )
-def test_metadata_that_cannot_be_used(web: Web, first: Fetched) -> None:
+def test_metadata_that_cannot_be_used(web: StaticWeb, first: Fetched) -> None:
     """The next place is looked at; where there is none, nothing is known."""
     web.found[f"{ISSUER}/.well-known/oauth-authorization-server"] = first
-    keys = IssuerKeys(ISSUER, web, Clock())
+    keys = IssuerKeys(ISSUER, web, TokenClock())
     with pytest.raises(IssuerDownError):
         keys.find("a", "ES256")
     assert JWKS not in web.asked
     web.put(f"{ISSUER}/.well-known/openid-configuration", {"issuer": ISSUER, "jwks_uri": JWKS})
-    assert is_known(IssuerKeys(ISSUER, web, Clock()))
+    assert is_known(IssuerKeys(ISSUER, web, TokenClock()))
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_metadata_that_cannot_be_used(web: Web, first: Fetched) -> None:
         ({"cache-control": "max-age=" + "9" * 50}, 86400),
     ],
 )
-def test_how_long_keys_are_kept(web: Web, header: dict[str, str], seconds: float) -> None:
+def test_how_long_keys_are_kept(web: StaticWeb, header: dict[str, str], seconds: float) -> None:
     web.put(JWKS, {"keys": [EC]}, headers=header)
-    clock = Clock()
+    clock = TokenClock()
     keys = IssuerKeys(ISSUER, web, clock, JWKS)
     assert is_known(keys)
     clock.now += seconds - 1
@@ -170,8 +170,8 @@ def test_how_long_keys_are_kept(web: Web, header: dict[str, str], seconds: float
     assert web.asked == [JWKS, JWKS]
 
 
-def test_unknown_names_cause_one_request_in_a_while(web: Web) -> None:
-    clock = Clock()
+def test_unknown_names_cause_one_request_in_a_while(web: StaticWeb) -> None:
+    clock = TokenClock()
     keys = IssuerKeys(ISSUER, web, clock, JWKS)
     assert is_known(keys)
     clock.now += RETRY_SECONDS
@@ -184,8 +184,8 @@ def test_unknown_names_cause_one_request_in_a_while(web: Web) -> None:
     assert web.asked == [JWKS] * 3
 
 
-def test_a_rotation_is_noticed(web: Web) -> None:
-    clock = Clock()
+def test_a_rotation_is_noticed(web: StaticWeb) -> None:
+    clock = TokenClock()
     keys = IssuerKeys(ISSUER, web, clock, JWKS)
     assert is_known(keys)
     web.put(JWKS, {"keys": [{**EC, "kid": "b"}]})
@@ -211,8 +211,8 @@ def test_a_rotation_is_noticed(web: Web) -> None:
     ],
     ids=repr,
 )
-def test_the_last_good_keys_stay(web: Web, answer: Fetched | Exception) -> None:
-    clock = Clock()
+def test_the_last_good_keys_stay(web: StaticWeb, answer: Fetched | Exception) -> None:
+    clock = TokenClock()
     keys = IssuerKeys(ISSUER, web, clock)
     assert is_known(keys)
     good = web.found[JWKS]
@@ -242,8 +242,8 @@ def test_the_last_good_keys_stay(web: Web, answer: Fetched | Exception) -> None:
     assert is_known(fresh)  # soon, as nothing can be verified meanwhile
 
 
-def test_keys_that_have_moved_are_found(web: Web) -> None:
-    clock = Clock()
+def test_keys_that_have_moved_are_found(web: StaticWeb) -> None:
+    clock = TokenClock()
     keys = IssuerKeys(ISSUER, web, clock)
     assert is_known(keys)
     web.found[JWKS] = Fetched(404, b"")
@@ -290,27 +290,27 @@ def test_keys_that_have_moved_are_found(web: Web) -> None:
     ],
     ids=repr,
 )
-def test_odd_keys_are_passed_over(web: Web, odd: Any) -> None:
+def test_odd_keys_are_passed_over(web: StaticWeb, odd: Any) -> None:
     """Also where a good one stands beside them."""
     web.put(JWKS, {"keys": [odd, {**EC, "kid": "b"}]})
-    keys = IssuerKeys(ISSUER, web, Clock(), JWKS)
+    keys = IssuerKeys(ISSUER, web, TokenClock(), JWKS)
     for algorithm in ("ES256", "RS256", "PS256", "EdDSA"):
         assert not is_known(keys, "a", algorithm)
     assert is_known(keys, "b")
 
 
-def test_two_keys_with_one_name(web: Web) -> None:
+def test_two_keys_with_one_name(web: StaticWeb) -> None:
     web.put(JWKS, {"keys": [EC, EC]})
-    assert not is_known(IssuerKeys(ISSUER, web, Clock(), JWKS))
+    assert not is_known(IssuerKeys(ISSUER, web, TokenClock(), JWKS))
 
 
-def test_so_many_keys_are_read(web: Web) -> None:
+def test_so_many_keys_are_read(web: StaticWeb) -> None:
     web.put(JWKS, {"keys": [{**EC, "kid": str(number)} for number in range(1000)]})
-    keys = IssuerKeys(ISSUER, web, Clock(), JWKS)
+    keys = IssuerKeys(ISSUER, web, TokenClock(), JWKS)
     assert [is_known(keys, number) for number in ("0", "199", "200", "999")] == [True, True, False, False]
 
 
-def test_threads_read_keys_once(web: Web) -> None:
+def test_threads_read_keys_once(web: StaticWeb) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(url: str, **options: Any) -> Fetched:
@@ -318,7 +318,7 @@ def test_threads_read_keys_once(web: Web) -> None:
         assert go_on.wait(10)
         return web(url, **options)
 
-    clock = Clock()
+    clock = TokenClock()
     keys = IssuerKeys(ISSUER, slow, clock, JWKS)
     found: list[bool] = []
 
@@ -348,7 +348,7 @@ def test_threads_read_keys_once(web: Web) -> None:
 # Through the handler, and over HTTP.
 
 
-def test_cognito_is_asked_at_its_only_place(web: Web) -> None:
+def test_cognito_is_asked_at_its_only_place(web: StaticWeb) -> None:
     from lambent import OAuth
 
     pool = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123"
@@ -359,7 +359,7 @@ def test_cognito_is_asked_at_its_only_place(web: Web) -> None:
 
 def test_rotation_through_the_handler() -> None:
     with Issuer() as issuer:
-        clock = Clock()
+        clock = TokenClock()
         issuer.now = clock
         client = protected(clock, issuer=issuer.url)
         old = issuer.token(audience=URL)
@@ -383,7 +383,7 @@ def test_rotation_through_the_handler() -> None:
 
 def test_a_withdrawn_key_ends_what_is_remembered() -> None:
     with Issuer() as issuer:
-        clock = Clock()
+        clock = TokenClock()
         issuer.now, issuer.jwks_headers = clock, {"cache-control": "max-age=300"}
         client = protected(clock, issuer=issuer.url)
         token = issuer.token(audience=URL, expires_in=100_000)
@@ -398,7 +398,7 @@ def test_a_withdrawn_key_ends_what_is_remembered() -> None:
 @pytest.mark.parametrize("outage", [kind for kind in Outage if kind not in (Outage.HANG, Outage.TRICKLE)])
 def test_outages_through_the_handler(outage: Outage) -> None:
     with Issuer() as issuer:
-        clock = Clock()
+        clock = TokenClock()
         issuer.now = clock
         warm, token = protected(clock, issuer=issuer.url), issuer.token(audience=URL, expires_in=100_000)
         assert call(warm, token).status == 200
@@ -416,7 +416,7 @@ def test_outages_through_the_handler(outage: Outage) -> None:
 
 def test_an_issuer_that_is_gone() -> None:
     with Issuer() as issuer:
-        clock = Clock()
+        clock = TokenClock()
         issuer.now = clock
         token = issuer.token(audience=URL)
     assert call(protected(clock, issuer=issuer.url), token).status == 503
@@ -444,7 +444,7 @@ def test_wrong_metadata_through_the_handler(change: Callable[[Issuer], dict[str,
 
 def test_a_flood_of_unknown_names_through_the_handler() -> None:
     with Issuer() as issuer:
-        clock = Clock()
+        clock = TokenClock()
         issuer.now = clock
         client = protected(clock, issuer=issuer.url)
         assert call(client, issuer.token(audience=URL)).status == 200

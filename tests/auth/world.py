@@ -23,7 +23,7 @@ METADATA = f"https://{DOMAIN}/.well-known/oauth-protected-resource/mcp"
 LAMBDA = Settings(in_lambda=True)
 
 
-class Clock:
+class TokenClock:
     """A clock that moves when a test says so."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
@@ -63,10 +63,10 @@ def call(client: Client, token: str | None, headers: Mapping[str, str | None] | 
     return client.call("add", {"a": 1, "b": 2}, headers={**given, **(headers or {})})
 
 
-class World:
+class TokenWorld:
     """The issuers of the tests of bad tokens: one with odd keys, a second trusted one, one that is not."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: TokenClock) -> None:
         self.clock = clock
         self.issuer, self.other, self.rogue = Issuer("/tenant"), Issuer(), Issuer()
         for issuer in (self.issuer, self.other, self.rogue):

@@ -337,8 +337,8 @@ def test_anonymous_callers(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> N
 def test_without_the_library_nothing_starts(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "joserfc" else found(name))
+    make: Callable[..., Any] = getattr(server(OAuth(issuer=ISSUER, audience="shop")), host)
     with pytest.raises(ConfigurationError, match=r"pip install 'lambent\[auth\]'"):
-        make: Callable[..., Any] = getattr(server(OAuth(issuer=ISSUER, audience="shop")), host)
         make(settings=LAMBDA)
     full_server().lambda_handler(LAMBDA)
 

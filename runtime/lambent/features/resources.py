@@ -72,7 +72,7 @@ def make_resource(
     shown = {"uri": uri} if template is None else {"uri_template": uri, "size": None}
     definition = msgspec.structs.replace(definition, **shown)
     key = normalize_uri(uri) if template is None else uri
-    return Resource(key, template, signature, definition, _output(signature.returns), cache)
+    return Resource(key, template, signature, definition, _output(signature.returns), cache, scopes)
 
 
 def _check_variable(uri: str, parameter: Parameter, arguments: Codec, *, is_list: bool) -> None:

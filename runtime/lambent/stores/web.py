@@ -14,6 +14,7 @@ from lambent.auth.fetching import Fetched, FetchError
 
 if TYPE_CHECKING:
     import socket
+    import threading
 
 MAX_BYTES = 512 * 1024
 """Bytes of a response: those of large issuers have a few thousand."""
@@ -36,7 +37,8 @@ def fetch(
         connection = make(parts.hostname or "", parts.port, timeout=SECONDS)
         connection.connect()
         # The timeout of a socket begins again with every byte, so the time as a whole is limited beside it.
-        end = threading.Timer(SECONDS, _cut, [connection.sock])
+        is_cut = threading.Event()
+        end = threading.Timer(SECONDS, _cut, [connection.sock, is_cut])
         end.daemon = True
         end.start()
         try:
@@ -47,7 +49,7 @@ def fetch(
             data = response.read(MAX_BYTES + 1)
             if len(data) > MAX_BYTES:
                 raise ValueError(f"the response has more than {MAX_BYTES} bytes")
-            if end.finished.is_set():  # what is read of a connection that was cut looks complete
+            if is_cut.is_set():  # what is read of a connection that was cut looks complete
                 raise TimeoutError(f"the response took more than {SECONDS} seconds")
             return Fetched(response.status, data, found)
         finally:
@@ -57,9 +59,10 @@ def fetch(
         raise FetchError(f"{parts.hostname} does not answer: {error or type(error).__name__}") from error
 
 
-def _cut(connection: socket.socket) -> None:
+def _cut(connection: socket.socket, is_cut: threading.Event) -> None:
     """End a connection, so that a thread that reads from it goes on."""
     import socket
 
+    is_cut.set()
     with contextlib.suppress(OSError):  # it has ended already
         connection.shutdown(socket.SHUT_RDWR)
