@@ -1,17 +1,27 @@
 """Scopes: of features, of every call, and inside handlers; and what lists show of them."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-from tests.auth.world import LAMBDA, METADATA, URL, call, client_of
+from tests.auth.world import LAMBDA, METADATA, URL, client_of
 from tests.execution.durable.tasks.harness import TASKS
 from tests.issuer.issuer import Issuer
 from tests.legacy import NEWEST
-from tests.support import Client, Reply, failure, make_server, message
+from tests.support import Client, Reply, failure, headers_of, make_server, message
 
-from lambent import Context, DeclarationError, InsufficientScopeError, OAuth, Principal, Settings
+from lambent import (
+    Context,
+    DeclarationError,
+    InsufficientScopeError,
+    OAuth,
+    Principal,
+    Settings,
+    TaskPolicy,
+)
 from lambent.server import MCPServer
 
 ALL = ["tools:use", "res:read", "tpl:read", "prompt:use"]
@@ -229,8 +239,10 @@ def test_callers_that_no_issuer_knows() -> None:
     reply = client.read("note://today")
     assert (reply.status, reply.headers["www-authenticate"]) == (
         403,
-        'Bearer error="insufficient_scope", scope="res:read", '
-        'error_description="This call needs the scope res:read"',
+        (
+            'Bearer error="insufficient_scope", scope="res:read", '
+            'error_description="This call needs the scope res:read"'
+        ),
     )
 
 
@@ -333,3 +345,52 @@ def test_what_is_no_scope(scopes: Any) -> None:
     for declare in (mcp.tool(scopes=scopes), mcp.resource("a://b", scopes=scopes), mcp.prompt(scopes=scopes)):
         with pytest.raises(DeclarationError, match="scope"):
             declare(lambda: "")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.anyio
+async def test_tasks_keep_the_scopes_of_their_calls(issuer: Issuer) -> None:
+    """In their attempts there is no token; and who began one with fewer scopes gets no more by it."""
+    mcp = server(issuer, "mcp:use")
+    seen: list[Any] = []
+
+    @mcp.tool(scopes=["tools:use"], task=TaskPolicy(support="required"))
+    def long(ctx: Context) -> str:
+        seen.append(ctx.principal)
+        ctx.require("tools:more")
+        return "done"
+
+    app = mcp.asgi(Settings(public_url=URL.removesuffix("/mcp")))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+
+        async def send(method: str, params: dict[str, Any], *scopes: str) -> tuple[int, dict[str, Any]]:
+            body = message(method, params, capabilities=TASKS)
+            headers = {**headers_of(body), "mcp-name": params.get("name", params.get("taskId", ""))}
+            reply = await client.post("/mcp", json=body, headers={**headers, **bearer(issuer, *scopes)})
+            return reply.status_code, reply.json()
+
+        async def outcome(*scopes: str) -> dict[str, Any]:
+            _, started = await send("tools/call", {"name": "long", "arguments": {}}, *scopes)
+            task_id = started["result"]["taskId"]
+            async with asyncio.timeout(20):
+                while True:
+                    _, shown = await send("tasks/get", {"taskId": task_id}, *scopes)
+                    found: dict[str, Any] = shown["result"]
+                    if found["status"] in ("completed", "failed"):
+                        return found
+                    await asyncio.sleep(0.01)
+
+        assert (await send("tools/call", {"name": "long", "arguments": {}}, "mcp:use"))[0] == 403
+        done = await outcome("mcp:use", "tools:use", "tools:more")
+        assert done["result"]["content"] == [{"type": "text", "text": "done"}]
+        refused = await outcome("mcp:use", "tools:use")
+        assert refused["error"]["data"] == {
+            "error": "insufficient_scope",
+            "scope": "mcp:use tools:use tools:more",
+        }
+    assert [(one.subject, one.issuer, one.client_id) for one in seen] == [("user-1", issuer.url, "client-1")] * 2
+    assert seen[1].scopes == {"mcp:use", "tools:use"}
