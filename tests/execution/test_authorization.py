@@ -392,5 +392,7 @@ async def test_tasks_keep_the_scopes_of_their_calls(issuer: Issuer) -> None:
             "error": "insufficient_scope",
             "scope": "mcp:use tools:use tools:more",
         }
-    assert [(one.subject, one.issuer, one.client_id) for one in seen] == [("user-1", issuer.url, "client-1")] * 2
+    assert [(one.subject, one.issuer, one.client_id) for one in seen] == [
+        ("user-1", issuer.url, "client-1")
+    ] * 2
     assert seen[1].scopes == {"mcp:use", "tools:use"}

@@ -103,12 +103,13 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
             force_setattr(self, name, texts)
         if not self.issuers:
             raise DeclarationError("OAuth needs an issuer, such as https://login.example.com")
-        for url in (*self.issuers, *filter(None, [self.jwks_url])):
+        for url in (*self.issuers, *([] if self.jwks_url is None else [self.jwks_url])):
             if not is_secure(url):
                 raise DeclarationError(f"An issuer must be an https URL, or http on this machine: {url!r}")
         if self.jwks_url is not None and len(self.issuers) > 1:
             raise DeclarationError("jwks_url is of one issuer: write an OAuth for each")
-        check_scopes([*self.scopes, *(self.scopes_supported or ()), f"{self.scope_prefix}x"])
+        for scopes in (self.scopes, self.scopes_supported or (), [f"{self.scope_prefix}x"]):
+            check_scopes(scopes)
         for broad, narrow in self.implies.items():
             check_scopes([broad])
             check_scopes(narrow)

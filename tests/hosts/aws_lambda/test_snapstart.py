@@ -270,3 +270,60 @@ def test_copies_draw_other_random_numbers(hooks: dict[str, list[Any]]) -> None:
         assert len(set(drawn)) == 3
     finally:
         random.setstate(snapshot)
+
+
+AUTHENTICATED = """
+import os, sys
+os.environ.update(AWS_LAMBDA_FUNCTION_NAME="shop", AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
+import snapshot_restore_py
+from tests.issuer.issuer import Issuer
+with Issuer(algorithms=["ES256"]) as issuer:
+    token = issuer.token(audience="https://abc123.execute-api.eu-west-1.amazonaws.com/mcp", alg="ES256")
+    address = issuer.url
+    for name in [name for name in sys.modules if name.partition(".")[0] == "joserfc"]:
+        del sys.modules[name]
+    from tests.support import Client, full_server
+    from lambent import OAuth
+    client = Client(full_server(auth=OAuth(issuer=address)).lambda_handler())
+    assert "joserfc" not in sys.modules
+    for function, args, kwargs in snapshot_restore_py._before_snapshot_registry:
+        function(*args, **kwargs)
+    for function, args, kwargs in snapshot_restore_py._after_restore_registry:
+        function(*args, **kwargs)
+    assert issuer.received == []
+    before = set(sys.modules)
+    reply = client.call("add", {"a": 1}, headers={"authorization": f"Bearer {token}"})
+    assert reply.status == 200, reply.body
+    print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_first_token_finds_all_that_verifies_it_loaded() -> None:
+    """And no issuer is asked for keys before the snapshot, which may be restored long after."""
+    command = [sys.executable, "-W", "error", "-c", AUTHENTICATED]
+    ran = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "[]\n"
+
+
+def test_without_auth_nothing_of_it_is_loaded(
+    hooks: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "lambent.auth.warm_up", raising=False)
+    full_server().lambda_handler(SNAP)
+    run(hooks["before"])
+    assert "lambent.auth.warm_up" not in sys.modules
+
+
+def test_a_server_whose_callers_have_no_tokens_needs_no_library(
+    hooks: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nobody:
+        def authenticate(self, request: Any) -> None:
+            return None
+
+    full_server(auth=Nobody()).lambda_handler(SNAP)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "joserfc"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    run(hooks["before"])

@@ -68,7 +68,9 @@ def prime(services: Services, settings: Settings) -> None:
             from lambent.auth.warm_up import warm_up
 
             warm_up()
-        import http.client  # noqa: F401 - it fetches keys
+        # What fetches keys, and looks up the addresses of hosts.
+        import encodings.idna
+        import http.client
         import ssl  # noqa: F401
     if services.tasks is not None:
         with contextlib.suppress(ImportError):  # installed in workers only
