@@ -5,7 +5,9 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from joserfc.jwk import OctKey
 from tests.auth.world import DOMAIN, METADATA, URL, TokenClock, TokenWorld, call, client_of, protected
 from tests.issuer.tokens import b64, compact, encode, parse
@@ -541,3 +543,26 @@ def test_only_the_algorithms_that_are_declared(world: TokenWorld) -> None:
     for algorithm in ("RS256", "PS256", "EdDSA"):
         reply = call(client, world.issuer.token(audience=URL, alg=algorithm))
         assert (reply.status, reply.error["message"]) == (401, ALGORITHM.text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "scope", "scp", "client_id", "azp", "cnf", "token_use")
+HEADERS = ("alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5c", "zip", "cty")
+
+
+@hypothesis.given(
+    claims=st.dictionaries(st.sampled_from(CLAIMS), JSON, max_size=3),
+    header=st.dictionaries(st.sampled_from(HEADERS), JSON, max_size=2),
+)
+def test_nothing_that_is_signed_is_worse_than_refused(
+    client: Client, world: TokenWorld, claims: dict[str, Any], header: dict[str, Any]
+) -> None:
+    key = world.issuer.keys["ES256"]
+    head = {"typ": "at+jwt", "alg": "ES256", "kid": key.kid, **header}
+    body = {**world.issuer.claims(audience=URL, scopes=[SCOPE]), **claims}
+    reply = call(client, compact(head, body, key, alg="ES256"))
+    assert reply.status in (200, 401, 403)

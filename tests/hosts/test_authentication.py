@@ -1,5 +1,6 @@
 """A server with ``auth`` on every host: its metadata, its challenges, and what needs no token."""
 
+import asyncio
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from mangum import Mangum
 from tests.auth.world import DOMAIN, LAMBDA, METADATA, URL, call, client_of
 from tests.hosts.aws_lambda.events import KINDS, Sent
 from tests.issuer.issuer import Issuer
@@ -383,6 +385,35 @@ async def test_asgi(issuer: Issuer, host: str, path: str) -> None:
         assert answered.status_code == 200
         twice = [*headers.items(), *token.items(), *token.items()]
         assert (await client.post(path, content=BODY, headers=twice)).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["HTTP API", "Function URL", "REST API", "HTTP API 1.0"])
+@pytest.mark.filterwarnings("ignore:There is no current event loop:DeprecationWarning")
+def test_behind_mangum(issuer: Issuer, kind: str) -> None:
+    """The stage of a REST API is in front of the path there too."""
+    mcp, app = full_server(auth=OAuth(issuer=issuer.url)), FastAPI()
+    app.include_router(mcp.fastapi_router("/mcp", LAMBDA))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        handler = Mangum(app, lifespan="off")
+
+        def send(method: str, path: str, body: str | None = None, **headers: str) -> dict[str, Any]:
+            given = {**headers_of(message("tools/list")), "Host": "evil.test", **headers}
+            sent: dict[str, Any] = handler(
+                KINDS[kind](Sent(method, path, headers=tuple(given.items()), body=body)), None
+            )
+            return sent
+
+        refused = send("POST", "/mcp", BODY)
+        assert refused["statusCode"] == 401
+        assert flat(refused)["www-authenticate"] == f'Bearer resource_metadata="{AT[kind]}{PATH}/mcp"'
+        assert json.loads(send("GET", f"{PATH}/mcp")["body"])["resource"] == f"{AT[kind]}/mcp"
+        token = issuer.token(audience=f"{AT[kind]}/mcp")
+        assert send("POST", "/mcp", BODY, Authorization=f"Bearer {token}")["statusCode"] == 200
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 @pytest.fixture

@@ -67,8 +67,8 @@ def check_proof(request: Request, url: str | None, token: str, thumbprint: str, 
     if claims.get("ath") != _hash_of(token):
         raise _invalid("is for another token")
     made = claims.get("iat")
-    is_number = isinstance(made, int | float) and not isinstance(made, bool)
-    if not is_number or not now - MAX_AGE <= made <= now + MAX_AGE:  # type: ignore[operator]
+    first, last = now - MAX_AGE, now + MAX_AGE
+    if isinstance(made, bool) or not isinstance(made, int | float) or not first <= made <= last:
         raise _invalid("is too old, or from the future")
     name = claims.get("jti")
     if not isinstance(name, str) or not 1 <= len(name) <= 256:

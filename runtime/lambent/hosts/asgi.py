@@ -55,6 +55,7 @@ class AsgiApp:
             body=body,
             query=scope.get("query_string", b"").decode("latin-1"),
             domain=platform.get("domainName"),
+            root=_stage_of(platform, scope["path"]),
             client_address=client[0] if (client := scope.get("client")) else None,
             authorizer=platform.get("authorizer"),
             event=scope.get("aws.event"),
@@ -189,6 +190,12 @@ def _request_context(scope: Scope) -> Mapping[str, Any]:
     event = scope.get("aws.event")
     context = event.get("requestContext") if isinstance(event, Mapping) else None
     return context if isinstance(context, Mapping) else {}
+
+
+def _stage_of(platform: Mapping[str, Any], path: str) -> str:
+    """What REST APIs have in front of a path, such as the name of a stage; empty where nobody says it."""
+    public = platform.get("path")
+    return public.removesuffix(path) if isinstance(public, str) and public.endswith(path) else ""
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -69,8 +69,8 @@ def prime(services: Services, settings: Settings) -> None:
 
             warm_up()
         # What fetches keys, and looks up the addresses of hosts.
-        import encodings.idna
-        import http.client
+        import encodings.idna  # noqa: F401
+        import http.client  # noqa: F401
         import ssl  # noqa: F401
     if services.tasks is not None:
         with contextlib.suppress(ImportError):  # installed in workers only
