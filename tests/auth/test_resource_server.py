@@ -30,9 +30,8 @@ class Says:
 def server(
     *authenticators: Says, scopes: dict[str, list[str]] | None = None, **options: Any
 ) -> ResourceServer:
-    return ResourceServer(
-        authenticators, lambda _: URL, {"i": ["s"]} if scopes is None else scopes, **options
-    )
+    found = {"i": ["s"]} if scopes is None else scopes
+    return ResourceServer(authenticators, lambda _: URL, found, list(found), **options)
 
 
 def refusal(guard: ResourceServer, request: Request | None = None) -> HttpRefusal:

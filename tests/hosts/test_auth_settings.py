@@ -99,9 +99,7 @@ def test_what_is_declared_badly(variables: dict[str, str], named: str) -> None:
 
 @pytest.mark.parametrize(
     "variables",
-    [{"LEEWAY": value} for value in ("-1", "a", "1.2.3", ".", "1e2", "nan")]
-    + [{"ANONYMOUS": value} for value in ("yes", "no", "on", "2", "truee")]
-    + [{"REQUIRES_DPOP": "maybe"}],
+    [{"LEEWAY": value} for value in ("-1", "a", "1.2.3", ".", "1e2", "nan")] + [{"REQUIRES_DPOP": "maybe"}],
     ids=str,
 )
 def test_what_cannot_be_read(variables: dict[str, str]) -> None:
@@ -110,9 +108,12 @@ def test_what_cannot_be_read(variables: dict[str, str]) -> None:
         read(**variables)
 
 
-@pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("False", False), ("0", False)])
-def test_anonymous_callers(value: str, *, expected: bool) -> None:
-    assert read(ANONYMOUS=value).takes_anonymous is expected
+@pytest.mark.parametrize("variables", [{}, {"LAMBENT_AUTH_ISSUER": ""}])
+def test_where_anonymous_callers_are_refused_somebody_has_to_be_known(variables: dict[str, str]) -> None:
+    settings = Settings.from_env({"LAMBENT_AUTH_ANONYMOUS": "false", **variables})
+    with pytest.raises(ConfigurationError, match="LAMBENT_AUTH_ANONYMOUS is false and nothing says who may"):
+        MCPServer("shop").lambda_handler(settings)
+    MCPServer("shop", auth=OAuth(issuer=ISSUER)).lambda_handler(settings)
 
 
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,9 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_OTEL", "false", "otel", False),
         ("LAMBENT_CALL_LOG", "1", "call_log", True),
         ("LAMBENT_CALL_LOG", "", "call_log", False),
+        ("LAMBENT_AUTH_ANONYMOUS", "true", "anonymous", True),
+        ("LAMBENT_AUTH_ANONYMOUS", "0", "anonymous", False),
+        ("LAMBENT_AUTH_ANONYMOUS", "", "anonymous", None),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11", "is_escaped", True),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13", "is_escaped", False),
         ("AWS_LAMBDA_FUNCTION_NAME", "orders", "in_lambda", True),
@@ -127,7 +130,14 @@ def test_numbers_that_cannot_be_used_are_named(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["LAMBENT_TRACER", "LAMBENT_OTEL", "LAMBENT_CALL_LOG", "LAMBENT_AUDIT_REQUIRED"]
+    "name",
+    [
+        "LAMBENT_TRACER",
+        "LAMBENT_OTEL",
+        "LAMBENT_CALL_LOG",
+        "LAMBENT_AUDIT_REQUIRED",
+        "LAMBENT_AUTH_ANONYMOUS",
+    ],
 )
 @pytest.mark.parametrize("text", ["2", "yes", "maybe", "1,0"])
 def test_switches_that_cannot_be_read_are_named(name: str, text: str) -> None:

@@ -152,7 +152,7 @@ class Assembly:
         parts, auth = self._parts, self._settings.auth
         declared = parts.authenticators or (auth.declared() if auth is not None else ())
         if not declared:
-            if auth is not None and auth.takes_anonymous is False:
+            if self._settings.anonymous is False:
                 raise ConfigurationError(
                     "LAMBENT_AUTH_ANONYMOUS is false and nothing says who may call: set LAMBENT_AUTH_ISSUER"
                 )

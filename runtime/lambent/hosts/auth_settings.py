@@ -20,8 +20,6 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         issuers: of access tokens; the other attributes are those of ``OAuth``.
-        takes_anonymous: requests without credentials are let through, as calls of nobody. Where that is said
-            not to be so, there has to be a way to identify callers.
         introspection_url: see ``Introspection``, as the two that follow.
         platform: what is believed of the platform: see ``PlatformClaims``, and ``alb``.
         alb_arns: the load balancers of ``alb``; see ``Alb``.
@@ -43,7 +41,6 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     requires_dpop: bool = False
     scope_claims: tuple[str, ...] = ("scope", "scp")
     scope_prefix: str = ""
-    takes_anonymous: bool | None = None
     introspection_url: str | None = None
     introspection_client_id: str = ""
     introspection_client_secret: str = ""
@@ -162,11 +159,11 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
     def several(name: str) -> tuple[str, ...]:
         return tuple(text(name).replace(",", " ").split())
 
-    def truth(name: str) -> bool | None:
+    def truth(name: str) -> bool:
         value = text(name).lower()
         if value not in ("", "true", "false", "1", "0"):
             raise ConfigurationError(f"LAMBENT_AUTH_{name} must be true or false, not {value!r}")
-        return value in ("true", "1") if value else None
+        return value in ("true", "1")
 
     leeway = text("LEEWAY") or "0"
     if not leeway.replace(".", "", 1).isdecimal():
@@ -179,10 +176,9 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         client_ids=several("CLIENT_IDS"),
         leeway=float(leeway),
         jwks_url=text("JWKS_URL") or None,
-        requires_dpop=truth("REQUIRES_DPOP") or False,
+        requires_dpop=truth("REQUIRES_DPOP"),
         scope_claims=several("SCOPE_CLAIMS") or ("scope", "scp"),
         scope_prefix=text("SCOPE_PREFIX"),
-        takes_anonymous=truth("ANONYMOUS"),
         introspection_url=text("INTROSPECTION_URL") or None,
         introspection_client_id=text("INTROSPECTION_CLIENT_ID"),
         introspection_client_secret=text("INTROSPECTION_CLIENT_SECRET"),
@@ -196,7 +192,7 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         registration_client_id=text("REGISTRATION_CLIENT_ID"),
         registration_client_secret=text("REGISTRATION_CLIENT_SECRET") or None,
         registration_redirect_uris=several("REGISTRATION_REDIRECT_URIS"),
-        registration_any_loopback_port=truth("REGISTRATION_ANY_LOOPBACK_PORT") or False,
+        registration_any_loopback_port=truth("REGISTRATION_ANY_LOOPBACK_PORT"),
         registration_authorization_endpoint=text("REGISTRATION_AUTHORIZATION_ENDPOINT") or None,
         registration_token_endpoint=text("REGISTRATION_TOKEN_ENDPOINT") or None,
     )

@@ -62,7 +62,7 @@ class Authentication:
             _base_scopes(self._oauths),
             [issuer for oauth in self._usual for issuer in oauth.issuers],
             {issuer: oauth.scope_prefix for oauth in self._oauths for issuer in oauth.issuers},
-            takes_anonymous=settings.auth is not None and settings.auth.takes_anonymous is True,
+            takes_anonymous=settings.anonymous is True,
             requires_dpop=bool(self._usual) and all(oauth.requires_dpop for oauth in self._usual),
         )
         self._scopes = _supported(self._usual, catalog)

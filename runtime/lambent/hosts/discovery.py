@@ -62,12 +62,6 @@ class DiscoveryDocuments:
         from the settings or from the platform, never from the request's headers, which the client chooses.
         """
         if request.method == "POST":
-            if self._authentication is not None and "/.well-known/" in request.path:
-                from lambent.wire.discovery_paths import METADATA_PATH
-
-                if METADATA_PATH in request.path:
-                    # As the endpoint it would take tokens for whatever its path says that the metadata is of.
-                    return self._resource_metadata(request)
             return self._elsewhere(request) if self.is_elsewhere(request) else None
         from lambent.hosts.public_urls import platform_url
         from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, WELL_KNOWN
@@ -109,11 +103,16 @@ class DiscoveryDocuments:
         return None if facade is None else facade.answer(request)
 
     def _elsewhere(self, request: Request) -> HttpResponse:
+        if _is_of_metadata(request.path):
+            return self._resource_metadata(request)
         return self._of_facade(request) or not_found(request)
 
     def is_elsewhere(self, request: Request) -> bool:
         """Whether the path of a request is none of the endpoint: ``answer`` then has the whole answer."""
         path, endpoint = request.path, self._settings.mcp_path
+        if self._authentication is not None and _is_of_metadata(path):
+            # As the endpoint it would take tokens for whatever its path says that the metadata is of.
+            return True
         if endpoint is not None:
             # Only the end counts: a front end may have removed the beginning of the path, or have put a stage
             # or the path of an API mapping in front of it.
@@ -158,6 +157,12 @@ class DiscoveryDocuments:
         if endpoint is None:
             endpoint = self._settings.mcp_path or "/mcp"
         return [summarize(self._catalog, endpoint)]
+
+
+def _is_of_metadata(path: str) -> bool:
+    from lambent.wire.discovery_paths import METADATA_PATH  # loaded where callers are identified
+
+    return METADATA_PATH in path
 
 
 def read_bundle(file: str) -> list[ServerSummary]:

@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         health_path: where load balancers ask whether the host is well; None for nowhere.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
         auth: how callers are identified where the server does not declare it; None for nobody.
+        anonymous: requests without credentials are let through, as calls of nobody. False: there has to be a
+            way to identify callers. None: only where there is none.
         limit_calls: the rate of one caller's requests, in place of ``Limits.rate``; ``100/60`` is 100 calls
             in 60 seconds.
         limit_tasks: how many tasks of one caller may run at once, in place of ``Limits.tasks``.
@@ -81,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health_path: str | None = DEFAULT_HEALTH_PATH
     cards: str | None = None
     auth: AuthSettings | None = None
+    anonymous: bool | None = None
     limit_calls: RateLimit | None = None
     limit_tasks: int | None = None
     audit: tuple[str, ...] = ()
@@ -128,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
             cards=environ.get("LAMBENT_CARDS") or None,
             auth=_auth(environ),
+            anonymous=_switch(environ, "LAMBENT_AUTH_ANONYMOUS"),
             limit_calls=_rate(environ, "LAMBENT_LIMIT_CALLS"),
             limit_tasks=_most(environ, "LAMBENT_LIMIT_TASKS"),
             audit=tuple(_list(environ, "LAMBENT_AUDIT")),
@@ -175,8 +179,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
     prefixes = ("LAMBENT_AUTH_", "LAMBENT_API_KEYS")
-    found = {name: value for name, value in environ.items() if value and name.startswith(prefixes)}
-    if not found or found == {"LAMBENT_AUTH_ANONYMOUS": "true"}:
+    found = [name for name, value in environ.items() if value and name.startswith(prefixes)]
+    if found in ([], ["LAMBENT_AUTH_ANONYMOUS"]):
         return None
     from lambent.hosts.auth_settings import read_auth  # loaded where callers are identified
 
@@ -234,10 +238,14 @@ def _most(environ: Mapping[str, str], name: str) -> int | None:
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
+    return _switch(environ, name) or False
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool | None:
     text = environ.get(name, "").strip().lower()
     if text not in ("", "0", "1", "false", "true"):
         raise ConfigurationError(f"{name} must be true or false, not {text!r}")
-    return text in ("1", "true")
+    return text in ("1", "true") if text else None
 
 
 def _namespace(environ: Mapping[str, str], name: str) -> str | None:
