@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambent import ConfigurationError, Introspection, OAuth, Settings
+from lambent import ConfigurationError, Introspection, MCPServer, OAuth, Settings
 from lambent.hosts.auth_settings import AuthSettings, read_auth
 
 ISSUER = "https://login.test"
