@@ -28,14 +28,6 @@ class Authenticator(Protocol):
         """
 
 
-class Anonymous:
-    """Identifies nobody and refuses nobody."""
-
-    def authenticate(self, request: Request) -> Principal | None:
-        """See ``Authenticator.authenticate``."""
-        return None
-
-
 class CredentialsError(LambentError):
     """Credentials that are not valid. The message goes to the client, so it contains nothing of them.
 

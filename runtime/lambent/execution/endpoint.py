@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Raw, UnsetType
 
-from lambent.auth.authenticator import Anonymous, Authenticator
 from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, InternalError, ProtocolError
 from lambent.execution.call import Call
@@ -38,6 +37,7 @@ from lambent.wire.results import Outcome
 from lambent.wire.values import SERVER_INFO_KEY, Implementation
 
 if TYPE_CHECKING:
+    from lambent.auth.authenticator import Authenticator
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.handshakes import Handshake
     from lambent.wire.eras.era import Era
@@ -68,7 +68,7 @@ class Endpoint:
     ) -> None:
         self.executor = executor
         self._policy = policy
-        self._authenticator = authenticator or Anonymous()
+        self._authenticator = authenticator
         self._on_refusal = on_refusal
         info = executor.services.catalog.info
         brief = Implementation(name=info.name, version=info.version, title=info.title)
@@ -102,6 +102,8 @@ class Endpoint:
         Raises:
             ProtocolError: the caller is refused, or the authenticator failed, which refuses everybody.
         """
+        if self._authenticator is None:
+            return None
         try:
             return self._authenticator.authenticate(request)
         except ProtocolError as refusal:

@@ -356,9 +356,7 @@ def test_request_states_and_event_ids_are_not_exchanged(world: World) -> None:
 
 def test_another_caller_gets_neither_the_stream_nor_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
     world, callers = World(), ["ada"]
-    from lambent.auth.authenticator import Anonymous
-
-    monkeypatch.setattr(Anonymous, "authenticate", lambda self, request: Principal(callers[-1]))
+    monkeypatch.setattr(Endpoint, "authenticate", lambda self, request: Principal(callers[-1]))
     client = world.client()
     stream = begin(client)
     callers.append("eve")
