@@ -107,7 +107,13 @@ def test_a_plain_call_does_not_load_where_msgspec_is_installed_alone(name: str) 
 
 LATE_MODULES = ["features.uris", "features.uri_templates", "features.codecs.schemas", "features.limits"]
 LATE_MODULES += ["features.sensitive", "execution.limits", "execution.durable", "execution.audit"]
-LATE_MODULES += ["auth.authenticator", "auth.oauth", "auth.resource_server", "execution.authorization", "hosts.authentication"]
+LATE_MODULES += [
+    "auth.authenticator",
+    "auth.oauth",
+    "auth.resource_server",
+    "execution.authorization",
+    "hosts.authentication",
+]
 
 
 @pytest.mark.parametrize("name", LATE_MODULES)
