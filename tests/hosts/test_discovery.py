@@ -323,7 +323,7 @@ def test_a_bundle_documents_all_servers(bundle: Path) -> None:
 
 
 def test_the_server_and_the_bundle_come_to_the_same_bytes(tmp_path: Path) -> None:
-    from lambent.features.catalog import summarize
+    from lambent.features.summary import summarize
 
     file = tmp_path / "cards.json"
     file.write_bytes(msgspec.json.encode([RICH, summarize(server().freeze(), "/shop/mcp")]))

@@ -18,7 +18,7 @@ import msgspec
 from lambent.cli.app_server import load_server, parse_server
 from lambent.cli.errors import CommandError, MissingExtraError, UsageError
 from lambent.errors import ConfigurationError, StoreError
-from lambent.features.catalog import summarize
+from lambent.features.summary import summarize
 from lambent.wire.discovery_documents import Document, make_documents, skill_name
 from lambent.wire.discovery_paths import CARD_SUFFIX
 from lambent.wire.server_card import ServerSummary, problems

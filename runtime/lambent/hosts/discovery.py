@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from lambent.errors import ConfigurationError
-from lambent.features.catalog import Catalog, summarize
+from lambent.features.catalog import Catalog
 from lambent.hosts.settings import Settings
 from lambent.wire.http import JSON_TYPE, HttpResponse, Request, not_found
 
@@ -156,6 +156,8 @@ class DiscoveryDocuments:
             return read_bundle(self._settings.cards)
         if endpoint is None:
             endpoint = self._settings.mcp_path or "/mcp"
+        from lambent.features.summary import summarize
+
         return [summarize(self._catalog, endpoint)]
 
 

@@ -11,6 +11,7 @@ from tests.legacy import NEWEST, VERSIONS, LegacyClient, Stream, environments, r
 from tests.support import EVERYTHING, SECRET, Client, accept
 
 from lambent import Call, Context, Handler, Idempotency, MCPServer, Principal, Settings, StoreError, ToolError
+from lambent.execution.endpoint import Endpoint
 from lambent.stores.keys import StaticKeys
 from lambent.stores.memory import MemoryStore
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambent.execution.call import Call, Handler, Services
-from lambent.execution.handlers.lists import list_prompts, list_resources, list_templates, list_tools
-from lambent.wire.results import DiscoverResult, ListenResult
+from lambent.wire.results import DiscoverResult, ListenResult, PageResult
 
 
 def _discover(call: Call) -> DiscoverResult:
@@ -21,6 +20,12 @@ def _listen(call: Call) -> ListenResult:
     return listen(call)
 
 
+def _list(call: Call) -> PageResult:
+    from lambent.execution.handlers.lists import list_features  # clients keep what they have listed
+
+    return list_features(call)
+
+
 def handlers_of(services: Services) -> Mapping[str, Handler]:
     """The methods of the features that a server has; the modules of others are never loaded."""
     catalog = services.catalog
@@ -28,16 +33,16 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
     if catalog.tools:
         from lambent.execution.handlers.tools import call_tool
 
-        handlers |= {"tools/list": list_tools, "tools/call": call_tool}
+        handlers |= {"tools/list": _list, "tools/call": call_tool}
     if catalog.has_resources:
         from lambent.execution.handlers.resources import read_resource
 
-        handlers |= {"resources/list": list_resources, "resources/read": read_resource}
-        handlers |= {"resources/templates/list": list_templates}
+        handlers |= {"resources/list": _list, "resources/read": read_resource}
+        handlers |= {"resources/templates/list": _list}
     if catalog.prompts:
         from lambent.execution.handlers.prompts import get_prompt
 
-        handlers |= {"prompts/list": list_prompts, "prompts/get": get_prompt}
+        handlers |= {"prompts/list": _list, "prompts/get": get_prompt}
     if catalog.completer is not None:
         from lambent.execution.handlers.completion import complete
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from lambent.execution.call import Call
-from lambent.features.catalog import capabilities
+from lambent.features.summary import capabilities
 from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.results import DiscoverResult
 from lambent.wire.values import SERVER_INFO_KEY

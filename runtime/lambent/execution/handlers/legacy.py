@@ -12,7 +12,7 @@ from lambent.errors import MissingCapabilityError
 from lambent.execution.call import Call, Handler
 from lambent.execution.handlers.tools import call_tool, failed
 from lambent.execution.handshakes import Handshake, make_handshake
-from lambent.features.catalog import capabilities
+from lambent.features.summary import capabilities
 from lambent.features.tools import Tool
 from lambent.wire.eras.legacy import LegacyEra, is_wrapped
 from lambent.wire.results import CallToolResult, EmptyResult, InitializeResult, SessionResult

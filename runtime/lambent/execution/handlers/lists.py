@@ -9,39 +9,37 @@ from msgspec import UNSET, UnsetType
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
+from lambent.features.catalog import Catalog
 from lambent.wire.results import PageResult
 
+_Items = Callable[[Catalog], Mapping[str, Any]]
+_Describe = Callable[[Any], Any]
 
-def list_tools(call: Call) -> PageResult:
-    """``tools/list``."""
-    tools = call.services.catalog.tools
-    return _page(call, "tools", tools, lambda tool: tool.described)
-
-
-def list_resources(call: Call) -> PageResult:
-    """``resources/list``."""
-    resources = call.services.catalog.resources
-    return _page(call, "resources", resources, lambda resource: resource.definition)
-
-
-def list_templates(call: Call) -> PageResult:
-    """``resources/templates/list``."""
-    templates = {template.uri: template for template in call.services.catalog.templates}
-    return _page(call, "resource_templates", templates, lambda template: template.definition)
+# For each method the member of its result, the features with their keys, and what is shown of one.
+_TABLE: dict[str, tuple[str, _Items, _Describe]] = {
+    "tools/list": ("tools", lambda catalog: catalog.tools, lambda tool: tool.described),
+    "resources/list": ("resources", lambda catalog: catalog.resources, lambda one: one.definition),
+    "resources/templates/list": (
+        "resource_templates",
+        lambda catalog: {template.uri: template for template in catalog.templates},
+        lambda one: one.definition,
+    ),
+    "prompts/list": ("prompts", lambda catalog: catalog.prompts, lambda one: one.definition),
+}
 
 
-def list_prompts(call: Call) -> PageResult:
-    """``prompts/list``."""
-    prompts = call.services.catalog.prompts
-    return _page(call, "prompts", prompts, lambda prompt: prompt.definition)
-
-
-def _page(call: Call, member: str, items: Mapping[str, Any], describe: Callable[[Any], Any]) -> PageResult:
-    """The page that the call's cursor asks for.
+def list_features(call: Call) -> PageResult:
+    """Answer a list method with the page that its cursor asks for.
 
     A cursor names the last item of the page before: it stays valid when a deploy adds items elsewhere.
+
+    Raises:
+        InvalidParamsError: the cursor is none that this list has given to this caller.
     """
-    catalog, keys, start = call.services.catalog, list(items), 0
+    member, items_of, describe = _TABLE[call.method]
+    catalog = call.services.catalog
+    items = items_of(catalog)
+    keys, start = list(items), 0
     if catalog.hides_forbidden:
         from lambent.execution.authorization import permits  # few servers ask for it
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from lambent import CardDetails, MCPServer, Settings
-from lambent.features.catalog import summarize
+from lambent.features.summary import summarize
 from lambent.wire.eras import SUPPORTED_VERSIONS
 from lambent.wire.server_card import ServerSummary
 

@@ -1,0 +1,60 @@
+"""What a server says of itself: its capabilities, and the summary that cards are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from lambent.features.catalog import Catalog
+from lambent.features.tasks import EXTENSION
+from lambent.wire.eras import SUPPORTED_VERSIONS
+
+if TYPE_CHECKING:
+    from lambent.features.prompts import Prompt
+    from lambent.features.resources import Resource
+    from lambent.wire.server_card import ServerSummary
+
+
+def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool = True) -> dict[str, Any]:
+    """A server's capabilities (server/discover): only what it answers and what its host can deliver."""
+    # Whether each is offered, and what it says where the host delivers notifications.
+    table: dict[str, tuple[object, dict[str, bool]]] = {
+        "logging": (True, {}),
+        "tools": (catalog.tools, {"listChanged": True}),
+        "resources": (catalog.has_resources, {"subscribe": True, "listChanged": True}),
+        "prompts": (catalog.prompts, {"listChanged": True}),
+        "completions": (catalog.completer is not None, {}),
+    }
+    offered: dict[str, Any] = {
+        name: notifications if notifies else {} for name, (offer, notifications) in table.items() if offer
+    }
+    extensions = {**catalog.extensions, **({EXTENSION: {}} if runs_tasks and catalog.has_tasks else {})}
+    return {**offered, "extensions": extensions} if extensions else offered
+
+
+def summarize(catalog: Catalog, path: str) -> ServerSummary:
+    """Summarize a server, whose endpoint has this path, for its card.
+
+    The summary does not depend on the environment: a build machine and a function make the same bytes of it.
+    """
+    from lambent.wire.server_card import ServerSummary
+
+    return ServerSummary(
+        path=path,
+        info=catalog.info,
+        card=catalog.card,
+        versions=SUPPORTED_VERSIONS,
+        instructions=catalog.instructions,
+        capabilities=capabilities(catalog),
+        tools=tuple(tool.described for tool in catalog.tools.values()),
+        resources=_described(catalog.resources.values()),
+        resource_templates=_described(catalog.templates),
+        prompts=_described(catalog.prompts.values()),
+    )
+
+
+def _described(features: Iterable[Resource | Prompt]) -> tuple[Raw, ...]:
+    return tuple(Raw(msgspec.json.encode(feature.definition)) for feature in features)
