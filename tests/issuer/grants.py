@@ -71,6 +71,7 @@ class Grants:
         if grant is None:
             raise OAuthRefusedError("unsupported_grant_type")
         client = self._issuer.clients.authenticate(request.headers, request.form)
+        self._bound_to(request)  # a proof that is refused uses up no code
         return grant(request, client)
 
     def _code(self, request: TokenRequest, client: OAuthClient) -> dict[str, Any]:

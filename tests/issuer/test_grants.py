@@ -214,3 +214,15 @@ def test_a_token_is_bound_to_the_key_of_the_proof(issuer: Issuer) -> None:
     assert issuer.verify(given["access_token"])[1]["cnf"] == {"jkt": key.jkt}
     wrong = key.proof("POST", f"{issuer.address}/other", nonce=nonce)
     assert error_of(answer(wrong)) == (400, "invalid_dpop_proof")
+
+
+def test_a_proof_that_is_refused_uses_up_no_code(issuer: Issuer) -> None:
+    issuer.dpop_nonce = "n1"
+    client, key, verifier = register(issuer), ProofKey(), "v" * 43
+    code = authorize(issuer, client["client_id"], verifier)["code"][0]
+    form = redeem(client["client_id"], code, verifier)
+    url = f"{issuer.url}/token"
+    refused = ask(issuer, form, headers={"DPoP": key.proof("POST", url)})
+    assert error_of(refused) == (400, "use_dpop_nonce")
+    given = ask(issuer, form, headers={"DPoP": key.proof("POST", url, nonce="n1")}).json()
+    assert given["token_type"] == "DPoP"
