@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -50,7 +50,12 @@ def gateway(log: Path, *options: str) -> Iterator[str]:
 
 
 @contextmanager
-def asgi(log: Path, app: str = "tests.interop.server:asgi", *options: str) -> Iterator[str]:
+def asgi(
+    log: Path,
+    app: str = "tests.interop.server:asgi",
+    *options: str,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """One process that streams as it goes; the address. ``options`` are uvicorn's."""
     # Connections are queued from here on, so nobody has to wait until the server is up.
     with socket.create_server(("127.0.0.1", 0)) as sock, log.open("wb") as output:
@@ -59,7 +64,7 @@ def asgi(log: Path, app: str = "tests.interop.server:asgi", *options: str) -> It
         address = f"http://127.0.0.1:{sock.getsockname()[1]}/mcp"
         arguments = ["--app-dir", str(HERE.parents[1]), app, "--log-level", "warning", *options]
         command = [sys.executable, "-m", "uvicorn", *arguments, "--fd", str(sock.fileno())]
-        with _running(command, pass_fds=[sock.fileno()], stdout=output, stderr=output):
+        with _running(command, variables, pass_fds=[sock.fileno()], stdout=output, stderr=output):
             sock.close()
             yield address
 
@@ -88,12 +93,14 @@ ALL_HOSTS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
 
 
 @contextmanager
-def _running(command: list[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def _running(
+    command: list[str], variables: Mapping[str, str] | None = None, **options: object
+) -> Iterator[subprocess.Popen[bytes]]:
     # What the developer has set for other servers is not for this one.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBENT_"))
     }
-    environment["LAMBENT_STATE_KEYS"] = secrets.token_hex(32)
+    environment |= {"LAMBENT_STATE_KEYS": secrets.token_hex(32), **(variables or {})}
     process = subprocess.Popen(command, env=environment, **options)  # type: ignore[call-overload]
     with process:
         try:

@@ -4,6 +4,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 import { serve } from './lines.mjs';
+import { transportWithLogin } from './login.mjs';
 
 const LISTS = {
     tools: ['listTools', 'tools/list'],
@@ -58,11 +59,11 @@ const steps = {
     }
 };
 
-async function connect({ server, era }, handlers) {
+async function connect({ server, era, login }, handlers) {
     const capabilities = Object.fromEntries(Object.keys(handlers).map(kind => [kind, {}]));
     const client = new Client({ name: 'interop', version: '1' }, { capabilities, ...NEGOTIATION[era] });
     for (const [kind, handler] of Object.entries(handlers)) client.setRequestHandler(QUESTIONS[kind], handler);
-    await client.connect(transportTo(server));
+    await client.connect(login ? transportWithLogin(new URL(server), login) : transportTo(server));
     return client;
 }
 

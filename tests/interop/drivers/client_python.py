@@ -1,12 +1,15 @@
 """Drives the client of the official Python SDK."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from lines import Server, User, check_era, plain, serve
+import httpx2
+from lines import SECONDS, Server, User, check_era, plain, serve
+from login import login_at
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import PromptReference, ResourceTemplateReference
 
 LISTS = {
@@ -69,13 +72,21 @@ async def connect(server: Server, era: str, user: User) -> AsyncIterator[Client]
         return user.roots()
 
     options: dict[str, Any] = {"mode": "legacy"} if era == "legacy" else {}
-    async with Client(
-        server if isinstance(server, str) else StdioServerParameters(command=server[0], args=server[1:]),
-        elicitation_callback=elicit if user.can("elicitation") else None,
-        sampling_callback=sample if user.can("sampling") else None,
-        list_roots_callback=list_roots if user.can("roots") else None,
-        **options,
-    ) as client:
+    async with AsyncExitStack() as stack:
+        target: Any = server
+        if isinstance(server, list):
+            target = StdioServerParameters(command=server[0], args=server[1:])
+        elif user.login is not None:
+            http = httpx2.AsyncClient(auth=login_at(server, user.login), timeout=SECONDS)
+            target = streamable_http_client(server, http_client=await stack.enter_async_context(http))
+        client = Client(
+            target,
+            elicitation_callback=elicit if user.can("elicitation") else None,
+            sampling_callback=sample if user.can("sampling") else None,
+            list_roots_callback=list_roots if user.can("roots") else None,
+            **options,
+        )
+        await stack.enter_async_context(client)
         check_era(client.protocol_version, era)
         yield client
 

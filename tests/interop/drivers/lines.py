@@ -48,7 +48,7 @@ def serve(about: str, connect: Connect, steps: Iterable[Step]) -> None:
 
 
 async def _run(task: dict[str, Any], connect: Connect, steps: dict[str, Step]) -> Any:
-    user = User(task.pop("answers", {}))
+    user = User(task.pop("answers", {}), task.pop("login", None))
     async with connect(task.pop("server"), task.pop("era"), user) as client:
         if task["do"] != "batch":
             return await _take(task, client, user, steps)
@@ -81,10 +81,12 @@ class User:
     Args:
         answers: by kind of question, `elicitation` (the values of fields, or None to decline), `sampling`
             (what the model says) and `roots` (addresses by name).
+        login: how the client gets access tokens, see `login.py`; None for a client that gets none.
     """
 
-    def __init__(self, answers: dict[str, Any]) -> None:
+    def __init__(self, answers: dict[str, Any], login: dict[str, Any] | None = None) -> None:
         self._answers = answers
+        self.login = login
         self.asked: list[list[str]] = []
 
     def can(self, kind: str) -> bool:
