@@ -7,7 +7,7 @@ It hands on ``WWW-Authenticate`` as it is.
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,13 +39,16 @@ class PublicGateway:
 
 
 @contextmanager
-def public_gateway(send: Send, certificate: Path, key: Path) -> Iterator[PublicGateway]:
+def public_gateway(
+    send: Send, certificate: Path, key: Path, challenge: str = CHALLENGE
+) -> Iterator[PublicGateway]:
     """Serve on a free loopback port until the context ends.
 
     Args:
         send: sends a request to the API; any status is an answer.
         certificate: of 127.0.0.1, as a file.
         key: of the certificate, as a file.
+        challenge: what ``WWW-Authenticate`` is called.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,10 +64,14 @@ def public_gateway(send: Send, certificate: Path, key: Path) -> Iterator[PublicG
                 reply = send(f"{gateway.target}{self.path}", body, headers, self.command)
             else:
                 reply = Reply(503, {}, b"")
+            with suppress(OSError):  # the client has left
+                self.answer(reply)
+
+        def answer(self, reply: Reply) -> None:
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 if name not in _PER_CONNECTION:
-                    self.send_header(CHALLENGE if name == "www-authenticate" else name, value)
+                    self.send_header(challenge if name == "www-authenticate" else name, value)
             self.send_header("content-length", str(len(reply.body)))
             # No thread is left that waits for a further request.
             self.send_header("connection", "close")

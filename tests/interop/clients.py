@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
@@ -41,15 +41,20 @@ class Driver:
     Args:
         command: starts the process.
         log: where its standard error goes.
+        variables: of its environment.
     """
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, variables: Mapping[str, str] | None = None) -> None:
         self._log = log
         with ExitStack() as stack:
             errors = stack.enter_context(log.open("wb"))
             self._process = stack.enter_context(
                 subprocess.Popen(
-                    command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+                    command,
+                    env={**ENVIRONMENT, **(variables or {})},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
                 )
             )
             self._open = stack.pop_all()
@@ -167,15 +172,15 @@ def _value(task: Task, result: Any) -> Any:
             return result
 
 
-def python(folder: Path) -> Client:
+def python(folder: Path, variables: Mapping[str, str] | None = None) -> Client:
     """The client of the official Python SDK, of the development environment."""
-    return Driver([sys.executable, str(DRIVERS / "client_python.py")], folder / "python.log")
+    return Driver([sys.executable, str(DRIVERS / "client_python.py")], folder / "python.log", variables)
 
 
-def typescript(folder: Path) -> Client:
+def typescript(folder: Path, variables: Mapping[str, str] | None = None) -> Client:
     """The official TypeScript client."""
     install.npm()
-    return Driver([str(install.NODE), str(DRIVERS / "client.mjs")], folder / "typescript.log")
+    return Driver([str(install.NODE), str(DRIVERS / "client.mjs")], folder / "typescript.log", variables)
 
 
 def fastmcp(folder: Path) -> Client:

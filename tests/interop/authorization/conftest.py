@@ -46,4 +46,4 @@ def client_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def visit(connect_client: Callable[[str], Client], client_name: str) -> Callable[..., Visit]:
     """Visits as the client to a guarded server."""
-    return lambda guarded, era="modern": Visit(connect_client(client_name), client_name, guarded, era)
+    return lambda guarded, era="modern": Visit(connect_client(client_name), client_name, guarded.url, era)

@@ -1,20 +1,25 @@
 """A server that takes access tokens, whose tools need different scopes.
 
-The variable ``INTEROP_OAUTH`` has the members of ``OAuth``, as JSON.
+The variable ``INTEROP_OAUTH`` has the members of ``OAuth``, as JSON; without it those of Lambent count.
 """
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
-from lambent import Context, MCPServer
-from lambent.auth.oauth import Introspection, OAuth
+from lambent import Context, Introspection, MCPServer, OAuth
 
-options = json.loads(os.environ["INTEROP_OAUTH"])
-if "introspection" in options:
-    options["introspection"] = Introspection(**options["introspection"])
 
-mcp = MCPServer("lambent-guarded", version="1.0.0", auth=OAuth(**options))
+def _declared() -> Iterator[OAuth]:
+    if "INTEROP_OAUTH" in os.environ:
+        members = json.loads(os.environ["INTEROP_OAUTH"])
+        if "introspection" in members:
+            members["introspection"] = Introspection(**members["introspection"])
+        yield OAuth(**members)
+
+
+mcp = MCPServer("lambent-guarded", version="1.0.0", auth=tuple(_declared()))
 
 
 @mcp.tool()
