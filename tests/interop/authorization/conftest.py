@@ -37,6 +37,15 @@ def start_guarded(guarded_hosts: Callable[[str, str], Guarded]) -> StartGuarded:
     return start
 
 
+@pytest.fixture
+def start_fresh(folder: Path) -> Iterator[StartGuarded]:
+    """The same with a server and an issuer for this test alone, which have not met."""
+    with ExitStack() as stack:
+        yield lambda name, **oauth: stack.enter_context(
+            guarded_host(name, {"scopes": SCOPES, **oauth}, folder)
+        )
+
+
 @pytest.fixture(params=["python", "typescript"])
 def client_name(request: pytest.FixtureRequest) -> str:
     """The name of an official client."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from tests.interop.authorization.guarded_hosts import Guarded, StartGuarded
 from tests.interop.authorization.visits import REFUND, WHOAMI, Visit, structured, text_of
@@ -48,6 +49,12 @@ def tokens_of(guarded: Guarded, client: OAuthClient, **claims: Any) -> dict[str,
     token = guarded.issuer.token("user-1", guarded.url, ["orders:read"], **old)
     guarded.forget()
     return {**given, "access_token": token, "issuer": guarded.issuer.url}
+
+
+def send(guarded: Guarded, token: str) -> httpx.Response:
+    """The answer to a call with a token, which no client has sent."""
+    body = message("tools/call", {"name": "whoami", "arguments": {}})
+    return post(guarded.url, json=body, headers={**headers_of(body), "authorization": f"Bearer {token}"})
 
 
 @pytest.mark.parametrize("secret", [None, "s3cret"])
@@ -188,6 +195,39 @@ def test_an_identity_assertion_becomes_a_token(start_guarded: StartGuarded, visi
     assert guarded.issuer_log == [AS_METADATA, "POST /tenant/token"]
 
 
+@pytest.mark.parametrize(
+    ("claims", "caller"),
+    [
+        ({"subject": None, "client_id": "nightly"}, ("nightly", "nightly")),  # nobody but a program
+        ({"subject": "nightly", "client_id": None}, ("nightly", "")),
+        ({"client_id": None, "azp": "https://desk.example.com/client.json"}, ("user-1", "desk.example.com")),
+        ({"scopes": ["orders:read", "offline_access"]}, ("user-1", "client-1")),
+    ],
+)
+def test_tokens_of_other_grants(
+    start_guarded: StartGuarded, claims: dict[str, Any], caller: tuple[str, str]
+) -> None:
+    guarded = start_guarded("alb")
+    made = {"subject": "user-1", "audience": guarded.url, "scopes": ["orders:read"], **claims}
+    answer = send(guarded, guarded.issuer.token(**made))
+    assert answer.status_code == 200
+    found = answer.json()["result"]["structuredContent"]
+    assert (found["subject"], caller[1] in found["client"]) == (caller[0], True)
+    assert found["scopes"] == sorted(made["scopes"])
+
+
+def test_an_issuer_whose_metadata_names_another_one_is_not_believed(
+    start_fresh: StartGuarded, visit: Visits
+) -> None:
+    guarded = start_fresh("alb", documents=["oauth"])
+    guarded.issuer.metadata = {"issuer": f"{guarded.issuer.address}/other"}
+    assert "error" in visit(guarded).run({"do": "discover"})
+    assert guarded.asked("/token") == []
+    answer = send(guarded, guarded.issuer.token("user-1", guarded.url, ["orders:read"]))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "GET /tenant/jwks" not in guarded.server_requests
+
+
 @pytest.mark.parametrize("is_of_issuer", [False, True], ids=["company", "issuer"])
 def test_an_identity_assertion_is_no_token(start_guarded: StartGuarded, *, is_of_issuer: bool) -> None:
     guarded = start_guarded("alb")
@@ -195,9 +235,7 @@ def test_an_identity_assertion_is_no_token(start_guarded: StartGuarded, *, is_of
         signer = guarded.issuer if is_of_issuer else company
         # Even one that says it is for the server.
         assertion = signer.id_jag(guarded.url, "agent", "ada", resource=guarded.url, scopes=["orders:read"])
-    body = message("tools/list")
-    headers = {**headers_of(body), "authorization": f"Bearer {assertion}"}
-    refused = post(guarded.url, json=body, headers=headers)
+    refused = send(guarded, assertion)
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"].startswith('Bearer error="invalid_token", ')
     assert ID_JAG_TYP not in refused.text
