@@ -2,6 +2,7 @@
 // `node client_sdk.mjs <name of the release in package.json>`.
 
 import { serve } from './lines.mjs';
+import { Person, comingBack } from './person.mjs';
 
 const LISTS = {
     tools: 'listTools',
@@ -55,19 +56,22 @@ const steps = {
     }
 };
 
-async function connect({ server }, handlers) {
+async function connect({ server, login }, handlers) {
     const capabilities = Object.fromEntries(Object.keys(handlers).map(kind => [kind, {}]));
     const client = new Client({ name: 'interop', version: '1' }, { capabilities });
     for (const [kind, handler] of Object.entries(handlers)) client.setRequestHandler(types[QUESTIONS[kind]], handler);
-    await client.connect(watched(await transportTo(server), version => protocols.set(client, version)));
+    await client.connect(watched(await transportTo(server, login), version => protocols.set(client, version)));
     return client;
 }
 
-async function transportTo(server) {
+async function transportTo(server, login) {
     if (typeof server === 'string') {
         // The first releases have none.
         const { StreamableHTTPClientTransport } = await import(`${release}/client/streamableHttp.js`);
-        return new StreamableHTTPClientTransport(new URL(server));
+        if (!login) return new StreamableHTTPClientTransport(new URL(server));
+        const { UnauthorizedError } = await import(`${release}/client/auth.js`);
+        const finish = (transport, callback) => transport.finishAuth(callback.get('code'));
+        return new (comingBack(StreamableHTTPClientTransport, UnauthorizedError, finish))(new URL(server), new Person(login));
     }
     const [command, ...args] = server;
     return new StdioClientTransport({ command, args });
