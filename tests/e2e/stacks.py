@@ -105,11 +105,12 @@ class Stack:
             assert time.monotonic() < deadline, self.failures()
             time.sleep(0.1)
 
-    def renew(self, function: str) -> None:
-        """Let the next request to a function meet a new environment."""
+    def renew(self, function: str, **others: str) -> None:
+        """Let the next request to a function meet a new environment, with other values of some variables."""
         client, name = self.cloud.client("lambda"), self.resources[function]
         configuration = client.get_function_configuration(FunctionName=name)
-        variables = {**configuration["Environment"]["Variables"], "RENEWED": str(time.time_ns())}
+        renewed = {**others, "RENEWED": str(time.time_ns())}
+        variables = {**configuration["Environment"]["Variables"], **renewed}
         client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         version = client.publish_version(FunctionName=name)["Version"]
         alias = self.template.properties(function)["AutoPublishAlias"]

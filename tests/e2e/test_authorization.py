@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.cloud import Cloud, Reply
+from tests.e2e.conftest import PUBLIC_URL
 from tests.e2e.public_gateway import CHALLENGE, public_gateway
 from tests.e2e.stacks import Stack
 from tests.interop import clients
 from tests.interop.authorization.visits import REFUND, WHOAMI, Visit, structured, text_of
+from tests.interop.talks import call
 from tests.issuer.issuer import Issuer
 from tests.issuer.server import Received
 
@@ -151,3 +153,39 @@ def test_a_token_for_one_address_is_none_for_the_other(deployed: Deployed) -> No
     said = stack.logs(begun) + refused.body.decode()
     assert "IntactFunction" in said
     assert not any(part in said for part in token.split("."))
+
+
+@pytest.fixture(scope="module")
+def guarded_shop(cloud: Cloud, deploy_shop: Callable[..., Stack]) -> Iterator[Deployed]:
+    """The application of this repository at an address of its own, whose clients see no challenges."""
+    log: list[str] = []
+
+    def send(url: str, body: bytes | None, headers: dict[str, str], method: str) -> Reply:
+        reply = cloud.send(url, body, headers, method)
+        log.append(f"{method} {url.removeprefix(gateway.target)} {reply.status}")
+        return reply
+
+    with (
+        Issuer(audience=None) as issuer,
+        public_gateway(send, cloud.certificate, cloud.key) as gateway,
+    ):
+        parameters = {"AuthIssuer": issuer.url, "AuthScopes": "orders:read", "PublicUrl": PUBLIC_URL}
+        stack = deploy_shop("guarded-shop", parameters={**parameters, "BackofficeKey": "open-sesame"})
+        # Not as a parameter: cards with an address of this machine are not published.
+        stack.renew("OrdersFunction", LAMBENT_PUBLIC_URL=gateway.url)
+        gateway.target = stack.local(stack.outputs["ApiUrl"])
+        yield Deployed(stack, issuer, {"orders": Address(gateway.url + PATH, log)})
+
+
+def test_the_application_refunds_for_clients_that_began_with_nothing(
+    guarded_shop: Deployed, client: tuple[str, clients.Client]
+) -> None:
+    address = guarded_shop.begin("orders")
+    answers = {"elicitation": {"confirm": True, "reason": "It came late."}}
+    task = call("refund_order", {"order_id": "ORD-1005"}, answers=answers)
+    outcome = Visit(client[1], client[0], address.url, "modern").run(task)
+    assert structured(outcome)["refunded"] is True
+    assert address.log[:2] == FIRST
+    assert set(address.log[2:]) == {CALL}
+    assert guarded_shop.scopes == [["orders:read", "orders:refund"]]
+    assert guarded_shop.resources == {address.url}
