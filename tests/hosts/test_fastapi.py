@@ -29,7 +29,7 @@ from tests.hosts.asgi.driving import (
     uvicorn_of,
 )
 
-from lambent import Context, MCPServer
+from lambent import Context, MCPServer, OAuth
 from lambent.execution.handlers import subscriptions
 
 
@@ -375,5 +375,34 @@ def test_the_card_is_served_wherever_the_router_is(name: str, media_type: str) -
             assert (await client.head(path)).status_code == 200
             assert (await client.post(path)).status_code == 405
             assert path not in (await client.get("/openapi.json")).json()["paths"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("prefix", ["", "/api"])
+def test_a_challenge_leads_to_metadata_that_the_router_has(prefix: str) -> None:
+    async def run() -> None:
+        host, path = "https://shop.test", f"{prefix}/mcp"
+        mcp = make(auth=OAuth(issuer="https://issuer.test"))
+        app = FastAPI()
+        app.include_router(mcp.fastapi_router("/mcp", settings(public_url=host)), prefix=prefix)
+        async with client_of(app) as client:
+            refused = await client.post(path, json=support.message("tools/list"))
+            where = f"{prefix}/.well-known/oauth-protected-resource/mcp"
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"] == f'Bearer resource_metadata="{host}{where}"'
+            found = await client.get(where)
+            assert (found.status_code, found.json()["resource"]) == (200, host + path)
+            assert (await client.options(where)).status_code == 204
+            assert (await client.head(where)).status_code == 200
+            assert where not in (await client.get("/openapi.json")).json()["paths"]
+
+    asyncio.run(run())
+
+
+def test_a_router_without_authorization_has_no_metadata() -> None:
+    async def run() -> None:
+        async with client_of(application()) as client:
+            assert (await client.get("/.well-known/oauth-protected-resource/mcp")).status_code == 404
 
     asyncio.run(run())

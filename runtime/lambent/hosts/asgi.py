@@ -56,6 +56,7 @@ class AsgiApp:
             query=scope.get("query_string", b"").decode("latin-1"),
             domain=platform.get("domainName"),
             root=_stage_of(platform, scope["path"]),
+            mount=_mount_of(scope),
             client_address=client[0] if (client := scope.get("client")) else None,
             authorizer=platform.get("authorizer"),
             event=scope.get("aws.event"),
@@ -181,8 +182,13 @@ async def _disconnected(receive: Receive) -> None:
 
 def _path_below(scope: Scope) -> str:
     """The path without that at which the application is mounted, so that it has its own health path there."""
-    path, root = str(scope["path"]), scope.get("root_path") or ""
-    return path.removeprefix(root) if path.startswith(f"{root}/") else path
+    return str(scope["path"]).removeprefix(_mount_of(scope))
+
+
+def _mount_of(scope: Scope) -> str:
+    """The path at which the application is mounted; empty where it is not."""
+    root = scope.get("root_path")
+    return str(root) if root and scope["path"].startswith(f"{root}/") else ""
 
 
 def _request_context(scope: Scope) -> Mapping[str, Any]:

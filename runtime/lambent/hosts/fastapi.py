@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -23,14 +25,20 @@ _RESPONSES: dict[int | str, dict[str, object]] = {
 
 
 class _Delegated(Response):
-    """A response that the ASGI application writes; a dependency may have read the request's body already."""
+    """A response that the ASGI application writes; a dependency may have read the request's body already.
 
-    def __init__(self, app: AsgiApp, request: Request) -> None:
+    The prefix of the router is to the application what a mount is: ``path`` is the path without it.
+    """
+
+    def __init__(self, app: AsgiApp, request: Request, path: str) -> None:
         super().__init__()
         self._app = app
         self._request = request
+        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].endswith(self._path):
+            scope = {**scope, "root_path": scope["path"].removesuffix(self._path)}
         await self._app(scope, _reread(self._request), send)
         if self.background is not None:
             await self.background()
@@ -59,12 +67,15 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
     """Make a router with the MCP endpoint under a path; the OpenAPI page shows the title."""
     router = APIRouter(tags=["MCP"])
 
-    async def delegated(request: Request) -> Response:
-        return _Delegated(app, request)
+    def delegate(path: str) -> Callable[[Request], Awaitable[Response]]:
+        async def delegated(request: Request) -> Response:
+            return _Delegated(app, request, path)
+
+        return delegated
 
     router.add_api_route(
         path,
-        delegated,
+        delegate(path),
         methods=["POST"],
         name="mcp_endpoint",
         summary=f"MCP endpoint of {title}",
@@ -73,8 +84,8 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
         openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
     methods = ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"]
-    router.add_api_route(path, delegated, methods=methods, include_in_schema=False)
+    router.add_api_route(path, delegate(path), methods=methods, include_in_schema=False)
     methods = ["GET", "HEAD", "OPTIONS"]
     for document in (path + CARD_SUFFIX, path + REGISTRY_SUFFIX, METADATA_PATH + path):
-        router.add_api_route(document, delegated, methods=methods, include_in_schema=False)
+        router.add_api_route(document, delegate(document), methods=methods, include_in_schema=False)
     return router

@@ -32,7 +32,7 @@ class PublicUrls:
 
     def endpoint(self, request: Request) -> str | None:
         """The URL of the endpoint that a request is for: what tokens are issued for (RFC 8707)."""
-        base = self._public_url or platform_url(request)
+        base = self._base(request)
         return self._fallback if base is None else base + self._path_of(request)
 
     def metadata(self, request: Request) -> str | None:
@@ -40,17 +40,29 @@ class PublicUrls:
 
         RFC 9728, section 3.1, has it at the root of the host. Behind a stage, or the path of an API mapping,
         requests for the root do not reach the server: there it is behind that path, and challenges say so.
+        The same is true below the mount of another application, unless the setting says the path.
         """
-        base = self._public_url or platform_url(request)
-        if base is None:
-            return None if self._fallback is None else _inserted(self._fallback)
-        return base + METADATA_PATH + self._path_of(request)
+        base = self._base(request)
+        if base is not None:
+            path = self._path_of(request)
+        elif self._fallback is not None:
+            base, path = _split(self._fallback)
+        else:
+            return None
+        mount = request.mount if self._path is None and path.startswith(request.mount) else ""
+        return base + mount + METADATA_PATH + path.removeprefix(mount)
+
+    def _base(self, request: Request) -> str | None:
+        """What is in front of the path; the setting may end with the mount, with which the path begins."""
+        if self._public_url is None:
+            return platform_url(request)
+        return self._public_url if self._path is not None else self._public_url.removesuffix(request.mount)
 
     def _path_of(self, request: Request) -> str:
         if self._path is not None:
             return self._path
         found = _metadata_of(request.path)
-        path = (request.path if found is None else found).rstrip("/")
+        path = (request.path if found is None else request.mount + found).rstrip("/")
         # What follows the host must begin a path: with another character it would be of the host's name.
         return path if path.startswith("/") else DEFAULT_PATH
 
@@ -71,8 +83,8 @@ def _metadata_of(path: str) -> str | None:
     return rest if found and rest[:1] in ("", "/") else None
 
 
-def _inserted(resource: str) -> str:
-    """Where the metadata of a resource is: its path behind the well-known one (RFC 9728, section 3.1)."""
-    scheme, _, rest = resource.partition("://")
+def _split(url: str) -> tuple[str, str]:
+    """The origin of a URL, and its path without a slash at the end."""
+    scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
-    return f"{scheme}://{host}{METADATA_PATH}{slash}{path}".rstrip("/")
+    return f"{scheme}://{host}", f"{slash}{path}".rstrip("/")

@@ -51,6 +51,7 @@ class Request(msgspec.Struct, frozen=True):
         domain: the host name by which the platform routed the request, where it says so; never the ``Host``
             header, which an attacker chooses in DNS rebinding.
         root: what public paths have in front of ``path``, such as the name of a stage.
+        mount: the beginning of ``path`` below which another application has this server; else empty.
         client_address: the IP address that the platform received the request from, such as a proxy's; never
             a header that the client alone has written. None where the platform does not say.
         authorizer: what the platform's authorizer found out about the caller, in the platform's own form.
@@ -65,6 +66,7 @@ class Request(msgspec.Struct, frozen=True):
     query: str = ""
     domain: str | None = None
     root: str = ""
+    mount: str = ""
     client_address: str | None = None
     authorizer: Mapping[str, Any] | None = None
     event: Mapping[str, Any] | None = None

@@ -34,7 +34,7 @@ from tests.hosts.asgi.driving import (
     uvicorn_of,
 )
 
-from lambent import Context, MCPServer
+from lambent import Context, MCPServer, OAuth
 from lambent.hosts import asgi
 
 
@@ -383,5 +383,49 @@ def test_a_card_names_the_address_that_is_set() -> None:
         async with client_of(app) as client:
             (remote,) = (await client.get("/mcp/server-card")).json()["remotes"]
             assert remote["url"] == "https://mcp.example.com/mcp"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("public_url", "audience"),
+    [
+        ("https://shop.test", ()),
+        ("https://shop.test/tools", ()),  # that of the mount
+        (None, "https://shop.test/tools{below}"),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "/mcp"])
+def test_a_challenge_leads_to_metadata_below_the_mount(
+    public_url: str | None, audience: Any, below: str
+) -> None:
+    async def run() -> None:
+        known = audience.format(below=below) if audience else ()
+        mcp = make(auth=OAuth(issuer="https://issuer.test", audience=known))
+        app = FastAPI()
+        app.mount("/tools", mcp.asgi(settings(public_url=public_url)))
+        where = f"/tools/.well-known/oauth-protected-resource{below}"
+        async with client_of(app) as client:
+            refused = await client.post(f"/tools{below or '/'}", json=support.message("tools/list"))
+            assert refused.status_code == 401
+            challenge = f'Bearer resource_metadata="https://shop.test{where}"'
+            assert refused.headers["www-authenticate"] == challenge
+            found = await client.get(where)
+            assert (found.status_code, found.json()["resource"]) == (200, f"https://shop.test/tools{below}")
+
+    asyncio.run(run())
+
+
+def test_with_a_path_in_the_settings_metadata_is_where_that_path_says() -> None:
+    async def run() -> None:
+        mcp = make(auth=OAuth(issuer="https://issuer.test"))
+        known = settings(public_url="https://shop.test", mcp_path="/tools/mcp")
+        app, inner = FastAPI(), FastAPI()
+        inner.include_router(mcp.fastapi_router("/mcp", known))
+        app.mount("/tools", inner)
+        async with client_of(app) as client:
+            refused = await client.post("/tools/mcp", json=support.message("tools/list"))
+        where = "https://shop.test/.well-known/oauth-protected-resource/tools/mcp"
+        assert refused.headers["www-authenticate"] == f'Bearer resource_metadata="{where}"'
 
     asyncio.run(run())
