@@ -1,6 +1,7 @@
 """Official clients that have no token and are not registered get all the way to a call that needs more."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.interop.authorization.guarded_hosts import INTACT, RENAMED, StartGuarded
@@ -188,3 +189,23 @@ def test_a_token_with_offline_access_is_one_like_others(
     (asked,) = guarded.asked("/authorize")
     assert asked["scope"] == ["offline_access", "orders:read"]
     assert structured(known)["scopes"] == ["offline_access", "orders:read"]
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "resource"),
+    [
+        ("alb", "/mcp/", "/mcp"),
+        ("http-api", "/mcp/", "/mcp"),
+        ("alb", "/mcp?tenant=1", "/mcp"),
+        ("http-api", "/mcp?tenant=1", "/mcp"),
+        ("asgi", "/a/b", "/a/b"),
+    ],
+)
+def test_endpoints_are_found_as_clients_write_them(
+    start_guarded: StartGuarded, visit: Visits, host: str, path: str, resource: str
+) -> None:
+    guarded = start_guarded(host)
+    (known,) = replace(visit(guarded), url=guarded.front.origin + path).take(WHOAMI)
+    assert structured(known)["scopes"] == ["orders:read"]
+    (given,) = guarded.asked("/token")
+    assert given["resource"].rstrip("/") == guarded.front.origin + resource
