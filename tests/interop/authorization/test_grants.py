@@ -198,8 +198,7 @@ def test_an_identity_assertion_becomes_a_token(start_guarded: StartGuarded, visi
 @pytest.mark.parametrize(
     ("claims", "caller"),
     [
-        ({"subject": None, "client_id": "nightly"}, ("nightly", "nightly")),  # nobody but a program
-        ({"subject": "nightly", "client_id": None}, ("nightly", "")),
+        ({"subject": "nightly", "client_id": None}, ("nightly", "")),  # nobody but a program
         ({"client_id": None, "azp": "https://desk.example.com/client.json"}, ("user-1", "desk.example.com")),
         ({"scopes": ["orders:read", "offline_access"]}, ("user-1", "client-1")),
     ],
