@@ -59,17 +59,38 @@ its own parts.
 
 NOT_COMPILED = (
     "cryptography/fernet.py",
-    "cryptography/x509/*",
-    "cryptography/hazmat/_oid.py",
     "cryptography/hazmat/asn1/*",
-    "cryptography/hazmat/backends/*",
-    "cryptography/hazmat/bindings/openssl/*",
-    "cryptography/hazmat/primitives/asymmetric/*",
-    "cryptography/hazmat/primitives/kdf/*",
-    "cryptography/hazmat/primitives/serialization/*",
     "cryptography/hazmat/primitives/twofactor/*",
 )
-"""Modules that work, and get no bytecode: sealing imports none of them, and theirs would be 0.2 MB."""
+"""Modules that work, and get no bytecode: nothing here imports them."""
+
+COMPILED_WITH = {
+    "joserfc": (
+        "cryptography/hazmat/_oid.py",
+        "cryptography/hazmat/backends/*",
+        "cryptography/hazmat/bindings/openssl/*",
+        "cryptography/hazmat/primitives/asymmetric/*",
+        "cryptography/hazmat/primitives/kdf/*",
+        "cryptography/hazmat/primitives/serialization/*",
+        "cryptography/x509/*",
+        *(
+            f"lambent/auth/{name}.py"
+            for name in ("access_tokens", "balancer_keys", "bearer", "cognito", "dpop")
+        ),
+        *(f"lambent/auth/{name}.py" for name in ("introspection", "issuer_keys", "load_balancer", "oauth")),
+        *(f"lambent/auth/{name}.py" for name in ("public_keys", "registration", "warm_up")),
+        "lambent/hosts/registration.py",
+        "lambent/stores/web.py",
+    ),
+    "cryptography": ("lambent/execution/rounds/sealing.py", "lambent/execution/rounds/request_state.py"),
+    "aws_lambda_powertools": ("lambent/execution/audit/log_sink.py", "lambent/hosts/telemetry/metrics.py"),
+    "mangum": tuple(f"lambent/hosts/{name}.py" for name in ("asgi", "fastapi", "live", "threads")),
+}
+"""Modules that get bytecode only where a package is there, without which nothing imports them.
+
+A layer has them all, as the package may be in another layer. Only modules of cryptography depend on what is
+in the same layer: sealing alone imports none of these, and theirs would be 0.2 MB.
+"""
 
 TIMESTAMP = 315_619_200
 """1980-01-02, in seconds: the first whole day that a zip can name in every time zone."""
@@ -216,12 +237,11 @@ def compile_sources(target: Path, interpreter: Path, shown_at: str) -> None:
         interpreter: a Python of the version that Lambda runs.
         shown_at: the path that the folder has in Lambda.
     """
+    left_out = not_compiled(target, shown_at)
     sources = [
         path
         for path in sorted(target.rglob("*.py"))
-        if not any(
-            fnmatch.fnmatchcase(path.relative_to(target).as_posix(), pattern) for pattern in NOT_COMPILED
-        )
+        if not any(fnmatch.fnmatchcase(path.relative_to(target).as_posix(), pattern) for pattern in left_out)
     ]
     _run(
         [
@@ -232,6 +252,15 @@ def compile_sources(target: Path, interpreter: Path, shown_at: str) -> None:
         environment={"PYTHONHASHSEED": "0"},
         stdin="\n".join(map(str, sources)),
     )
+
+
+def not_compiled(target: Path, shown_at: str) -> list[str]:
+    """The patterns of modules in a folder that get no bytecode; see `COMPILED_WITH`."""
+    found = list(NOT_COMPILED)
+    for package, patterns in COMPILED_WITH.items():
+        if not (target / package).exists():
+            found += [each for each in patterns if shown_at == FUNCTION or each.startswith("cryptography/")]
+    return found
 
 
 def without_docstrings(source: str) -> str:
