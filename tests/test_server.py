@@ -8,7 +8,7 @@ import pytest
 from tests.support import SETTINGS, Client, full_server, make_server
 
 import lambent
-from lambent import CacheHint, DeclarationError, MCPServer, Settings, errors
+from lambent import CacheHint, DeclarationError, MCPServer, OAuth, Settings, errors
 from lambent.features.catalog import DEFAULT_HINTS
 
 Serve = Callable[..., Client]
@@ -195,3 +195,14 @@ def test_every_exception_of_the_library_is_exported() -> None:
 
 def test_messages_of_prompts_have_the_official_sdks_name_too() -> None:
     assert lambent.Message is lambent.PromptMessage
+
+
+@pytest.mark.parametrize(
+    "auth",
+    ["https://login.test", ["https://login.test"], None, [None], lambda request: None, OAuth],
+    ids=["text", "texts", "None", "a list of None", "function", "class"],
+)
+def test_what_identifies_nobody(auth: Any) -> None:
+    """It would fail with every request, or leave the server open."""
+    with pytest.raises(DeclarationError, match="auth takes an authenticator, such as OAuth"):
+        MCPServer("shop", auth=auth)

@@ -59,7 +59,7 @@ class MCPServer(Declarations):
             settings say. Default: as the settings say, which without any record nothing.
 
     Raises:
-        DeclarationError: a hint or an extension identifier is malformed.
+        DeclarationError: a hint or an extension identifier is malformed, or ``auth`` identifies nobody.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class MCPServer(Declarations):
         super().__init__(empty, INJECTED)
         self._middleware = tuple(middleware)
         self._observers = tuple(observers)
-        self._authenticators = tuple(auth) if isinstance(auth, Sequence) else (auth,)
+        self._authenticators = _checked(auth)
         self._limits = limits
         self._audit = audit
 
@@ -183,3 +183,16 @@ class MCPServer(Declarations):
 
         settings = settings or Settings.from_env()
         serve(local_endpoint(self._parts(), settings), settings)
+
+
+def _checked(auth: AuthDeclaration | Sequence[AuthDeclaration]) -> tuple[AuthDeclaration, ...]:
+    """What ``auth`` has; refuses what would fail with every request."""
+    given = tuple(auth) if isinstance(auth, Sequence) else (auth,)
+    for one in given:
+        if isinstance(one, type) or not (hasattr(one, "authenticate") or hasattr(one, "connect")):
+            kind = f"the class {one.__name__}" if isinstance(one, type) else type(one).__name__
+            text = (
+                f"auth takes an authenticator, such as OAuth(issuer='https://login.example.com'), not {kind}"
+            )
+            raise DeclarationError(text)
+    return given
