@@ -33,6 +33,8 @@ ISSUER = "https://login.test"
         "http://localhost.evil.test",
         "http://127.0.0.1.evil.test",
         "javascript:alert(1)",
+        "https://login.test/.well-known/openid-configuration",
+        "https://login.test/.well-known/oauth-authorization-server/tenant",
     ],
 )
 def test_issuers_that_are_refused(issuer: Any) -> None:
@@ -122,3 +124,15 @@ def test_keys_of_cognito(issuer: str, *, is_cognito: bool) -> None:
 def test_nothing_secret_is_shown() -> None:
     introspection = Introspection(url=f"{ISSUER}/i", client_id="a", client_secret="very secret")
     assert "very secret" not in repr(OAuth(issuer=ISSUER, introspection=introspection))
+
+
+@pytest.mark.parametrize("name", ["scopes", "scopes_supported", "algorithms"])
+def test_a_text_is_no_list(name: str) -> None:
+    """The message says what to write."""
+    with pytest.raises(DeclarationError, match=f"Write {name}=\\['RS256'\\]: {name} is a list"):
+        OAuth(issuer=ISSUER, **{name: "RS256"})
+
+
+def test_the_url_of_keys_is_named() -> None:
+    with pytest.raises(DeclarationError, match="jwks_url must be an https URL"):
+        OAuth(issuer=ISSUER, jwks_url="http://login.test/jwks")

@@ -103,11 +103,10 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
             force_setattr(self, name, texts)
         if not self.issuers:
             raise DeclarationError("OAuth needs an issuer, such as https://login.example.com")
-        for url in (*self.issuers, *([] if self.jwks_url is None else [self.jwks_url])):
-            if not is_secure(url):
-                raise DeclarationError(f"An issuer must be an https URL, or http on this machine: {url!r}")
+        self._check_urls()
         if self.jwks_url is not None and len(self.issuers) > 1:
             raise DeclarationError("jwks_url is of one issuer: write an OAuth for each")
+        self._check_lists()
         for scopes in (self.scopes, self.scopes_supported or (), [f"{self.scope_prefix}x"]):
             check_scopes(scopes)
         for broad, narrow in self.implies.items():
@@ -119,6 +118,25 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
             raise DeclarationError(f"leeway must be 0 to 300 seconds, not {self.leeway}")
         if self.registration is not None:
             self._check_registration(self.registration)
+
+    def _check_urls(self) -> None:
+        for url in self.issuers:
+            if not is_secure(url):
+                raise DeclarationError(f"An issuer must be an https URL, or http on this machine: {url!r}")
+            if "/.well-known/" in url:
+                raise DeclarationError(
+                    f"{url!r} is where metadata is: an issuer is what tokens say in iss, such as "
+                    f"{url.partition('/.well-known/')[0]!r}"
+                )
+        if self.jwks_url is not None and not is_secure(self.jwks_url):
+            raise DeclarationError(
+                f"jwks_url must be an https URL, or http on this machine: {self.jwks_url!r}"
+            )
+
+    def _check_lists(self) -> None:
+        for name in ("scopes", "scopes_supported", "algorithms"):
+            if isinstance(given := getattr(self, name), str):
+                raise DeclarationError(f"Write {name}=[{given!r}]: {name} is a list")
 
     def _check_registration(self, registration: Registration) -> None:
         if len(self.issuers) > 1 or self.header.lower() != "authorization":
