@@ -22,7 +22,7 @@ def test_nothing() -> None:
     assert read() == AuthSettings()
     assert declared() == ()
     assert declared(ISSUER="", AUDIENCE=" ", CLIENT_IDS="", ENTERPRISE_HEADER="") == ()
-    assert declared(ANONYMOUS="true", LEEWAY="5", SCOPES="a") == ()
+    assert declared(ANONYMOUS="true", LEEWAY="5") == ()
 
 
 def test_the_least() -> None:
@@ -75,6 +75,11 @@ def test_several_issuers() -> None:
     [
         ({"AUDIENCE": "a"}, "LAMBENT_AUTH_AUDIENCE needs LAMBENT_AUTH_ISSUER"),
         ({"CLIENT_IDS": "a"}, "LAMBENT_AUTH_CLIENT_IDS needs LAMBENT_AUTH_ISSUER"),
+        ({"SCOPES": "a"}, "LAMBENT_AUTH_SCOPES needs LAMBENT_AUTH_ISSUER"),
+        ({"SCOPES": "a", "PLATFORM": "jwt"}, "LAMBENT_AUTH_SCOPES needs LAMBENT_AUTH_ISSUER"),
+        ({"SCOPE_PREFIX": "a"}, "LAMBENT_AUTH_SCOPE_PREFIX needs LAMBENT_AUTH_ISSUER"),
+        ({"REGISTRATION_CLIENT_ID": "a"}, "LAMBENT_AUTH_REGISTRATION_CLIENT_ID needs LAMBENT_AUTH_ISSUER"),
+        ({"ISSUER": f"{ISSUER}/.well-known/openid-configuration"}, f"such as {ISSUER!r}"),
         ({"JWKS_URL": "https://a.test"}, "LAMBENT_AUTH_JWKS_URL needs LAMBENT_AUTH_ISSUER"),
         ({"INTROSPECTION_URL": "https://a.test"}, "LAMBENT_AUTH_INTROSPECTION_URL needs LAMBENT_AUTH_ISSUER"),
         ({"REQUIRES_DPOP": "true"}, "LAMBENT_AUTH_REQUIRES_DPOP needs LAMBENT_AUTH_ISSUER"),
@@ -106,6 +111,13 @@ def test_what_cannot_be_read(variables: dict[str, str]) -> None:
     (name,) = variables
     with pytest.raises(ConfigurationError, match=f"LAMBENT_AUTH_{name}"):
         read(**variables)
+
+
+@pytest.mark.parametrize("variables", [{"ISSUERS": ISSUER}, {"ISSUER": ISSUER, "SCOPE": "a"}], ids=str)
+def test_misspelled_names(variables: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=f"LAMBENT_AUTH_{list(variables)[-1]} is no setting"):
+        read(**variables)
+    read(**dict.fromkeys(variables, ""))
 
 
 @pytest.mark.parametrize("variables", [{}, {"LAMBENT_AUTH_ISSUER": ""}])

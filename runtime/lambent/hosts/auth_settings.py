@@ -140,7 +140,10 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def _need_issuer(self) -> None:
         """Refuse settings that are about tokens and take none: the server would be open to everybody."""
-        names = ("audience", "client_ids", "jwks_url", "introspection_url", "requires_dpop")
+        names = (
+            *("audience", "client_ids", "scopes", "scope_prefix", "jwks_url", "introspection_url"),
+            *("requires_dpop", "registration_client_id", "registration_redirect_uris"),
+        )
         for name in names:
             if getattr(self, name):
                 raise ConfigurationError(f"LAMBENT_AUTH_{name.upper()} needs LAMBENT_AUTH_ISSUER")
@@ -152,8 +155,10 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
     Raises:
         ConfigurationError: a variable cannot be read; the message names it.
     """
+    known = {"LAMBENT_AUTH_ANONYMOUS"}  # of ``Settings``
 
     def text(name: str) -> str:
+        known.add(f"LAMBENT_AUTH_{name}")
         return environ.get(f"LAMBENT_AUTH_{name}", "").strip()
 
     def several(name: str) -> tuple[str, ...]:
@@ -168,7 +173,7 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
     leeway = text("LEEWAY") or "0"
     if not leeway.replace(".", "", 1).isdecimal():
         raise ConfigurationError(f"LAMBENT_AUTH_LEEWAY must be a number of seconds, not {leeway!r}")
-    return AuthSettings(
+    found = AuthSettings(
         issuers=several("ISSUER"),
         audience=several("AUDIENCE"),
         scopes=several("SCOPES"),
@@ -196,3 +201,8 @@ def read_auth(environ: Mapping[str, str]) -> AuthSettings:
         registration_authorization_endpoint=text("REGISTRATION_AUTHORIZATION_ENDPOINT") or None,
         registration_token_endpoint=text("REGISTRATION_TOKEN_ENDPOINT") or None,
     )
+    # A misspelled name must not leave a server open that was to be closed.
+    for name, value in environ.items():
+        if value and name.startswith("LAMBENT_AUTH_") and name not in known:
+            raise ConfigurationError(f"{name} is no setting: see docs/auth.md for those of LAMBENT_AUTH_…")
+    return found
