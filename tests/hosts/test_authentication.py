@@ -346,7 +346,7 @@ def test_without_the_library_nothing_starts(host: str, monkeypatch: pytest.Monke
 
 
 def test_outside_of_lambda_somebody_must_say_the_url() -> None:
-    with pytest.raises(ConfigurationError, match="LAMBENT_AUTH_AUDIENCE, or LAMBENT_PUBLIC_URL"):
+    with pytest.raises(ConfigurationError, match="set LAMBENT_PUBLIC_URL to the URL without its path"):
         server().asgi(Settings())
     server(OAuth(issuer=ISSUER, audience="shop")).asgi(Settings())
     server(OAuth(issuer=ISSUER, client_ids=["a"])).asgi(Settings())

@@ -51,8 +51,11 @@ class Authentication:
         self._urls = PublicUrls(settings, next(filter(is_secure, audiences), None))
         knows_url = in_lambda or settings.public_url is not None  # in Lambda, the platform tells it
         if not knows_url and any(not (oauth.audiences or oauth.client_ids) for oauth in self._oauths):
-            text = "For which server are tokens? Set LAMBENT_AUTH_AUDIENCE, or LAMBENT_PUBLIC_URL"
-            raise ConfigurationError(text)
+            raise ConfigurationError(
+                "Tokens have to be for the URL of this endpoint, which this host does not know: set "
+                "LAMBENT_PUBLIC_URL to the URL without its path, such as https://mcp.example.com, "
+                "or LAMBENT_AUTH_AUDIENCE to what tokens say in aud"
+            )
         # Clients get tokens from these; those in other headers are of a gateway, or of the company.
         self._usual = [oauth for oauth in self._oauths if oauth.header.lower() == "authorization"]
         ports = AuthPorts(fetch, time.time, self._urls.endpoint)
