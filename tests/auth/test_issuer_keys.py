@@ -414,12 +414,17 @@ def test_outages_through_the_handler(outage: Outage) -> None:
         assert call(cold, token).status == 200
 
 
-def test_an_issuer_that_is_gone() -> None:
+def test_an_issuer_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
     with Issuer() as issuer:
         clock = TokenClock()
         issuer.now = clock
         token = issuer.token(audience=URL)
     assert call(protected(clock, issuer=issuer.url), token).status == 503
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(
+        f"Callers cannot be identified: The keys of {issuer.url} are not known: 127.0.0.1 does not answer: "
+    )
+    assert token not in said
 
 
 @pytest.mark.parametrize(
@@ -434,11 +439,18 @@ def test_an_issuer_that_is_gone() -> None:
         lambda issuer: {"jwks_uri": "ftp://127.0.0.1/jwks"},
     ],
 )
-def test_wrong_metadata_through_the_handler(change: Callable[[Issuer], dict[str, Any]]) -> None:
+def test_wrong_metadata_through_the_handler(
+    change: Callable[[Issuer], dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
     with Issuer() as issuer:
         issuer.metadata = change(issuer)
         reply = call(protected(issuer=issuer.url), issuer.token(audience=URL))
         assert (reply.status, reply.error["message"]) == (503, DOWN)
+        (said,) = [record.getMessage() for record in caplog.records]
+        why = "it has no metadata with its name and a secure jwks_uri. http"
+        assert said.startswith(f"Callers cannot be identified: The keys of {issuer.url} are not known: {why}")
+        ((_, wrong),) = change(issuer).items()
+        assert repr(wrong) in said
         assert issuer.requests[f"{issuer.path}/jwks"] == 0
 
 

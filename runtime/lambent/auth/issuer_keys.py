@@ -63,6 +63,7 @@ class IssuerKeys:
         self._given_jwks_url = self._jwks_url = jwks_url
         self._keys: list[tuple[Mapping[str, Any], Key]] = []
         self._fresh_until = 0.0
+        self._failure = "no key in its key set can be used"
         self._asked_at = -RETRY_SECONDS
         self._lock = threading.Lock()
 
@@ -81,9 +82,7 @@ class IssuerKeys:
         if found is not None:
             return found
         if not self._keys:
-            raise IssuerDownError(
-                f"The keys of {self._issuer} are not known: it does not answer as it should"
-            )
+            raise IssuerDownError(f"The keys of {self._issuer} are not known: {self._failure}")
         raise InvalidTokenError("The token is signed with a key that its issuer does not have")
 
     def _match(self, key_id: str | None, algorithm: str) -> Key | None:
@@ -110,9 +109,13 @@ class IssuerKeys:
             self._asked_at = now
             try:
                 keys, seconds = self._read()
-            except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError):
+            except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
                 self._jwks_url = self._given_jwks_url  # which may be another one by now
+                self._failure = (
+                    str(error) if isinstance(error, FetchError) else "its key set is no JSON object"
+                )
                 return
+            self._failure = "no key in its key set can be used"
             if keys:
                 self._keys, self._fresh_until = keys, now + seconds
         finally:
@@ -123,11 +126,12 @@ class IssuerKeys:
             self._jwks_url = self._find_jwks_url()
         response = self._fetch(self._jwks_url)
         if response.status != 200:
-            raise FetchError(f"The key set has status {response.status}")
+            raise FetchError(f"{self._jwks_url} has status {response.status}")
         document = msgspec.json.decode(response.body, type=dict[str, Any])
         return list(_usable(document.get("keys"))), _kept_seconds(response.headers)
 
     def _find_jwks_url(self) -> str:
+        wrong = ""
         for url in metadata_urls(self._issuer):
             response = self._fetch(url)
             if response.status != 200:
@@ -140,7 +144,8 @@ class IssuerKeys:
             # Without this check one issuer could publish metadata for another (RFC 8414, section 3.3).
             if metadata.get("issuer") == self._issuer and isinstance(jwks_url, str) and is_secure(jwks_url):
                 return jwks_url
-        raise FetchError(f"{self._issuer} has no metadata with its name and a secure jwks_uri")
+            wrong = wrong or f"{url} says {repr(metadata.get('issuer'))[:200]} and {repr(jwks_url)[:200]}"
+        raise FetchError(f"it has no metadata with its name and a secure jwks_uri. {wrong}".rstrip(". "))
 
 
 def metadata_urls(issuer: str) -> list[str]:

@@ -13,7 +13,7 @@ from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, InternalError, ProtocolError
 from lambent.execution.call import Call
 from lambent.execution.execute import Executor, failure, too_large
-from lambent.execution.failures import is_interrupt, report
+from lambent.execution.failures import is_interrupt, report, report_unavailable
 from lambent.execution.invocation import Invocation
 from lambent.wire import jsonrpc
 from lambent.wire.eras import LEGACY_VERSIONS, MODERN, era_of_version, is_modern
@@ -107,6 +107,8 @@ class Endpoint:
         try:
             return self._authenticator.authenticate(request)
         except ProtocolError as refusal:
+            if refusal.status == 503 and refusal.__cause__ is not None:
+                report_unavailable(refusal.__cause__)
             if self._on_refusal is not None:
                 self._on_refusal(request, refusal)
             raise

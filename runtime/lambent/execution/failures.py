@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from lambent.errors import Signal, Suspend
+from lambent.errors import LambentError, Signal, Suspend
 from lambent.execution.log_records import logger
 from lambent.wire.eras import RpcRequest
 from lambent.wire.jsonrpc import RpcMessage
@@ -29,6 +29,12 @@ def report(error: BaseException, request: RpcRequest | RpcMessage | None = None)
         kind = type(error).__qualname__
         _log.error("%s failed, reference %s, with a %s that cannot be described", what, reference, kind)
     return reference
+
+
+def report_unavailable(cause: BaseException) -> None:
+    """Log why callers cannot be identified now. The client is told only that it may try again."""
+    if isinstance(cause, LambentError):  # what others say might quote credentials
+        _log.warning("Callers cannot be identified: %s", cause)
 
 
 def message_of(error: BaseException) -> str:
