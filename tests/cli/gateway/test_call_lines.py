@@ -90,6 +90,12 @@ def test_a_request_without_a_call(lines):
     assert found == ["POST /mcp 202 … ms environment 1"]
 
 
+def test_why_a_caller_is_refused(lines):
+    keys = {"LAMBENT_API_KEYS": f"ada:{'0' * 64}:"}
+    found, _ = lines(tool("add", a=1, b=2), env=keys)
+    assert found == ["POST /mcp 401 … ms environment 1 This server needs credentials"]
+
+
 def test_a_call_of_an_invocation_that_fails_then(lines):
     found, _ = lines(tool("add", a=1, b=2), path="/raise", env={"LAMBENT_MCP_PATH": "/raise"})
     assert found == [

@@ -22,6 +22,7 @@ from lambent.cli.gateway.messages import (
 )
 from lambent.cli.gateway.pool import Pool, PoolClosedError
 from lambent.cli.gateway.responses import BODILESS, MalformedResponseError
+from lambent.execution.log_records import one_line
 
 AsgiMessage = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[AsgiMessage]]
@@ -114,6 +115,8 @@ class GatewayApp:
             outcome = invocation.result()
             response, note = self._translate(outcome, request)
             calls = outcome.calls
+            if not (calls or note) and response.status in (401, 503):
+                note = _reason(response.body)
         else:
             response, note = self._kind.timed_out, f"(front end timed out after {self._kind.timeout:g} s)"
         return response, f"environment {environment.number} {note}", calls
@@ -128,6 +131,15 @@ class GatewayApp:
             return self._kind.response(outcome.payload, request, self._api), ""
         except MalformedResponseError as error:
             return self._kind.failed, f"(malformed result: {error})"
+
+
+def _reason(body: bytes) -> str:
+    """Why a request was refused before it was a call, such as for its token: the message of its error."""
+    try:
+        text = json.loads(body)["error"]["message"]
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return one_line(str(text))[:200]
 
 
 def _is_foreign(host: str) -> bool:
