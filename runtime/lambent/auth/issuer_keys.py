@@ -144,8 +144,12 @@ class IssuerKeys:
             # Without this check one issuer could publish metadata for another (RFC 8414, section 3.3).
             if metadata.get("issuer") == self._issuer and isinstance(jwks_url, str) and is_secure(jwks_url):
                 return jwks_url
-            wrong = wrong or f"{url} says {repr(metadata.get('issuer'))[:200]} and {repr(jwks_url)[:200]}"
+            wrong = wrong or _names(url, metadata.get("issuer"), jwks_url)
         raise FetchError(f"it has no metadata with its name and a secure jwks_uri. {wrong}".rstrip(". "))
+
+
+def _names(url: str, issuer: object, jwks_url: object) -> str:
+    return f"{url} names the issuer {repr(issuer)[:200]} and the key set {repr(jwks_url)[:200]}"
 
 
 def metadata_urls(issuer: str) -> list[str]:
