@@ -90,6 +90,16 @@ def test_each_principal_has_slots_of_its_own(world: Worlds) -> None:
     assert not any("ada" in key for key in here.store.kept._items)
 
 
+def test_tasks_of_a_principal_keep_their_slots_while_they_run_and_no_longer(world: Worlds) -> None:
+    here = world(shop(1))
+    ada = here.here.client_of("ada")
+    assert not is_full(ada)
+    here.clock.advance(120)  # longer than a creation may take
+    assert is_full(ada)
+    here.run_all()
+    assert not is_full(ada)
+
+
 # Every end of a task makes room.
 
 

@@ -57,6 +57,11 @@ class OpenQuestion(msgspec.Struct, frozen=True):
     request: Raw
 
 
+def queue_name_of(task_id: str, principal: Principal | None) -> str:
+    """A task as the queue names it: by its id, behind the mark of its principal if it has one."""
+    return f"{mark}.{task_id}" if (mark := mark_of(principal)) else task_id
+
+
 class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about a task; times are in seconds since the epoch.
 
@@ -109,8 +114,8 @@ class TaskRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def queue_name(self) -> str:
-        """The task as the queue names it: by its id, behind the mark of its principal if it has one."""
-        return f"{mark}.{self.id}" if (mark := mark_of(self.principal)) else self.id
+        """The task as the queue names it."""
+        return queue_name_of(self.id, self.principal)
 
     @property
     def is_terminal(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from lambent.execution.call import Call
 from lambent.execution.durable.records import Record, Records
+from lambent.execution.durable.tasks.record import queue_name_of
 from lambent.execution.durable.tasks.service import Tasks, lifetime
 from lambent.execution.limits import caller_of, refusal
 from lambent.execution.ports import Clock, Store
@@ -64,7 +65,9 @@ class TaskSlots:
             if task_id in running:
                 return
             if len(running) >= self._most:
-                running = {name: since for name, since in running.items() if _runs(tasks, name, since)}
+                running = {
+                    known: since for known, since in running.items() if _runs(call, tasks, known, since)
+                }
             if len(running) >= self._most:
                 break
             expires = until if held is None else max(held.record.expires, until)
@@ -78,8 +81,9 @@ class TaskSlots:
         raise refusal("Too many tasks are running", policy.poll_interval.total_seconds())
 
 
-def _runs(tasks: Tasks, task_id: str, since: float) -> bool:
-    now, found = tasks.clock(), tasks.find(task_id)
+def _runs(call: Call, tasks: Tasks, task_id: str, since: float) -> bool:
+    """Whether a task of the caller runs, or may still be created."""
+    now, found = tasks.clock(), tasks.find(queue_name_of(task_id, call.principal))
     if found is None:
         return now < since + _CREATION_SECONDS
     return not found.record.is_terminal and now < found.record.expires
