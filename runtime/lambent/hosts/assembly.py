@@ -156,6 +156,11 @@ class Assembly:
                 raise ConfigurationError(
                     "LAMBENT_AUTH_ANONYMOUS is false and nothing says who may call: set LAMBENT_AUTH_ISSUER"
                 )
+            if auth is not None and self._settings.anonymous is None:
+                raise ConfigurationError(
+                    "Variables LAMBENT_AUTH_… are set, and none of them says who may call: set "
+                    "LAMBENT_AUTH_ISSUER, or LAMBENT_AUTH_ANONYMOUS=true to let everybody call"
+                )
             return None
         from lambent.hosts.authentication import Authentication  # loaded where callers are identified
 
