@@ -51,6 +51,25 @@ def test_the_principal(issuer: Issuer) -> None:
     assert (found.claims["org"], found.claims["email"]) == ("example", "ada@example.com")
 
 
+def test_what_a_call_does_to_its_claims_is_not_seen_by_the_next_one(issuer: Issuer) -> None:
+    seen: list[Any] = []
+    mcp = full_server(auth=OAuth(issuer=issuer.url))
+
+    @mcp.tool()
+    def who(ctx: Context) -> None:
+        assert ctx.principal is not None
+        claims = ctx.principal.claims
+        seen.append((claims["roles"].copy(), "admin" in claims))
+        claims["roles"].append("admin")
+        claims["admin"] = True
+
+    issuer.now = time.time
+    client, token = client_of(mcp), issuer.token("ada", URL, roles=["user"])
+    for _ in range(2):
+        client.call("who", headers={"authorization": f"Bearer {token}"})
+    assert seen == [(["user"], False)] * 2
+
+
 @pytest.mark.parametrize(
     ("claims", "client_id"),
     [

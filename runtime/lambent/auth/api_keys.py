@@ -120,7 +120,7 @@ class ApiKeys:
             raise CredentialsError(self._refusal_text)
         if known.expires is not None and self._clock() >= known.expires:
             raise CredentialsError("The API key has expired")
-        return known.principal
+        return msgspec.structs.replace(known.principal, claims={})  # a call may change its own
 
 
 def _known(name: str, key: ApiKey) -> _Known:
