@@ -1,12 +1,15 @@
 """The registration facade, up to the official client that goes through it from nothing to a call."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.auth.oauth2 import AuthorizationCodeResult
@@ -19,6 +22,7 @@ from tests.issuer.outages import Outage
 from tests.support import SECRET, Client, headers_of, http_api, message
 
 from lambent import ConfigurationError, MCPServer, Settings
+from lambent.auth.fetching import Fetched, FetchError
 from lambent.auth.oauth import OAuth
 from lambent.auth.registration import Registration
 from lambent.errors import StoreError
@@ -30,6 +34,10 @@ BASE = "https://mcp.example.com"
 URL = f"{BASE}/mcp"
 CALLBACK = "http://localhost:8765/callback"
 INSERTED = "/.well-known/oauth-authorization-server/mcp"
+ENDPOINTS = {
+    "authorization_endpoint": "https://login.test/authorize",
+    "token_endpoint": "https://login.test/token",
+}
 LOCATIONS = [
     INSERTED,
     "/.well-known/oauth-authorization-server",
@@ -121,6 +129,38 @@ def test_without_a_registration_there_is_nothing(issuer: Issuer) -> None:
     assert register(client, {"redirect_uris": [CALLBACK]}).status == 404
     document = json.loads(get(client, "/.well-known/oauth-protected-resource/mcp").body)
     assert document["authorization_servers"] == [issuer.url]
+
+
+def test_a_page_at_one_place_does_not_hide_the_metadata_at_another(issuer: Issuer) -> None:
+    client = client_of(server(issuer))
+    asked: list[str] = []
+
+    def fetch(url: str, **_: Any) -> Fetched:
+        asked.append(url)
+        if "oauth-authorization-server" in url:
+            return Fetched(200, b"<!doctype html>")
+        return Fetched(200, msgspec.json.encode({"issuer": issuer.url, **ENDPOINTS}))
+
+    facade: Any = client.handler._documents._authentication.facade
+    facade._fetch = fetch
+    assert get(client, INSERTED).status == 200
+    assert len(asked) == 2
+
+
+def test_many_requests_at_once_ask_the_issuer_once(issuer: Issuer) -> None:
+    client = client_of(server(issuer))
+    asked: list[str] = []
+
+    def fetch(url: str, **_: Any) -> Fetched:
+        asked.append(url)
+        time.sleep(0.05)  # so that the others come meanwhile
+        raise FetchError("it does not answer")
+
+    facade: Any = client.handler._documents._authentication.facade
+    facade._fetch = fetch
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: get(client, INSERTED).status, range(8)))
+    assert (found, len(asked)) == ([503] * 8, 1)
 
 
 def test_an_issuer_that_is_down(issuer: Issuer) -> None:

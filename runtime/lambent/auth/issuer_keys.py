@@ -131,25 +131,38 @@ class IssuerKeys:
         return list(_usable(document.get("keys"))), _kept_seconds(response.headers)
 
     def _find_jwks_url(self) -> str:
-        wrong = ""
-        for url in metadata_urls(self._issuer):
-            response = self._fetch(url)
-            if response.status != 200:
-                continue
-            try:
-                metadata = msgspec.json.decode(response.body, type=dict[str, Any])
-            except (msgspec.MsgspecError, UnicodeError, RecursionError):
-                continue  # such as the page that a site has for every path that it does not know
+        wrong: list[str] = []
+        for metadata in read_metadata(self._issuer, self._fetch, wrong):
             jwks_url = metadata.get("jwks_uri")
-            # Without this check one issuer could publish metadata for another (RFC 8414, section 3.3).
-            if metadata.get("issuer") == self._issuer and isinstance(jwks_url, str) and is_secure(jwks_url):
+            if isinstance(jwks_url, str) and is_secure(jwks_url):
                 return jwks_url
-            wrong = wrong or _names(url, metadata.get("issuer"), jwks_url)
-        raise FetchError(f"it has no metadata with its name and a secure jwks_uri. {wrong}".rstrip(". "))
+            wrong.append(f"Its metadata name the key set {repr(jwks_url)[:200]}")
+        raise FetchError(
+            f"it has no metadata with its name and a secure jwks_uri. {' '.join(wrong[:1])}".strip(". ")
+        )
 
 
-def _names(url: str, issuer: object, jwks_url: object) -> str:
-    return f"{url} names the issuer {repr(issuer)[:200]} and the key set {repr(jwks_url)[:200]}"
+def read_metadata(issuer: str, fetch: Fetch, wrong: list[str]) -> Iterator[dict[str, Any]]:
+    """The metadata that an issuer has, at each of the places where they may be.
+
+    What names another issuer is passed over; ``wrong`` gets a sentence about it, for the log.
+
+    Raises:
+        FetchError: it does not answer.
+    """
+    for url in metadata_urls(issuer):
+        response = fetch(url)
+        if response.status != 200:
+            continue
+        try:
+            metadata = msgspec.json.decode(response.body, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            continue  # such as the page that a site has for every path that it does not know
+        # Without this check one issuer could publish metadata for another (RFC 8414, section 3.3).
+        if metadata.get("issuer") == issuer:
+            yield metadata
+        else:
+            wrong.append(f"{url} names the issuer {repr(metadata.get('issuer'))[:200]}")
 
 
 def metadata_urls(issuer: str) -> list[str]:

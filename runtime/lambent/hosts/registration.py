@@ -13,13 +13,14 @@ path                                                          answer
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lambent.auth.fetching import Fetch, FetchError
-from lambent.auth.issuer_keys import metadata_urls
+from lambent.auth.issuer_keys import read_metadata
 from lambent.auth.registration import Registration, RegistrationError, line_of
 from lambent.errors import LambentError
 from lambent.execution.durable.records import Record, Records
@@ -100,6 +101,7 @@ class RegistrationFacade:
         self._clock = clock
         self._own: dict[str, Any] | None = None
         self._fresh_until = 0.0
+        self._reading = threading.Lock()
 
     def answer(self, request: Request) -> HttpResponse | None:
         """Answer a request that is for the facade; None if it is not."""
@@ -126,25 +128,23 @@ class RegistrationFacade:
 
     def _read_own(self) -> dict[str, Any] | None:
         """The issuer's metadata; the last ones while it does not answer."""
-        if self._clock() >= self._fresh_until:
-            try:
-                self._own = self._fetch_own()
-                self._fresh_until = self._clock() + _METADATA_SECONDS
-                if self._own.get("authorization_response_iss_parameter_supported"):
-                    _log.warning("%s names itself in redirects (RFC 9207), which clients refuse", self.issuer)
-            except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                report(error)
-                self._fresh_until = self._clock() + _RETRY_SECONDS
-        return self._own
+        with self._reading:  # anybody can ask, so one thread at a time asks the issuer
+            if self._clock() >= self._fresh_until:
+                try:
+                    self._own = self._fetch_own()
+                    self._fresh_until = self._clock() + _METADATA_SECONDS
+                except FetchError as error:
+                    report(error)
+                    self._fresh_until = self._clock() + _RETRY_SECONDS
+            return self._own
 
     def _fetch_own(self) -> dict[str, Any]:
-        for url in metadata_urls(self.issuer):
-            response = self._fetch(url)
-            if response.status == 200:
-                metadata = msgspec.json.decode(response.body, type=dict[str, Any])
-                if metadata.get("issuer") == self.issuer:  # RFC 8414, section 3.3
-                    return metadata
-        raise FetchError(f"{self.issuer} has no metadata with its name")
+        metadata = next(read_metadata(self.issuer, self._fetch, []), None)
+        if metadata is None:
+            raise FetchError(f"{self.issuer} has no metadata with its name")
+        if metadata.get("authorization_response_iss_parameter_supported"):
+            _log.warning("%s names itself in redirects (RFC 9207), which clients refuse", self.issuer)
+        return metadata
 
     def _register(self, request: Request) -> HttpResponse:
         if request.method == "OPTIONS":
