@@ -333,5 +333,16 @@ def test_used_proofs_are_forgotten_in_time() -> None:
     for number in range(10_000):
         assert used.take(("key", str(number)), 60.0, 0.0)
     assert not used.take(("key", "5"), 60.0, 59.0)
-    assert used.take(("key", "new"), 120.0, 60.0)
+    assert not used.take(("key", "5"), 60.0, 60.0)
+    assert used.take(("key", "new"), 120.0, 60.1)
     assert len(used._ends) == 1
+
+
+def test_used_proofs_are_looked_through_rarely() -> None:
+    from lambent.auth.dpop import _Used
+
+    used, kept = _Used(), set()
+    for number in range(30_000):
+        assert used.take(("key", str(number)), 60.0, 0.0)
+        kept.add(id(used._ends))
+    assert len(kept) <= 3  # a new dictionary each time

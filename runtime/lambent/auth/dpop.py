@@ -20,12 +20,16 @@ MAX_AGE = 60.0
 
 _MAX_PROOF_BYTES = 8 * 1024
 
+_LEAST_KEPT = 10_000
+"""Used proofs from which on those that are too old are looked for."""
+
 
 class _Used:
     """The proofs that were used, for as long as they could be used again."""
 
     def __init__(self) -> None:
         self._ends: dict[tuple[str, str], float] = {}
+        self._most = _LEAST_KEPT
         self._lock = threading.Lock()
 
     def take(self, key: tuple[str, str], end: float, now: float) -> bool:
@@ -33,8 +37,10 @@ class _Used:
         with self._lock:
             if key in self._ends:
                 return False
-            if len(self._ends) >= 10_000:
-                self._ends = {known: until for known, until in self._ends.items() if until > now}
+            if len(self._ends) >= self._most:
+                self._ends = {known: until for known, until in self._ends.items() if until >= now}
+                # Twice what is left: else, while many are in use, every proof would go through all of them.
+                self._most = max(_LEAST_KEPT, 2 * len(self._ends))
             self._ends[key] = end
             return True
 
