@@ -116,6 +116,16 @@ def test_unknown_tokens(issuer: Issuer, clock: TokenClock) -> None:
     assert asked(issuer) == 4
 
 
+def test_an_unknown_token_that_comes_again(issuer: Issuer, clock: TokenClock) -> None:
+    client = client_for(issuer, clock)
+    for _ in range(3):
+        says(call(client, "nonsense"), "The token is not valid, or no longer")
+    assert asked(issuer) == 1
+    clock.now += 30
+    says(call(client, "nonsense"), "The token is not valid, or no longer")
+    assert asked(issuer) == 2
+
+
 def test_revocation(issuer: Issuer, clock: TokenClock) -> None:
     client, token = client_for(issuer, clock), issuer.opaque_token(audience=URL)
     assert call(client, token).status == 200

@@ -71,6 +71,7 @@ class BearerTokens:
         self._header = oauth.header.lower()
         self._audiences = frozenset(oauth.audiences)
         self._verified: dict[str, Verified] = {}
+        self._refused: dict[str, float] = {}
         self._keys = {
             issuer: IssuerKeys(issuer, ports.fetch, ports.clock, oauth.keys_at(issuer))
             for issuer in oauth.issuers
@@ -175,9 +176,17 @@ class BearerTokens:
     def _looked_up(self, token: str) -> tuple[Mapping[str, Any], str]:
         """What the issuer says of an opaque token."""
         assert self.oauth.introspection is not None  # noqa: S101 - asked for before
-        from lambent.auth.introspection import introspect  # few issuers have opaque tokens
+        from lambent.auth.introspection import INACTIVE, introspect  # few issuers have opaque tokens
 
-        claims = introspect(self.oauth.introspection, token, self._ports.fetch)
+        if self._refused.get(token, 0.0) > self._clock():
+            raise InvalidTokenError(INACTIVE)
+        try:
+            claims = introspect(self.oauth.introspection, token, self._ports.fetch)
+        except InvalidTokenError:  # clients that try again cause no more requests than with a good token
+            if len(self._refused) >= _REMEMBERED:
+                self._refused.clear()
+            self._refused[token] = self._clock() + self.oauth.introspection.cache_seconds
+            raise
         issuer = claims.get("iss", self.oauth.issuers[0])
         if issuer not in self.oauth.issuers:
             raise InvalidTokenError("The issuer of the token is not one of those that this server trusts")

@@ -11,6 +11,8 @@ from lambent.auth.access_tokens import MAX_TOKEN_BYTES, InvalidTokenError
 from lambent.auth.fetching import Fetch, FetchError
 from lambent.auth.oauth import Introspection
 
+INACTIVE = "The token is not valid, or no longer"
+
 
 def introspect(introspection: Introspection, token: str, fetch: Fetch) -> dict[str, Any]:
     """Ask the issuer about a token.
@@ -41,5 +43,5 @@ def introspect(introspection: Introspection, token: str, fetch: Fetch) -> dict[s
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise FetchError("The introspection endpoint does not answer with a JSON object") from None
     if said.get("active") is not True:
-        raise InvalidTokenError("The token is not valid, or no longer")
+        raise InvalidTokenError(INACTIVE)
     return said
