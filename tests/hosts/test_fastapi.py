@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -29,8 +30,9 @@ from tests.hosts.asgi.driving import (
     uvicorn_of,
 )
 
-from lambent import Context, MCPServer, OAuth
+from lambent import Context, MCPServer, OAuth, Registration
 from lambent.execution.handlers import subscriptions
+from lambent.hosts.registration import RegistrationFacade
 
 
 def server() -> MCPServer:
@@ -396,6 +398,41 @@ def test_a_challenge_leads_to_metadata_that_the_router_has(prefix: str) -> None:
             assert (await client.options(where)).status_code == 204
             assert (await client.head(where)).status_code == 200
             assert where not in (await client.get("/openapi.json")).json()["paths"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_clients_can_register_at_a_router(prefix: str) -> None:
+    callback, url = "http://localhost:8765/callback", f"https://shop.test{prefix}/mcp"
+    registration = Registration(
+        client_id="client-1",
+        redirect_uris=[callback],
+        authorization_endpoint="https://issuer.test/authorize",
+        token_endpoint="https://issuer.test/token",
+    )
+
+    async def run() -> None:
+        mcp = make(auth=OAuth(issuer="https://issuer.test", registration=registration))
+        app = FastAPI()
+        app.include_router(
+            mcp.fastapi_router("/mcp", settings(public_url="https://shop.test")), prefix=prefix
+        )
+        with mock.patch.object(RegistrationFacade, "_read_own", return_value=None):
+            async with client_of(app) as client:
+                for path in ("oauth-authorization-server/mcp", "openid-configuration/mcp"):
+                    found = await client.get(f"{prefix}/.well-known/{path}")
+                    assert (found.status_code, found.json()["issuer"]) == (200, url)
+                found = await client.get(f"{prefix}/mcp/.well-known/openid-configuration")
+                assert (found.status_code, found.json()["issuer"]) == (200, url)
+                assert found.json()["registration_endpoint"] == f"{url}/register"
+                made = await client.post(f"{prefix}/mcp/register", json={"redirect_uris": [callback]})
+                assert (made.status_code, made.json()["client_id"]) == (201, "client-1")
+                assert (await client.options(f"{prefix}/mcp/register")).status_code == 204
+                assert (await client.post(f"{prefix}/mcp", json={})).status_code == 401
+        app = application()
+        async with client_of(app) as client:
+            assert (await client.post("/mcp/register", json={})).status_code == 404
 
     asyncio.run(run())
 

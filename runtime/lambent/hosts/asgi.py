@@ -34,6 +34,11 @@ class AsgiApp:
         self._body_limit = body_limit
         self._threads = CallThreads(_RUNNING)
 
+    @property
+    def has_registration(self) -> bool:
+        """Clients can register here; see ``RegistrationFacade``."""
+        return self._documents.has_registration
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""
         if scope["type"] == "lifespan":

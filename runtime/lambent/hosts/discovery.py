@@ -48,6 +48,11 @@ class DiscoveryDocuments:
         self._is_strict = is_strict
         self._made = functools.lru_cache(_KEPT)(self._make)
 
+    @property
+    def has_registration(self) -> bool:
+        """Clients can register here; see ``RegistrationFacade``."""
+        return self._authentication is not None and self._authentication.facade is not None
+
     def health(self, method: str, path: str) -> HttpResponse | None:
         """Tell a load balancer that the host is well; None if this is not what the request is for."""
         if method not in ("GET", "HEAD") or (path.rstrip("/") or "/") != self._settings.health_path:

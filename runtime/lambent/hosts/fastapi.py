@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from lambent.hosts.asgi import AsgiApp
-from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX
+from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, SERVER_METADATA_PATHS
 
 _RESPONSES: dict[int | str, dict[str, object]] = {
     200: {
@@ -86,6 +86,16 @@ def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
     methods = ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"]
     router.add_api_route(path, delegate(path), methods=methods, include_in_schema=False)
     methods = ["GET", "HEAD", "OPTIONS"]
-    for document in (path + CARD_SUFFIX, path + REGISTRY_SUFFIX, METADATA_PATH + path):
+    documents = [path + CARD_SUFFIX, path + REGISTRY_SUFFIX, METADATA_PATH + path]
+    if app.has_registration:
+        from lambent.hosts.registration import REGISTER_SUFFIX  # loaded where clients register
+
+        documents += [known + path for known in SERVER_METADATA_PATHS]
+        documents += [path + known for known in SERVER_METADATA_PATHS]
+        register = path + REGISTER_SUFFIX
+        router.add_api_route(
+            register, delegate(register), methods=["POST", *methods], include_in_schema=False
+        )
+    for document in documents:
         router.add_api_route(document, delegate(document), methods=methods, include_in_schema=False)
     return router

@@ -111,7 +111,7 @@ class RegistrationFacade:
         for known in SERVER_METADATA_PATHS:
             before, is_known, after = path.partition(known)
             if is_known:
-                return self._metadata(request, after or before)
+                return self._metadata(request, request.mount + after if after else before)
         return None
 
     def _metadata(self, request: Request, endpoint: str) -> HttpResponse:
