@@ -65,6 +65,35 @@ def test_a_summary_has_what_the_lists_have() -> None:
     assert [msgspec.json.decode(raw)["name"] for raw in summary.prompts] == ["greet"]
 
 
+@pytest.mark.parametrize("hides", [False, True])
+def test_what_lists_hide_is_not_in_the_summary(hides: bool) -> None:
+    mcp = MCPServer("shop", hides_forbidden=hides)
+
+    @mcp.tool()
+    def count() -> int:
+        return 1
+
+    @mcp.tool(scopes=["sell"])
+    def sell() -> int:
+        return 1
+
+    @mcp.resource("shop://stock", scopes=["look"])
+    def stock() -> str:
+        return ""
+
+    @mcp.resource("shop://{item}", scopes=["look"])
+    def item(item: str) -> str:
+        return item
+
+    @mcp.prompt(scopes=["greet"])
+    def greet() -> str:
+        return ""
+
+    found = summarize(mcp.freeze(), "/mcp")
+    hidden = (found.resources, found.resource_templates, found.prompts)
+    assert (len(found.tools), [len(one) for one in hidden]) == ((1, [0] * 3) if hides else (2, [1] * 3))
+
+
 def test_capabilities_are_those_of_every_host() -> None:
     assert summarize(server().freeze(), "/").capabilities == {
         "logging": {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -15,7 +15,10 @@ from lambent.wire.eras import SUPPORTED_VERSIONS
 if TYPE_CHECKING:
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
+    from lambent.features.tools import Tool
     from lambent.wire.server_card import ServerSummary
+
+F = TypeVar("F", "Tool", "Resource", "Prompt")
 
 
 def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool = True) -> dict[str, Any]:
@@ -49,11 +52,16 @@ def summarize(catalog: Catalog, path: str) -> ServerSummary:
         versions=SUPPORTED_VERSIONS,
         instructions=catalog.instructions,
         capabilities=capabilities(catalog),
-        tools=tuple(tool.described for tool in catalog.tools.values()),
-        resources=_described(catalog.resources.values()),
-        resource_templates=_described(catalog.templates),
-        prompts=_described(catalog.prompts.values()),
+        tools=tuple(tool.described for tool in _public(catalog, catalog.tools.values())),
+        resources=_described(_public(catalog, catalog.resources.values())),
+        resource_templates=_described(_public(catalog, catalog.templates)),
+        prompts=_described(_public(catalog, catalog.prompts.values())),
     )
+
+
+def _public(catalog: Catalog, features: Iterable[F]) -> Iterable[F]:
+    """The features that everybody may know of: a card needs no token, so its reader has no scope."""
+    return (one for one in features if not one.scopes) if catalog.hides_forbidden else features
 
 
 def _described(features: Iterable[Resource | Prompt]) -> tuple[Raw, ...]:
