@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -240,6 +241,27 @@ def test_the_last_good_keys_stay(web: StaticWeb, answer: Fetched | Exception) ->
     clock.now += 2
     web.found[JWKS] = good
     assert is_known(fresh)  # soon, as nothing can be verified meanwhile
+
+
+def test_an_issuer_that_hangs_is_asked_once_by_all_who_wait(web: StaticWeb) -> None:
+    clock, asked = TokenClock(), threading.Event()
+
+    def hang(url: str, **_: Any) -> Fetched:
+        web.asked.append(url)
+        asked.wait(0.2)  # so that the others come meanwhile
+        clock.now += 3  # more than the time after which it is asked again
+        raise FetchError("it does not answer")
+
+    keys = IssuerKeys(ISSUER, hang, clock)
+
+    def find(_: int) -> bool:
+        with pytest.raises(IssuerDownError):
+            keys.find("a", "ES256")
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(find, range(8)))
+    assert len(web.asked) == 1
 
 
 def test_keys_that_have_moved_are_found(web: StaticWeb) -> None:

@@ -6,7 +6,9 @@ when                        what happens
 the first token             metadata (RFC 8414, then OpenID Connect Discovery), then its key set
 later                       nothing, until the key set is older than the issuer lets it be kept
 a key id is unknown         the key set is read again, at most every ``RETRY_SECONDS``
+another thread reads it     tokens with known keys go on; those with an unknown key id get 503
 the issuer does not answer  the last keys stay in force, and it is asked again after ``RETRY_SECONDS``
+its key set is empty        it has withdrawn its keys: no token is taken
 ==========================  ==============================================================================
 """
 
@@ -63,7 +65,8 @@ class IssuerKeys:
         self._given_jwks_url = self._jwks_url = jwks_url
         self._keys: list[tuple[Mapping[str, Any], Key]] = []
         self._fresh_until = 0.0
-        self._failure = "no key in its key set can be used"
+        self._is_known = False
+        self._failure = "it was not asked yet"
         self._asked_at = -RETRY_SECONDS
         self._lock = threading.Lock()
 
@@ -75,14 +78,17 @@ class IssuerKeys:
             IssuerDownError: no key is known, because the issuer does not answer.
         """
         if self._clock() >= self._fresh_until:
-            self._renew(waits=not self._keys)
-        if (found := self._match(key_id, algorithm)) is None:
-            self._renew()
+            self._renew(waits=not self._is_known)
+        found, is_read = self._match(key_id, algorithm), True
+        if found is None:
+            is_read = self._renew(waits=not self._is_known)
             found = self._match(key_id, algorithm)
         if found is not None:
             return found
-        if not self._keys:
+        if not self._is_known:
             raise IssuerDownError(f"The keys of {self._issuer} are not known: {self._failure}")
+        if not is_read:
+            raise IssuerDownError(f"The keys of {self._issuer} are being read")
         raise InvalidTokenError("The token is signed with a key that its issuer does not have")
 
     def _match(self, key_id: str | None, algorithm: str) -> Key | None:
@@ -95,31 +101,36 @@ class IssuerKeys:
         ]
         return found[0] if len(found) == 1 else None
 
-    def _renew(self, *, waits: bool = True) -> None:
+    def _renew(self, *, waits: bool) -> bool:
         """Read the key set, unless that was tried a short while ago.
 
-        While another thread reads it, a call ``waits``, or else goes on with the keys that there are.
+        Args:
+            waits: for another thread that reads it; else the call goes on with the keys that there are.
+
+        Returns:
+            Whether no other thread is reading it.
         """
         if not self._lock.acquire(blocking=waits):
-            return
+            return False
         try:
-            now = self._clock()
-            if now - self._asked_at < (RETRY_SECONDS if self._keys else _FIRST_RETRY_SECONDS):
-                return
-            self._asked_at = now
-            try:
-                keys, seconds = self._read()
-            except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                self._jwks_url = self._given_jwks_url  # which may be another one by now
-                self._failure = (
-                    str(error) if isinstance(error, FetchError) else "its key set is no JSON object"
-                )
-                return
-            self._failure = "no key in its key set can be used"
-            if keys:
-                self._keys, self._fresh_until = keys, now + seconds
+            retry = RETRY_SECONDS if self._is_known else _FIRST_RETRY_SECONDS
+            if self._clock() - self._asked_at >= retry:
+                self._try_to_read()
         finally:
             self._lock.release()
+        return True
+
+    def _try_to_read(self) -> None:
+        try:
+            keys, seconds = self._read()
+        except (FetchError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            self._jwks_url = self._given_jwks_url  # which may be another one by now
+            self._failure = str(error) if isinstance(error, FetchError) else "its key set is no JSON object"
+        else:
+            # Also if there are none: the issuer has withdrawn them.
+            self._keys, self._is_known, self._fresh_until = keys, True, self._clock() + seconds
+        finally:
+            self._asked_at = self._clock()  # at the end: who has waited for this does not ask again
 
     def _read(self) -> tuple[list[tuple[Mapping[str, Any], Key]], float]:
         if self._jwks_url is None:
@@ -128,7 +139,9 @@ class IssuerKeys:
         if response.status != 200:
             raise FetchError(f"{self._jwks_url} has status {response.status}")
         document = msgspec.json.decode(response.body, type=dict[str, Any])
-        return list(_usable(document.get("keys"))), _kept_seconds(response.headers)
+        if not isinstance(document.get("keys"), list):
+            raise FetchError(f"{self._jwks_url} has no key set")
+        return list(_usable(document["keys"])), _kept_seconds(response.headers)
 
     def _find_jwks_url(self) -> str:
         wrong: list[str] = []
@@ -178,11 +191,11 @@ def metadata_urls(issuer: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _usable(given: object) -> Iterator[tuple[Mapping[str, Any], Key]]:
+def _usable(given: list[Any]) -> Iterator[tuple[Mapping[str, Any], Key]]:
     """The keys that can verify tokens; others in the set are for something else, or prove nothing."""
     from lambent.auth.public_keys import public_key  # loaded with the first token
 
-    for said in given[:_MOST_KEYS] if isinstance(given, list) else ():
+    for said in given[:_MOST_KEYS]:
         if not isinstance(said, dict) or said.get("use", "sig") != "sig":
             continue
         key = public_key(said)
