@@ -138,6 +138,15 @@ def test_features_of_the_legacy_era(issuer: Issuer, name: str) -> None:
     assert client.post(body, legacy).status == 401
 
 
+@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
+def test_subscriptions_of_the_legacy_era(issuer: Issuer, method: str) -> None:
+    client = client_of(server(issuer))
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"uri": "note://today"}}
+    legacy = {"mcp-protocol-version": NEWEST}
+    is_refused(client.post(body, {**legacy, **bearer(issuer)}), "res:read")
+    assert client.post(body, {**legacy, **bearer(issuer, "res:read")}).status == 200
+
+
 def test_implied_scopes_are_implied_by_others(issuer: Issuer) -> None:
     declared = OAuth(
         issuer=issuer.url, implies={"a": ["b"], "b": ["c", "a"], "c": ["tools:use", "tools:more"]}

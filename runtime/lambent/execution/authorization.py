@@ -69,8 +69,8 @@ def _feature_scopes(call: Call) -> Collection[str]:
             feature = catalog.tools.get(name)
         case "prompts/get":
             feature = catalog.prompts.get(name)
-        case "resources/read":
-            feature = resource_of(catalog, name)
+        case "resources/read" | "resources/subscribe" | "resources/unsubscribe":
+            feature = resource_of(catalog, call.rpc.params.uri)
         case "completion/complete":
             reference = call.rpc.params.ref
             if isinstance(reference, PromptReference):
