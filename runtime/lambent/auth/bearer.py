@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lambent.wire.http import Request
 
 _REMEMBERED = 500
-"""Tokens: a megabyte or two."""
+"""Tokens: usually a megabyte or two; eight where they are as long as may be."""
 
 _REMEMBERED_SECONDS = 300.0
 """After so long a token is verified again: its issuer may have withdrawn the key that has signed it."""
