@@ -196,6 +196,16 @@ def test_a_rotation_is_noticed(web: StaticWeb) -> None:
     assert not is_known(keys, "a")
 
 
+def test_withdrawn_keys_are_not_used(web: StaticWeb) -> None:
+    clock = TokenClock()
+    keys = IssuerKeys(ISSUER, web, clock)
+    assert is_known(keys)
+    web.found[JWKS] = Fetched(200, b'{"keys":[]}')
+    clock.now += 100_000
+    with pytest.raises(InvalidTokenError):
+        keys.find("a", "RS256")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -205,7 +215,6 @@ def test_a_rotation_is_noticed(web: StaticWeb) -> None:
         Fetched(200, SPA),
         Fetched(200, b"[]"),
         Fetched(200, b"{}"),
-        Fetched(200, b'{"keys":[]}'),
         Fetched(200, b'{"keys":{"a":1}}'),
         Fetched(200, b'{"keys":null}'),
         Fetched(200, b"[" * 200_000),
@@ -469,7 +478,7 @@ def test_wrong_metadata_through_the_handler(
         reply = call(protected(issuer=issuer.url), issuer.token(audience=URL))
         assert (reply.status, reply.error["message"]) == (503, DOWN)
         (said,) = [record.getMessage() for record in caplog.records]
-        why = "it has no metadata with its name and a secure jwks_uri. http"
+        why = "it has no metadata with its name and a secure jwks_uri. "
         assert said.startswith(f"Callers cannot be identified: The keys of {issuer.url} are not known: {why}")
         ((_, wrong),) = change(issuer).items()
         assert repr(wrong) in said
