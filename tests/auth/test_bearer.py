@@ -9,8 +9,10 @@ from tests.auth.world import URL, TokenClock, call, client_of, protected
 from tests.issuer.issuer import Issuer
 from tests.support import full_server, message
 
-from lambent import Context, OAuth
+from lambent import Context, CredentialsError, OAuth, Request
 from lambent.auth import bearer
+from lambent.auth.authenticator import AuthPorts
+from lambent.stores.web import fetch
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +210,13 @@ def test_what_is_remembered_is_of_one_path(issuer: Issuer, clock: TokenClock) ->
     headers = {"authorization": f"Bearer {token}"}
     for path, status in (("/mcp", 200), ("/other", 401), ("/mcp", 200), ("/mcp/", 200)):
         assert client.post(message("tools/list"), headers, path=path).status == status
+
+
+@pytest.mark.parametrize("audience", ["None", "None/", "", "/"])
+def test_a_url_that_is_not_known_is_no_audience(issuer: Issuer, clock: TokenClock, audience: str) -> None:
+    issuer.now = clock
+    ports = AuthPorts(fetch, lambda: clock.now, lambda _: None)
+    tokens = OAuth(issuer=issuer.url, audience="shop").connect(ports)
+    request = Request("POST", "/mcp", {"authorization": f"Bearer {issuer.token(audience=audience)}"})
+    with pytest.raises(CredentialsError, match="another server"):
+        tokens.authenticate(request)

@@ -4,7 +4,7 @@ import pytest
 
 from lambent.auth.challenges import InsufficientScopeError, challenge, unauthorized
 
-ALGS = 'algs="ES256 EdDSA PS256 RS256"'
+ALGS = 'algs="RS256 PS256 ES256 EdDSA"'
 
 
 def test_nothing_to_say() -> None:

@@ -82,7 +82,7 @@ def test_metadata_says_what_is_declared() -> None:
         scopes_supported=["mcp:use", "orders:read"],
         resource_documentation="https://shop.test/docs",
         dpop_bound_access_tokens_required=True,
-        dpop_signing_alg_values_supported=["ES256", "EdDSA", "PS256", "RS256"],
+        dpop_signing_alg_values_supported=["RS256", "PS256", "ES256", "EdDSA"],
     )
 
 

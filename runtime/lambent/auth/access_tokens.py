@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambent.auth.challenges import ALGORITHMS
 from lambent.errors import LambentError
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 MAX_TOKEN_BYTES = 16 * 1024
 """Bytes of a token: API Gateway takes 10 KB of headers, load balancers 16 KB of one header."""
 
-ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
-"""How tokens may be signed: neither with a secret that two parties share, nor not at all."""
+CLIENT_CLAIMS = ("client_id", "azp", "appid", "cid")
+"""Where issuers name the application that a token was issued to."""
 
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 """Of access tokens. Issuers sign others with the same keys: logout tokens, identity assertions."""

@@ -2,7 +2,7 @@
 
 A key is found by its SHA-256 digest. As keys are random, neither a salt nor a slow hash adds anything: nobody
 can try 2^128 of them. How long a look-up takes depends on the digest of what was sent, from which nobody can
-tell a key whose digest is alike; so it needs no comparison in constant time.
+compute a key: a look-up needs no comparison in constant time.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.auth.access_tokens import (
+    CLIENT_CLAIMS,
     InvalidTokenError,
     audiences,
     check_times,
@@ -25,6 +27,7 @@ from lambent.auth.principal import Principal
 from lambent.errors import ConfigurationError, HttpRefusal
 
 if TYPE_CHECKING:
+    from lambent.auth.dpop import UsedProofs
     from lambent.wire.http import Request
 
 _REMEMBERED = 500
@@ -35,8 +38,6 @@ _REMEMBERED_SECONDS = 300.0
 
 _B64TOKEN = r"[A-Za-z0-9._~+/-]+=*"
 """What a token looks like (RFC 6750, section 2.1). Two headers, which hosts join with a comma, do not."""
-
-_CLIENT_CLAIMS = ("client_id", "azp", "appid", "cid")
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class Verified(msgspec.Struct, frozen=True):
         token: the token, where its requests carry proofs; else empty.
         thumbprint: of the key that it is bound to (RFC 9449, section 6); empty where it is bound to none.
         audiences: for whom it is, where that is compared with each request; else None.
-        is_simple: there is nothing to check again with a further request.
+        needs_no_check: a further request has nothing that has to be checked.
     """
 
     principal: Principal
@@ -58,7 +59,7 @@ class Verified(msgspec.Struct, frozen=True):
     token: str
     thumbprint: str
     audiences: frozenset[str] | None
-    is_simple: bool
+    needs_no_check: bool
 
 
 class BearerTokens:
@@ -77,6 +78,12 @@ class BearerTokens:
             for issuer in oauth.issuers
         }
 
+    @functools.cached_property
+    def _used_proofs(self) -> UsedProofs:
+        from lambent.auth.dpop import UsedProofs
+
+        return UsedProofs()
+
     def authenticate(self, request: Request) -> Principal | None:
         """See ``Authenticator.authenticate``."""
         header = request.headers.get(self._header)
@@ -91,7 +98,7 @@ class BearerTokens:
             if len(self._verified) >= _REMEMBERED:
                 self._verified.clear()
             self._verified[header] = verified
-        if not verified.is_simple:
+        if not verified.needs_no_check:
             self._check(verified, request)
         return msgspec.structs.replace(verified.principal, claims=msgspec.json.decode(verified.claims))
 
@@ -138,24 +145,22 @@ class BearerTokens:
         if is_bound and not is_proved:
             text = "The token is bound to a key of its client, or has to be: use the scheme DPoP"
             raise CredentialsError(text, scheme="DPoP")
-        is_simple = found is None and not is_bound
+        needs_no_check = found is None and not is_bound
         said = msgspec.json.encode(claims)
-        return Verified(principal, said, end, token if is_bound else "", thumbprint, found, is_simple)
+        return Verified(principal, said, end, token if is_bound else "", thumbprint, found, needs_no_check)
 
     def _check(self, verified: Verified, request: Request) -> None:
         """Check what differs from request to request: the URL of the endpoint, and the proof."""
         url = self._ports.url_of(request)
-        if verified.audiences is not None:
-            if url is None and not self._audiences:
-                raise ConfigurationError(
-                    "The URL of the endpoint is not known: set LAMBENT_AUTH_AUDIENCE or LAMBENT_PUBLIC_URL"
-                )
-            if url is None or verified.audiences.isdisjoint((url, f"{url}/")):
-                raise CredentialsError(self._about("The token was issued for another server (aud)"))
-        if verified.token:
+        if url is None and (verified.token or not self._audiences):
+            raise ConfigurationError("The URL of the endpoint is not known: set LAMBENT_PUBLIC_URL")
+        own = () if url is None else (url, f"{url}/")
+        if verified.audiences is not None and verified.audiences.isdisjoint(own):
+            raise CredentialsError(self._about("The token was issued for another server (aud)"))
+        if verified.token and url is not None:
             from lambent.auth.dpop import check_proof  # few clients have keys
 
-            check_proof(request, url, verified.token, verified.thumbprint, self._clock())
+            check_proof(request, url, verified.token, verified.thumbprint, self._used_proofs, self._clock())
 
     def _read(self, token: str) -> tuple[Mapping[str, Any], str]:
         """The claims of a JWT, and who has signed it."""
@@ -194,7 +199,7 @@ class BearerTokens:
 
     def _principal_of(self, claims: Mapping[str, Any], issuer: str) -> Principal:
         oauth = self.oauth
-        client_id = text_of(claims, _CLIENT_CLAIMS)
+        client_id = text_of(claims, CLIENT_CLAIMS)
         if claims.get("token_use", "access") != "access":  # Cognito signs ID tokens with the same keys
             raise InvalidTokenError("The token is not an access token")
         if oauth.client_ids and client_id not in oauth.client_ids:

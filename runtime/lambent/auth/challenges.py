@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from lambent.errors import HttpRefusal
 
-DPOP_ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")
-"""How proofs of possession may be signed."""
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+"""How tokens and proofs may be signed: neither with a secret that two parties share, nor not at all."""
 
 
 class InsufficientScopeError(HttpRefusal):
@@ -56,7 +56,7 @@ def challenge(
         "error": error,
         "scope": " ".join(scopes),
         "resource_metadata": metadata_url or "",
-        "algs": " ".join(DPOP_ALGORITHMS) if scheme == "DPoP" else "",
+        "algs": " ".join(ALGORITHMS) if scheme == "DPoP" else "",
         "error_description": description,  # last: clients find the others by searching for their names
     }
     shown = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items() if value)

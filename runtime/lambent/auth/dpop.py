@@ -24,8 +24,8 @@ _LEAST_KEPT = 10_000
 """Used proofs from which on those that are too old are looked for."""
 
 
-class _Used:
-    """The proofs that were used, for as long as they could be used again."""
+class UsedProofs:
+    """The proofs that were used, for as long as they could be used again; for any number of threads."""
 
     def __init__(self) -> None:
         self._ends: dict[tuple[str, str], float] = {}
@@ -45,17 +45,17 @@ class _Used:
             return True
 
 
-_used = _Used()
-
-
-def check_proof(request: Request, url: str | None, token: str, thumbprint: str, now: float) -> None:
+def check_proof(
+    request: Request, url: str, token: str, thumbprint: str, used: UsedProofs, now: float
+) -> None:
     """Check the proof that comes with a token (RFC 9449, section 4.3).
 
     Args:
         request: with the header ``DPoP``.
-        url: of the endpoint; None where it is not known, and then only its path is compared.
+        url: of the endpoint.
         token: the access token.
         thumbprint: of the key that the token is bound to.
+        used: the proofs that cannot be used again; this one is added.
         now: in seconds since the epoch.
 
     Raises:
@@ -68,7 +68,7 @@ def check_proof(request: Request, url: str | None, token: str, thumbprint: str, 
         raise _invalid("is made with another key than that of the token")
     if claims.get("htm") != request.method:
         raise _invalid("is for another method")
-    if not _is_same_url(claims.get("htu"), url, request.path):
+    if not _is_same_url(claims.get("htu"), url):
         raise _invalid("is for another URL")
     if claims.get("ath") != _hash_of(token):
         raise _invalid("is for another token")
@@ -79,7 +79,7 @@ def check_proof(request: Request, url: str | None, token: str, thumbprint: str, 
     name = claims.get("jti")
     if not isinstance(name, str) or not 1 <= len(name) <= 256:
         raise _invalid("has no jti")
-    if not _used.take((used_by, name), made + MAX_AGE, now):
+    if not used.take((used_by, name), made + MAX_AGE, now):
         raise _invalid("was used before")
 
 
@@ -110,13 +110,13 @@ def _hash_of(token: str) -> str:
     return encode_base64url(hashlib.sha256(token.encode()).digest())
 
 
-def _is_same_url(said: object, url: str | None, path: str) -> bool:
+def _is_same_url(said: object, url: str) -> bool:
     if not isinstance(said, str):
         return False
     from urllib.parse import urlsplit
 
     try:
-        parts, wanted = urlsplit(said), urlsplit(url or "")
+        parts, wanted = urlsplit(said), urlsplit(url)
         ports = {"https": 443, "http": 80}
         found = (parts.scheme, parts.hostname, ports.get(parts.scheme) if parts.port is None else parts.port)
         own = (wanted.scheme, wanted.hostname, wanted.port or ports.get(wanted.scheme))
@@ -124,6 +124,4 @@ def _is_same_url(said: object, url: str | None, path: str) -> bool:
         return False
     if parts.query or parts.fragment:
         return False
-    if url is None:
-        return parts.path.rstrip("/").endswith(path.rstrip("/"))
     return found == own and parts.path.rstrip("/") == wanted.path.rstrip("/")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import force_setattr
 
+from lambent.auth.challenges import ALGORITHMS
 from lambent.auth.urls import is_secure
 from lambent.errors import DeclarationError
 
@@ -27,7 +28,8 @@ class Introspection(msgspec.Struct, frozen=True, kw_only=True):
         client_id: of this server, at the issuer.
         client_secret: of this server; ``repr`` does not show it.
         cache_seconds: for how long an answer is believed; that long a revoked token is still taken.
-        checks_audience: the issuer tells this client of its own tokens only: those without ``aud`` are taken.
+        checks_audience: the endpoint answers ``active`` only for tokens that were issued for this server, so
+            tokens without ``aud`` are taken.
     """
 
     url: str
@@ -84,7 +86,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     implies: Mapping[str, Sequence[str]] = {}
     client_ids: Sequence[str] = ()
     header: str = "Authorization"
-    algorithms: Sequence[str] = ("RS256", "PS256", "ES256", "EdDSA")
+    algorithms: Sequence[str] = ALGORITHMS
     leeway: float = 0.0
     jwks_url: str | None = None
     introspection: Introspection | None = None
@@ -112,7 +114,7 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
         for broad, narrow in self.implies.items():
             check_scopes([broad])
             check_scopes(narrow)
-        if unknown := set(self.algorithms) - {"RS256", "PS256", "ES256", "EdDSA"}:
+        if unknown := set(self.algorithms) - set(ALGORITHMS):
             raise DeclarationError(f"Tokens cannot be signed with {', '.join(sorted(unknown))} here")
         if not 0 <= self.leeway <= 300:
             raise DeclarationError(f"leeway must be 0 to 300 seconds, not {self.leeway}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from lambent.auth.access_tokens import CLIENT_CLAIMS
 from lambent.auth.authenticator import CredentialsError
 from lambent.auth.principal import Principal
 from lambent.errors import ConfigurationError, DeclarationError
@@ -22,7 +23,6 @@ LAMBDA_ISSUER = "lambda-authorizer"
 COGNITO_ISSUER = "cognito-identity.amazonaws.com"
 """The issuer of the identities of Cognito identity pools."""
 
-_CLIENT_CLAIMS = ("client_id", "azp", "cid", "appid")
 _COGNITO_SESSION = "CognitoIdentityCredentials"
 
 # What is told of a caller with AWS credentials, without the access key id and the API key beside it.
@@ -115,7 +115,7 @@ def _from_jwt(request: Request) -> Principal | None:
     return Principal(
         subject=_required(claims, "sub"),
         issuer=_required(claims, "iss"),
-        scopes=scopes_of(claims, "scope", "scp"),
+        scopes=granted_by(claims, "scope", "scp"),
         client_id=_client(claims),
         claims=dict(claims),
     )
@@ -135,7 +135,7 @@ def _from_lambda(request: Request) -> Principal | None:
     return Principal(
         subject=_required(context, "sub" if context.get("sub") is not None else "principalId"),
         issuer=_required(context, "iss") if named else LAMBDA_ISSUER,
-        scopes=scopes_of(context, "scope", "scp", "scopes"),
+        scopes=granted_by(context, "scope", "scp", "scopes"),
         client_id=_client(context),
         claims=dict(context),
     )
@@ -217,14 +217,14 @@ def _text(value: Any, what: str) -> str:
 
 
 def _client(claims: Mapping[str, Any]) -> str:
-    for name in _CLIENT_CLAIMS:
+    for name in CLIENT_CLAIMS:
         value = claims.get(name)
         if isinstance(value, str) and value.isprintable():
             return value
     return ""
 
 
-def scopes_of(claims: Mapping[str, Any], *names: str) -> frozenset[str]:
+def granted_by(claims: Mapping[str, Any], *names: str) -> frozenset[str]:
     """The scopes in the first of these claims that is there.
 
     A claim is text with spaces (RFC 8693, section 4.2), a list, or a list as API Gateway writes it into text:

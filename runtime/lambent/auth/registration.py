@@ -53,7 +53,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     link: list those of applications that you trust.
 
     Attributes:
-        client_id: of the client at the issuer: a public one, which proves itself by PKCE.
+        client_id: of the client at the issuer: a public one, which uses PKCE.
         redirect_uris: where its users may be sent back to; the issuer has to know them too.
         any_loopback_port: a URI with ``localhost`` or a loopback address stands for all its ports (RFC 8252,
             section 7.3). Only where the issuer sees it so too: Entra ID does, Cognito does not.
@@ -77,7 +77,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         if self.client_secret is not None:
             raise DeclarationError(
                 "A registration has no client_secret: everybody who registers would get it. Create a public "
-                "client at the issuer, which proves itself by PKCE"
+                "client at the issuer, which uses PKCE"
             )
         if not self.client_id:
             raise DeclarationError("A registration needs the client_id of a client of the issuer")

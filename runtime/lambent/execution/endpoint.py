@@ -24,6 +24,7 @@ from lambent.wire.http import (
     Accepts,
     HttpPolicy,
     HttpResponse,
+    OriginRefusedError,
     Request,
     check_other,
     check_post,
@@ -90,7 +91,7 @@ class Endpoint:
             response = error_response(refusal)
             if request.method == "HEAD":
                 response.body = b""
-            if refusal.status == 403:
+            if isinstance(refusal, OriginRefusedError):
                 return response
         if "origin" in request.headers:
             response.headers.update(cors_headers(request.headers))

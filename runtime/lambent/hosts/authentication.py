@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.auth.authenticator import AuthDeclaration, AuthPorts, Declared
-from lambent.auth.challenges import DPOP_ALGORITHMS
+from lambent.auth.challenges import ALGORITHMS
 from lambent.auth.oauth import OAuth, with_prefix
 from lambent.auth.resource_metadata import resource_metadata
 from lambent.auth.resource_server import ResourceServer
@@ -108,7 +108,7 @@ class Authentication:
         document = resource_metadata(resource, issuers, self._scopes, name, self._info.website_url)
         if any(oauth.requires_dpop for oauth in self._usual):
             document["dpop_bound_access_tokens_required"] = True
-            document["dpop_signing_alg_values_supported"] = list(DPOP_ALGORITHMS)
+            document["dpop_signing_alg_values_supported"] = list(ALGORITHMS)
         return document
 
 
