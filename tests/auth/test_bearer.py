@@ -1,5 +1,6 @@
 """Tokens of requests: what is remembered of them, whom they are of, and for which clients they are taken."""
 
+import copy
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -53,23 +54,37 @@ def test_the_principal(issuer: Issuer) -> None:
     assert (found.claims["org"], found.claims["email"]) == ("example", "ada@example.com")
 
 
-def test_what_a_call_does_to_its_claims_is_not_seen_by_the_next_one(issuer: Issuer) -> None:
+def test_claims_that_calls_share_cannot_be_changed(issuer: Issuer) -> None:
     seen: list[Any] = []
     mcp = full_server(auth=OAuth(issuer=issuer.url))
 
     @mcp.tool()
-    def who(ctx: Context) -> None:
+    def who(ctx: Context) -> dict[str, Any]:
         assert ctx.principal is not None
-        claims = ctx.principal.claims
-        seen.append((claims["roles"].copy(), "admin" in claims))
-        claims["roles"].append("admin")
-        claims["admin"] = True
+        seen.append(ctx.principal.claims)
+        return {"roles": ctx.principal.claims["roles"], "all": ctx.principal.claims}
 
     issuer.now = time.time
-    client, token = client_of(mcp), issuer.token("ada", URL, roles=["user"])
+    client = client_of(mcp)
+    token = issuer.token("ada", URL, roles=["user"], realm={"roles": ["a"]})
     for _ in range(2):
-        client.call("who", headers={"authorization": f"Bearer {token}"})
-    assert seen == [(["user"], False)] * 2
+        found = client.call("who", headers={"authorization": f"Bearer {token}"}).value
+        assert (found["roles"], found["all"]["realm"]) == (["user"], {"roles": ["a"]})
+    claims = seen[0]
+    assert seen[1] is claims
+    for change in (
+        lambda: claims.update(admin=True),
+        lambda: claims.__setitem__("admin", True),
+        lambda: claims.pop("sub"),
+        claims["realm"].clear,
+        lambda: claims.setdefault("admin", True),
+    ):
+        with pytest.raises(TypeError, match="change a copy"):
+            change()
+    assert claims["roles"] == ("user",)
+    copied = copy.deepcopy(claims)
+    copied["realm"]["roles"] = []
+    assert (type(copied), claims["realm"]) == (dict, {"roles": ("a",)})
 
 
 @pytest.mark.parametrize(

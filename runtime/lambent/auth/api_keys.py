@@ -15,6 +15,7 @@ from datetime import datetime
 import msgspec
 
 from lambent.auth.authenticator import CredentialsError
+from lambent.auth.claims import Claims
 from lambent.auth.principal import Principal
 from lambent.errors import ConfigurationError
 from lambent.wire.http import Request
@@ -120,11 +121,11 @@ class ApiKeys:
             raise CredentialsError(self._refusal_text)
         if known.expires is not None and self._clock() >= known.expires:
             raise CredentialsError("The API key has expired")
-        return msgspec.structs.replace(known.principal, claims={})  # a call may change its own
+        return known.principal
 
 
 def _known(name: str, key: ApiKey) -> _Known:
-    principal = Principal(key.subject, ISSUER, frozenset(key.scopes), client_id=name)
+    principal = Principal(key.subject, ISSUER, frozenset(key.scopes), Claims(), name)
     return _Known(principal, None if key.expires is None else key.expires.timestamp())
 
 

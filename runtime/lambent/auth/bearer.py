@@ -20,6 +20,7 @@ from lambent.auth.access_tokens import (
     verify_signature,
 )
 from lambent.auth.authenticator import AuthPorts, CredentialsError
+from lambent.auth.claims import read_only
 from lambent.auth.fetching import FetchError
 from lambent.auth.issuer_keys import IssuerDownError, IssuerKeys
 from lambent.auth.oauth import OAuth
@@ -44,8 +45,7 @@ class Verified(msgspec.Struct, frozen=True):
     """A token that was verified.
 
     Attributes:
-        principal: whose token it is, without the claims.
-        claims: what the token says, as JSON: every call gets objects of its own, which it may change.
+        principal: whose token it is.
         expires: in seconds since the epoch, the end of what is remembered of it.
         token: the token, where its requests carry proofs; else empty.
         thumbprint: of the key that it is bound to (RFC 9449, section 6); empty where it is bound to none.
@@ -54,7 +54,6 @@ class Verified(msgspec.Struct, frozen=True):
     """
 
     principal: Principal
-    claims: bytes
     expires: float
     token: str
     thumbprint: str
@@ -100,7 +99,7 @@ class BearerTokens:
             self._verified[header] = verified
         if not verified.needs_no_check:
             self._check(verified, request)
-        return msgspec.structs.replace(verified.principal, claims=msgspec.json.decode(verified.claims))
+        return verified.principal
 
     def _token_of(self, header: str) -> tuple[str, str]:
         """The scheme and the token of a header; an empty token where it has credentials of another kind."""
@@ -146,8 +145,7 @@ class BearerTokens:
             text = "The token is bound to a key of its client, or has to be: use the scheme DPoP"
             raise CredentialsError(text, scheme="DPoP")
         needs_no_check = found is None and not is_bound
-        said = msgspec.json.encode(claims)
-        return Verified(principal, said, end, token if is_bound else "", thumbprint, found, needs_no_check)
+        return Verified(principal, end, token if is_bound else "", thumbprint, found, needs_no_check)
 
     def _check(self, verified: Verified, request: Request) -> None:
         """Check what differs from request to request: the URL of the endpoint, and the proof."""
@@ -208,7 +206,7 @@ class BearerTokens:
         if not subject:  # not its client instead: all users of that one would be the same principal
             raise InvalidTokenError("The token does not say whose it is (sub)")
         scopes = oauth.with_implied(scopes_of(claims, oauth.scope_claims))
-        return Principal(subject, issuer, scopes, client_id=client_id)
+        return Principal(subject, issuer, scopes, read_only(claims), client_id)
 
 
 def _trusts_answers(oauth: OAuth) -> bool:

@@ -14,7 +14,8 @@ class Principal(msgspec.Struct, frozen=True):
         subject: identifies the caller for as long as the issuer does not reuse it.
         issuer: who issued the subject, such as the ``iss`` claim of a token.
         scopes: what the caller was granted.
-        claims: everything else that the token said; not kept with tasks, so empty in their attempts.
+        claims: everything else that the token said. All calls with the token share it, so it cannot be
+            changed: ``dict(claims)`` can. It is not kept with tasks, so empty in their attempts.
         client_id: the application that calls for the subject, as the issuer knows it; empty if unknown.
     """
 
