@@ -115,7 +115,7 @@ class DiscoveryDocuments:
     def is_elsewhere(self, request: Request) -> bool:
         """Whether the path of a request is none of the endpoint: ``answer`` then has the whole answer."""
         path, endpoint = request.path, self._settings.mcp_path
-        if self._authentication is not None and _is_of_metadata(path):
+        if self._authentication is not None and "/.well-known/" in path and _is_of_metadata(path):
             # As the endpoint it would take tokens for whatever its path says that the metadata is of.
             return True
         if endpoint is not None:

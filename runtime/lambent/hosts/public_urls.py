@@ -5,6 +5,8 @@ The headers ``Host`` and ``X-Forwarded-Host`` are chosen by the client.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lambent.hosts.settings import Settings
 from lambent.wire.discovery_paths import METADATA_PATH
 from lambent.wire.http import LOCAL_HOSTS, Request
@@ -22,6 +24,10 @@ def platform_url(request: Request) -> str | None:
     return f"{scheme}://{domain}{request.root}"
 
 
+_REMEMBERED = 100
+"""Endpoints: most servers have one, and every call with a token asks for its URL."""
+
+
 class PublicUrls:
     """The URLs of an endpoint; ``fallback`` is its URL where neither the settings nor the platform say it."""
 
@@ -29,11 +35,21 @@ class PublicUrls:
         self._public_url = settings.public_url
         self._path = settings.mcp_path
         self._fallback = fallback
+        self._endpoints: dict[tuple[Any, ...], str | None] = {}
 
     def endpoint(self, request: Request) -> str | None:
         """The URL of the endpoint that a request is for: what tokens are issued for (RFC 8707)."""
-        base = self._base(request)
-        return self._fallback if base is None else base + self._path_of(request)
+        key = (request.domain, request.root, request.path, request.mount)
+        try:
+            return self._endpoints[key]
+        except (KeyError, TypeError):  # an event may have anything in the place of a domain
+            base = self._base(request)
+        found = self._fallback if base is None else base + self._path_of(request)
+        if len(self._endpoints) >= _REMEMBERED:
+            self._endpoints.clear()
+        if isinstance(request.domain, str | None):
+            self._endpoints[key] = found
+        return found
 
     def metadata(self, request: Request) -> str | None:
         """Where the metadata of the endpoint is.
