@@ -34,6 +34,7 @@ LEFT_OUT = {
     "/.lock": "of uv",
     "/cffi": "the compiler of bindings: cryptography needs _cffi_backend, which lies beside it",
     "/lambent/cli": "the command: Lambda imports nothing of it",
+    "/lambent/__main__.py": "the same, by the package's name",
     "/lambent/hosts/stdio.py": "a host for local processes: no function is one",
     "/lambent/hosts/private_streams.py": "part of the stdio host",
     "/aws_lambda_powertools/event_handler/openapi/swagger_ui": "1.6 MB of a page that nothing here shows",

@@ -94,6 +94,8 @@ def imports_of(tree: ast.AST, *, for_types: bool = False) -> Iterator[Import]:
 
 def layer_of(module: str) -> str:
     parts = module.split(".")
+    if parts[1:] == ["__main__"]:
+        return "cli"
     return parts[1] if len(parts) > 1 else parts[0]
 
 

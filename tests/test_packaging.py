@@ -337,8 +337,18 @@ def test_what_is_not_installed_is_named(alone: Path, needs: str, extra: str) -> 
     assert f"lambent[{extra}]" in done.stderr
 
 
-def test_the_command_is_there_alone(alone: Path) -> None:
-    assert "dev" in run(alone / "lambent", "--help")
+@pytest.mark.parametrize("command", [["lambent"], ["python", "-m", "lambent"]], ids=["lambent", "module"])
+def test_the_command_alone_names_what_it_needs(alone: Path, command: list[str]) -> None:
+    done = subprocess.run(
+        [alone / command[0], *command[1:], "--help"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lambent: the command line needs click: install the extra lambent[dev]\n"
+
+
+def test_the_version_is_known_alone(alone: Path) -> None:
+    printed = run(alone / "python", "-I", "-c", "import lambent; print(lambent.__version__)")
+    assert printed.strip() == PROJECT["version"]
 
 
 # What its users' type checkers see.

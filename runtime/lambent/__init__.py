@@ -44,6 +44,7 @@ from lambent.wire.values import (
 )
 
 if TYPE_CHECKING:
+    __version__: str
     from lambent.auth.api_keys import ApiKey, ApiKeys
     from lambent.auth.authenticator import Authenticator, CredentialsError
     from lambent.auth.challenges import InsufficientScopeError
@@ -103,8 +104,21 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     import importlib
 
+    if name == "__version__":
+        found = globals()[name] = _installed_version()
+        return found
     for module, names in _LOADED_LATER.items():
         if name in names:
             found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
             return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lambent")
+    except PackageNotFoundError:
+        # A copy of the sources without the metadata of a distribution.
+        return "0+unknown"

@@ -165,7 +165,7 @@ class MCPServer(Declarations):
         try:
             from lambent.hosts.fastapi import make_router
         except ImportError as error:
-            raise ConfigurationError("A router needs FastAPI: pip install 'lambent[fastapi]'") from error
+            raise ConfigurationError("A router needs FastAPI: install the extra lambent[fastapi]") from error
 
         return make_router(self.asgi(settings), path, self._empty.info.title or self.name)
 

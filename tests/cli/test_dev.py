@@ -124,8 +124,8 @@ def test_a_port_that_is_taken(app, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("library", "arguments", "message"),
     [
-        ("uvicorn", ["--no-reload"], "the gateway needs uvicorn: pip install 'lambent[dev]'"),
-        ("watchfiles", ["--reload"], "reloading needs watchfiles: pip install 'lambent[dev]'"),
+        ("uvicorn", ["--no-reload"], "the gateway needs uvicorn: install the extra lambent[dev]"),
+        ("watchfiles", ["--reload"], "reloading needs watchfiles: install the extra lambent[dev]"),
     ],
 )
 def test_a_library_that_is_missing(app, capsys, monkeypatch, library, arguments, message):

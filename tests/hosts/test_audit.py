@@ -108,7 +108,7 @@ def test_an_unknown_policy_is_refused() -> None:
 
 def test_without_powertools_the_handler_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aws_lambda_powertools", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'lambent\[aws\]'"):
+    with pytest.raises(ConfigurationError, match=r"install the extra lambent\[aws\]"):
         full_server(audit=True).lambda_handler(Settings())
 
 

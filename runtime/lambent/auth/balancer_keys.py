@@ -127,7 +127,7 @@ def _key(pem: bytes) -> BalancerKey:
         from joserfc.jwk import ECKey
     except ImportError as error:
         raise ConfigurationError(
-            "The header of a load balancer needs joserfc: pip install 'lambent[auth]'"
+            "The header of a load balancer needs joserfc: install the extra lambent[auth]"
         ) from error
     try:
         if not pem.lstrip().startswith(_PEM):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -13,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import msgspec
 
 from lambent.cli.app_server import load_server, parse_server
 from lambent.cli.errors import CommandError, MissingExtraError, UsageError
+from lambent.cli.parameters import complete_file
 from lambent.errors import ConfigurationError, StoreError
 from lambent.features.summary import summarize
 from lambent.wire.discovery_documents import Document, make_documents, skill_name
@@ -26,41 +27,49 @@ from lambent.wire.server_card import ServerSummary, problems
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_EPILOG = """\
+APP is module:attribute or path/to/file.py:attribute (the attribute: mcp), PATH is the path of its endpoint
+(/mcp). Several are documented together.
+"""
+
 _DEFAULT_PATH = "/mcp"
 _LOAD_SECONDS = 120
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `lambent card`.
-
-    Args:
-        parser: The subcommand's parser.
-    """
-    parser.add_argument(
-        "apps",
-        metavar="APP[=PATH]",
-        nargs="+",
-        help="module:attribute or path/to/file.py:attribute (the attribute: mcp), and the path of its "
-        "endpoint (/mcp); several are documented together",
-    )
-    parser.add_argument("--url", help="the public URL of the servers, such as https://mcp.example.com")
-    parser.add_argument(
-        "--document",
-        metavar="PATH",
-        help="which document to print, such as /.well-known/ai-catalog.json; default: the server cards",
-    )
-    parser.add_argument("--check", action="store_true", help="fail where the cards could not be published")
-    parser.add_argument("--bundle", metavar="FILE", help="write the file that LAMBENT_CARDS names")
-    parser.add_argument("--publish", metavar="BUCKET", help="put all documents into an S3 bucket")
-    # For the processes that this command starts.
-    parser.add_argument("--summary", action="store_true", help=argparse.SUPPRESS)
-
-
-def run(arguments: argparse.Namespace) -> int:
+@click.command("card", help="Print, check, bundle and publish server cards.", epilog=_EPILOG)
+@click.argument("apps", metavar="APP[=PATH]...", nargs=-1, required=True, shell_complete=complete_file)
+@click.option("--url", help="The public URL of the servers, such as https://mcp.example.com.")
+@click.option(
+    "--document",
+    metavar="PATH",
+    help="Which document to print, such as /.well-known/ai-catalog.json; default: the server cards.",
+)
+@click.option("--check", is_flag=True, help="Fail where the cards could not be published.")
+@click.option(
+    "--bundle", metavar="FILE", shell_complete=complete_file, help="Write the file that LAMBENT_CARDS names."
+)
+@click.option("--publish", metavar="BUCKET", help="Put all documents into an S3 bucket.")
+# For the processes that this command starts.
+@click.option("--summary", is_flag=True, hidden=True)
+def command(
+    apps: tuple[str, ...],
+    url: str | None,
+    document: str | None,
+    check: bool,
+    bundle: str | None,
+    publish: str | None,
+    summary: bool,
+) -> int:
     """Do what the arguments ask for.
 
     Args:
-        arguments: The parsed arguments.
+        apps: Where the servers are, and the paths of their endpoints.
+        url: Their public URL.
+        document: Which document to print.
+        check: Whether to look for problems.
+        bundle: The file to write all documents to.
+        publish: The bucket to put them into.
+        summary: Whether to write the summary of the first server only, for another process.
 
     Returns:
         The exit status: 1 where `--check` or `--publish` found a problem.
@@ -68,22 +77,22 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: There is no server under a name, or the documents could not be written.
     """
-    apps = [_app_and_path(text) for text in arguments.apps]
-    if arguments.summary:
-        sys.stdout.buffer.write(msgspec.json.encode(_summarize(*apps[0])))
+    servers = [_app_and_path(text) for text in apps]
+    if summary:
+        sys.stdout.buffer.write(msgspec.json.encode(_summarize(*servers[0])))
         return 0
-    summaries = [_summarize(*apps[0])] if len(apps) == 1 else _summarize_apart(apps)
-    url = _checked_url(arguments.url)
+    summaries = [_summarize(*servers[0])] if len(servers) == 1 else _summarize_apart(servers)
+    public_url = _checked_url(url)
     _no_duplicates(summaries)
-    if (arguments.check or arguments.publish) and not _passes(summaries, url):
+    if (check or publish) and not _passes(summaries, public_url):
         return 1
-    if arguments.bundle:
-        _write(Path(arguments.bundle), msgspec.json.encode(summaries))
-    documents = make_documents(summaries, url)
-    if arguments.publish:
-        _publish(arguments.publish, documents)
-    if arguments.document or not (arguments.bundle or arguments.publish):
-        _print(_chosen(arguments.document, summaries, documents))
+    if bundle:
+        _write(Path(bundle), msgspec.json.encode(summaries))
+    documents = make_documents(summaries, public_url)
+    if publish:
+        _publish(publish, documents)
+    if document or not (bundle or publish):
+        _print(_chosen(document, summaries, documents))
     return 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import signal
+import socket
 import sys
 from pathlib import Path
+
+import click
 
 from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError
@@ -16,12 +18,15 @@ from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.options import GatewayOptions, find_stack
 from lambent.cli.gateway.reload import require_watchfiles
 from lambent.cli.gateway.server import Running, serve
-from lambent.cli.variables import add_env_option, variables_of
+from lambent.cli.parameters import app_argument, env_option, variables_of
 
 _EPILOG = """\
+APP is module:attribute or path/to/file.py:attribute (the attribute: handler).
+
 Every request becomes one invocation of the handler, in the form that the chosen AWS front end gives it. With
 several environments two requests in a row are served by different ones, so state that is kept only in a
 process is noticed.
+
 The first line on standard output is "Serving URL ..."; the app's own output and one line for each request
 follow on standard output and error.
 
@@ -35,75 +40,86 @@ batches as the template has them. All of it is removed at the end.
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `lambent dev`.
-
-    Args:
-        parser: The subcommand's parser.
-    """
-    parser.epilog = _EPILOG
-    parser.add_argument(
-        "app", metavar="APP", help="module:attribute or path/to/file.py:attribute (the attribute: handler)"
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port, 0 for a free one (%(default)s)")
-    parser.add_argument(
-        "--environments", type=int, default=1, metavar="N", help="execution environments (%(default)s)"
-    )
-    parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="SECONDS", help="function timeout (%(default)g)"
-    )
-    parser.add_argument("--kind", choices=list(KINDS), default="http-api", help="front end (%(default)s)")
-    parser.add_argument("--path", default="/mcp", help="path of the MCP endpoint (%(default)s)")
-    parser.add_argument(
-        "--stage", metavar="NAME", help="stage of the API ($default for http-api, Prod for rest)"
-    )
-    parser.add_argument(
-        "--binary-media-type",
-        action="append",
-        default=[],
-        metavar="TYPE",
-        help="content type that a REST API passes as Base64; may be repeated",
-    )
-    parser.add_argument(
-        "--multi-value-headers", action="store_true", help="events with multi-value headers (alb only)"
-    )
-    add_env_option(parser)
-    parser.add_argument(
-        "--reload",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="replace the environments when a Python file changes (on)",
-    )
-    parser.add_argument(
-        "--aws",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="run a local AWS with the table, the queue and the bucket of a template (if the app needs it)",
-    )
-    parser.add_argument(
-        "--template", type=Path, metavar="FILE", help="that template; implies --aws (the nearest one)"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=2, metavar="N", help="environments for queue messages (%(default)s)"
-    )
-    parser.add_argument(
-        "--worker-timeout",
-        type=float,
-        metavar="SECONDS",
-        help="timeout of the function in them (the template's)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no line for each request")
-
-
-def run(arguments: argparse.Namespace) -> int:
+@click.command("dev", help="Serve a Lambda handler over HTTP on this machine, as AWS would.", epilog=_EPILOG)
+@app_argument
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=int, default=8080, help="Port, 0 for a free one.")
+@click.option("--environments", type=int, default=1, metavar="N", help="Execution environments.")
+@click.option("--timeout", type=float, default=30.0, metavar="SECONDS", help="Function timeout.")
+@click.option("--kind", type=click.Choice(list(KINDS)), default="http-api", help="Front end.")
+@click.option("--path", default="/mcp", help="Path of the MCP endpoint.")
+@click.option("--stage", metavar="NAME", help="Stage of the API ($default for http-api, Prod for rest).")
+@click.option(
+    "--binary-media-type",
+    multiple=True,
+    metavar="TYPE",
+    help="Content type that a REST API passes as Base64; may be repeated.",
+)
+@click.option("--multi-value-headers", is_flag=True, help="Events with multi-value headers (alb only).")
+@env_option
+@click.option(
+    "--reload/--no-reload",
+    default=None,
+    help="Replace the environments when a Python file changes (on).",
+)
+@click.option(
+    "--aws/--no-aws",
+    default=None,
+    help="Run a local AWS with the table, the queue and the bucket of a template (if the app needs it).",
+)
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="That template; implies --aws (the nearest one).",
+)
+@click.option("--workers", type=int, default=2, metavar="N", help="Environments for queue messages.")
+@click.option(
+    "--worker-timeout",
+    type=float,
+    metavar="SECONDS",
+    help="Timeout of the function in them (the template's).",
+)
+@click.option("--quiet", is_flag=True, help="No line for each request.")
+def command(
+    app: str,
+    host: str,
+    port: int,
+    environments: int,
+    timeout: float,
+    kind: str,
+    path: str,
+    stage: str | None,
+    binary_media_type: tuple[str, ...],
+    multi_value_headers: bool,
+    env: tuple[str, ...],
+    reload: bool | None,
+    aws: bool | None,
+    template: Path | None,
+    workers: int,
+    worker_timeout: float | None,
+    quiet: bool,
+) -> None:
     """Serve until interrupted.
 
     Args:
-        arguments: The parsed arguments.
-
-    Returns:
-        The exit status.
+        app: Where the handler is.
+        host: The address to listen on.
+        port: The port, 0 for a free one.
+        environments: How many execution environments there are.
+        timeout: How long an invocation may run, in seconds.
+        kind: The front end.
+        path: The path of the MCP endpoint.
+        stage: The stage of the API.
+        binary_media_type: The content types that a REST API passes as Base64.
+        multi_value_headers: Whether events have multi-value headers.
+        env: Environment variables of the function, as KEY=VALUE.
+        reload: Whether changed files replace the environments; None for wherever it is possible.
+        aws: Whether there is a local AWS; None where the template decides.
+        template: The template with its resources; None for the nearest one.
+        workers: How many environments take messages of queues.
+        worker_timeout: How long their invocations may run, in seconds; None for the template's value.
+        quiet: Whether there is no line for each request.
 
     Raises:
         CommandError: The arguments are not valid, the port is taken, a library is missing, or the local AWS
@@ -111,11 +127,33 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if sys.platform == "win32":
         raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")
-    log = Log(quiet=arguments.quiet)
-    options = _options(arguments, log)
+    log = Log(quiet=quiet)
+    reference = parse_app(app, Path.cwd())
+    variables = variables_of(env)
+    options = GatewayOptions(
+        app=reference,
+        kind=KINDS[kind],
+        api=make_api(
+            KINDS[kind],
+            path=path,
+            stage=stage,
+            binary_media_types=binary_media_type,
+            multi_value_headers=multi_value_headers,
+        ),
+        environments=environments,
+        timeout=timeout,
+        variables=variables,
+        reload=_reload(reload, log),
+        stack=find_stack(reference, aws, template, variables, log),
+        workers=workers,
+        worker_timeout=worker_timeout,
+    )
     require_uvicorn()
-    sock = listen(arguments.host, arguments.port)
-    url = options.url(arguments.host, sock.getsockname()[1])
+    sock = listen(host, port)
+    _serve(options, sock, log, options.url(host, sock.getsockname()[1]))
+
+
+def _serve(options: GatewayOptions, sock: socket.socket, log: Log, url: str) -> None:
 
     def announce(running: Running) -> None:
         count = _count(options.environments, "environment")
@@ -131,31 +169,6 @@ def run(arguments: argparse.Namespace) -> int:
         await serve(options, sock, stop, log, on_ready=announce)
 
     asyncio.run(until_interrupted())
-    return 0
-
-
-def _options(arguments: argparse.Namespace, log: Log) -> GatewayOptions:
-    kind = KINDS[arguments.kind]
-    app = parse_app(arguments.app, Path.cwd())
-    variables = variables_of(arguments)
-    return GatewayOptions(
-        app=app,
-        kind=kind,
-        api=make_api(
-            kind,
-            path=arguments.path,
-            stage=arguments.stage,
-            binary_media_types=tuple(arguments.binary_media_type),
-            multi_value_headers=arguments.multi_value_headers,
-        ),
-        environments=arguments.environments,
-        timeout=arguments.timeout,
-        variables=variables,
-        reload=_reload(arguments.reload, log),
-        stack=find_stack(app, arguments.aws, arguments.template, variables, log),
-        workers=arguments.workers,
-        worker_timeout=arguments.worker_timeout,
-    )
 
 
 def _count(number: int, noun: str) -> str:

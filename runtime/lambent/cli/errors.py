@@ -28,4 +28,4 @@ class MissingExtraError(CommandError):
     """
 
     def __init__(self, library: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {library}: pip install 'lambent[dev]'")
+        super().__init__(f"{purpose} needs {library}: install the extra lambent[dev]")

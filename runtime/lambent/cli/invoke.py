@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
+import click
+
 from lambent.cli.app_ref import AppImportError, AppRef, Handler, parse_app
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
@@ -21,9 +22,11 @@ from lambent.cli.gateway.launch import Launch
 from lambent.cli.gateway.log import last_line
 from lambent.cli.gateway.media import decode_base64
 from lambent.cli.gateway.messages import Arrival
-from lambent.cli.variables import add_env_option, variables_of
+from lambent.cli.parameters import app_argument, complete_file, env_option, variables_of
 
 _EPILOG = """\
+APP is module:attribute or path/to/file.py:attribute (the attribute: handler).
+
 Standard output gets the response as JSON, and nothing else; what the app prints and logs goes to standard
 error. The exit status is 0 if the handler returns, whatever HTTP status it returns, and 1 if it raises, takes
 too long or cannot be imported. There is no container and no local AWS: the handler reaches the table, queue
@@ -35,59 +38,50 @@ _STANDARD_INPUT: Final = "-"
 _LONGEST_SECONDS: Final = 900
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `lambent invoke`.
-
-    Args:
-        parser: The subcommand's parser.
-    """
-    parser.epilog = _EPILOG
-    parser.add_argument(
-        "app", metavar="APP", help="module:attribute or path/to/file.py:attribute (the attribute: handler)"
-    )
-    parser.add_argument(
-        "-e", "--event", required=True, metavar="FILE", help="the event as JSON; - is standard input"
-    )
-    add_env_option(parser)
-    parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="SECONDS", help="function timeout (%(default)g)"
-    )
-    parser.add_argument(
-        "--body",
-        action="store_true",
-        help="print the body of an HTTP response, decoded, instead of all of it",
-    )
-
-
-def run(arguments: argparse.Namespace) -> int:
+@click.command("invoke", help="Run a Lambda handler once, with an event from a file.", epilog=_EPILOG)
+@app_argument
+@click.option(
+    "-e",
+    "--event",
+    required=True,
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="The event as JSON; - is standard input.",
+)
+@env_option
+@click.option("--timeout", type=float, default=30.0, metavar="SECONDS", help="Function timeout.")
+@click.option(
+    "--body", is_flag=True, help="Print the body of an HTTP response, decoded, instead of all of it."
+)
+def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bool) -> None:
     """Call the handler once.
 
     Args:
-        arguments: The parsed arguments.
-
-    Returns:
-        The exit status.
+        app: Where the handler is.
+        event: The file with the event.
+        env: Environment variables of the function, as KEY=VALUE.
+        timeout: How long the handler may take, in seconds.
+        body: Whether to print the response's body alone.
 
     Raises:
         CommandError: The arguments are not valid, the event cannot be read, the app cannot be imported, the
             handler raises, or its response has no body to print.
     """
-    if not 0 < arguments.timeout <= _LONGEST_SECONDS:
+    if not 0 < timeout <= _LONGEST_SECONDS:
         raise UsageError(
             f"the timeout has to be positive, and at most {_LONGEST_SECONDS} seconds as in Lambda"
         )
-    app = parse_app(arguments.app, Path.cwd())
-    variables = variables_of(arguments)
-    event = _read_event(arguments.event)
-    os.environ.update(Launch(app, dict(os.environ), variables).variables(1))
+    reference = parse_app(app, Path.cwd())
+    variables = variables_of(env)
+    given = _read_event(event)
+    os.environ.update(Launch(reference, dict(os.environ), variables).variables(1))
     time.tzset()  # Lambda's time zone is UTC; this process has already read its own.
-    os.chdir(app.folder)
-    sys.path.insert(0, str(app.folder))
+    os.chdir(reference.folder)
+    sys.path.insert(0, str(reference.folder))
     with _stdout_for_the_response() as stdout:
         formatter = install_log_handler()
-        response = _call(app, _load(app), event, arguments.timeout, formatter)
-        stdout.write(_body(response) if arguments.body else response + b"\n")
-    return 0
+        response = _call(reference, _load(reference), given, timeout, formatter)
+        stdout.write(_body(response) if body else response + b"\n")
 
 
 def _read_event(name: str) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import re
+
+import click
 
 from lambent.auth.api_keys import make_api_key
 from lambent.cli.errors import UsageError
@@ -18,38 +19,35 @@ _SCOPE = r"[!#-+\x2d-\x5b\x5d-~]+"
 """RFC 6749, section 3.3, without the comma, which separates keys."""
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `lambent keys`.
+@click.group("keys", help="Make API keys.", epilog=_EPILOG)
+def command() -> None:
+    """The group of what can be done with keys."""
+
+
+@command.command("new", help="Make a key for the caller NAME.", epilog=_EPILOG)
+@click.argument("name", metavar="NAME")
+@click.option("--scopes", multiple=True, metavar="SCOPE...", help="What the caller may do.")
+@click.argument("more_scopes", metavar="", nargs=-1)
+def new(name: str, scopes: tuple[str, ...], more_scopes: tuple[str, ...]) -> None:
+    """Make a key, and print it together with its line of the setting.
 
     Args:
-        parser: The subcommand's parser.
-    """
-    parser.epilog = _EPILOG
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    new = actions.add_parser("new", help="make a key", description="Make a key.", epilog=_EPILOG)
-    new.add_argument("name", metavar="NAME", help="the name of the key, which is also its caller")
-    new.add_argument("--scopes", nargs="+", default=[], metavar="SCOPE", help="what the caller may do")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run `lambent keys`.
-
-    Args:
-        arguments: What `configure` has declared.
-
-    Returns:
-        The exit status.
+        name: The name of the key, which is also its caller.
+        scopes: What the caller may do.
+        more_scopes: The words behind the first scope; an option takes a single one.
 
     Raises:
         UsageError: A name or scope has characters that cannot be configured.
     """
-    if re.fullmatch(_NAME, arguments.name) is None:
-        raise UsageError(f"{arguments.name!r} is no name: use letters, digits and ._@-")
-    for scope in arguments.scopes:
+    if more_scopes and not scopes:
+        raise click.UsageError(f"Got unexpected extra argument ({' '.join(more_scopes)})")
+    if re.fullmatch(_NAME, name) is None:
+        raise UsageError(f"{name!r} is no name: use letters, digits and ._@-")
+    granted = [*scopes, *more_scopes]
+    for scope in granted:
         if re.fullmatch(_SCOPE, scope) is None:
             raise UsageError(f"{scope!r} is no scope")
     key, digest = make_api_key()
-    line = ":".join([arguments.name, digest, *([" ".join(arguments.scopes)] if arguments.scopes else [])])
+    line = ":".join([name, digest, *([" ".join(granted)] if granted else [])])
     print(f"key: {key}")
     print(f"LAMBENT_API_KEYS: {line}")
-    return 0

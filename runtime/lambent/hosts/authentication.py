@@ -47,7 +47,7 @@ class Authentication:
         self._oauths = [one for one in declared if isinstance(one, OAuth)]
         audiences = [audience for oauth in self._oauths for audience in oauth.audiences]
         if self._oauths and importlib.util.find_spec("joserfc") is None:  # a cold start does not import it
-            raise ConfigurationError("Tokens are verified by joserfc: pip install 'lambent[auth]'")
+            raise ConfigurationError("Tokens are verified by joserfc: install the extra lambent[auth]")
         self._urls = PublicUrls(settings, next(filter(is_secure, audiences), None))
         knows_url = in_lambda or settings.public_url is not None  # in Lambda, the platform tells it
         if not knows_url and any(not (oauth.audiences or oauth.client_ids) for oauth in self._oauths):

@@ -101,7 +101,7 @@ def client(service: str) -> Any:
                 import boto3
                 from botocore.config import Config
             except ImportError as error:
-                raise ConfigurationError("AWS needs boto3: pip install 'lambent[aws]'") from error
+                raise ConfigurationError("AWS needs boto3: install the extra lambent[aws]") from error
 
             # A caller is waiting, so few retries and a short connect timeout; callers handle conflicts.
             retries = {"mode": "standard", "max_attempts": 3}

@@ -111,6 +111,6 @@ def test_a_library_that_is_missing(choose, notes, without, library):
     without(library)
     name = "boto3" if library == "botocore" else library
     assert choose() is None
-    assert notes.getvalue() == f"local AWS is off: local AWS needs {name}: pip install 'lambent[dev]'\n"
+    assert notes.getvalue() == f"local AWS is off: local AWS needs {name}: install the extra lambent[dev]\n"
     with pytest.raises(MissingExtraError, match=name):
         choose(True)

@@ -96,5 +96,5 @@ def test_nothing_in_a_template_is_run(read):
 
 def test_the_library_that_reads_yaml_may_be_missing(read, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'lambent\[dev\]'"):
+    with pytest.raises(MissingExtraError, match=r"install the extra lambent\[dev\]"):
         read("Resources: {}")

@@ -77,4 +77,4 @@ def test_without_powertools_the_error_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "aws_lambda_powertools", None)
     with pytest.raises(ConfigurationError) as caught:
         LogSink("shop")
-    assert str(caught.value) == "The log of audit records needs Powertools: pip install 'lambent[aws]'"
+    assert str(caught.value) == "The log of audit records needs Powertools: install the extra lambent[aws]"

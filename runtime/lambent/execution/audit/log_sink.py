@@ -30,7 +30,7 @@ class LogSink:
             from aws_lambda_powertools import Logger
         except ImportError as error:
             raise ConfigurationError(
-                "The log of audit records needs Powertools: pip install 'lambent[aws]'"
+                "The log of audit records needs Powertools: install the extra lambent[aws]"
             ) from error
 
         # A logger of its own: one with the server's name may be the author's, with a level of its own.

@@ -237,7 +237,7 @@ def _cipher(key: bytes) -> Any:
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ImportError as error:
-        raise ConfigurationError("Questions need cryptography: pip install 'lambent[seal]'") from error
+        raise ConfigurationError("Questions need cryptography: install the extra lambent[seal]") from error
 
     return AESGCM(key)
 

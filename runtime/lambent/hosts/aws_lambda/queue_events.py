@@ -46,7 +46,7 @@ def run_messages(
         from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
         from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     except ImportError as error:
-        raise ConfigurationError("Workers need Powertools: pip install 'lambent[aws]'") from error
+        raise ConfigurationError("Workers need Powertools: install the extra lambent[aws]") from error
 
     request = Request(event=event, context=context)
     queue, first = queue_url.rpartition("/")[2], event["Records"][0].get("messageId")

@@ -23,7 +23,7 @@ def observers_of(settings: Settings, server: str) -> tuple[Observer, ...]:
             from lambent.hosts.telemetry.otel import span_observer
         except ImportError as error:
             raise ConfigurationError(
-                "LAMBENT_OTEL needs OpenTelemetry: pip install 'lambent[otel]'"
+                "LAMBENT_OTEL needs OpenTelemetry: install the extra lambent[otel]"
             ) from error
         observers.append(span_observer())
     if settings.tracer:
@@ -33,14 +33,14 @@ def observers_of(settings: Settings, server: str) -> tuple[Observer, ...]:
             observers.append(subsegment_observer(server))
         except ImportError as error:
             raise ConfigurationError(
-                "LAMBENT_TRACER needs Powertools and the X-Ray SDK: pip install 'lambent[tracer]'"
+                "LAMBENT_TRACER needs Powertools and the X-Ray SDK: install the extra lambent[tracer]"
             ) from error
     if settings.metrics is not None:
         try:
             from lambent.hosts.telemetry.metrics import metrics_observer
         except ImportError as error:
             raise ConfigurationError(
-                "LAMBENT_METRICS needs Powertools: pip install 'lambent[aws]'"
+                "LAMBENT_METRICS needs Powertools: install the extra lambent[aws]"
             ) from error
         observers.append(metrics_observer(settings, server))
     if settings.call_log:

@@ -1,15 +1,17 @@
-import argparse
-
+import click
 import pytest
 
 from lambent.cli.errors import UsageError
-from lambent.cli.variables import add_env_option, variables_of
+from lambent.cli.parameters import env_option, variables_of
 
 
 def given(*arguments):
-    parser = argparse.ArgumentParser()
-    add_env_option(parser)
-    return variables_of(parser.parse_args(arguments))
+    command = click.command()(env_option(variables_of_option))
+    return command.main(arguments, standalone_mode=False)
+
+
+def variables_of_option(env):
+    return variables_of(env)
 
 
 def test_variables():
