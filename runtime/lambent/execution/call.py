@@ -115,7 +115,8 @@ class Call(msgspec.Struct, frozen=True):
 
     def notify(self, method: str, params: dict[str, Any]) -> Pending[None]:
         """Send a notification to the client, or keep it for the response."""
-        return self.invocation.emit(self.rpc.era.notification(method, params)) or DONE
+        room = self.invocation.emit(self.rpc.era.notification(method, params))
+        return DONE if room is None else room
 
     @property
     def method(self) -> str:

@@ -284,13 +284,15 @@ class Context(Notifications):
             kwargs: passed on.
 
         Raises:
+            TypeError: the name is no text, the function no function, or an argument is not waited for.
             StepInterrupted: the step may run at most once, and an earlier run that began it did not finish.
             ItemTooLargeError: the result does not fit into the table; the step is not run again.
             ValidationError: the result has no JSON form.
             ValueError: the handler has used the name already.
         """
-        from lambent.execution.rounds.steps import Step  # loaded where there are steps
+        from lambent.execution.rounds.steps import Step, check_step  # loaded where there are steps
 
+        check_step(name, function, (*args, *kwargs.values()))
         invocation = self._call.invocation
         invocation.check()
         step = Step(name, function, at_most_once, self._journal, invocation)

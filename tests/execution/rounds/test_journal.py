@@ -73,6 +73,7 @@ def plain_and_async(mcp: MCPServer, plain: Callable[..., Any], asynchronous: Cal
     mcp.tool("async")(asynchronous)
 
 
+WAIT = "await it in async def, or call .result() in def"
 both = pytest.mark.parametrize("tool", ["plain", "async"])
 
 
@@ -339,8 +340,85 @@ def test_a_question_that_nobody_waits_for_is_asked_all_the_same(
     client = serve(mcp)
     state = ask(client, tool).state
     assert f"{tool} went on without the answers that it has asked for (elicitation-1)" in caplog.text
+    assert "await each question in async def, or call .result() in def" in caplog.text
+    caplog.clear()
     retry = {"inputResponses": {"elicitation-1": YES}, "requestState": state}
     assert ask(client, tool, **retry).text == "done"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tool} ended without waiting for the question 'elicitation-1': {WAIT}"
+    ]
+
+
+def test_of_questions_that_were_asked_together_some_may_be_left_unread(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    async def t(ctx: Context) -> str:
+        first, _ = ctx.elicit("First?", Confirm), ctx.elicit("Second?", Confirm)
+        return (await first).action
+
+    client = serve(mcp)
+    answers = {"elicitation-1": {"action": "decline"}, "elicitation-2": YES}
+    assert ask(client, inputResponses=answers, requestState=ask(client).state).text == "decline"
+    assert caplog.records == []
+
+
+def test_a_step_that_nobody_waits_for_has_not_run(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    mcp, ran = make_server(), list[str]()
+
+    async def charge(what: str) -> None:
+        ran.append(what)
+
+    @mcp.tool("async")
+    async def asynchronous(ctx: Context) -> str:
+        ctx.step("forgotten", charge, "forgotten")
+        await ctx.step("awaited", charge, "awaited")
+        return "done"
+
+    @mcp.tool("plain")
+    def plain(ctx: Context) -> str:
+        ctx.step("forgotten", charge, "forgotten")
+        ctx.step("awaited", charge, "awaited").result()
+        return "done"
+
+    client = serve(mcp)
+    for tool in ("async", "plain"):
+        caplog.clear()
+        assert ask(client, tool).text == "done"
+        assert [record.getMessage() for record in caplog.records] == [
+            f"{tool} ended without waiting for the step 'forgotten', which has not run: {WAIT}"
+        ]
+    assert ran == ["awaited", "awaited"]
+
+
+@both
+def test_a_pending_that_is_returned_or_tested_is_a_failure_that_says_so(
+    serve: Serve, tool: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    mcp = make_server()
+
+    @mcp.tool("plain")
+    def plain(ctx: Context, how: str) -> Any:
+        pending = ctx.step("one", lambda: 1)
+        return {"return": lambda: pending, "list": lambda: [pending], "if": lambda: 1 if pending else 2}[
+            how
+        ]()
+
+    @mcp.tool("async")
+    async def asynchronous(ctx: Context, how: str) -> Any:
+        return plain(ctx, how)
+
+    client = serve(mcp)
+    for how, text in (
+        ("return", f"{tool} returned a Pending: return await ..., or ... .result() in def"),
+        ("list", "Objects of type Pending cannot be written as JSON: await it first"),
+        ("if", f"A Pending is not the value itself: {WAIT}"),
+    ):
+        caplog.clear()
+        assert ask(client, tool, {"how": how}).result["isError"] is True
+        assert text in caplog.text
 
 
 def test_an_answer_may_be_looked_at_more_than_once(serve: Serve) -> None:
@@ -879,3 +957,59 @@ def test_steps_and_answers_travel_in_the_state_alone(serve: Serve) -> None:
     assert "secret" not in state
     assert json.dumps(state) == f'"{state}"'
     assert len(state) < 600
+
+
+# Mistakes
+
+
+NOT_A_FUNCTION = (
+    "The step 'charge' takes a function and its arguments, ctx.step('charge', function, argument), so that it "
+    "is called once: this is "
+)
+
+
+async def charge(amount: int) -> int:
+    return amount
+
+
+@pytest.mark.parametrize(
+    ("begin", "text"),
+    [
+        (
+            lambda ctx: ctx.step(charge, 5),
+            "The first argument of ctx.step is the step's name, a text: this is of type function",
+        ),
+        (
+            lambda ctx: ctx.step("charge", charge(5)),
+            f"{NOT_A_FUNCTION}a coroutine, so the function was called already",
+        ),
+        (
+            lambda ctx: ctx.step("charge", ctx.step("sum", sum, [1])),
+            f"{NOT_A_FUNCTION}a Pending",
+        ),
+        (
+            lambda ctx: ctx.step("charge", 5),
+            f"{NOT_A_FUNCTION}of type int",
+        ),
+        (
+            lambda ctx: ctx.step("charge", charge, ctx.step("sum", sum, [1])),
+            f"An argument of the step 'charge' is a Pending: {WAIT}",
+        ),
+        (
+            lambda ctx: ctx.step("charge", charge, amount=ctx.step("sum", sum, [1])),
+            f"An argument of the step 'charge' is a Pending: {WAIT}",
+        ),
+    ],
+)
+def test_arguments_of_a_step_that_cannot_be_meant(
+    serve: Serve, begin: Callable[[Context], Any], text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def t(ctx: Context) -> None:
+        begin(ctx)
+
+    assert ask(serve(mcp)).result["isError"] is True
+    assert f"TypeError: {text}\n" in caplog.text + "\n"
+    gc.collect()  # a coroutine that was never awaited would be an error here

@@ -80,6 +80,7 @@ class Journal:
         refused: the answers that are none, by key, with the digests of their questions. Later rounds have to
             have the same ones; another call with the same claim may get better ones.
         running: the steps that are coroutines and have begun, finished ones included.
+        idle: the names of steps that are coroutines and that the handler has not waited for.
         in_step: the names of steps that the handler's own thread runs at this moment.
         closed: the handler has ended, so no step may begin any more.
         trail: what the audit records of its call share; see ``State``.
@@ -106,6 +107,7 @@ class Journal:
         self._was_asked = state.asked
         self._responses = responses or {}
         self._keys: set[str] = set()
+        self._unread: set[str] = set()
         self._step_names: set[str] = set()
         self.keeper = keeper
         self.flow = state.flow
@@ -115,6 +117,7 @@ class Journal:
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
         self.refused: dict[str, tuple[str, Raw]] = {}
         self.running: set[Task[Any]] = set()
+        self.idle: set[str] = set()
         self.in_step: list[str] = []
         self.closed = False
         self._writing = threading.Lock()
@@ -142,6 +145,7 @@ class Journal:
         if key in self._keys:
             raise ValueError(f"The key {key!r} names two questions")
         self._keys.add(key)
+        self._unread.add(key)
         mark = digest(question.request)
         known, raw = self._answers.get(key) or self.refused.get(key), None
         if known is not None and known[0] == mark:
@@ -153,7 +157,7 @@ class Journal:
                 return Pending(functools.partial(self.learn, key, mark, question, raw))
             answer = read_answer(key, question, raw)
             self._answers[key] = mark, raw
-            return Pending(lambda: answer)
+            return Pending(functools.partial(self._give, key, answer))
         if self.asker is not None and (asked := self.asker.ask(key, mark, question)) is not None:
             return asked
         self.asked[key] = mark, question
@@ -166,6 +170,7 @@ class Journal:
             ToolError: it is none.
         """
         assert self.asker is not None  # noqa: S101 - it has asked
+        self.wait_for(key)
         try:
             answer = self.asker.read(key, question, raw)
         except ToolError:
@@ -174,6 +179,25 @@ class Journal:
             raise
         self._answers[key] = mark, raw
         return answer
+
+    def _give(self, key: str, answer: T) -> T:
+        self.wait_for(key)
+        return answer
+
+    def wait_for(self, key: str) -> None:
+        """Take note that the handler waits for the answer to a question; see ``forgotten``."""
+        self._unread.discard(key)
+
+    def forgotten(self) -> list[str]:
+        """What a handler that has ended has not waited for: steps, and its questions if it read no answer.
+
+        One that reads some answers and not the others may mean it: they were asked together.
+        """
+        if not (self.idle or self._unread):
+            return []
+        questions = self._unread if self._unread == self._keys else ()
+        steps = [f"the step {name!r}, which has not run" for name in sorted(self.idle)]
+        return [*steps, *(f"the question {key!r}" for key in sorted(questions))]
 
     def _suspend(self) -> Any:
         self.suspended = True
@@ -311,7 +335,9 @@ class Journal:
         self.suspended = self.closed = False
         self.asked.clear()
         self.running.clear()
+        self.idle.clear()
         self._keys.clear()
+        self._unread.clear()
         self._step_names.clear()
 
     @property

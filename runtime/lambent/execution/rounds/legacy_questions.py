@@ -116,7 +116,12 @@ class LiveAsker(_Reader):
         is_shared = self._live.shared and call.services.store is not None
         look = functools.partial(self._look, name) if is_shared else None
         learn = functools.partial(self._journal.learn, key, mark, question)
-        return _Asked(future, call, look, learn, lambda: self._live.forget(request_id))
+
+        def forget() -> None:
+            self._live.forget(request_id)
+            self._journal.wait_for(key)
+
+        return _Asked(future, call, look, learn, forget)
 
     def _look(self, name: str) -> Raw | None:
         """The answer, where another process has taken it; while the table cannot be read, there is none."""

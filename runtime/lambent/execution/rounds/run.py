@@ -14,6 +14,7 @@ from lambent.execution.call import Call
 from lambent.execution.context import Context
 from lambent.execution.failures import most_important
 from lambent.execution.log_records import logger
+from lambent.execution.rounds.pending import Pending
 from lambent.features.signature import Signature
 from lambent.wire.results import InputRequiredResult
 
@@ -80,9 +81,17 @@ def _run_handler(
         pass
     else:
         if not journal.asked and not journal.suspended:
+            if isinstance(value, Pending):
+                raise TypeError(
+                    f"{signature.name} returned a Pending: return await ..., or ... .result() in def"
+                )
+            if forgotten := journal.forgotten():
+                text = "%s ended without waiting for %s: await it in async def, or call .result() in def"
+                _log.warning(text, signature.name, ", ".join(forgotten))
             return render(value)
         _log.warning(
-            "%s went on without the answers that it has asked for (%s): its call asks for them now",
+            "%s went on without the answers that it has asked for (%s): its call asks for them now; "
+            "await each question in async def, or call .result() in def",
             signature.name,
             ", ".join(sorted(journal.asked)),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,6 +56,7 @@ class Step(Pending[Any]):
             return self._known(known)
         self._work = work
         if is_coroutine_function(self._function):
+            self._journal.idle.add(self._name)
             return self
         self._begin()
         self._journal.in_step.append(self._name)
@@ -63,6 +64,7 @@ class Step(Pending[Any]):
             result = work()
             if isinstance(result, CoroutineType):
                 self._work = lambda: result
+                self._journal.idle.add(self._name)
                 return self
             raw = self._finish(result)
         except Suspend:
@@ -101,6 +103,7 @@ class Step(Pending[Any]):
         import asyncio
 
         if self._running is None:
+            self._journal.idle.discard(self._name)
             self._running = asyncio.create_task(self._run(), name=self._name)
             self._journal.running.add(self._running)
         return (yield from asyncio.shield(self._running).__await__())
@@ -136,6 +139,33 @@ class Step(Pending[Any]):
             # From a task these two would end the event loop, and with it every other call of the process.
             raise RuntimeError(f"The step {self._name!r} raised {type(error).__name__}") from error
         return self._read(await write(lambda: self._finish(value)))
+
+
+def check_step(name: Any, function: Any, arguments: Iterable[Any]) -> None:
+    """Refuse arguments of ``Context.step`` that cannot mean what they say.
+
+    Raises:
+        TypeError: the name is no text, the function was called already, or an argument is not waited for.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"The first argument of ctx.step is the step's name, a text: this is {_show(name)}")
+    if isinstance(function, CoroutineType):
+        function.close()  # else it would be reported once more, as never awaited
+    if isinstance(function, Pending) or not callable(function):
+        raise TypeError(
+            f"The step {name!r} takes a function and its arguments, ctx.step({name!r}, function, argument), "
+            f"so that it is called once: this is {_show(function)}"
+        )
+    if any(isinstance(argument, Pending) for argument in arguments):
+        raise TypeError(
+            f"An argument of the step {name!r} is a Pending: await it in async def, or call .result() in def"
+        )
+
+
+def _show(value: Any) -> str:
+    """What a value is, without what it says."""
+    kinds = {CoroutineType: "a coroutine, so the function was called already", Pending: "a Pending"}
+    return kinds.get(type(value), f"of type {type(value).__name__}")
 
 
 async def _call(work: Callable[[], T]) -> T:

@@ -150,7 +150,8 @@ def _foreign(value: Any) -> Any:
             return pydantic_core.to_jsonable_python(value, by_alias=True)
         except pydantic_core.PydanticSerializationError:
             pass
-    raise TypeError(f"Objects of type {type(value).__name__} cannot be written as JSON")
+    advice = ": await it first" if hasattr(type(value), "__await__") else ""
+    raise TypeError(f"Objects of type {type(value).__name__} cannot be written as JSON{advice}")
 
 
 def _run(serialize: Callable[[], Any]) -> Any:
