@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.recorder import Recorder
-    from lambent.execution.ports import Blobs, Changes, Queue, Store
+    from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
     from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
@@ -164,7 +164,9 @@ class Assembly:
             return None
         from lambent.hosts.authentication import Authentication  # loaded where callers are identified
 
-        return Authentication(declared, parts.catalog, self._settings, in_lambda=self._in_lambda)
+        return Authentication(
+            declared, parts.catalog, self._settings, in_lambda=self._in_lambda, clock=self._clock
+        )
 
     def _recorder_of(self) -> Recorder | None:
         """What records calls; None where the audit is off."""
@@ -173,9 +175,8 @@ class Assembly:
             return None
         from lambent.hosts.audit import make_recorder  # loaded where the audit is on
 
-        return make_recorder(
-            self._parts.catalog.info.name, None if isinstance(audit, bool) else audit, settings
-        )
+        declared = None if isinstance(audit, bool) else audit
+        return make_recorder(self._parts.catalog.info.name, declared, settings, self._clock)
 
     def _middleware(self, services: Services) -> tuple[Middleware, ...]:
         given, parts, settings = self._parts.middleware, self._parts, self._settings
@@ -196,35 +197,43 @@ class Assembly:
             found = (*observers_of(settings, self._parts.catalog.info.name), *found)
         return found
 
-    def _services(self, write: Write) -> Services:
-        """What calls share, on the table, queue and bucket of the deployment; boto3 waits for first use.
+    @property
+    def _clock(self) -> Clock:
+        """The time."""
+        return time.time
+
+    def _ports(self) -> tuple[Store | None, Changes | None, Queue | None, Blobs | None]:
+        """The table, queue and bucket of the deployment; boto3 waits for first use.
 
         Without a table, a process that stays keeps everything in its memory, and its threads are the workers.
         """
-        catalog, settings, in_lambda = self._parts.catalog, self._settings, self._in_lambda
-        server = settings.audience or catalog.info.name
-        store: Store | None = None
-        changes: Changes | None = None
-        queue: Queue | None = None
-        blobs: Blobs | None = None
+        catalog, settings = self._parts.catalog, self._settings
         if settings.table is not None:
             from lambent.stores.dynamodb import DynamoStore
 
             store = DynamoStore(settings.table)
-            if catalog.has_tasks and settings.task_queue_url is not None:
-                from lambent.stores.aws import S3Blobs, SqsQueue
+            if not catalog.has_tasks or settings.task_queue_url is None:
+                return store, None, None, None
+            from lambent.stores.aws import S3Blobs, SqsQueue
 
-                queue = SqsQueue(settings.task_queue_url)
-                blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
-        elif not in_lambda:
-            from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
+            blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
+            return store, None, SqsQueue(settings.task_queue_url), blobs
+        if self._in_lambda:
+            return None, None, None, None
+        from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
-            store, changes = MemoryStore(time.time), MemoryChanges()
-            if catalog.has_tasks:
-                from lambent.hosts.live import ThreadQueue
+        if not catalog.has_tasks:
+            return MemoryStore(self._clock), MemoryChanges(), None, None
+        from lambent.hosts.live import ThreadQueue
 
-                queue = self._threads = ThreadQueue()
-                blobs = MemoryBlobs(time.time)
+        self._threads = ThreadQueue()
+        return MemoryStore(self._clock), MemoryChanges(), self._threads, MemoryBlobs(self._clock)
+
+    def _services(self, write: Write) -> Services:
+        """What calls share."""
+        catalog, settings, in_lambda = self._parts.catalog, self._settings, self._in_lambda
+        server, clock = settings.audience or catalog.info.name, self._clock
+        store, changes, queue, blobs = self._ports()
         tasks, live = None, None
         if not in_lambda:
             from lambent.execution.rounds.live_calls import LiveCalls
@@ -234,11 +243,11 @@ class Assembly:
             from lambent.execution.durable.tasks.service import Tasks
 
             inline = {} if self._threads is None else {"inline_bytes": _MEMORY_INLINE_BYTES}
-            tasks = Tasks(store, queue, blobs, time.time, changes, server, **inline)
+            tasks = Tasks(store, queue, blobs, clock, changes, server, **inline)
             if self._parts.limits is not None or settings.limit_tasks is not None:
                 from lambent.hosts.limits import task_slots
 
-                tasks.slots = task_slots(store, server, self._parts.limits, settings)
+                tasks.slots = task_slots(store, server, self._parts.limits, settings, clock)
         seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
         return Services(
             catalog=catalog,
@@ -247,7 +256,7 @@ class Assembly:
             state_ttl=settings.state_ttl,
             changes=changes,
             listen_seconds=seconds if settings.listen_seconds is None else settings.listen_seconds,
-            clock=time.time,
+            clock=clock,
             store=store,
             tasks=tasks,
             response_limit=self._response_limit(write),

@@ -13,13 +13,13 @@ from lambent.execution.audit.config import POLICIES, ArgumentPolicy, Audit
 from lambent.execution.audit.recorder import Recorder
 
 if TYPE_CHECKING:
-    from lambent.execution.ports import AuditSink
+    from lambent.execution.ports import AuditSink, Clock
     from lambent.hosts.settings import Settings
 
 _KINDS = "log, eventbridge:<bus>, firehose:<stream>, dynamodb or dynamodb:<table>"
 
 
-def make_recorder(server: str, audit: Audit | None, settings: Settings) -> Recorder:
+def make_recorder(server: str, audit: Audit | None, settings: Settings, clock: Clock = time.time) -> Recorder:
     """The recorder of a server with this name; what its code leaves open is as the settings say.
 
     Raises:
@@ -31,7 +31,7 @@ def make_recorder(server: str, audit: Audit | None, settings: Settings) -> Recor
     required = settings.audit_required if audit.required is None else audit.required
     is_keyed = bool(settings.state_keys) or settings.state_secret is not None
     arguments = Arguments(audit.arguments or _policy(settings.audit_arguments), keyed=is_keyed)
-    return Recorder(server, sinks, arguments, time.time, required=required, xray_trace=_xray_trace)
+    return Recorder(server, sinks, arguments, clock, required=required, xray_trace=_xray_trace)
 
 
 def _policy(name: str) -> ArgumentPolicy:

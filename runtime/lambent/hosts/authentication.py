@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from lambent.stores.web import fetch
 from lambent.wire.http import HttpPolicy, Request
 
 if TYPE_CHECKING:
+    from lambent.execution.ports import Clock
     from lambent.features.catalog import Catalog
     from lambent.hosts.registration import RegistrationFacade
 
@@ -41,7 +41,13 @@ class Authentication:
     """
 
     def __init__(
-        self, declared: Sequence[AuthDeclaration], catalog: Catalog, settings: Settings, *, in_lambda: bool
+        self,
+        declared: Sequence[AuthDeclaration],
+        catalog: Catalog,
+        settings: Settings,
+        *,
+        in_lambda: bool,
+        clock: Clock,
     ) -> None:
         self._info = catalog.info
         self._oauths = [one for one in declared if isinstance(one, OAuth)]
@@ -58,7 +64,7 @@ class Authentication:
             )
         # Clients get tokens from these; those in other headers are of a gateway, or of the company.
         self._usual = [oauth for oauth in self._oauths if oauth.header.lower() == "authorization"]
-        ports = AuthPorts(fetch, time.time, self._urls.endpoint)
+        ports = AuthPorts(fetch, clock, self._urls.endpoint)
         self.guard = ResourceServer(
             [one.connect(ports) if isinstance(one, Declared) else one for one in declared],
             self._urls.metadata,
@@ -71,9 +77,9 @@ class Authentication:
         self._scopes = _supported(self._usual, catalog)
         found = (getattr(one, "header", None) for one in declared)
         self.headers = frozenset(header.lower() for header in found if isinstance(header, str))
-        self.facade = self._facade(settings)
+        self.facade = self._facade(settings, clock)
 
-    def _facade(self, settings: Settings) -> RegistrationFacade | None:
+    def _facade(self, settings: Settings, clock: Clock) -> RegistrationFacade | None:
         found = [oauth for oauth in self._usual if oauth.registration is not None]
         if not found:
             return None
@@ -90,7 +96,7 @@ class Authentication:
         registration = found[0].registration
         assert registration is not None  # noqa: S101 - looked for above
         issuer = found[0].issuers[0]
-        return RegistrationFacade(issuer, registration, self._urls, server, make_store, fetch, time.time)
+        return RegistrationFacade(issuer, registration, self._urls, server, make_store, fetch, clock)
 
     def http_policy(self, policy: HttpPolicy) -> HttpPolicy:
         """A policy that also lets pages send the headers in which credentials come."""

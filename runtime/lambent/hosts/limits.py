@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from lambent.errors import ConfigurationError
@@ -13,7 +12,7 @@ from lambent.hosts.settings import Settings
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.slots import TaskSlots
-    from lambent.execution.ports import Store
+    from lambent.execution.ports import Clock, Store
 
 
 def rate_limiter(services: Services, limits: Limits | None, settings: Settings) -> RateLimiter | None:
@@ -34,7 +33,9 @@ def rate_limiter(services: Services, limits: Limits | None, settings: Settings) 
     return RateLimiter(services.store, services.audience, rate)
 
 
-def task_slots(store: Store, server: str, limits: Limits | None, settings: Settings) -> TaskSlots | None:
+def task_slots(
+    store: Store, server: str, limits: Limits | None, settings: Settings, clock: Clock
+) -> TaskSlots | None:
     """What counts the running tasks of a caller; None where there may be any number."""
     most = settings.limit_tasks
     if most is None and limits is not None:
@@ -43,4 +44,4 @@ def task_slots(store: Store, server: str, limits: Limits | None, settings: Setti
         return None
     from lambent.execution.durable.tasks.slots import TaskSlots  # loaded where it is asked for
 
-    return TaskSlots(store, time.time, server, most)
+    return TaskSlots(store, clock, server, most)
