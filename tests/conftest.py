@@ -10,6 +10,9 @@ from tests import support
 
 from lambent.server import MCPServer
 
+# As the entry point of an installed distribution does; pytest loads it once.
+pytest_plugins = ["_lambent_pytest"]
+
 # Nothing is timed and nothing is left behind; what fails, fails again from the seed that is printed.
 hypothesis.settings.register_profile(
     "quick",

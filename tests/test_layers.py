@@ -11,7 +11,8 @@ import pytest
 import lambent
 
 ROOT = Path(lambent.__file__).parent
-LAYERS = ["errors", "wire", "auth", "features", "execution", "stores", "hosts", "server", "lambent", "cli"]
+LAYERS = ["errors", "wire", "auth", "features", "execution", "stores", "hosts", "server", "lambent"]
+LAYERS += ["cli", "testing"]
 """From the top down; ``lambent`` is the package itself, which gathers what users import."""
 
 THIRD_PARTY = {
@@ -25,6 +26,7 @@ THIRD_PARTY = {
     | {"opentelemetry", "snapshot_restore_py"},
     "server": {"msgspec", "fastapi"},
     "lambent": set[str](),
+    "testing": {"msgspec", "boto3", "moto", "pytest"},
 }
 """What a layer may import besides the standard library; the command line, never in Lambda, what it likes."""
 
@@ -164,16 +166,16 @@ def test_pydantic_has_one_place() -> None:
     assert users == set(BY_PYDANTIC)
 
 
-def test_only_hosts_and_cli_read_the_environment() -> None:
-    found = [line for module, tree in outside("hosts", "cli").items() for line in environment(module, tree)]
+def test_only_hosts_and_tools_read_the_environment() -> None:
+    others = outside("hosts", "cli", "testing")
+    found = [line for module, tree in others.items() for line in environment(module, tree)]
     assert found == []
 
 
 def test_only_stores_know_aws() -> None:
-    """And the command line, which may start a local one."""
-    users = {
-        module for module, tree in outside("stores", "cli").items() if packages(tree) & {"boto3", "botocore"}
-    }
+    """And the command line, which may start a local one, and fixtures of tests, which do."""
+    others = outside("stores", "cli", "testing")
+    users = {module for module, tree in others.items() if packages(tree) & {"boto3", "botocore"}}
     assert users == set()
 
 
@@ -184,12 +186,13 @@ def test_the_wire_does_nothing() -> None:
     }
 
 
-def test_the_command_line_is_imported_by_nobody_else() -> None:
+@pytest.mark.parametrize(("tool", "also"), [("cli", "testing"), ("testing", "testing")])
+def test_tools_are_imported_by_nobody_in_lambda(tool: str, also: str) -> None:
     found = [
         f"{module}:{one.line}"
-        for module, tree in outside("cli").items()
+        for module, tree in outside(tool, also).items()
         for one in imports_of(tree)
-        if one.module.startswith("lambent.cli")
+        if one.module.startswith(f"lambent.{tool}")
     ]
     assert found == []
 
@@ -206,7 +209,7 @@ def test_what_is_dear_is_imported_on_first_use() -> None:
     """At the head of a module it would cost every cold start."""
     found = [
         f"{module}:{one.line} imports {one.module}"
-        for module, tree in outside("cli").items()
+        for module, tree in outside("cli", "testing").items()
         if not module.startswith((*LIVE, *BY_PYDANTIC))
         for node in tree.body
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

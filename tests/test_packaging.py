@@ -217,7 +217,7 @@ def tool_call(name: str, arguments: object = None, **meta: object) -> dict[str, 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names} == {"lambent", f"{NAME}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"_lambent_pytest.py", "lambent", f"{NAME}.dist-info"}
     assert "lambent/py.typed" in names
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
     sources = {path.relative_to(ROOT / "runtime").as_posix() for path in (ROOT / "runtime").rglob("*.py")}

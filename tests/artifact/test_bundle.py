@@ -93,6 +93,7 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
     kept = ["lambent/server.py", "lambent/bin/tool.py", "lambent/cli_like.py", "own/cffi/x.py"]
     removed = [
         *("bin/tool", "lambent/cli/main.py", "pydantic/deep/types.pyi", "pydantic/py.typed"),
+        *("lambent/testing/clock.py", "_lambent_pytest.py"),
         *("anyio/tests/test_x.py", "x-1.dist-info/RECORD", "x-1.dist-info/sboms/x.json", "cffi/api.py"),
     ]
     for name in (*kept, *removed):

@@ -118,3 +118,10 @@ def close_connections() -> None:
     with _making:
         for made in _clients.values():
             made.close()
+
+
+def forget_clients() -> None:
+    """Close all clients, and make new ones where there is need: the environment is another one now."""
+    close_connections()
+    with _making:
+        _clients.clear()

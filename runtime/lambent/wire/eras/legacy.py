@@ -261,7 +261,11 @@ def _read_block(block: Any) -> Content:
     if not isinstance(block, Raw):
         content: Content = block
         return content
-    members = msgspec.json.decode(block)
+    return read_block(msgspec.json.decode(block))
+
+
+def read_block(members: dict[str, Any]) -> Content:
+    """A content block from decoded JSON, which it changes."""
     if members.get("type") != "resource":
         plain: Content = msgspec.convert(members, _PlainBlock)
         return plain

@@ -1,0 +1,42 @@
+"""For authors of servers: clients, contexts and events to test them with; never imported in Lambda."""
+
+from __future__ import annotations
+
+from lambent.execution.rounds.questions import (
+    AcceptedElicitation,
+    CancelledElicitation,
+    DeclinedElicitation,
+)
+from lambent.testing.answers import AskedQuestion, GivenAnswers, answer_to
+from lambent.testing.aws_lambda import LambdaClient
+from lambent.testing.client import EVERYTHING, McpClient, Task
+from lambent.testing.clock import Clock
+from lambent.testing.contexts import FakeContext, fake_context
+from lambent.testing.errors import CallError, TaskCancelled, TaskStuckError, ToolFailed, UnansweredError
+from lambent.testing.events import event, lambda_context, message_event
+from lambent.testing.in_memory import TestClient
+
+__all__ = [
+    "EVERYTHING",
+    "AcceptedElicitation",
+    "AskedQuestion",
+    "CallError",
+    "CancelledElicitation",
+    "Clock",
+    "DeclinedElicitation",
+    "FakeContext",
+    "GivenAnswers",
+    "LambdaClient",
+    "McpClient",
+    "Task",
+    "TaskCancelled",
+    "TaskStuckError",
+    "TestClient",
+    "ToolFailed",
+    "UnansweredError",
+    "answer_to",
+    "event",
+    "fake_context",
+    "lambda_context",
+    "message_event",
+]
