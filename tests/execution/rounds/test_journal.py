@@ -963,8 +963,8 @@ def test_steps_and_answers_travel_in_the_state_alone(serve: Serve) -> None:
 
 
 NOT_A_FUNCTION = (
-    "The step 'charge' takes a function and its arguments, ctx.step('charge', function, argument), so that it "
-    "is called once: this is "
+    "The step 'charge' takes a function and its arguments, ctx.step('charge', function, argument), so that "
+    "it is called once: this is "
 )
 
 
