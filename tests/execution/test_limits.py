@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.chaos.cloud import shared_cloud
-from tests.execution.durable.tasks.harness import START, Clock, World, task_server, worlds
+from tests.execution.durable.tasks.harness import START, World, task_server, worlds
 from tests.legacy import LegacyClient, environments, read_stream
 from tests.support import (
     JSON_HEADERS,
@@ -42,6 +42,7 @@ from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MemoryStore
+from lambent.testing import Clock
 
 world = pytest.fixture(worlds)
 cloud = pytest.fixture(shared_cloud)
@@ -137,7 +138,7 @@ def test_clients_of_the_legacy_era_can_read_the_error(version: str) -> None:
     store = MemoryStore()
     mcp = make_server(middleware=[RateLimiter(store, "shop", RateLimit(calls=2, per=60))])
     mcp.tool()(look)
-    made = environments(mcp, SETTINGS, store, Clock())()
+    made = environments(mcp, SETTINGS, store, Clock(START))()
     client = LegacyClient(lambda: made, version)  # initialize is a request as well
     assert client.call("look").text == "seen"
     refused = client.call("look", request_id=7)
@@ -214,7 +215,7 @@ def test_a_stream_that_is_resumed_with_the_answer_is_not_counted() -> None:
     def ask(ctx: Context) -> str:
         return ctx.elicit("Sure?", FORM, key="sure").result().action
 
-    made = environments(mcp, SETTINGS, store, Clock())()
+    made = environments(mcp, SETTINGS, store, Clock(START))()
     client = LegacyClient(lambda: made)  # initialize is a request as well
     stream = read_stream(client.call("ask").body)
     client.answer(stream.questions[0], {"action": "accept", "content": {}})
@@ -266,7 +267,7 @@ def test_servers_on_one_table_count_apart(world: Worlds) -> None:
     for name in ("a", "b"):
         mcp = make_server(middleware=[RateLimiter(store, name, RateLimit(calls=1, per=60))])
         mcp.tool()(look)
-        client = Client(environments(mcp, SETTINGS, store, Clock())())
+        client = Client(environments(mcp, SETTINGS, store, Clock(START))())
         assert statuses(client, "look", 2) == [200, 429]
 
 
@@ -329,7 +330,7 @@ class Down(MemoryStore):
 
 
 def test_while_the_store_fails_calls_pass_and_one_line_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    store, clock = Down(), Clock()
+    store, clock = Down(), Clock(START)
     mcp = make_server(middleware=[RateLimiter(store, "shop", RateLimit(calls=1, per=60))])
     mcp.tool()(look)
     client = Client(environments(mcp, SETTINGS, store, clock)())
@@ -363,7 +364,7 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Callable[[], Any]]:
 
 
 def test_many_calls_at_once_are_never_more_than_allowed(stores: Callable[[], Any]) -> None:
-    clock, rate = Clock(), RateLimit(calls=20, per=60)
+    clock, rate = Clock(START), RateLimit(calls=20, per=60)
     made = []
     for _ in range(4):
         store = stores()

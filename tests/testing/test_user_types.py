@@ -1,5 +1,6 @@
 """Somebody else's test file, with the package installed from its wheel: it passes, and is well typed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -141,6 +142,28 @@ def test_the_fixtures_are_there_once_it_is_installed(tested: Path, folder: Path)
     shown = run(*command, cwd=folder, env=without_settings())
     for name in ("lambent_aws", "lambent_bucket", "lambent_queue", "lambent_secret", "lambent_table"):
         assert f"\n{name} -- " in shown
+
+
+def test_pyright_finds_nothing(tested: Path, folder: Path) -> None:
+    pyright = Path(sys.executable).with_name("pyright")
+    if not pyright.exists():
+        pytest.skip("pyright is not installed: pip install 'pyright[nodejs]'")
+    (folder / "test_used.py").write_text(USED + WITH_AWS)
+    (folder / "misused.py").write_text(MISUSED)
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    command = [pyright, "--outputjson", "--pythonpath", tested / "python"]
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env=without_settings(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    wrong = sorted((Path(one["file"]).name, one["range"]["start"]["line"] + 1) for one in found)
+    assert wrong == [("misused.py", 4), ("misused.py", 5), ("misused.py", 6)], done.stdout
 
 
 def test_mypy_finds_nothing(tested: Path, folder: Path) -> None:

@@ -25,6 +25,7 @@ from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.server import MCPServer
 from lambent.stores.memory import MemoryBlobs, MemoryStore
+from lambent.testing import Clock
 from lambent.wire.http import HttpPolicy
 from lambent.wire.payloads import ResponseLimit
 
@@ -49,19 +50,6 @@ _decode = msgspec.json.Decoder(TaskRecord).decode
 
 class Died(KeyboardInterrupt):
     """The process is gone: nothing that it was about to do happens any more."""
-
-
-class Clock:
-    """A clock that stands still."""
-
-    def __init__(self, now: float = START) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Deadline:
@@ -257,7 +245,7 @@ class World:
     """Everything there is: one server, its ports, its environments."""
 
     server: MCPServer
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(START))
     store: Store = field(default_factory=Store)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     changes: Any = None
