@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 # isort: off
 from lambent.auth.principal import Principal
 from lambent.errors import (
-    Cancelled, ConfigurationError, DeadlineReached, DeclarationError, HeaderMismatchError, HttpRefusal,
-    InternalError, InvalidParamsError, InvalidRequestError, ItemTooLargeError, LambentError,
+    Cancelled, ConfigurationError, DeadlineReached, DeclarationError, DeclarationWarning, HeaderMismatchError,
+    HttpRefusal, InternalError, InvalidParamsError, InvalidRequestError, ItemTooLargeError, LambentError,
     MethodNotFoundError, MissingCapabilityError, OverloadedError, ParseError, ProtocolError,
     ResourceNotFoundError, RetryableError, Signal, StepInterrupted, StoreError, Suspend, ToolError,
     UnsupportedVersionError,
@@ -85,9 +85,10 @@ __all__ = [
     "Call", "CallToolResult", "Cancelled", "CancelledElicitation", "CardDetails", "CardHeader",
     "ClientCapabilities", "Cognito", "CompleteResult", "Completion", "CompletionArgument",
     "CompletionContext", "ConfigurationError", "Context", "CredentialsError", "DeadlineReached",
-    "DeclarationError", "DeclinedElicitation", "DiscoverResult", "Elicit", "ElicitationResult",
-    "EmbeddedResource", "EmptyResult", "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal",
-    "Icon", "Idempotency", "Image", "ImageContent", "InputRequiredResult", "InsufficientScopeError",
+    "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult", "Elicit",
+    "ElicitationResult", "EmbeddedResource", "EmptyResult", "GetPromptResult", "Handler",
+    "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
+    "InputRequiredResult", "InsufficientScopeError",
     "InternalError", "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError",
     "LambentError", "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message",
     "MethodNotFoundError", "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Outcome",

@@ -15,6 +15,10 @@ class DeclarationError(LambentError, TypeError):
     """A tool, resource, prompt or setting is declared in a way that cannot work: raised during the import."""
 
 
+class DeclarationWarning(UserWarning):
+    """A tool is declared in a way that works and is seldom meant: warned of during the import, once."""
+
+
 class ConfigurationError(LambentError):
     """Something that the deployment must provide is missing or unusable; the message is meant for the log."""
 

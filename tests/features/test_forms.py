@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from typing_extensions import TypedDict
 
+from lambent import DeclarationError
 from lambent.features.codecs import ValidationError
 from lambent.features.forms import form_of
 
@@ -416,3 +417,33 @@ def test_schemas_that_are_no_forms_are_refused(schema: dict[str, Any]) -> None:
     """``type`` and ``properties`` are required (schema, ElicitRequestFormParams)."""
     with pytest.raises(TypeError):
         form_of(schema)
+
+
+@dataclass
+class Street:
+    name: str
+
+
+@dataclass
+class Customer:
+    address: Street
+
+
+@dataclass
+class Household:
+    addresses: list[Street]
+
+
+NESTED = {"type": "object", "properties": {"address": {"type": "object", "properties": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [(Customer, "address"), (Household, "addresses[]"), (NESTED, "address")]
+)
+def test_nested_fields_are_refused_with_what_to_do(form: Any, name: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        form_of(form)
+    assert str(caught.value) == (
+        f"Field {name!r} cannot be shown in a form, which is flat: put its fields into the form itself, "
+        "or ask for it in a question of its own"
+    )

@@ -380,3 +380,32 @@ def test_the_variables_of_a_template_do_not_include_what_is_resolved() -> None:
 
     with pytest.raises(DeclarationError):
         mcp.resource("shop://{title}/{copies}")(bad)
+
+
+@dataclass
+class Nested:
+    inner: Ok
+
+
+def test_a_nested_form_is_found_when_its_resolver_says_what_it_asks() -> None:
+    def ask() -> Elicit[Nested] | Nested:
+        return Elicit("Which one?", Nested)
+
+    def t(nested: Annotated[Nested, Resolve(ask)]) -> None: ...
+
+    assert refusal(t) == (
+        "t, question of ask: Field 'inner' cannot be shown in a form, which is flat: put its fields into "
+        "the form itself, or ask for it in a question of its own"
+    )
+
+
+def test_a_flat_form_passes_and_one_that_is_not_named_is_not_looked_at() -> None:
+    def flat() -> Elicit[Ok]:
+        return Elicit("Sure?", Ok)
+
+    def unknown() -> Any:
+        return Elicit("Which one?", Nested)
+
+    def t(ok: Annotated[Ok, Resolve(flat)], nested: Annotated[Nested, Resolve(unknown)]) -> None: ...
+
+    assert len(plan_of(t).resolvers) == 2

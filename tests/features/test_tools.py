@@ -230,6 +230,7 @@ def test_a_tool_may_take_every_argument_there_is(serve: Serve) -> None:
     assert client.tool("t")["inputSchema"] == {"type": "object"}
 
 
+@pytest.mark.filterwarnings("ignore::lambent.DeclarationWarning")
 @each_adapter
 def test_untyped_parameters_take_anything(serve: Serve, adapter: str) -> None:
     def function(a, b=None):  # type: ignore[no-untyped-def]
@@ -806,6 +807,7 @@ def test_wrong_signatures_are_found_while_declaring() -> None:
         make_server().tool()(positional)
 
 
+@pytest.mark.filterwarnings("ignore::lambent.DeclarationWarning")
 @pytest.mark.parametrize("name", ["a", "DATA_EXPORT_v2", "admin.tools.list", "x" * 128, "-", "größe", "a b"])
 def test_names_are_case_sensitive_and_may_be_odd(serve: Serve, name: str) -> None:
     mcp = make_server()

@@ -116,7 +116,7 @@ STDIO = """
 from lambent import MCPServer
 
 mcp = MCPServer("shop", audit=True)
-mcp.tool("add")(lambda a=0: a)
+mcp.tool("add")(lambda: 0)
 mcp.run_stdio()
 """
 

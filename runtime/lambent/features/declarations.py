@@ -13,6 +13,7 @@ from lambent.features.catalog import Catalog
 from lambent.features.resolvers import Injected
 from lambent.features.signature import Definition, read_signature
 from lambent.features.tasks import TaskPolicy
+from lambent.features.tool_names import is_tool_name
 from lambent.features.tools import Tool, output_codec
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
@@ -76,6 +77,9 @@ class Declarations:
             sensitive: parameters whose values are shown in no audit record, whatever the policy; secrets of
                 pydantic never are.
 
+        Warns:
+            DeclarationWarning: the name is none that clients have to accept, or a parameter has no type.
+
         Raises:
             DeclarationError: the signature cannot work, or the name is taken.
         """
@@ -106,6 +110,10 @@ class Declarations:
                 sensitive=frozenset(sensitive),
             )
             self._add(self._tools, tool.name, tool, "tool")
+            if signature.untyped or not is_tool_name(signature.name):
+                from lambent.features.advice import advise  # loaded where there is something to say
+
+                advise(signature)
             return function
 
         return register
@@ -264,3 +272,5 @@ def _scopes(scopes: Sequence[str]) -> tuple[str, ...]:
 def _not_bare(name: Any, kind: str) -> None:
     if callable(name):
         raise DeclarationError(f"Write @mcp.{kind}() with parentheses")
+    if name is not None and not isinstance(name, str):
+        raise DeclarationError(f"The name of a {kind} is text, not {name!r}")

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
+from lambent.errors import DeclarationError
 from lambent.features.codecs import Codec, ValidationError, codec_of
 
 T = TypeVar("T")
@@ -65,12 +66,12 @@ def form_of(schema: type[T] | dict[str, Any]) -> Form[T]:
     """Make a form of a record type with primitive fields, or of a flat JSON Schema, shown as it is.
 
     Raises:
-        TypeError: a property is not primitive.
+        DeclarationError: a property is not primitive, or there are none.
     """
     if isinstance(schema, dict):
         properties = schema.get("properties")
         if schema.get("type") != "object" or not isinstance(properties, dict):
-            raise TypeError('A form\'s schema has "type": "object" and "properties"')
+            raise DeclarationError('A form\'s schema has "type": "object" and "properties"')
         for name, prop in properties.items():
             _require_primitive(name, prop)
         return Form(schema, None)
@@ -91,7 +92,7 @@ def _typed_form(record: Any) -> Form[Any]:
     definitions = full.get("$defs", {})
     root = resolve(full, definitions)
     if root.get("type") != "object" or "properties" not in root:
-        raise TypeError(f"A form is a record with named fields, not {record!r}")
+        raise DeclarationError(f"A form is a record with named fields, not {record!r}")
     properties = {name: _flatten(name, prop, definitions) for name, prop in root["properties"].items()}
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if root.get("required"):
@@ -133,7 +134,13 @@ def _require_primitive(name: str, prop: Any) -> None:
         allowed = isinstance(items, dict) and ("enum" in items or "anyOf" in items)
     is_binary = isinstance(prop, dict) and ("contentEncoding" in prop or prop.get("format") == "binary")
     if not allowed or is_binary or (kind in ("integer", "number") and "enum" in prop):
-        raise TypeError(
+        items = prop.get("items") if kind == "array" else None
+        if kind == "object" or (isinstance(items, dict) and items.get("type") in ("object", "array")):
+            raise DeclarationError(
+                f"Field {name!r} cannot be shown in a form, which is flat: put its fields into the form "
+                "itself, or ask for it in a question of its own"
+            )
+        raise DeclarationError(
             f"Field {name!r} cannot be shown in a form: use text, numbers, booleans, choices of text, or "
             "lists of such choices"
         )

@@ -15,7 +15,7 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.functions import hints_of, name_of, parameters_of
-from lambent.features.hints import has_mark, mark_of, mentions
+from lambent.features.hints import has_mark, mark_of, mentions, walk
 from lambent.wire.values import SamplingMessage
 
 T = TypeVar("T")
@@ -130,7 +130,9 @@ class _Compiler(msgspec.Struct):
         needs: dict[str, Need] = {}
         arguments: list[str] = []
         context: str | None = None
-        for parameter in parameters_of(function, hints_of(function)):
+        hints = hints_of(function)
+        self._check_forms(label, hints.get("return"))
+        for parameter in parameters_of(function, hints):
             name, hint = parameter.name, parameter.hint
             if mark_of(hint, Resolve) is not None:
                 needs[name] = self.need(hint, (*path, identity))
@@ -154,6 +156,17 @@ class _Compiler(msgspec.Struct):
         self.positions[identity] = len(self.resolvers)
         self.resolvers.append(Resolver(key, function, needs, arguments, context))
         return self.positions[identity]
+
+    def _check_forms(self, label: str, returned: Any) -> None:
+        """Refuse a question that the hint of a resolver's result names, if no client can show its form."""
+        for hint in walk([returned]):
+            if get_origin(hint) is Elicit and not isinstance(record := get_args(hint)[0], TypeVar):
+                from lambent.features.forms import form_of  # loaded where there are forms
+
+                try:
+                    form_of(record)
+                except DeclarationError as error:
+                    raise DeclarationError(f"{self.name}, question of {label}: {error}") from None
 
 
 def _identity(function: Callable[..., Any]) -> Any:

@@ -104,6 +104,7 @@ class Signature(msgspec.Struct, frozen=True):
         doc: the function's docstring without indentation.
         parameters: those that the client fills in.
         arguments: reads what the client sends for them.
+        untyped: the names of those parameters that have no type hint.
         takes_others: it takes arguments that it does not name, as ``**arguments``.
         context: the name of the parameter that takes the context.
         returns: the hint of its result, or ``UNSET``.
@@ -115,6 +116,7 @@ class Signature(msgspec.Struct, frozen=True):
     doc: str | None
     parameters: list[Parameter]
     arguments: Codec
+    untyped: tuple[str, ...]
     takes_others: bool
     context: str | None
     session: SessionParam | None
@@ -199,6 +201,7 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         doc=functions.doc_of(function),
         parameters=sent,
         arguments=arguments_codec(f"{name}Arguments", sent, others, {context, *resolved}),
+        untyped=tuple([parameter.name for parameter in sent if parameter.name not in hints]),
         takes_others=others is not UNSET,
         context=context,
         session=session,

@@ -118,6 +118,17 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Unique within the server."""
         return self.signature.name
 
+    @property
+    def needs_table(self) -> str:
+        """Why its calls need a table; empty where they work without one."""
+        if self.task is not None and self.task.support == "required":
+            return "always runs as a task"
+        if self.idempotency is not None:
+            return "is idempotent"
+        if self.signature.session is not None:
+            return "takes a session"
+        return "uses each request state once" if self.single_use else ""
+
     @functools.cached_property
     def described(self) -> Raw:
         """The definition with its schemas, encoded."""

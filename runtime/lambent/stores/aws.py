@@ -13,6 +13,8 @@ from lambent.errors import ConfigurationError, LambentError, StoreError
 MAX_DELAY_SECONDS = 900
 """The longest delay of SQS."""
 
+_HOW = "install the extra lambent[aws]"
+
 _making = threading.Lock()
 _clients: dict[str, Any] = {}
 
@@ -24,9 +26,14 @@ class AwsResource:
         service: as boto3 names it, such as ``dynamodb``.
         name: the resource's name, ARN or URL.
         given: a boto3 client; default: one from the environment, made at first use.
+
+    Raises:
+        ConfigurationError: boto3 is not installed.
     """
 
     def __init__(self, service: str, name: str, given: Any = None) -> None:
+        if given is None:
+            require_boto3(f"The {service} resource {name!r}")
         self.service = service
         self.name = name
         self._given = given
@@ -39,7 +46,6 @@ class AwsResource:
 
         Raises:
             StoreError: from what boto3 raised; it names service, action and resource.
-            ConfigurationError: boto3 is not installed.
         """
         try:
             yield client(self.service) if self._given is None else self._given
@@ -87,6 +93,18 @@ class S3Blobs:
         return data
 
 
+def require_boto3(what: str) -> None:
+    """Check that boto3 can be imported, without importing it, so that a host tells it when it is made.
+
+    Raises:
+        ConfigurationError: it is not installed; the message says what needs it.
+    """
+    from importlib.util import find_spec  # loaded where AWS is used
+
+    if find_spec("boto3") is None:
+        raise ConfigurationError(f"{what} needs boto3: {_HOW}")
+
+
 def client(service: str) -> Any:
     """The client of a service, from the environment's credentials, region and endpoint; one for all threads.
 
@@ -101,7 +119,7 @@ def client(service: str) -> Any:
                 import boto3
                 from botocore.config import Config
             except ImportError as error:
-                raise ConfigurationError("AWS needs boto3: install the extra lambent[aws]") from error
+                raise ConfigurationError(f"AWS needs boto3: {_HOW}") from error
 
             # A caller is waiting, so few retries and a short connect timeout; callers handle conflicts.
             retries = {"mode": "standard", "max_attempts": 3}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.errors import ConfigurationError
-from lambent.stores.aws import AwsResource
+from lambent.stores.aws import AwsResource, require_boto3
 from lambent.stores.keys import MIN_SECRET_LENGTH
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -35,11 +35,16 @@ class SecretKeys:
     """The current and the previous version of a secret with a name or ARN, read at first use.
 
     Its values are plain strings of at least 32 characters. The clock gives monotonic seconds.
+
+    Raises:
+        ConfigurationError: boto3 is not installed.
     """
 
     def __init__(
         self, secret: str, secrets_manager: Any = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        if secrets_manager is None:
+            require_boto3("LAMBENT_STATE_SECRET")
         self._secret = AwsResource("secretsmanager", secret, secrets_manager)
         self._clock = clock
         self._reading = threading.Lock()

@@ -139,7 +139,11 @@ def test_a_state_that_is_not_valid_is_a_call_of_its_own(serve: Serve, notes: Not
 
 def test_calls_with_one_key_share_an_id(world: Worlds, notes: Notes) -> None:
     mcp = task_server()
-    mcp.tool("pay", idempotency=Idempotency(key="order"))(lambda order="": order)
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def pay(order: str = "") -> str:
+        return order
+
     here = world(mcp, observers=[recorder(notes).record_call])
     for order in ("A1", "A1", "A2"):
         assert here.client.call("pay", {"order": order}).text == order
@@ -306,7 +310,11 @@ def test_a_stream_that_is_resumed_is_a_round_of_its_call(notes: Notes) -> None:
 
 def test_members_of_a_batch_have_records_of_their_own(notes: Notes) -> None:
     mcp = make_server(audit=Audit(sinks=[notes]))
-    mcp.tool("add")(lambda a=0: a)
+
+    @mcp.tool()
+    def add(a: int = 0) -> int:
+        return a
+
     handler = make_handler(mcp, SETTINGS)
     client = LegacyClient(lambda: handler, "2025-03-26")
     calls = [

@@ -202,7 +202,11 @@ def test_principals_do_not_share_their_keys(world: Worlds, bank: Bank) -> None:
 
 
 def test_tools_do_not_share_their_keys(world: Worlds, bank: Bank) -> None:
-    bank.server.tool("refund", idempotency=Idempotency(key="order"))(lambda order: f"refunded {order}")
+
+    @bank.server.tool(idempotency=Idempotency(key="order"))
+    def refund(order: str) -> str:
+        return f"refunded {order}"
+
     here = world(bank.server)
     pay(here.client)
     assert here.client.call("refund", {"order": "A1"}).text == "refunded A1"

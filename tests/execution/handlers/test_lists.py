@@ -16,6 +16,8 @@ LISTS = {
     "resources/templates/list": ("resourceTemplates", "uriTemplate"),
 }
 
+pytestmark = pytest.mark.filterwarnings("ignore::lambent.DeclarationWarning")  # the names are odd
+
 each_list = pytest.mark.parametrize("method", LISTS)
 
 

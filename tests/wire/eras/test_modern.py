@@ -310,6 +310,7 @@ def test_other_methods_do_not_look_at_the_name_header(client: Client, method: st
     assert client.request(method, REQUESTS[method], headers={"mcp-name": "\x80"}).status == 200
 
 
+@pytest.mark.filterwarnings("ignore::lambent.DeclarationWarning")
 @pytest.mark.parametrize("name", ["größe", " padded", "a\tb\n", "=?base64?YQ==?=", "x" * 5000, "世界"])
 def test_names_outside_of_ascii_travel_as_base64(serve: Callable[..., Client], name: str) -> None:
     mcp = make_server()
