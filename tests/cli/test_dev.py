@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 pytest.importorskip("uvicorn")
+
+from tests.support import dumps, headers_of, message
 
 from lambent.cli import main
 
@@ -95,22 +98,106 @@ def test_settings_reach_the_function(app, call):
         process.communicate()
 
 
-def test_an_app_that_cannot_be_imported(app, call):
+def run_to_the_end(app, *arguments, **environment):
+    """`lambent dev` of an app with which it ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "lambent.cli", "dev", "app.py", "--port", "0", *arguments],
+        cwd=app.folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("--no-reload",)])
+def test_an_app_that_cannot_be_imported_ends_it_at_once(app, arguments):
+    app.file.write_text("import no_such_library\n")
+    done = run_to_the_end(app, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    # The traceback once, pointing into the app and nowhere else.
+    assert done.stderr.count("Traceback (most recent call last)") == 1
+    assert f'File "{app.file}", line 1' in done.stderr
+    assert "runner.py" not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"lambent dev: {app.file}:handler cannot be imported: ModuleNotFoundError: No module named "
+        "'no_such_library'"
+    )
+
+
+def test_with_reload_it_waits_for_an_app_that_can_be_imported(app, call, eventually):
     source = app.file.read_text()
     app.file.write_text("import no_such_library\n")
-    with dev(app, "--no-reload") as (process, url, _):
-        first, second = call(url), call(url)
+    with dev(app, "--reload") as (process, url, _):
         app.file.write_text(source)
-        assert call(url).status == 200
+        eventually(lambda: call(url).status == 200)
         process.terminate()
         _, errors = process.communicate()
-    assert (first.status, first.json) == (500, {"message": "Internal Server Error"})
-    assert second.status == 500
-    # The traceback once, pointing into the app and nowhere else, and a short reminder for each request.
-    assert errors.count("Traceback (most recent call last)") == 1
-    assert f'File "{app.file}", line 1' in errors
-    assert "runner.py" not in errors
-    assert errors.count("(import failed: ModuleNotFoundError: No module named 'no_such_library')") == 2
+    assert "waiting for the next change of a Python file\n" in errors
+
+
+SERVER = """\
+from lambent import MCPServer, Session, TaskPolicy
+
+mcp = MCPServer("shop")
+
+
+@mcp.tool(task=TaskPolicy(support="required"))
+def work() -> str:
+    return "done"
+
+
+@mcp.tool()
+def fail() -> str:
+    raise ValueError("no such order")
+
+
+handler = mcp.lambda_handler()
+"""
+
+
+def rpc(call, url, method, params, capabilities=None):
+    body = message(method, params, capabilities=capabilities)
+    headers = headers_of(body) | ({"mcp-name": params["taskId"]} if "taskId" in params else {})
+    return call(url, body=dumps(body).encode(), headers=headers).json
+
+
+def test_without_a_template_tasks_are_kept_in_memory(app, call, eventually):
+    app.file.write_text(SERVER)
+    tasks = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    with dev(app, "--no-reload", LAMBENT_TABLE="") as (process, url, _):
+        made = rpc(call, url, "tools/call", {"name": "work", "arguments": {}}, tasks)["result"]
+
+        def ended():
+            return rpc(call, url, "tasks/get", {"taskId": made["taskId"]}, tasks)["result"]
+
+        eventually(lambda: ended()["status"] == "completed")
+        assert ended()["result"]["content"] == [{"type": "text", "text": "done"}]
+        process.terminate()
+        _, errors = process.communicate()
+    assert errors.count("are in the memory of this process: gone when it ends or reloads") == 1
+
+
+def test_what_has_to_be_set_is_told_at_once(app):
+    app.file.write_text(SERVER)
+    done = run_to_the_end(app, "--no-reload", "--env", "LAMBENT_TABLE=items")
+    assert done.returncode == 1
+    assert "so this function needs a queue: set LAMBENT_TASK_QUEUE_URL" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("flags", "shown"), [((), ""), (("--show-errors",), ", ValueError: no such order")])
+def test_errors_are_shown_to_clients_where_that_is_asked_for(app, call, flags, shown):
+    app.file.write_text(SERVER)
+    with dev(app, "--no-reload", *flags) as (process, url, _):
+        result = rpc(call, url, "tools/call", {"name": "fail", "arguments": {}})["result"]
+        process.terminate()
+        _, errors = process.communicate()
+    (block,) = result["content"]
+    assert re.fullmatch(
+        rf"Tool 'fail' failed unexpectedly \(reference [0-9a-f]{{12}}{shown}\)", block["text"]
+    )
+    assert "ValueError: no such order" in errors  # on the console anyway
 
 
 def test_a_port_that_is_taken(app, capsys, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -14,8 +15,8 @@ from lambent.cli.app_ref import parse_app
 from lambent.cli.errors import CommandError
 from lambent.cli.gateway.http_server import listen, require_uvicorn
 from lambent.cli.gateway.kinds import KINDS, make_api
-from lambent.cli.gateway.log import Log
-from lambent.cli.gateway.options import GatewayOptions, find_stack
+from lambent.cli.gateway.log import Log, last_line
+from lambent.cli.gateway.options import OWN_AWS, GatewayOptions, find_stack
 from lambent.cli.gateway.reload import require_watchfiles
 from lambent.cli.gateway.server import Running, serve
 from lambent.cli.parameters import app_argument, env_option, variables_of
@@ -37,6 +38,11 @@ sets one of the three or AWS_ENDPOINT_URL. The functions of an app are those who
 its file; --aws also serves an app that the template does not have, with the resources of the template's
 functions. Messages of the task queue and of its dead-letter queue go to further environments, the workers, in
 batches as the template has them. All of it is removed at the end.
+
+Without any of that, each environment keeps tasks and sessions in its own memory, until it is replaced.
+
+An app that cannot be imported at first ends the command; with --reload it waits for the next change. Clients
+read what has to be set, and with --show-errors what every unexpected exception says.
 """
 
 
@@ -80,6 +86,11 @@ batches as the template has them. All of it is removed at the end.
     metavar="SECONDS",
     help="Timeout of the function in them (the template's).",
 )
+@click.option(
+    "--show-errors",
+    is_flag=True,
+    help="Show clients what unexpected exceptions say; tracebacks are on the console anyway.",
+)
 @click.option("--quiet", is_flag=True, help="No line for each request.")
 def command(
     app: str,
@@ -98,6 +109,7 @@ def command(
     template: Path | None,
     workers: int,
     worker_timeout: float | None,
+    show_errors: bool,
     quiet: bool,
 ) -> None:
     """Serve until interrupted.
@@ -119,17 +131,19 @@ def command(
         template: The template with its resources; None for the nearest one.
         workers: How many environments take messages of queues.
         worker_timeout: How long their invocations may run, in seconds; None for the template's value.
+        show_errors: Whether clients read what every exception says.
         quiet: Whether there is no line for each request.
 
     Raises:
-        CommandError: The arguments are not valid, the port is taken, a library is missing, or the local AWS
-            cannot be set up.
+        CommandError: The arguments are not valid, the app cannot be imported, the port is taken, a library is
+            missing, or the local AWS cannot be set up.
     """
     if sys.platform == "win32":
         raise CommandError("needs Linux, macOS or the Windows Subsystem for Linux")
     log = Log(quiet=quiet)
     reference = parse_app(app, Path.cwd())
     variables = variables_of(env)
+    stack = find_stack(reference, aws, template, variables, log)
     options = GatewayOptions(
         app=reference,
         kind=KINDS[kind],
@@ -144,31 +158,47 @@ def command(
         timeout=timeout,
         variables=variables,
         reload=_reload(reload, log),
-        stack=find_stack(reference, aws, template, variables, log),
+        show_errors=show_errors,
+        stack=stack,
+        memory=stack is None and not any({**os.environ, **variables}.get(name) for name in OWN_AWS),
         workers=workers,
         worker_timeout=worker_timeout,
     )
     require_uvicorn()
     sock = listen(host, port)
-    _serve(options, sock, log, options.url(host, sock.getsockname()[1]))
+    _serve(options, sock, log, options.url(host, sock.getsockname()[1]), waits=reload is True)
 
 
-def _serve(options: GatewayOptions, sock: socket.socket, log: Log, url: str) -> None:
+def _serve(options: GatewayOptions, sock: socket.socket, log: Log, url: str, *, waits: bool) -> None:
+    """Serve; where the app cannot be imported at first, end, or wait for a change if `waits`."""
+    failed = ""
+    stop = asyncio.Event()
 
-    def announce(running: Running) -> None:
+    async def announce(running: Running) -> None:
+        nonlocal failed
+        error = await running.environments.environments[0].wait_imported()
+        if stop.is_set():
+            return
+        if error is not None:
+            if not waits:
+                failed = last_line(error)
+                stop.set()
+                return
+            log.note("waiting for the next change of a Python file")
         count = _count(options.environments, "environment")
         if running.workers is not None:
             count += f" and {_count(options.workers, 'worker')}"
-        # Scripts wait for this line; connections are queued from here on.
+        # Scripts wait for this line.
         print(f"Serving {url} as {options.kind.name} with {count} of {options.app}", flush=True)
 
     async def until_interrupted() -> None:
-        stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(options, sock, stop, log, on_ready=announce)
+        await serve(options, sock, stop, log, on_start=announce)
 
     asyncio.run(until_interrupted())
+    if failed:
+        raise CommandError(f"{options.app} cannot be imported: {failed}")
 
 
 def _count(number: int, noun: str) -> str:

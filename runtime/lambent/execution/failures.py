@@ -13,13 +13,23 @@ from lambent.wire.eras import RpcRequest
 from lambent.wire.jsonrpc import RpcMessage
 
 _log = logger("lambent")
+_shown: tuple[type[BaseException], ...] = ()
+
+
+def show(*kinds: type[BaseException]) -> None:
+    """Let clients of this process read what exceptions of these classes say, for developers.
+
+    The process of ``lambent dev`` calls it. No setting does, so it cannot happen in Lambda.
+    """
+    global _shown  # noqa: PLW0603 - of the process, as the log is
+    _shown = kinds
 
 
 def report(error: BaseException, request: RpcRequest | RpcMessage | None = None) -> str:
     """Log an exception with its traceback and, if it is known, the request that failed.
 
     Returns:
-        A reference that stands in the log and may be shown to the client.
+        A reference that stands in the log and may be shown to the client; see also ``show``.
     """
     reference = os.urandom(6).hex()
     what = f"{request.method} (id {request.id!r})" if request is not None else "A request"
@@ -28,6 +38,8 @@ def report(error: BaseException, request: RpcRequest | RpcMessage | None = None)
     except (Exception, SystemExit):  # the exception itself raises this, when it is described
         kind = type(error).__qualname__
         _log.error("%s failed, reference %s, with a %s that cannot be described", what, reference, kind)
+    if isinstance(error, _shown):
+        return f"{reference}, {type(error).__qualname__}: {message_of(error)}"
     return reference
 
 

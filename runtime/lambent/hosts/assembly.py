@@ -41,6 +41,12 @@ _MEMORY_INLINE_BYTES = 1024
 """In memory, arguments and results go when their task expires, and only its record stays for a while."""
 
 
+_IN_MEMORY = (
+    "Tasks, sessions and idempotent calls are in the memory of this process: gone when it ends or reloads, "
+    "and unknown to other environments"
+)
+
+
 class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a server declares and was given, of which a host makes its entry point.
 
@@ -243,10 +249,16 @@ class Assembly:
 
             blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
             return store, None, SqsQueue(settings.task_queue_url), blobs
-        if self._in_lambda:
+        if self._in_lambda and not settings.in_memory:
             return None, None, None, None
         from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
+        if settings.in_memory and (
+            catalog.has_tasks or any(one.needs_table for one in catalog.tools.values())
+        ):
+            from lambent.execution.log_records import logger
+
+            logger("lambent").warning(_IN_MEMORY)
         if not catalog.has_tasks:
             return MemoryStore(self._clock), MemoryChanges(), None, None
         from lambent.hosts.live import ThreadQueue
@@ -273,7 +285,7 @@ class Assembly:
                 from lambent.hosts.limits import task_slots
 
                 tasks.slots = task_slots(store, server, self._parts.limits, settings, clock)
-        if settings.in_lambda and tasks is None:
+        if settings.in_lambda and tasks is None and not settings.in_memory:
             _require_table(catalog, settings)
         seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
         return Services(

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 DEFAULT_HEALTH_PATH = "/health"
 
+IN_MEMORY = "memory:"
+"""In place of a table's name: what a table would have is kept in the process, as ``lambent dev`` does."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a deployment.
 
-    Each attribute but the last four has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
+    Each attribute but the last five has a variable, such as ``LAMBENT_STATE_KEYS``; commas separate lists.
 
     Attributes:
         state_keys: the secrets that seal request state; the first one seals, all of them open.
@@ -60,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tracer: whether each call is an X-Ray subsegment.
         otel: whether each call is an OpenTelemetry span.
         call_log: whether each call is a line in the log.
+        in_memory: ``LAMBENT_TABLE`` is ``memory:``: this process keeps what a table would have.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
@@ -93,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracer: bool = False
     otel: bool = False
     call_log: bool = False
+    in_memory: bool = False
     is_escaped: bool = True
     in_lambda: bool = False
     snap_start: bool = False
@@ -123,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             drain_seconds=10.0
             if (drain := _number(environ, "LAMBENT_DRAIN_SECONDS", None)) is None
             else drain,
-            table=environ.get("LAMBENT_TABLE") or None,
+            table=None if _in_memory(environ) else environ.get("LAMBENT_TABLE") or None,
             task_queue_url=environ.get("LAMBENT_TASK_QUEUE_URL") or None,
             bucket=environ.get("LAMBENT_BUCKET") or None,
             public_url=_url(environ, "LAMBENT_PUBLIC_URL"),
@@ -141,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             tracer=_flag(environ, "LAMBENT_TRACER"),
             otel=_flag(environ, "LAMBENT_OTEL"),
             call_log=_flag(environ, "LAMBENT_CALL_LOG"),
+            in_memory=_in_memory(environ),
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
@@ -185,6 +191,16 @@ def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
     from lambent.hosts.auth_settings import read_auth  # loaded where callers are identified
 
     return read_auth(environ)
+
+
+def _in_memory(environ: Mapping[str, str]) -> bool:
+    if environ.get("LAMBENT_TABLE") != IN_MEMORY:
+        return False
+    if "AWS_LAMBDA_RUNTIME_API" in environ:  # set by Lambda itself, and not by ``lambent dev``
+        raise ConfigurationError(
+            f"LAMBENT_TABLE is {IN_MEMORY!r}, and environments of Lambda share no memory: name a table"
+        )
+    return True
 
 
 def _list(environ: Mapping[str, str], name: str) -> list[str]:

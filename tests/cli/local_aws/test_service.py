@@ -236,7 +236,7 @@ def test_it_can_be_stopped_before_it_serves(queue_app, template):
         stop = asyncio.Event()
         stop.set()
         options = GatewayOptions(app=app, kind=KINDS["http-api"], stack=stack)
-        await serve(options, sock, stop, Log(io.StringIO()), on_ready=lambda _: pytest.fail("it serves"))
+        await serve(options, sock, stop, Log(io.StringIO()), on_start=lambda _: pytest.fail("it serves"))
 
     asyncio.run(run())
     assert sock.fileno() == -1

@@ -16,6 +16,9 @@ from lambent.cli.app_ref import AppRef
 
 STATE_KEYS: Final = "LAMBENT_STATE_KEYS"
 STATE_SECRET: Final = "LAMBENT_STATE_SECRET"  # noqa: S105 - the variable's name
+SHOW_ERRORS: Final = "--show-errors"
+"""The runner's argument for `show_errors`."""
+
 CALL_LOG: Final = "LAMBENT_CALL_LOG"
 
 _FUNCTION_VERSION: Final = "$LATEST"
@@ -33,6 +36,7 @@ class Launch:
         state_keys: The secret with which the function seals request state, unless `base` or `extra` has one
             or names one of Secrets Manager. One for all environments, so that each opens what another sealed.
         output: The descriptor that standard output and error go to; None for the gateway's own.
+        show_errors: Whether clients read what every exception says, and not only what has to be set.
     """
 
     app: AppRef
@@ -40,6 +44,7 @@ class Launch:
     extra: Mapping[str, str] = field(default_factory=dict)
     state_keys: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     output: int | None = None
+    show_errors: bool = False
 
     def command(self, descriptor: int) -> list[str]:
         """The command line of an environment.
@@ -51,7 +56,8 @@ class Launch:
             The program and its arguments.
         """
         # -P: files in the app's folder must not shadow the modules that the runner imports.
-        return [sys.executable, "-P", "-m", "lambent.cli.gateway.runner", str(descriptor), str(self.app)]
+        runner = [sys.executable, "-P", "-m", "lambent.cli.gateway.runner", str(descriptor), str(self.app)]
+        return [*runner, SHOW_ERRORS] if self.show_errors else runner
 
     def variables(self, number: int) -> dict[str, str]:
         """The environment variables of an environment, those that Lambda sets included.

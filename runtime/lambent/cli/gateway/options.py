@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lambent.cli.app_ref import AppRef
 from lambent.cli.errors import UsageError
@@ -16,6 +16,10 @@ from lambent.cli.gateway.messages import Api
 
 if TYPE_CHECKING:
     from lambent.cli.local_aws.stack import Stack
+
+
+OWN_AWS: Final = ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", "AWS_ENDPOINT_URL")
+"""Where one of these variables is set, the app has an AWS already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,8 @@ class GatewayOptions:
         timeout: How long an invocation may run, in seconds.
         variables: Environment variables of the function, besides those of this process.
         reload: Whether changed files replace the environments.
+        memory: Whether the function keeps tasks and sessions in memory, where it has no table.
+        show_errors: Whether clients read what every exception says.
         grace: How long to wait for running invocations when the gateway stops, in seconds.
         stack: The resources of a local AWS; None for no local AWS.
         workers: How many environments take messages of queues, besides those that take requests.
@@ -43,6 +49,8 @@ class GatewayOptions:
     timeout: float = 30.0
     variables: Mapping[str, str] = field(default_factory=dict)
     reload: bool = False
+    memory: bool = False
+    show_errors: bool = False
     grace: float = 2.0
     stack: Stack | None = None
     workers: int = 2

@@ -1,4 +1,4 @@
-"""One execution environment: `python -m lambent.cli.gateway.runner FD APP`.
+"""One execution environment: `python -m lambent.cli.gateway.runner FD APP [--show-errors]`.
 
 Imports the app once, then serves one invocation at a time over the pipe with the number FD, as Lambda's own
 runtime client does. Standard output and error belong to the app.
@@ -29,6 +29,9 @@ from lambent.cli.gateway.calling import (
     install_log_handler,
 )
 from lambent.cli.gateway.frames import FrameKind, decode_invocation, encode, read
+from lambent.cli.gateway.launch import SHOW_ERRORS
+from lambent.errors import ConfigurationError
+from lambent.execution.failures import show
 
 _Inbox = queue.SimpleQueue[bytes | None]
 
@@ -40,12 +43,13 @@ def main(arguments: list[str]) -> int:
     """Serve invocations until the gateway closes the pipe.
 
     Args:
-        arguments: The number of the inherited socket, and the APP reference.
+        arguments: The number of the inherited socket, the APP reference, and maybe `SHOW_ERRORS`.
 
     Returns:
         The exit status: 1 if the app cannot be imported.
     """
-    descriptor, text = arguments
+    descriptor, text, *flags = arguments
+    show(BaseException if SHOW_ERRORS in flags else ConfigurationError)
     pipe = socket.socket(fileno=int(descriptor))
     # Child processes must not keep the pipe open: its end shows the gateway that this process has ended.
     pipe.set_inheritable(False)

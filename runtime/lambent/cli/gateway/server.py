@@ -19,6 +19,7 @@ from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.options import GatewayOptions
 from lambent.cli.gateway.pool import Pool
 from lambent.cli.gateway.reload import reload_on_change, require_watchfiles
+from lambent.hosts.settings import IN_MEMORY
 
 if TYPE_CHECKING:
     from lambent.cli.local_aws.service import LocalAws
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 _LIBRARY_FOLDER: Final = Path(__file__).parents[2]
 
+TABLE: Final = "LAMBENT_TABLE"
 MCP_PATH: Final = "LAMBENT_MCP_PATH"
 
 
@@ -57,7 +59,6 @@ async def serve(
     log: Log,
     *,
     output: int | None = None,
-    on_ready: Callable[[Running], None] | None = None,
     on_start: Callable[[Running], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until `stop` is set; then end all processes.
@@ -68,7 +69,6 @@ async def serve(
         stop: Ends it.
         log: Where requests and failures are noted.
         output: The descriptor for what the app prints; None for this process's own standard output and error.
-        on_ready: Called before the app is imported, when everything else has been set up.
         on_start: Called once connections are served.
 
     Raises:
@@ -89,9 +89,12 @@ async def serve(
                     return
                 base = aws.variables(base)
                 log.note(str(aws))
-            running = _make(options, Launch(options.app, base, options.variables, output=output), aws, log)
-            if on_ready is not None:
-                on_ready(running)
+            elif options.memory:
+                base = {**base, TABLE: IN_MEMORY}
+            launch = Launch(
+                options.app, base, options.variables, output=output, show_errors=options.show_errors
+            )
+            running = _make(options, launch, aws, log)
             await _serve(options, running, sock, stop, log, on_start)
 
 

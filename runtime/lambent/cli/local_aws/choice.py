@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from lambent.cli.app_ref import AppRef
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.launch import STATE_KEYS, STATE_SECRET
 from lambent.cli.gateway.log import Log
+from lambent.cli.gateway.options import OWN_AWS
 from lambent.cli.local_aws.emulator import require_ministack
 from lambent.cli.local_aws.stack import VARIABLES, Stack, find_template, read_stack
-
-# Where one of these is set, the app has an AWS already.
-_OWN: Final = (*VARIABLES, "AWS_ENDPOINT_URL")
 
 
 def choose_stack(
@@ -53,7 +50,7 @@ def choose_stack(
         if stack is None:
             raise CommandError(f"no function in {path} has {' or '.join(VARIABLES)} in its environment")
         return stack
-    if path is None or any(variables.get(name) for name in _OWN):
+    if path is None or any(variables.get(name) for name in OWN_AWS):
         return None
     try:
         stack = read_stack(path, app, excluded=excluded)
