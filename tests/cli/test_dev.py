@@ -179,6 +179,22 @@ def test_without_a_template_tasks_are_kept_in_memory(app, call, eventually):
     assert errors.count("are in the memory of this process: gone when it ends or reloads") == 1
 
 
+def test_without_a_template_several_environments_share_a_local_aws(app, call, eventually):
+    pytest.importorskip("ministack")
+    app.file.write_text(SERVER)
+    tasks = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    with dev(app, "--no-reload", "--aws", "--environments", "2") as (process, url, line):
+        assert "with 2 environments and 2 workers of" in line
+        made = rpc(call, url, "tools/call", {"name": "work", "arguments": {}}, tasks)["result"]
+
+        def ended():
+            return rpc(call, url, "tasks/get", {"taskId": made["taskId"]}, tasks)["result"]["status"]
+
+        eventually(lambda: (ended(), ended()) == ("completed", "completed"))
+        process.terminate()
+        process.communicate()
+
+
 def test_what_has_to_be_set_is_told_at_once(app):
     app.file.write_text(SERVER)
     done = run_to_the_end(app, "--no-reload", "--env", "LAMBENT_TABLE=items")

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from tests.support import SECRET, Client, make_handler, make_server
 
-from lambent import ConfigurationError, Idempotency, Session, Settings, TaskPolicy
+from lambent import ConfigurationError, Context, Idempotency, Session, Settings, TaskPolicy
 
+GONE = (
+    "Tasks, sessions and idempotent calls are in the memory of this process: gone when it ends or reloads, "
+    "and unknown to other environments"
+)
 REQUIRED = TaskPolicy(support="required")
 IN_LAMBDA: dict[str, Any] = {"state_keys": (SECRET,), "in_lambda": True}
 
@@ -108,3 +112,32 @@ def test_missing_boto3_is_told_when_the_handler_is_made(
     monkeypatch.setitem(sys.modules, "boto3", None)
     problem = f"{what} needs boto3: install the extra lambent[aws]"
     assert refusal(Settings(**settings)) == problem  # type: ignore[arg-type]
+
+
+def test_in_memory_is_no_table_and_not_for_lambda() -> None:
+    variables = {"LAMBENT_TABLE": "memory:", "AWS_LAMBDA_FUNCTION_NAME": "shop"}
+    settings = Settings.from_env(variables)
+    assert (settings.table, settings.in_memory, settings.in_lambda) == (None, True, True)
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({**variables, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"})
+    assert str(caught.value) == (
+        "LAMBENT_TABLE is 'memory:', and environments of Lambda share no memory: name a table"
+    )
+
+
+def test_in_memory_sessions_work_and_are_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    mcp = make_server()
+
+    @mcp.tool()
+    def create(ctx: Context) -> str:
+        return ctx.sessions.create({"n": 1})
+
+    @mcp.tool()
+    def count(session: Session[dict[str, int]]) -> str:
+        session["n"] += 1
+        return str(session["n"])
+
+    client = Client(make_handler(mcp, Settings(**IN_LAMBDA, in_memory=True)))
+    assert [record.getMessage() for record in caplog.records] == [GONE]
+    handle = client.call("create").text
+    assert [client.call("count", {"session": handle}).text for _ in range(2)] == ["2", "3"]

@@ -36,8 +36,9 @@ the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCK
 its CloudFormation creates the resources that the function's variables refer to, unless the shell or --env
 sets one of the three or AWS_ENDPOINT_URL. The functions of an app are those whose CodeUri and Handler lead to
 its file; --aws also serves an app that the template does not have, with the resources of the template's
-functions. Messages of the task queue and of its dead-letter queue go to further environments, the workers, in
-batches as the template has them. All of it is removed at the end.
+functions, and an app without a template, with a table, queues and a bucket of its own. Messages of the task
+queue and of its dead-letter queue go to further environments, the workers, in batches as the template has
+them. All of it is removed at the end.
 
 Without any of that, each environment keeps tasks and sessions in its own memory, until it is replaced.
 
@@ -71,7 +72,8 @@ read what has to be set, and with --show-errors what every unexpected exception 
 @click.option(
     "--aws/--no-aws",
     default=None,
-    help="Run a local AWS with the table, the queue and the bucket of a template (if the app needs it).",
+    help="Run a local AWS with the table, the queue and the bucket of a template, or with its own ones (if the "
+    "template gives the app some).",
 )
 @click.option(
     "--template",

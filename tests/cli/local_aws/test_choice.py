@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from lambent.cli.app_ref import parse_app
-from lambent.cli.errors import CommandError, MissingExtraError, UsageError
+from lambent.cli.errors import CommandError, MissingExtraError
 from lambent.cli.gateway.log import Log
 from lambent.cli.local_aws.choice import choose_stack
 
@@ -55,8 +55,7 @@ def test_without_a_template(choose, template, notes):
     template.unlink()
     assert choose() is None
     assert notes.getvalue() == ""
-    with pytest.raises(UsageError, match=r"there is no template\.yaml beside or above"):
-        choose(True)
+    assert choose(True).variables == ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
 
 
 def test_a_template_may_be_named(choose, template, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lambent.cli.app_ref import AppRef
-from lambent.cli.errors import CommandError, UsageError
+from lambent.cli.errors import CommandError
 from lambent.cli.gateway.launch import STATE_KEYS, STATE_SECRET
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.options import OWN_AWS
@@ -27,7 +27,8 @@ def choose_stack(
         app: The app.
         asked: Whether the developer asks for a local AWS; None where the template decides, by giving a table,
             a queue or a bucket to a function of the app.
-        template: The template; None looks for one beside and above the app.
+        template: The template; None looks for one beside and above the app. Where there is none, a local AWS
+            that is asked for has a table, a queue and a bucket of its own.
         variables: The environment variables of the function.
         log: Where it is noted that there is no local AWS although the template needs one.
 
@@ -43,9 +44,11 @@ def choose_stack(
     excluded = {STATE_SECRET} if variables.get(STATE_KEYS) else set()
     path = template or find_template(app.folder)
     if asked or template is not None:
-        if path is None:
-            raise UsageError(f"there is no template.yaml beside or above {app.folder}")
         require_ministack()
+        if path is None:
+            from lambent.cli.local_aws.own_stack import own_stack
+
+            return own_stack()
         stack = read_stack(path, app, any_function=True, excluded=excluded)
         if stack is None:
             raise CommandError(f"no function in {path} has {' or '.join(VARIABLES)} in its environment")
