@@ -72,8 +72,8 @@ read what has to be set, and with --show-errors what every unexpected exception 
 @click.option(
     "--aws/--no-aws",
     default=None,
-    help="Run a local AWS with the table, the queue and the bucket of a template, or with its own ones (if the "
-    "template gives the app some).",
+    help="Run a local AWS with the table, the queue and the bucket of a template, or with its own "
+    "ones (if the template gives the app some).",
 )
 @click.option(
     "--template",

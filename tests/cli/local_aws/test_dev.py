@@ -72,7 +72,7 @@ def test_the_first_line_counts_the_workers(queue_app, call):
 def test_it_can_be_declined(queue_app, call):
     with dev(queue_app, "--no-aws") as (process, line):
         assert "worker" not in line
-        assert "LAMBENT_TABLE" not in call(line.split()[1]).json["variables"]
+        assert call(line.split()[1]).json["variables"]["LAMBENT_TABLE"] == "memory:"
         process.terminate()
         assert process.communicate()[1].startswith("POST /mcp 200")
 
