@@ -59,6 +59,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
         headers: sent with every request, such as ``authorization``.
         principal: who it is, where that is said to the server without a token.
         client_address: from where its requests come.
+        seconds: that each invocation has, of a request or of a task; None for any time.
     """
 
     version: str | None = None
@@ -66,6 +67,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     principal: Principal | None = None
     client_address: str = "203.0.113.7"
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a version that nobody speaks."""
@@ -158,6 +160,7 @@ class McpClient(abc.ABC):
         capabilities: Mapping[str, Any] | UnsetType | None = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         client_address: str | UnsetType = UNSET,
+        seconds: float | UnsetType | None = UNSET,
         answers: Iterable[Any] | UnsetType = UNSET,
         on_question: OnQuestion | UnsetType | None = UNSET,
     ) -> Self:
@@ -167,6 +170,7 @@ class McpClient(abc.ABC):
             "capabilities": capabilities,
             "headers": headers,
             "client_address": client_address,
+            "seconds": seconds,
         }
         changed = {name: value for name, value in given.items() if value is not UNSET}
         kept = self.answers

@@ -35,6 +35,7 @@ class TestClient(McpClient):
         capabilities: what the client declares; default: everything, tasks included.
         headers: sent with every request, such as ``{"authorization": "Bearer …"}``.
         client_address: from where the requests come; limits of callers that nobody identifies count by it.
+        seconds: that each invocation has, of a request or of a task; default: any time.
         settings: of the deployment; default: those of a server that has everything it needs.
         clock: the clock; default: one that stands still at the time now.
 
@@ -55,6 +56,7 @@ class TestClient(McpClient):
         capabilities: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] = {},
         client_address: str = "203.0.113.7",
+        seconds: float | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class TestClient(McpClient):
             headers=headers,
             principal=principal,
             client_address=client_address,
+            seconds=seconds,
         )
         host = MemoryHost(mcp._parts(), settings or Settings(), clock or Clock())
         self._set_up(host, options, GivenAnswers(answers, on_question))
@@ -125,9 +128,10 @@ class _MemoryTransport:
             client_address=self._options.client_address,
             principal=self._options.principal,
         )
-        response = self._host.handle(request, on_message=on_message if self._is_live else None)
+        listener = on_message if self._is_live else None
+        response = self._host.handle(request, seconds=self._options.seconds, on_message=listener)
         self.last = HttpReply(response.status, dict(response.headers), bytes(response.body))
         return self.last
 
     def run_next_task(self) -> bool:
-        return self._host.run_next_task()
+        return self._host.run_next_task(self._options.seconds)

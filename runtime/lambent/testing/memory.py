@@ -94,15 +94,27 @@ class MemoryInvocation(Invocation):
     Args:
         runner: runs coroutines.
         clock: the clock of the test.
+        seconds: that it has; None for any time.
         on_message: takes requests of the server at once, as a client of an open stream does; None: they are
             kept for the response.
     """
 
-    def __init__(self, runner: CallerLoop, clock: Clock, on_message: OnMessage | None = None) -> None:
+    def __init__(
+        self,
+        runner: CallerLoop,
+        clock: Clock,
+        seconds: float | None = None,
+        on_message: OnMessage | None = None,
+    ) -> None:
         super().__init__(runner)
         self._clock = clock
         self._on_message = on_message
+        self._over_at = None if seconds is None else clock() + seconds
         self._ends_at: float | None = None
+
+    def remaining_ms(self) -> int | None:
+        """See ``Invocation.remaining_ms``."""
+        return None if self._over_at is None else max(0, int((self._over_at - self._clock()) * 1000))
 
     def emit(self, notification: bytes) -> None:
         """See ``Invocation.emit``."""
@@ -194,15 +206,17 @@ class MemoryHost:
         """Close the event loop of ``async def`` features, as happens when nobody uses the host any more."""
         self._close()
 
-    def handle(self, request: TestedRequest, *, on_message: OnMessage | None = None) -> HttpResponse:
+    def handle(
+        self, request: TestedRequest, *, seconds: float | None = None, on_message: OnMessage | None = None
+    ) -> HttpResponse:
         """Answer a request; with ``on_message`` as a host does that keeps streams open."""
         kind = request.principal is not None, on_message is not None
         if kind not in self._endpoints:
             self._endpoints[kind] = self._assembly(kind).endpoint()
-        invocation = MemoryInvocation(self._run, self.clock, on_message)
+        invocation = MemoryInvocation(self._run, self.clock, seconds, on_message)
         return self._endpoints[kind].handle(request, invocation)
 
-    def run_next_task(self) -> bool:
+    def run_next_task(self, seconds: float | None = None) -> bool:
         """Deliver the message that is due next to a worker; False where there is none."""
         message = self.queue.take()
         if message is None:
@@ -211,7 +225,7 @@ class MemoryHost:
         tasks = assembly.executor.services.tasks
         if tasks is not None:
             worker = Worker(assembly.executor, tasks)
-            worker.run(message.task_id, MemoryInvocation(self._run, self.clock), Request())
+            worker.run(message.task_id, MemoryInvocation(self._run, self.clock, seconds), Request())
         return True
 
     def published(self) -> list[str]:
