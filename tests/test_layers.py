@@ -240,6 +240,8 @@ def test_what_is_dear_is_imported_on_first_use() -> None:
         ("lambent.hosts.x", "from lambent.server import x", ["lambent.server"]),
         ("lambent.execution.x", "from lambent.features.tools import Tool", []),
         ("lambent.cli.x", "from lambent import MCPServer", []),
+        ("lambent.cli.x", "from lambent.testing.client import x", ["lambent.testing.client"]),
+        ("lambent.testing.x", "from lambent.cli.gateway import events", []),
     ],
 )
 def test_a_downward_import_is_found(module: str, source: str, found: list[str]) -> None:

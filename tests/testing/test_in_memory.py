@@ -3,7 +3,7 @@
 import gc
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from lambent import (
     RateLimit,
     SamplingResult,
     Settings,
+    TaskPolicy,
     TextContent,
 )
 from lambent.testing import (
@@ -466,6 +467,26 @@ def test_event_loops_are_closed_with_the_last_client() -> None:
     del other
     gc.collect()
     assert loop.is_closed()
+
+
+def test_invocations_have_as_much_time_as_the_test_says() -> None:
+    mcp = MCPServer("shop")
+    clocks: list[Clock] = []
+
+    @mcp.tool(task=TaskPolicy(support="auto", inline=timedelta(seconds=20)))
+    def slow(ctx: Context) -> int | None:
+        if clocks:
+            clocks.pop().advance(25)
+        ctx.report_progress(1)
+        return ctx.remaining_ms()
+
+    client = TestClient(mcp)
+    assert client.call("slow").value is None
+    assert client.replace(seconds=12.5).call("slow").value == 12_500
+    clocks.append(client.clock)
+    result = client.replace(seconds=60).call("slow")
+    assert result.task_id is not None  # it took longer than 20 seconds
+    assert result.value == 60_000
 
 
 async def _within(client: TestClient) -> Any:

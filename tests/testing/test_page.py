@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SOURCE = "\n".join(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
 TESTS = re.findall(r"^def (test_\w+)\(", SOURCE, re.MULTILINE)
-FIXTURES = re.findall(r"^def test_\w+\((\w+)\)", SOURCE, re.MULTILINE)
+FIXTURES = re.findall(r"^def test_\w+\((\w+): \w+\)", SOURCE, re.MULTILINE)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ import pytest
 
 from lambent import Context, MCPServer, Principal, TaskPolicy
 from lambent.testing import (
-    AskedQuestion, CallError, LambdaClient, TestClient, ToolFailed, event, fake_context, lambda_context,
+    AskedQuestion, CallError, LambdaClient, LambentAws, TestClient, ToolFailed, event, fake_context,
+    lambda_context,
 )
 
 mcp = MCPServer("shop")
@@ -92,7 +93,7 @@ def test_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
 """
 WITH_AWS = """
 
-def test_aws(lambent_table: str, lambent_secret: str) -> None:
+def test_aws(lambent_table: str, lambent_secret: str, lambent_aws: LambentAws) -> None:
     client = LambdaClient(mcp.lambda_handler(), answers=[Confirm(True)])
     assert client.call("remove", name="a").value == "removed"
 """

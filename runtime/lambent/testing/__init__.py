@@ -8,6 +8,7 @@ from lambent.execution.rounds.questions import (
     DeclinedElicitation,
 )
 from lambent.testing.answers import AskedQuestion, GivenAnswers, answer_to
+from lambent.testing.aws import LambentAws
 from lambent.testing.aws_lambda import LambdaClient
 from lambent.testing.client import EVERYTHING, McpClient, Task
 from lambent.testing.clock import Clock
@@ -15,21 +16,46 @@ from lambent.testing.contexts import FakeContext, fake_context
 from lambent.testing.errors import CallError, TaskCancelled, TaskStuckError, ToolFailed, UnansweredError
 from lambent.testing.events import event, lambda_context, message_event
 from lambent.testing.in_memory import TestClient
+from lambent.testing.results import (
+    CallResult,
+    ListedPrompt,
+    ListedResource,
+    ListedTemplate,
+    ListedTool,
+    LogMessage,
+    Progress,
+    PromptResult,
+    ReadResult,
+    ServerInfo,
+    TaskState,
+)
 
 __all__ = [
     "EVERYTHING",
     "AcceptedElicitation",
     "AskedQuestion",
     "CallError",
+    "CallResult",
     "CancelledElicitation",
     "Clock",
     "DeclinedElicitation",
     "FakeContext",
     "GivenAnswers",
     "LambdaClient",
+    "LambentAws",
+    "ListedPrompt",
+    "ListedResource",
+    "ListedTemplate",
+    "ListedTool",
+    "LogMessage",
     "McpClient",
+    "Progress",
+    "PromptResult",
+    "ReadResult",
+    "ServerInfo",
     "Task",
     "TaskCancelled",
+    "TaskState",
     "TaskStuckError",
     "TestClient",
     "ToolFailed",

@@ -87,9 +87,7 @@ def local_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LambentAws]:
         import boto3
         from moto import mock_aws
     except ImportError as error:
-        raise ConfigurationError(
-            "The fixtures of AWS resources need the extra: pip install 'lambent[testing]'"
-        ) from error
+        raise ConfigurationError("Fixtures of AWS resources need the extra lambent[testing]") from error
 
     for name in [name for name in os.environ if name.startswith(("AWS_", "LAMBENT_"))]:
         monkeypatch.delenv(name)

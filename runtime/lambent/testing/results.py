@@ -61,18 +61,21 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         content: the blocks that the model reads.
-        structured: the structured content; None where there is none. In the legacy era it is always an
-            object, in which the server puts other values under ``result``.
+        structured: the structured content. In the legacy era it is always an object, in which the server
+            puts other values under ``result``.
+        has_structured: there is one; it may be null.
         is_error: the tool failed, and ``text`` says why.
         meta: the ``_meta`` of the result.
         error: the JSON-RPC error in place of a result, where `attempt` was asked for it.
         progress: what the call has told of its progress.
         logs: the log messages of the call.
         task_id: the task that the call has become; None where it was none.
+        is_legacy: the version of the protocol is one that begins with ``initialize``.
     """
 
     content: list[Content] = []
     structured: Any = None
+    has_structured: bool = False
     is_error: bool = False
     meta: dict[str, Any] = {}
     error: CallError | None = None
@@ -92,7 +95,7 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
 
         In the legacy era it is taken out of the object with the one member ``result``.
         """
-        if self.structured is None:
+        if not self.has_structured:
             return self.text
         if self.is_legacy and list(self.structured) == ["result"]:
             return self.structured["result"]
@@ -268,6 +271,7 @@ def read_call(result: Json, *, is_legacy: bool, **more: Any) -> CallResult:
     return CallResult(
         content=[read_block(dict(block)) for block in result["content"]],
         structured=result.get("structuredContent"),
+        has_structured="structuredContent" in result,
         is_error=result.get("isError", False),
         meta=result.get("_meta", {}),
         is_legacy=is_legacy,
