@@ -79,6 +79,14 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_HEALTH_PATH", " / ", "health_path", "/"),
         ("LAMBENT_HEALTH_PATH", "", "health_path", "/health"),
         ("LAMBENT_MCP_PATH", "/", "mcp_path", None),
+        ("LAMBENT_PAGE", "off", "page", False),
+        ("LAMBENT_PAGE", " Off ", "page", False),
+        ("LAMBENT_PAGE", "false", "page", False),
+        ("LAMBENT_PAGE", "0", "page", False),
+        ("LAMBENT_PAGE", "on", "page", True),
+        ("LAMBENT_PAGE", "true", "page", True),
+        ("LAMBENT_PAGE", "1", "page", True),
+        ("LAMBENT_PAGE", "", "page", True),
         ("LAMBENT_CARDS", "/opt/cards.json", "cards", "/opt/cards.json"),
         ("LAMBENT_CARDS", "", "cards", None),
         ("LAMBENT_LIMIT_CALLS", "100/60", "limit_calls", RateLimit(calls=100, per=60)),
@@ -146,6 +154,12 @@ def test_switches_that_cannot_be_read_are_named(name: str, text: str) -> None:
     assert str(caught.value) == f"{name} must be true or false, not {text!r}"
 
 
+def test_a_page_that_is_neither_on_nor_off_is_named() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_PAGE": "prod"})
+    assert str(caught.value) == "LAMBENT_PAGE must be on or off, not 'prod'"
+
+
 @pytest.mark.parametrize("text", ["AWS/Lambda", ":shop", "shop mcp", "Größe", "x" * 256, 'a"b'])
 def test_namespaces_that_cloudwatch_refuses_are_named(text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -205,6 +219,13 @@ def test_keys_by_surroundings() -> None:
 def test_the_policy_is_made_of_the_settings() -> None:
     settings = Settings(body_limit=5, allowed_origins=frozenset({"*"}))
     assert settings.http_policy == HttpPolicy(body_limit=5, allowed_origins=frozenset({"*"}))
+
+
+@pytest.mark.parametrize("url", ["https://Tools.example.com", "https://tools.example.com/v1/two"])
+def test_pages_of_the_public_url_are_the_servers_own(url: str) -> None:
+    settings = Settings(public_url=url, allowed_origins=frozenset({"https://app.example.com"}))
+    origins = frozenset({"https://app.example.com", "https://tools.example.com"})
+    assert settings.http_policy.allowed_origins == origins
 
 
 def test_settings_are_frozen() -> None:

@@ -63,11 +63,21 @@ class DiscoveryDocuments:
     def answer(self, request: Request) -> HttpResponse | None:
         """Answer a request that is not for the endpoint; None if it may be for the endpoint.
 
-        A POST is for the endpoint, unless there is nothing at its path. Host and scheme in the documents come
-        from the settings or from the platform, never from the request's headers, which the client chooses.
+        A POST is for the endpoint, unless there is nothing at its path. A browser gets a page for people at
+        that path, unless the settings say otherwise. Host and scheme in the documents come from the settings
+        or from the platform, never from the request's headers, which the client chooses.
         """
         if request.method == "POST":
             return self._elsewhere(request) if self.is_elsewhere(request) else None
+        response = self._document(request)
+        if not self._settings.page or "text/html" not in request.headers.get("accept", ""):
+            return response
+        from lambent.hosts.page import for_browser  # loaded where a browser asks
+
+        return for_browser(request, response)
+
+    def _document(self, request: Request) -> HttpResponse | None:
+        """Answer a request that is no POST, and not for the endpoint; None if it may be for the endpoint."""
         from lambent.hosts.public_urls import platform_url
         from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX, WELL_KNOWN
 

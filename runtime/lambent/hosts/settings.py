@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         public_url: without the endpoint's path; default: that by which the platform routed the request.
         mcp_path: the path of the endpoint below that.
         health_path: where load balancers ask whether the host is well; None for nowhere.
+        page: browsers get a page for people at the path of the endpoint.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
         auth: how callers are identified where the server does not declare it; None for nobody.
         anonymous: requests without credentials are let through, as calls of nobody. False: there has to be a
@@ -85,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     mcp_path: str | None = None
     health_path: str | None = DEFAULT_HEALTH_PATH
+    page: bool = True
     cards: str | None = None
     auth: AuthSettings | None = None
     anonymous: bool | None = None
@@ -134,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             public_url=_url(environ, "LAMBENT_PUBLIC_URL"),
             mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
             health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
+            page=_page(environ),
             cards=environ.get("LAMBENT_CARDS") or None,
             auth=_auth(environ),
             anonymous=_switch(environ, "LAMBENT_AUTH_ANONYMOUS"),
@@ -179,8 +182,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def http_policy(self) -> HttpPolicy:
-        """The limits and origins for HTTP requests."""
-        return HttpPolicy(body_limit=self.body_limit, allowed_origins=self.allowed_origins)
+        """The limits and origins for HTTP requests; pages of the public URL are the server's own."""
+        origins = self.allowed_origins
+        if self.public_url is not None:
+            origins |= {"/".join(self.public_url.lower().split("/", 3)[:3])}
+        return HttpPolicy(body_limit=self.body_limit, allowed_origins=origins)
 
 
 def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
@@ -251,6 +257,14 @@ def _most(environ: Mapping[str, str], name: str) -> int | None:
         return Limits(tasks=int(text)).tasks
     except (ValueError, DeclarationError):
         raise ConfigurationError(f"{name} must be a number of tasks, 1 to 1000, not {text!r}") from None
+
+
+def _page(environ: Mapping[str, str]) -> bool:
+    text = environ.get("LAMBENT_PAGE", "").strip().lower()
+    # YAML reads ``off`` without quotes as a truth value, and CloudFormation passes that on as ``false``.
+    if text not in ("", "on", "off", "true", "false", "1", "0"):
+        raise ConfigurationError(f"LAMBENT_PAGE must be on or off, not {text!r}")
+    return text not in ("off", "false", "0")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
