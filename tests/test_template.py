@@ -223,6 +223,8 @@ def pages_may_send_what_clients_send(app: App) -> Iterator[str]:
     for name, function in app.functions.items():
         if variables(function).get("LAMBENT_ALLOWED_ORIGINS") != {"Ref": "AllowedOrigins"}:
             yield f"{name} does not know which pages may call it"
+        if variables(function).get("LAMBENT_PAGE") != {"Ref": "Page"}:
+            yield f"{name} does not know whether it has a page"
 
 
 @rule
@@ -853,6 +855,8 @@ def test_deploy_settings(app: App, name: str) -> None:
         assert value in map(str, parameters[parameter].get("AllowedValues", [value]))
     # Everybody may call what is deployed by [dev]; whoever deploys another environment says who may.
     assert ("AllowAnonymous" in overrides) is (name == "dev")
+    # Nor does production show a page on which to try the tools.
+    assert overrides.get("Page", parameters["Page"]["Default"]) == ("off" if name == "prod" else "on")
     assert allows(app.template.document, **overrides) is (name == "dev")
 
 
@@ -916,6 +920,7 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("Api.CorsConfiguration.ExposeHeaders", ["etag", "mcp-session-id", "www-authenticate"]),
         ("Api.CorsConfiguration.AllowCredentials", True),
         ("Globals.Function.$LAMBENT_ALLOWED_ORIGINS", "*"),
+        ("Globals.Function.$LAMBENT_PAGE", GONE),
     ],
     "every_log_ends": [
         ("Resources.WorkerLogs", {"Type": "AWS::Logs::LogGroup", "Properties": {}}),

@@ -223,6 +223,16 @@ def test_pages_of_that_host_may_call() -> None:
     assert statuses == {"https://api.example.com": 200, "https://evil.example": 403}
 
 
+@pytest.mark.parametrize("kind", ["HTTP API", "REST API"])
+def test_a_browser_gets_the_page(kind: str) -> None:
+    sent = Sent("GET", headers=(("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),))
+    written = handler_of(make())(KINDS[kind](sent), None)
+    assert (written["statusCode"], written["isBase64Encoded"]) == (200, False)
+    assert written["body"].startswith("<!doctype html>")
+    headers = written.get("headers") or {k: v[0] for k, v in written["multiValueHeaders"].items()}
+    assert headers["content-security-policy"].startswith("default-src 'none'; ")
+
+
 def test_a_body_in_base64() -> None:
     mcp = make()
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from mangum import Mangum
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.hosts.asgi.driving import exchange, on_loop
@@ -177,15 +175,6 @@ def test_every_front_end_of_lambda(kind: str) -> None:
     assert (written["statusCode"], headers["content-type"]) == (200, HTML)
     assert (written["isBase64Encoded"], written["body"].encode()) == (False, get().body)
     assert headers["content-security-policy"] == get().headers["content-security-policy"]
-
-
-@pytest.mark.parametrize("kind", ["HTTP API", "REST API"])
-def test_fastapi_behind_mangum(kind: str) -> None:
-    app = FastAPI()
-    app.include_router(full_server().fastapi_router("/mcp", SETTINGS), prefix="/tools")
-    sent = Sent("GET", path="/tools/mcp", headers=(("Accept", BROWSER),))
-    written = Mangum(app, lifespan="off")(KINDS[kind](sent), None)
-    assert (written["statusCode"], written["body"].encode()) == (200, get().body)
 
 
 @on_loop

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from tests.page.browsing import call, in_chromium, item, labelled, opened, outcome, site
@@ -179,6 +180,18 @@ async def test_an_image_is_shown() -> None:
         assert await picture.locator("img").evaluate(
             "async image => (await image.decode(), image.naturalWidth)"
         )
+
+
+@in_chromium
+async def test_commands_are_those_of_the_documentation() -> None:
+    clients = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+    async with opened(site()) as page:
+        commands = await page.locator("#connect .host pre").all_inner_texts()
+        here = page.url
+    for shown in [one for one in commands if not one.startswith("{")]:
+        written = shown.replace(here, "https://tools.example.com/mcp").replace(" shop ", " lambent ")
+        assert f"\n{written}\n" in clients
+    assert len(commands) == 7
 
 
 @in_chromium
