@@ -122,6 +122,16 @@ def make_site(**options: Any) -> MCPServer:
             await asyncio.sleep(0.05)
 
     @mcp.tool()
+    def pay(ctx: Context) -> str:
+        """Ask to open an address."""
+        return ctx.elicit_url("Pay for order 7", "https://pay.example.com/7").result().action
+
+    @mcp.tool()
+    def look_around(ctx: Context) -> list[str]:
+        """Ask for folders."""
+        return [root.uri for root in ctx.list_roots().result()]
+
+    @mcp.tool()
     def think(ctx: Context) -> str:
         """Ask a model."""
         return ctx.sample("What is the answer?", max_tokens=10).result().text

@@ -7,7 +7,19 @@ from typing import Any
 
 from tests.page.browsing import call, in_chromium, item, labelled, opened, outcome, site
 
-TOOLS = ["add", "order", "refund", "count", "report", "forever", "think", "picture", "break_it"]
+TOOLS = [
+    "add",
+    "order",
+    "refund",
+    "count",
+    "report",
+    "forever",
+    "pay",
+    "look_around",
+    "think",
+    "picture",
+    "break_it",
+]
 
 
 async def value_of(found: Any) -> Any:
@@ -118,6 +130,33 @@ async def test_a_question_to_a_model_is_answered_by_a_person() -> None:
         await think.get_by_label("Your answer").fill("42\nor so")
         await think.get_by_role("button", name="Answer").click()
         assert "42\nor so" in await outcome(think)
+
+
+@in_chromium
+async def test_addresses_are_opened_by_the_user_and_only_those_of_the_web() -> None:
+    async with opened(site()) as page:
+        pay = await item(page, "pay")
+        await call(pay)
+        link = pay.get_by_role("link", name="https://pay.example.com/7")
+        assert await link.get_attribute("rel") == "noopener noreferrer"
+        await pay.get_by_role("button", name="Answer").click()
+        assert "accept" in await outcome(pay)
+        await call(pay)
+        await pay.get_by_role("button", name="Dismiss").click()
+        await pay.get_by_text("cancel", exact=True).wait_for()
+        other = "askUrl({ url: 'javascript:alert(1)' }).nodes[0]"  # which the library does not send
+        assert await page.evaluate(f"{other}.textContent.endsWith('javascript:alert(1)')")
+        assert await page.evaluate(f"{other}.querySelector('a')") is None
+
+
+@in_chromium
+async def test_folders() -> None:
+    async with opened(site()) as page:
+        around = await item(page, "look_around")
+        await call(around)
+        await labelled(around, "Folders that the server may work on").fill("file:///a\nfile:///b")
+        await around.get_by_role("button", name="Answer").click()
+        assert await value_of(around) == ["file:///a", "file:///b"]
 
 
 @in_chromium

@@ -72,7 +72,7 @@ async def test_a_token_of_an_issuer() -> None:
             assert "You are ada" in await outcome(whoami)
             unlock = await item(page, "unlock")
             await call(unlock)
-            assert "The token lacks a scope" in await outcome(unlock)
+            assert "Sign in with a token that has the scope vault:open." in await outcome(unlock)
 
             # It is kept nowhere: neither in the form, nor in the browser.
             assert await page.get_by_label("Token or key").input_value() == ""

@@ -39,12 +39,18 @@ async function runCall(area, method, params, show, headers = {}) {
   questions.remove();
 }
 
+// The scopes that a challenge names (RFC 6750, section 3).
+function scopesOf(challenge) {
+  return /\bscope="([^"]+)"/.exec(challenge ?? "")?.[1];
+}
+
 function failureOf(error) {
   if (!(error instanceof Failure)) console.warn(error);
   const code = error.code === undefined ? "" : ` (${error.code})`;
+  const scopes = scopesOf(error.challenge);
   const hints = {
-    401: "Sign in, above, with a token or a key.",
-    403: error.challenge?.includes("insufficient_scope") ? `The token lacks a scope: ${error.challenge}` : error.message.startsWith("Origin") ? "The server does not take calls from pages of this address: LAMBENT_PUBLIC_URL or LAMBENT_ALLOWED_ORIGINS has to name it." : "",
+    401: "Sign in, at the top of the page, with a token or a key.",
+    403: scopes ? `Sign in with a token that has the scope ${scopes}.` : error.message.startsWith("Origin") ? "The server does not take calls from pages of this address: LAMBENT_PUBLIC_URL or LAMBENT_ALLOWED_ORIGINS has to name it." : "",
     429: "Too many calls: wait a while.",
   };
   return el("div", {}, problem([error.message + code, hints[error.status]].filter(Boolean).join("\n")), error.data === undefined || error.data === null ? null : more("Details", asJson(error.data)));

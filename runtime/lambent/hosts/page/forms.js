@@ -42,7 +42,7 @@ function makeField(given, root, label, required, depth = 0) {
   const schema = { ...resolved(given, root), title: given?.title }; // a type's title is no name of a value
   const choices = choicesOf(schema);
   const items = schema.type === "array" ? resolved(schema.items, root) : {};
-  if (schema.type === "object" && schema.properties && depth < 4) return objectField(schema, root, label, required, depth);
+  if (schema.type === "object" && schema.properties && depth < 3) return objectField(schema, root, label, required, depth);
   if (choices) return choiceField(schema, label, required, choices);
   if (choicesOf(items)) return severalField(schema, label, required, choicesOf(items));
   if (schema.type === "boolean") return booleanField(schema, label, required);

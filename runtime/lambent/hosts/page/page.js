@@ -148,10 +148,10 @@ async function load() {
     state.hidden = true;
   } catch (error) {
     state.hidden = true;
-    byId("content").append(failureOf(error));
+    if (error.status === 401) await askToSignIn(error);
+    else byId("content").append(failureOf(error));
     section("connect", "Connect", connectSection());
     section("card", "Server card", cardSection());
-    if (error.status === 401) await askToSignIn(error);
   }
 }
 
@@ -165,9 +165,10 @@ function showSignIn(on) {
 async function askToSignIn({ challenge = "" }) {
   const reason = byId("sign-in-reason");
   reason.textContent = Object.keys(credentials).length ? "The server did not accept the token or key." : "The server wants to know who is calling.";
+  byId("open-sign-in").textContent = "Sign in";
   showSignIn(true);
   const named = /resource_metadata="([^"]+)"/.exec(challenge)?.[1];
-  const scopes = /scope="([^"]+)"/.exec(challenge)?.[1];
+  const scopes = scopesOf(challenge);
   const text = (metadata) => [`Tokens are issued by ${metadata.authorization_servers?.join(", ")}.`, scopes || metadata.scopes_supported?.length ? `Scopes: ${scopes ?? metadata.scopes_supported.join(" ")}.` : ""].join(" ");
   if (!named?.startsWith(`${location.origin}/`)) return;
   const metadata = await getJson(named).catch(() => null);
