@@ -50,7 +50,7 @@ $(MINISTACK)/.installed: requirements-ministack.txt | $(STAMP)
 applications: setup ## a gigabyte: without it the tests with applications are skipped
 	$(BIN)/python -m tests.interop.applications.install
 
-# What Lambda's Python brings along; see also layers/bundle.py. No layer carries it.
+# What Lambda's Python brings along; see also `lambent build`. No layer carries it.
 IN_LAMBDA := boto3 botocore jmespath python-dateutil s3transfer six urllib3
 LOCK_LAYER = $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --no-header --no-emit-index-url --no-annotate \
 	--constraint requirements-dev.txt pyproject.toml
@@ -73,7 +73,7 @@ build: setup $(SAM)/.installed
 	@test -n "$(PYTHON313)" || { echo "Python 3.13 is needed, which Lambda runs: $(BIN)/uv python install 3.13" >&2; exit 1; }
 	$(SAM_BUILD)
 	$(SAM_BUILD) --template functions/hello/template.yaml --build-dir .aws-sam/hello
-	$(BIN)/python layers/sizes.py .aws-sam/build .aws-sam/hello
+	$(BIN)/lambent sizes .aws-sam/build .aws-sam/hello --limit HelloFunction=1.125 --limit OrdersFunction=6
 
 lint: setup
 	$(BIN)/ruff format --check .

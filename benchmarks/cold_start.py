@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layers.bundle import bundle
 from tests.artifact import artifacts
 from tests.artifact.runtime_api import ExecutionEnvironment
 from tests.support import SECRET, Reply, dumps, headers_of, http_api, message
 
 from benchmarks.environments import HERE
+from lambent.cli.artifact.bundle import bundle
 
 RESULT = HERE / "results" / "cold_start.md"
 BARE = """

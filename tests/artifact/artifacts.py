@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from layers.bundle import find_python, find_uv
+from lambent.cli.artifact.bytecode import find_python
+from lambent.cli.artifact.tools import find_uv
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
@@ -22,6 +23,9 @@ IN_LAMBDA = frozenset(
     }
 )
 """Packages of Lambda's Python."""
+
+LIMITS = {"HelloFunction": 1_179_648, "OrdersFunction": 6_291_456}
+"""Bytes of the zip files of a function and its layers, as the Makefile has them."""
 
 TARGETS = {
     "runtime": (ROOT / "layers", "build-RuntimeLayer"),

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from layers.bundle import FUNCTION, LAYER, LEFT_OUT, find_python, not_compiled, without_symbols
-from layers.sizes import LIMITS, archive
-from tests.artifact.artifacts import FUNCTIONS, IN_LAMBDA, PYTHON, ROOT, TARGETS
+from tests.artifact.artifacts import FUNCTIONS, IN_LAMBDA, LIMITS, PYTHON, ROOT, TARGETS
+
+from lambent.cli.artifact.bytecode import FUNCTION, LAYER, find_python, not_compiled
+from lambent.cli.artifact.contents import LEFT_OUT
+from lambent.cli.artifact.sizes import archive
 
 Build = Callable[..., Path]
 
@@ -147,32 +149,3 @@ def test_what_is_left_out_is_left_out(name: str, artifact: Build) -> None:
     for pattern in LEFT_OUT:
         found = list(folder.glob(pattern[1:]) if pattern.startswith("/") else folder.rglob(pattern))
         assert not found, pattern
-
-
-# Shared libraries.
-
-
-def elf(program_headers: list[tuple[int, int]], size: int) -> bytes:
-    """A library of some bytes whose segments lie where they are said to: offset and length."""
-    head = bytearray(b"\x7fELF\x02\x01\x01".ljust(64, b"\0"))
-    struct.pack_into("<QQ", head, 32, 64, 999)
-    struct.pack_into("<HHHHH", head, 54, 56, len(program_headers), 64, 7, 6)
-    for offset, length in program_headers:
-        head += struct.pack("<II6Q", 1, 5, offset, 0, 0, length, length, 4096)
-    return bytes(head.ljust(size, b"x"))
-
-
-def test_symbols_lie_behind_the_segments() -> None:
-    library = elf([(0, 300), (400, 100)], 900)
-    kept = without_symbols(library)
-    assert len(kept) == 500
-    assert kept[64:] == library[64:500]
-    assert struct.unpack_from("<Q", kept, 40) == (0,)
-    assert struct.unpack_from("<HH", kept, 60) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\x7fELF\x01\x01" + b"x" * 90, b"!<arch>\n", b"\xcf\xfa\xed\xfe" * 30]
-)
-def test_other_files_stay_as_they_are(content: bytes) -> None:
-    assert without_symbols(content) == content

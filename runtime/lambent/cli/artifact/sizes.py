@@ -1,28 +1,21 @@
-"""Shows what `sam build` made, by size, and fails if a function is larger than it may be.
-
-python layers/sizes.py .aws-sam/build [.aws-sam/hello]
-"""
+"""What `sam build` made, by size, and what of it is larger than it may be."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import re
-import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import yaml  # type: ignore[import-untyped]
+from lambent.cli.errors import UsageError
+from lambent.cli.local_aws.template import read_template
 
-MB = 1024 * 1024
+MB: Final = 1024 * 1024
 """As Lambda counts its own quotas."""
 
-LIMITS = {"HelloFunction": 1 * MB + MB // 8, "OrdersFunction": 6 * MB}
-"""Bytes of the zip file of a function and those of its layers, together."""
-
-_HEADERS = 30 + 46
+_HEADERS: Final = 30 + 46
 """Bytes that a zip file spends on a file besides twice its name."""
 
 
@@ -97,45 +90,27 @@ def artifacts(build: Path) -> dict[str, Artifact]:
         build: the folder that it wrote to.
 
     Raises:
-        OSError: there is no built template in it.
+        TemplateError: there is no built template in it.
     """
-    document = yaml.load((build / "template.yaml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
-    shared = document.get("Globals", {}).get("Function", {}).get("Layers", [])
+    template = read_template(build / "template.yaml")
     found = {}
-    for name, resource in document["Resources"].items():
-        properties = resource.get("Properties", {})
-        if (
-            resource["Type"] == "AWS::Serverless::Function" and "CodeUri" in properties
-        ):  # else it is in the template
-            used = (*shared, *properties.get("Layers", ()))
-            names = tuple(str(layer["Ref"] if isinstance(layer, Mapping) else layer) for layer in used)
-            found[name] = Artifact(build / properties["CodeUri"], names)
-        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+    for name in template.of_type("AWS::Serverless::Function", "AWS::Serverless::LayerVersion"):
+        properties = template.properties(name)
+        if "ContentUri" in properties:
             found[name] = Artifact(build / properties["ContentUri"])
+        elif "CodeUri" in properties:  # else its code is in the template
+            layers = properties.get("Layers", ())
+            names = tuple(layer["Ref"] if isinstance(layer, Mapping) else layer for layer in layers)
+            found[name] = Artifact(build / properties["CodeUri"], names)
     return found
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads templates; a short tag stands for its value: `!Ref RuntimeLayer` for `RuntimeLayer`."""
-
-
-def _value_of_tag(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> object:
-    del tag
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_object(yaml.ScalarNode("tag:yaml.org,2002:str", node.value))
-
-
-_Loader.add_multi_constructor("!", _value_of_tag)
-
-
-def report(build: Path) -> tuple[list[str], list[str]]:
+def report(build: Path, limits: Mapping[str, int]) -> tuple[list[str], list[str]]:
     """The lines of the report about a build, and what is too large.
 
     Args:
         build: the folder that `sam build` wrote to.
+        limits: bytes of the zip files of a function and its layers, by the function's name.
     """
     found = artifacts(build)
     lines: list[str] = []
@@ -147,10 +122,10 @@ def report(build: Path) -> tuple[list[str], list[str]]:
     over: list[str] = []
     lines.append(f"{'function and layers':<44}{'zipped':>11}{'at most':>11}")
     for name, artifact in found.items():
-        if not artifact.layers and name not in LIMITS:
+        if not artifact.layers and name not in limits:
             continue
         total = sum(zipped.get(part, 0) for part in (name, *artifact.layers))
-        limit = LIMITS.get(name)
+        limit = limits.get(name)
         shown = f"{limit:,}" if limit else ""
         lines.append(f"{' + '.join((name, *artifact.layers)):<44}{total:>11,}{shown:>11}")
         if limit and total > limit:
@@ -165,18 +140,17 @@ def _table(name: str, parts: Mapping[str, Size], total: Size) -> Iterator[str]:
     yield ""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status."""
-    parser = argparse.ArgumentParser(prog="sizes.py", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("builds", type=Path, nargs="+", help="folders that `sam build` wrote to")
-    over: list[str] = []
-    for build in parser.parse_args(arguments).builds:
-        lines, large = report(build)
-        sys.stdout.write("\n".join([*lines, "", ""]))
-        over += large
-    sys.stderr.write("".join(f"{line}\n" for line in over))
-    return 1 if over else 0
+def parse_limit(text: str) -> tuple[str, int]:
+    """A limit as it is written, `Function=1.2`, megabytes of 1,048,576 bytes.
 
+    Args:
+        text: what was written.
 
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        UsageError: it is not a name and a number.
+    """
+    name, _, size = text.partition("=")
+    try:
+        return name, round(float(size) * MB)
+    except ValueError as error:
+        raise UsageError(f"{text}: a limit is a function's name and megabytes, such as Server=1.2") from error

@@ -4,7 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from layers import sizes
+
+from lambent.cli import main
+from lambent.cli.artifact import sizes
+from lambent.cli.errors import UsageError
+from lambent.cli.local_aws.template import TemplateError
 
 TEMPLATE = """
 Globals:
@@ -60,30 +64,31 @@ def test_parts_add_up_to_the_archive(build: Path) -> None:
 
 
 def test_a_function_counts_with_its_layers(build: Path) -> None:
-    lines, over = sizes.report(build)
     names = ("Shared", "RuntimeLayer", "ExtrasLayer")
     total = sum(len(sizes.archive(build / name)) for name in names)
+    lines, over = sizes.report(build, {"OrdersFunction": total})
     (line,) = [
         line for line in lines if line.startswith("OrdersFunction + RuntimeLayer + ExtrasLayer + arn:")
     ]
-    assert line.split()[-2:] == [f"{total:,}", f"{sizes.LIMITS['OrdersFunction']:,}"]
+    assert line.split()[-2:] == [f"{total:,}", f"{total:,}"]
     assert over == []
 
 
-def test_who_is_too_large_fails(
-    build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert sizes.main([str(build)]) == 0
+def test_who_is_too_large_fails(build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     total = sum(len(sizes.archive(build / name)) for name in ("Shared", "RuntimeLayer", "ExtrasLayer"))
-    monkeypatch.setitem(sizes.LIMITS, "OrdersFunction", total)
-    assert sizes.main([str(build)]) == 0
-    monkeypatch.setitem(sizes.LIMITS, "OrdersFunction", total - 1)
+    assert main(["sizes", str(build), "--limit", "OrdersFunction=1"]) == 0
     capsys.readouterr()
-    assert sizes.main([str(build)]) == 1
-    expected = f"OrdersFunction and its layers take {total:,} bytes; {total - 1:,} are the most\n"
+    assert main(["sizes", str(build), "--limit", "OrdersFunction=0.001"]) == 1
+    expected = f"OrdersFunction and its layers take {total:,} bytes; 1,049 are the most\n"
     assert capsys.readouterr().err == expected
 
 
+def test_a_limit_is_a_name_and_megabytes() -> None:
+    assert sizes.parse_limit("Server=1.5") == ("Server", 1_572_864)
+    with pytest.raises(UsageError, match=r"Server=large: a limit is .* such as Server=1\.2"):
+        sizes.parse_limit("Server=large")
+
+
 def test_a_folder_without_a_build_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="template"):
-        sizes.report(tmp_path)
+    with pytest.raises(TemplateError, match="template"):
+        sizes.report(tmp_path, {})

@@ -1,0 +1,93 @@
+"""What of an artifact is never used in Lambda, and is left out of it."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import shutil
+import struct
+from pathlib import Path
+from typing import Final
+
+LEFT_OUT: Final = {
+    "/bin": "commands",
+    "/.lock": "of uv",
+    "/cffi": "the compiler of bindings: cryptography needs _cffi_backend, which lies beside it",
+    "/lambent/cli": "the command: Lambda imports nothing of it",
+    "/lambent/__main__.py": "the same, by the package's name",
+    "/lambent/testing*": "for tests of servers",
+    "/_lambent_pytest.py": "the plugin of pytest",
+    "/lambent/hosts/stdio.py": "a host for local processes: no function is one",
+    "/lambent/hosts/private_streams.py": "part of the stdio host",
+    "/aws_lambda_powertools/event_handler/openapi/swagger_ui": "1.6 MB of a page that nothing here shows",
+    "/fastapi/.agents": "documentation",
+    "/*.dist-info/RECORD": "for uninstalling; it lists files that are not here",
+    "/*.dist-info/INSTALLER": "who installed it",
+    "/*.dist-info/REQUESTED": "whether it was asked for by name",
+    "/*.dist-info/WHEEL": "how it was built",
+    "/*.dist-info/direct_url.json": "where it was installed from: a path of this machine",
+    "/*.dist-info/uv_cache.json": "for uv",
+    "/*.dist-info/top_level.txt": "for installers",
+    "/*.dist-info/sboms": "bills of materials, for scanners of wheels",
+    "*.pyi": "for type checkers",
+    "py.typed": "for type checkers",
+    "*.h": "for C compilers",
+    "tests": "of the package itself",
+}
+"""What is installed and never used at run time, and why; patterns with a slash begin at the top.
+
+Licences stay. So do METADATA, where libraries read versions, and entry points, by which OpenTelemetry finds
+its own parts.
+"""
+
+
+def strip(target: Path) -> None:
+    """Remove what `LEFT_OUT` names, symbols of shared libraries, and docstrings of the library."""
+    for path in sorted(target.rglob("*"), reverse=True):
+        name = f"/{path.relative_to(target).as_posix()}"
+        if any(
+            fnmatch.fnmatchcase(name, pattern if "/" in pattern else f"*/{pattern}") for pattern in LEFT_OUT
+        ):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in target.rglob("*.so"):
+        path.write_bytes(without_symbols(path.read_bytes()))
+    for path in target.glob("lambent/**/*.py"):
+        path.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def without_symbols(library: bytes) -> bytes:
+    """A shared library without what only linkers and debuggers read: all that lies behind its segments.
+
+    That is a fifth of cryptography's. The loader finds everything through the segments.
+
+    Args:
+        library: a 64-bit little-endian ELF file; anything else is returned as it is.
+    """
+    if library[:6] != b"\x7fELF\x02\x01":
+        return library
+    (offset,) = struct.unpack_from("<Q", library, 32)
+    size, count = struct.unpack_from("<HH", library, 54)
+    end = offset + size * count
+    for number in range(count):
+        begin, _, _, length = struct.unpack_from("<4Q", library, offset + size * number + 8)
+        end = max(end, begin + length)
+    kept = bytearray(library[:end])
+    struct.pack_into("<Q", kept, 40, 0)  # where section headers are
+    struct.pack_into("<HH", kept, 60, 0, 0)  # how many there are, and which of them has their names
+    return bytes(kept)
+
+
+def without_docstrings(source: str) -> str:
+    """The same program without docstrings; every other line keeps its number, for tracebacks.
+
+    They are a third of the library, in its sources and in the bytecode that every cold start reads.
+    """
+    tree, lines = ast.parse(source), source.splitlines(keepends=True)
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            first, last = text.lineno - 1, (text.end_lineno or text.lineno) - 1
+            # A body has to have a statement; a module need not, and imports from the future have to be first.
+            lines[first] = "\n" if node in tree.body else " " * text.col_offset + "...\n"
+            lines[first + 1 : last + 1] = ["\n"] * (last - first)
+    return "".join(lines)

@@ -1,0 +1,99 @@
+"""What is left out of artifacts."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from lambent.cli.artifact.contents import strip, without_docstrings, without_symbols
+
+
+def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_path: Path) -> None:
+    kept = ["lambent/server.py", "lambent/bin/tool.py", "lambent/cli_like.py", "own/cffi/x.py"]
+    removed = [
+        *("bin/tool", "lambent/cli/main.py", "pydantic/deep/types.pyi", "pydantic/py.typed"),
+        *("anyio/tests/test_x.py", "x-1.dist-info/RECORD", "x-1.dist-info/sboms/x.json", "cffi/api.py"),
+    ]
+    for name in (*kept, *removed):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    strip(tmp_path)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == set(kept)
+
+
+DOCUMENTED = '''\
+"""A module,
+
+on three lines."""
+
+from __future__ import annotations
+
+LIMIT = 1
+"""Of something."""
+
+
+class Empty(Exception):
+    """Only this."""
+
+
+def add(a: int, b: str = """not a docstring""") -> int:
+    """Adds: "ä".
+
+    More.
+    """
+    return fail(a)  # line 20
+
+
+async def fail(a: int) -> None:
+    """Fails."""
+'''
+
+
+def test_docstrings_are_left_out_and_lines_keep_their_numbers() -> None:
+    bare = without_docstrings(DOCUMENTED)
+    assert [line.strip() for line in bare.splitlines() if line.strip()] == [
+        "from __future__ import annotations",
+        "LIMIT = 1",
+        "class Empty(Exception):",
+        "...",
+        'def add(a: int, b: str = """not a docstring""") -> int:',
+        "...",
+        "return fail(a)  # line 20",
+        "async def fail(a: int) -> None:",
+        "...",
+    ]
+    assert bare.count("\n") == DOCUMENTED.count("\n")
+    assert bare.splitlines()[19].strip() == "return fail(a)  # line 20"
+    namespace: dict[str, object] = {}
+    exec(compile(bare, "bare", "exec"), namespace)
+    assert [namespace[name].__doc__ for name in ("Empty", "add", "fail")] == [None] * 3
+
+
+# Shared libraries.
+
+
+def elf(program_headers: list[tuple[int, int]], size: int) -> bytes:
+    """A library of some bytes whose segments lie where they are said to: offset and length."""
+    head = bytearray(b"\x7fELF\x02\x01\x01".ljust(64, b"\0"))
+    struct.pack_into("<QQ", head, 32, 64, 999)
+    struct.pack_into("<HHHHH", head, 54, 56, len(program_headers), 64, 7, 6)
+    for offset, length in program_headers:
+        head += struct.pack("<II6Q", 1, 5, offset, 0, 0, length, length, 4096)
+    return bytes(head.ljust(size, b"x"))
+
+
+def test_symbols_lie_behind_the_segments() -> None:
+    library = elf([(0, 300), (400, 100)], 900)
+    kept = without_symbols(library)
+    assert len(kept) == 500
+    assert kept[64:] == library[64:500]
+    assert struct.unpack_from("<Q", kept, 40) == (0,)
+    assert struct.unpack_from("<HH", kept, 60) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x7fELF\x01\x01" + b"x" * 90, b"!<arch>\n", b"\xcf\xfa\xed\xfe" * 30]
+)
+def test_other_files_stay_as_they_are(content: bytes) -> None:
+    assert without_symbols(content) == content
