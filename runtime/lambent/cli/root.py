@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem, shell_complete
 from lambent.cli.errors import CommandError
 
 _COMMANDS: Final = {
+    "init": "make a project: a server, its tests, and what deploys it",
     "stdio": "serve an MCPServer on standard input and output",
     "card": "print, check, bundle and publish server cards",
     "dev": "serve a Lambda handler over HTTP on this machine, as AWS would",
