@@ -15,7 +15,7 @@ LEFT_OUT: Final = {
     "/cffi": "the compiler of bindings: cryptography needs _cffi_backend, which lies beside it",
     "/lambent/cli": "the command: Lambda imports nothing of it",
     "/lambent/__main__.py": "the same, by the package's name",
-    "/lambent/testing*": "for tests of servers",
+    "/lambent/testing": "for tests of servers",
     "/_lambent_pytest.py": "the plugin of pytest",
     "/lambent/hosts/stdio.py": "a host for local processes: no function is one",
     "/lambent/hosts/private_streams.py": "part of the stdio host",
