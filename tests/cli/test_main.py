@@ -8,7 +8,7 @@ import pytest
 import lambent
 from lambent.cli import main
 
-COMMANDS = ["init", "stdio", "card", "dev", "build", "sizes", "invoke", "keys"]
+COMMANDS = ["init", "stdio", "card", "dev", "build", "deploy", "sizes", "invoke", "keys"]
 
 
 def run(*arguments, module="lambent", **environment):

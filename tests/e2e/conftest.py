@@ -25,6 +25,7 @@ WITHOUT_SHOP = (
     "test_cloudfront.py",
     "test_conformance.py",
     "test_hello.py",
+    "test_projects.py",
     "test_public_gateway.py",
     "test_redeploy.py",
 )

@@ -1,23 +1,19 @@
 """Stacks: built and deployed by sam, completed where the stand-in for AWS has gaps, and deleted."""
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
-from tests.e2e import bridges
 from tests.e2e.cloud import ROOT, Cloud
 
-from lambent.cli.local_aws.template import Template, read_template
+from lambent.cli.local_aws import sam
+from lambent.cli.local_aws.template import Template
 
 SECONDS: Final = 300
-_SHOWN: Final = 2000
-"""Of what sam prints, the last characters are shown."""
 _LINES: Final = 100
 """Of a function's log, the last ones, are shown."""
 
@@ -29,7 +25,11 @@ def build(cloud: Cloud, template: Path, folder: Path) -> Path:
         The template of what was built.
     """
     arguments = ["build", "--template", str(template), "--build-dir", str(folder / "build")]
-    _sam(cloud, ROOT, *arguments, "--cache-dir", str(folder / "cache"), "--no-cached", "--build-in-source")
+    options = ["--cache-dir", str(folder / "cache"), "--no-cached", "--build-in-source"]
+    try:
+        sam.run_sam([*arguments, *options], ROOT, cloud.environment)
+    except sam.SamError as error:
+        raise AssertionError(str(error)) from None
     return folder / "build" / "template.yaml"
 
 
@@ -64,35 +64,21 @@ class Stack:
     def deploy(self, built: Path, parameters: Mapping[str, str] | None = None) -> None:
         """Deploy, or deploy anew, with other values for some parameters."""
         self._parameters |= parameters or {}
-        overrides = [f"{parameter}={value}" for parameter, value in self._parameters.items()]
         self.built = built
-        self.template: Template = read_template(built)
         try:
-            _sam(
-                self.cloud,
-                built.parent,
-                "deploy",
-                *("--template-file", str(bridges.rewrite(self.template, built)), "--stack-name", self.name),
-                *("--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
-                *("--no-confirm-changeset", "--no-progressbar"),
-                *self._options,
-                *(("--parameter-overrides", *overrides) if overrides else ()),
+            deployed = sam.deploy(
+                built,
+                self.name,
+                environment=self.cloud.environment,
+                make_client=self.cloud.client,
+                options=self._options,
+                parameters=self._parameters,
+                encrypted=True,
             )
-        except AssertionError as error:
+        except sam.SamError as error:
             raise AssertionError(f"{error}\n{self.failures()}") from None
-        cloudformation = self.cloud.client("cloudformation")
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        self.resources: dict[str, str] = {
-            item["LogicalResourceId"]: item["PhysicalResourceId"]
-            for page in pages
-            for item in page["StackResourceSummaries"]
-            if item["ResourceStatus"] != "DELETE_COMPLETE"
-        }
-        (described,) = cloudformation.describe_stacks(StackName=self.name)["Stacks"]
-        self.outputs: dict[str, str] = {
-            item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", ())
-        }
-        bridges.complete(self.template, self.resources, self.cloud)
+        self.template: Template = deployed.template
+        self.resources, self.outputs = deployed.resources, deployed.outputs
 
     def delete(self) -> None:
         """Delete it. Not with sam, which asks how that went every half minute."""
@@ -128,13 +114,9 @@ class Stack:
 
     def local(self, url: str) -> str:
         """Where an address of API Gateway or of a function URL is to be found on this machine."""
-        parts = urlsplit(url)
-        host = str(parts.hostname)
-        label, _, rest = host.partition(".")
-        kind = rest.partition(".")[0]
-        assert kind in ("execute-api", "lambda-url"), url
-        query = f"?{parts.query}" if parts.query else ""
-        return f"{self.cloud.endpoint}/_aws/{kind}/{label}{parts.path}{query}"
+        found = sam.local_url(self.cloud.endpoint, url)
+        assert found is not None, url
+        return found
 
     @contextmanager
     def paused(self, mapping: str) -> Iterator[None]:
@@ -150,17 +132,7 @@ class Stack:
 
     def failures(self) -> str:
         """What CloudFormation says of resources that it could not make."""
-        try:
-            client = self.cloud.client("cloudformation")
-            events = client.describe_stack_events(StackName=self.name)["StackEvents"]
-        except ClientError:
-            return ""  # it did not come so far
-        lines = [
-            f"{event['LogicalResourceId']} {event['ResourceStatus']}: {event.get('ResourceStatusReason')}"
-            for event in reversed(events)
-            if event.get("ResourceStatusReason") or event["ResourceStatus"].endswith("FAILED")
-        ]
-        return "\n".join([*lines, *self.cloud.complaints()])
+        return "\n".join([*sam.failures(self.name, self.cloud.client), *self.cloud.complaints()])
 
     def logs(self, since: float, function: str = "") -> str:
         """What its functions logged.
@@ -198,19 +170,3 @@ def _status(client: Any, arn: str) -> str:
             return "DELETE_COMPLETE"
         raise
     return status
-
-
-def _sam(cloud: Cloud, folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["sam", *arguments],
-        cwd=folder,
-        env={**cloud.environment, "SAM_CLI_POLL_DELAY": "0.3"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, f"sam {' '.join(arguments)}\n…\n{done.stdout[-_SHOWN:]}"
-    return done.stdout

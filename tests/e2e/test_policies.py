@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.e2e import bridges
 from tests.e2e.client import ASKING, LARGE, SECONDS, TASKS, TERMINAL, Client
 from tests.e2e.cloud import ROOT
+from tests.e2e.rotation import rotate_secret
 from tests.e2e.stacks import Stack
 from tests.legacy import LegacyClient, read_stream
 
@@ -185,7 +185,7 @@ def publish_cards(stack: Stack) -> None:
 
 
 def rotate(stack: Stack) -> None:
-    bridges.rotate(stack.cloud, stack.resources["StateSecret"], stack.resources["RotationFunction"])
+    rotate_secret(stack.cloud, stack.resources["StateSecret"], stack.resources["RotationFunction"])
 
 
 CHECKS = {

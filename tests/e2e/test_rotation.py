@@ -1,7 +1,7 @@
 """The secret that seals questions is rotated while somebody thinks about one."""
 
-from tests.e2e import bridges
 from tests.e2e.client import ASKING, Client
+from tests.e2e.rotation import rotate_secret
 from tests.e2e.stacks import Stack
 from tests.support import accept
 
@@ -12,14 +12,14 @@ def test_a_question_outlives_a_rotation(shop: Stack) -> None:
     # One that has seen an earlier rotation pass would seal with a secret that is the previous one already.
     shop.renew("OrdersFunction")
     asked = orders.call("refund_order", arguments, capabilities=ASKING)
-    bridges.rotate(shop.cloud, shop.resources["StateSecret"], shop.resources["RotationFunction"])
+    rotate_secret(shop.cloud, shop.resources["StateSecret"], shop.resources["RotationFunction"])
     answers = {"confirmation": accept(confirm=True, reason="broken on arrival")}
     retry = {"inputResponses": answers, "requestState": asked["requestState"]}
     shop.renew("OrdersFunction")
     told = orders.call("refund_order", arguments, retry, capabilities=ASKING)
     assert told["resultType"] == "complete", told
     # Two rotations are one too many.
-    bridges.rotate(shop.cloud, shop.resources["StateSecret"], shop.resources["RotationFunction"])
+    rotate_secret(shop.cloud, shop.resources["StateSecret"], shop.resources["RotationFunction"])
     shop.renew("OrdersFunction")
     reply = orders.post(
         "tools/call", {"name": "refund_order", "arguments": arguments, **retry}, capabilities=ASKING

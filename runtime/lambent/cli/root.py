@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "card": "print, check, bundle and publish server cards",
     "dev": "serve a Lambda handler over HTTP on this machine, as AWS would",
     "build": "fill a folder with what Lambda imports, for a function or a layer",
+    "deploy": "deploy an application to an AWS of this machine",
     "sizes": "show what `sam build` made, by size",
     "invoke": "run a Lambda handler once, with an event from a file",
     "keys": "make API keys",

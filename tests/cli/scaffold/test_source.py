@@ -8,7 +8,6 @@ import pytest
 
 from lambent.cli.scaffold.source import requirement_source
 
-
 FOLDER = {"url": "file:///home/a%20b/lambent", "dir_info": {"editable": True}}
 WHEEL = {"url": "file:///x/lambent-1.2.3-py3-none-any.whl", "archive_info": {}}
 REPOSITORY = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,10 +21,12 @@ class Clients:
     Attributes:
         endpoint: The URL of the endpoint.
         region: The region that it emulates.
+        credentials: With which requests are signed.
     """
 
     endpoint: str
     region: str
+    credentials: Mapping[str, str] = field(default_factory=lambda: CREDENTIALS, repr=False)
 
     def make(self, service: str) -> Any:
         """Make a client.
@@ -52,8 +54,8 @@ class Clients:
             service,
             region_name=self.region,
             endpoint_url=self.endpoint,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=self.credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.credentials["AWS_SECRET_ACCESS_KEY"],
             config=config,
         )
 

@@ -3,28 +3,30 @@
 Each function says what is missing. A gap that is filled some day makes no difference to what is done here.
 """
 
+from __future__ import annotations
+
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
-
-from tests.e2e.cloud import Cloud
 
 from lambent.cli.local_aws.template import Template
 
 _ROTATION: Final = "AWS::SecretsManager::RotationSchedule"
 
 Resources = dict[str, dict[str, Any]]
+MakeClient = Callable[[str], Any]
+"""Makes a boto3 client of a service, or gives one that was made before."""
 
 
-def rewrite(template: Template, built: Path) -> Path:
+def rewrite(template: Template, built: Path, *, encrypted: bool = False) -> Path:
     """Write a template that MiniStack can deploy beside the one that was built.
 
     Args:
         template: what was built.
         built: its file.
+        encrypted: whether MiniStack is reached over TLS.
 
     Returns:
         The file of the other one.
@@ -34,52 +36,34 @@ def rewrite(template: Template, built: Path) -> Path:
     _without_what_is_refused(resources)
     _with_numbers(document.get("Parameters", {}), resources)
     _with_files_of_layers(template, resources, built.parent)
+    if not encrypted:
+        _without_demand_for_encryption(resources)
     # Other processes deploy what was built as well.
     path = built.with_name(f"bridged-{os.getpid()}.json")
     path.write_text(_with_arns_of_secrets(resources, json.dumps(document)))
     return path
 
 
-def complete(template: Template, resources: Mapping[str, str], cloud: Cloud) -> None:
+def complete(template: Template, resources: Mapping[str, str], make_client: MakeClient) -> None:
     """Add to a stack what was lost on the way.
 
     Args:
         template: what was deployed.
         resources: physical ids by logical ids.
-        cloud: where.
+        make_client: makes clients of MiniStack.
     """
-    _add_routes(template, resources, cloud)
-    _add_time_to_live(template, resources, cloud)
+    _add_routes(template, resources, make_client)
+    _add_time_to_live(template, resources, make_client)
 
 
-def rotate(cloud: Cloud, secret: str, function: str) -> None:
-    """Rotate a secret as Secrets Manager does: through the four steps of its function.
-
-    MiniStack's own rotation calls no function, and labels no version that has no value yet: so the first step
-    finds that somebody has taken it before.
+def arn_of_function(make_client: MakeClient, name: str) -> str:
+    """The ARN of a function.
 
     Args:
-        cloud: where.
-        secret: its name.
-        function: the name of the function.
-
-    Raises:
-        AssertionError: a step failed.
+        make_client: makes clients of MiniStack.
+        name: the function's name.
     """
-    manager, token = cloud.client("secretsmanager"), str(uuid4())
-    manager.put_secret_value(
-        SecretId=secret, ClientRequestToken=token, SecretString=uuid4().hex * 2, VersionStages=["AWSPENDING"]
-    )
-    for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
-        event = {"Step": step, "SecretId": secret, "ClientRequestToken": token}
-        cloud.invoke(function, event)
-    versions = manager.describe_secret(SecretId=secret)["VersionIdsToStages"]
-    assert "AWSCURRENT" in versions[token], versions
-
-
-def arn_of_function(cloud: Cloud, name: str) -> str:
-    """The ARN of a function."""
-    arn: str = cloud.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    arn: str = make_client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     return arn
 
 
@@ -87,7 +71,7 @@ def arn_of_function(cloud: Cloud, name: str) -> str:
 
 
 def _without_what_is_refused(resources: Resources) -> None:
-    # Alarms cannot do sums, and rotation schedules are unknown; see `rotate` for what takes their place.
+    # Alarms cannot do sums, and rotation schedules are unknown.
     for name, resource in list(resources.items()):
         if resource["Type"] == _ROTATION or "Metrics" in resource.get("Properties", {}):
             del resources[name]
@@ -122,12 +106,25 @@ def _with_arns_of_secrets(resources: Resources, text: str) -> str:
     return text
 
 
+def _without_demand_for_encryption(resources: Resources) -> None:
+    # Nothing leaves this machine, and there is no certificate for it.
+    for resource in resources.values():
+        document = resource.get("Properties", {}).get("PolicyDocument", {})
+        statements = document.get("Statement")
+        if isinstance(statements, list):
+            document["Statement"] = [
+                statement
+                for statement in statements
+                if "aws:SecureTransport" not in statement.get("Condition", {}).get("Bool", {})
+            ]
+
+
 # After it
 
 
-def _add_routes(template: Template, resources: Mapping[str, str], cloud: Cloud) -> None:
+def _add_routes(template: Template, resources: Mapping[str, str], make_client: MakeClient) -> None:
     # The OpenAPI document in which SAM hands over an HTTP API's routes is ignored.
-    gateway = cloud.client("apigatewayv2")
+    gateway = make_client("apigatewayv2")
     for name, function, event in _http_events(template):
         api = resources[event["ApiId"]["Ref"] if "ApiId" in event else "ServerlessHttpApi"]
         key = f"{event['Method'].upper()} {event['Path']}"
@@ -137,7 +134,7 @@ def _add_routes(template: Template, resources: Mapping[str, str], cloud: Cloud) 
         integration = gateway.create_integration(
             ApiId=api,
             IntegrationType="AWS_PROXY",
-            IntegrationUri=alias or arn_of_function(cloud, resources[name]),
+            IntegrationUri=alias or arn_of_function(make_client, resources[name]),
             PayloadFormatVersion="2.0",
         )
         gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{integration['IntegrationId']}")
@@ -152,12 +149,12 @@ def _http_events(template: Template) -> Iterator[tuple[str, dict[str, Any], dict
                     yield name, function, event["Properties"]
 
 
-def _add_time_to_live(template: Template, resources: Mapping[str, str], cloud: Cloud) -> None:
+def _add_time_to_live(template: Template, resources: Mapping[str, str], make_client: MakeClient) -> None:
     # The template's specification is ignored.
     for name, resource in template.resources.items():
         if resource["Type"] == "AWS::DynamoDB::Table":
             specification = resource["Properties"].get("TimeToLiveSpecification")
             if specification:
-                cloud.client("dynamodb").update_time_to_live(
+                make_client("dynamodb").update_time_to_live(
                     TableName=resources[name], TimeToLiveSpecification=specification
                 )

@@ -1,0 +1,75 @@
+"""What is changed of a template before MiniStack gets it; what is done afterwards is tested by deploys."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambent.cli.local_aws.bridges import rewrite
+from lambent.cli.local_aws.template import read_template
+
+TEMPLATE = """
+Parameters:
+  Most: {Type: Number, Default: 20}
+Resources:
+  Secret:
+    Type: AWS::SecretsManager::Secret
+  Rotation:
+    Type: AWS::SecretsManager::RotationSchedule
+  Sum:
+    Type: AWS::CloudWatch::Alarm
+    Properties: {Metrics: [{Expression: a + b}]}
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties: {MetricName: Errors}
+  Cards:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: Cards}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Layers: [!Ref Cards]
+      Environment: {Variables: {CARDS: /opt/cards.json, SECRET: !Ref Secret}}
+      Events:
+        Tasks: {Type: SQS, Properties: {ScalingConfig: {MaximumConcurrency: !Ref Most}}}
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      PolicyDocument:
+        Statement:
+          - {Sid: Encrypted, Effect: Deny, Condition: {Bool: {"aws:SecureTransport": "false"}}}
+          - {Sid: Cards, Effect: Allow}
+"""
+
+
+def rewritten(folder: Path, *, encrypted: bool) -> dict[str, Any]:
+    built = folder / "template.yaml"
+    built.write_text(TEMPLATE)
+    (folder / "Cards").mkdir()
+    (folder / "Cards" / "cards.json").write_text("[]")
+    path = rewrite(read_template(built), built, encrypted=encrypted)
+    assert path.parent == folder
+    resources: dict[str, Any] = json.loads(path.read_text())["Resources"]
+    return resources
+
+
+def test_what_is_refused_is_left_out(tmp_path: Path) -> None:
+    found = rewritten(tmp_path, encrypted=True)
+    assert {"Rotation", "Sum"} & set(found) == set()
+    assert "Alarm" in found
+
+
+def test_references_become_what_they_are_in_aws(tmp_path: Path) -> None:
+    function = rewritten(tmp_path, encrypted=True)["Function"]["Properties"]
+    assert function["Environment"]["Variables"] == {
+        "CARDS": str(tmp_path / "Cards" / "cards.json"),
+        "SECRET": {"Fn::GetAtt": ["Secret", "Id"]},
+    }
+    assert function["Events"]["Tasks"]["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 20}
+
+
+@pytest.mark.parametrize(("encrypted", "kept"), [(True, ["Encrypted", "Cards"]), (False, ["Cards"])])
+def test_encryption_is_asked_for_where_there_is_any(tmp_path: Path, encrypted: bool, kept: list[str]) -> None:
+    policy = rewritten(tmp_path, encrypted=encrypted)["Policy"]["Properties"]["PolicyDocument"]
+    assert [statement["Sid"] for statement in policy["Statement"]] == kept
