@@ -1,0 +1,1 @@
+"""What outlives a request: records with leases, idempotent calls, sessions and tasks."""

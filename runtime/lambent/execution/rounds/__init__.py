@@ -1,0 +1,1 @@
+"""Rounds of a call: its journal, questions, steps and request state."""
