@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SAM := .venv-sam
 MINISTACK := .venv-ministack
+DOCS := .venv-docs
 # Lambda's Python; empty where there is none. A pyenv shim answers only for a version that it is told.
 PYTHON313 = $(shell PYENV_VERSION=3.13 $(BIN)/uv python find --no-project 3.13 2>/dev/null)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
-.PHONY: help setup tools applications lock build test lint types unit e2e demo dev events bench fuzz chaos clean
+.PHONY: help setup tools applications lock build test lint types unit e2e docs demo dev events bench fuzz chaos clean
 
 help:
 	@echo "make demo   start the local gateway with functions/orders and run a real client session against it"
@@ -18,6 +19,7 @@ help:
 	@echo "make e2e    deploy everything to a local stand-in for AWS, and test it through its addresses"
 	@echo "make applications  install command-line hosts and agent libraries, for the tests that connect them"
 	@echo "make build  build what a deploy uploads, and show it by size"
+	@echo "make docs   build the documentation into site/; a broken link fails"
 	@echo "make events make the files of events/ anew, from real requests"
 	@echo "make bench  compare with peers, each in its own environment"
 	@echo "make fuzz   a million hostile requests"
@@ -59,6 +61,7 @@ lock: ## pin the development dependencies anew, and from them those of the layer
 	$(COMPILE) --group dev --all-extras pyproject.toml -o requirements-dev.txt
 	$(COMPILE) --group sam -o requirements-sam.txt
 	$(COMPILE) --group ministack -o requirements-ministack.txt
+	$(COMPILE) --group docs -o requirements-docs.txt
 	$(LOCK_LAYER) -o layers/core.txt
 	$(LOCK_LAYER) --extra seal --extra auth $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
 	$(LOCK_LAYER) --extra pydantic --extra mangum --extra aws $(addprefix --no-emit-package ,$(IN_LAMBDA) msgspec) \
@@ -90,6 +93,14 @@ e2e: setup tools
 
 test: lint types unit e2e
 
+$(DOCS)/.installed: requirements-docs.txt | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --no-project --python "$(BIN)/python" $(DOCS)
+	$(BIN)/uv pip sync --quiet --python $(DOCS)/bin/python requirements-docs.txt
+	touch $@
+
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/zensical build --strict --clean
+
 demo: setup
 	$(BIN)/python -m demo
 
@@ -109,4 +120,4 @@ chaos: setup
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(SAM) $(MINISTACK) .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/interop/applications/node_modules tests/interop/applications/.venvs tests/artifact/.venv benchmarks/.venvs
+	rm -rf $(VENV) $(SAM) $(MINISTACK) $(DOCS) site .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/interop/applications/node_modules tests/interop/applications/.venvs tests/artifact/.venv benchmarks/.venvs

@@ -1,9 +1,11 @@
-"""The Python code of the documentation runs."""
+"""The documentation: its code runs, its servers answer as it shows, its links lead somewhere."""
 
+import ast
 import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -11,14 +13,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+from tests import support
 from tests.interop.applications import page as clients
+from tests.pages import ROOT, blocks
+from tests.support import Client
 
 import lambent
 from lambent import MCPServer
 from lambent.wire.eras import SUPPORTED_VERSIONS
 
-ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted([ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md")])
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
+ANSWERS = ("tool ", "tools/call ", "prompts/get ", "resources/read ", "completion/complete ")
+"""How comments above an answer begin: with the method, or ``tool`` for a tool's definition."""
+CODE = re.compile(r"^ *```.*?^ *```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
 @dataclass
@@ -43,24 +53,92 @@ def _names() -> dict[str, Any]:
     }
 
 
-PAGES = [
-    "README.md",
-    "docs/audit.md",
-    "docs/auth.md",
-    "docs/limits.md",
-    "docs/middleware.md",
-    "docs/observability.md",
-]
-PAGES += ["docs/tasks.md"]
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_the_code_of_a_page_runs(page: str) -> None:
-    blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-    assert blocks
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_the_code_of_a_page_runs(page: Path) -> None:
     names = _names()
-    for number, block in enumerate(blocks):
-        exec(compile(block, f"{page}, block {number + 1}", "exec"), names)
+    for block in blocks(page):
+        if block.language == "python":
+            # As many lines above it as in the page: a traceback names the right one.
+            code = compile("\n" * block.line + block.code, page.name, "exec")
+            if not block.is_excused:
+                exec(code, names)
+    answers = [block for block in blocks(page) if block.note.startswith(ANSWERS)]
+    if answers:
+        with closing(names["mcp"].lambda_handler(support.SETTINGS)) as handler:
+            for block in answers:
+                assert _lacks(json.loads(block.code), _answer(Client(handler), block.note)) == []
+
+
+def _answer(client: Client, request: str) -> Any:
+    """What a server answers to ``tool NAME`` (its definition), or to ``METHOD TARGET {ARGUMENTS}``."""
+    method, _, rest = request.partition(" ")
+    if method == "tool":
+        return client.tool(rest)
+    target, _, arguments = rest.partition(" ") if method != "completion/complete" else ("", "", rest)
+    params = {
+        "tools/call": {"name": target, "arguments": json.loads(arguments or "{}")},
+        "prompts/get": {"name": target, "arguments": json.loads(arguments or "{}")},
+        "resources/read": {"uri": target},
+        "completion/complete": json.loads(arguments or "{}"),
+    }[method]
+    return client.request(method, params, capabilities=support.EVERYTHING).result
+
+
+def _lacks(shown: Any, real: Any, where: str = "$") -> list[str]:
+    """Where an answer differs from what a page shows of it: a page may leave out members of objects."""
+    if isinstance(shown, dict) and isinstance(real, dict):
+        missing = [f"{where}.{key} is missing" for key in shown.keys() - real.keys()]
+        both = [key for key in shown if key in real]
+        return missing + [each for key in both for each in _lacks(shown[key], real[key], f"{where}.{key}")]
+    if isinstance(shown, list) and isinstance(real, list) and len(shown) == len(real):
+        pairs = zip(shown, real, strict=True)
+        return [each for at, pair in enumerate(pairs) for each in _lacks(*pair, f"{where}[{at}]")]
+    return [] if shown == real else [f"{where} is {real!r}"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_commands_are_run_by_a_test_or_say_why_not(page: Path) -> None:
+    shells = [block for block in blocks(page) if block.language in ("sh", "bash", "console")]
+    assert [block.line for block in shells if not block.is_excused] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_block_says_its_language(page: Path) -> None:
+    assert [block.line for block in blocks(page) if not block.language] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as forges and the site make them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links_lead_somewhere(page: Path) -> None:
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", CODE.sub("", page.read_text(encoding="utf-8"))):
+        if target.startswith(("https://", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in _anchors(file)):
+            wrong.append(target)
+        if page.is_relative_to(ROOT / "docs") and not file.is_relative_to(ROOT / "docs"):
+            wrong.append(f"{target} is not part of the site")
+    assert wrong == []
+
+
+def test_the_site_has_every_page() -> None:
+    named = re.findall(r"- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(
+        str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")
+    )
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    assert sorted(re.findall(r"^::: lambent\.(\w+)$", text, re.MULTILINE)) == sorted(lambent.__all__)
 
 
 def test_the_tests_that_the_threat_model_names_are_there() -> None:
@@ -99,3 +177,72 @@ def test_configurations_of_clients_are_json() -> None:
         r"^```json\n(.*?)^```", clients.PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     assert [list(json.loads(block)) for block in blocks] == [["servers"], ["mcpServers"], ["mcpServers"]]
+
+
+def _texts() -> list[str]:
+    """The texts in the library's code, with ``…`` for each part that differs."""
+    found = []
+    for file in sorted((ROOT / "runtime").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"%[rs]|\{\w*\}", "…", node.value))
+            elif isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+                found.append("".join(str(part) for part in parts))
+    return found
+
+
+def _says(text: str, pieces: list[str]) -> bool:
+    """Whether a text has these pieces, one behind the other."""
+    at = 0
+    for piece in pieces:
+        at = text.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def test_messages_to_look_up_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    own = page.partition("\n## Messages of AWS")[0].partition("\n## Declarations")[2]
+    messages = re.findall(r"^\| `([^`]+)` \|", own, re.MULTILINE)
+    assert len(messages) > 60
+    texts = _texts()
+    unknown = [message for message in messages if not any(_says(text, message.split("…")) for text in texts)]
+    assert unknown == []
+
+
+def test_the_terraform_of_the_docs_can_be_read() -> None:
+    hcl2 = pytest.importorskip("hcl2")
+    (block,) = (each for each in blocks(ROOT / "docs" / "infrastructure.md") if each.language == "terraform")
+    resources = {name.strip('"') for each in hcl2.loads(block.code)["resource"] for name in each}
+    assert {"aws_lambda_function", "aws_dynamodb_table", "aws_apigatewayv2_api"} <= resources
+
+
+def test_variables_in_the_docs_are_settings() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "runtime").rglob("*.py"))
+    known = set(
+        re.findall(
+            r"LAMBENT_[A-Z_]*[A-Z]",
+            code + clients.PAGE.with_name("configuration.md").read_text(encoding="utf-8"),
+        )
+    )
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"LAMBENT_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8"))
+    }
+    assert sorted(name for name in named - known if not name.startswith("LAMBENT_AUTH_")) == []
+
+
+def test_hooks_before_a_commit_need_no_network() -> None:
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert [each["repo"] for each in repositories] == ["local"]
+    hooks = repositories[0]["hooks"]
+    assert {hook["language"] for hook in hooks} == {"system"}
+    assert [hook["entry"].split()[0] for hook in hooks] == [
+        ".venv/bin/ruff",
+        ".venv/bin/ruff",
+        ".venv/bin/mypy",
+    ]
