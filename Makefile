@@ -91,7 +91,7 @@ unit: setup $(SAM)/.installed
 e2e: setup tools
 	$(BIN)/python -m pytest -n 2 tests/e2e $(ARGS)
 
-test: lint types unit e2e
+test: lint types docs unit e2e
 
 $(DOCS)/.installed: requirements-docs.txt | $(STAMP)
 	$(BIN)/uv venv --quiet --clear --no-project --python "$(BIN)/python" $(DOCS)
