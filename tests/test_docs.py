@@ -20,6 +20,7 @@ from tests.pages import ROOT, blocks
 from tests.support import Client
 
 import lambent
+import lambent.testing
 from lambent import MCPServer
 from lambent.wire.eras import SUPPORTED_VERSIONS
 
@@ -139,6 +140,8 @@ def test_the_site_has_every_page() -> None:
 def test_the_reference_has_every_public_name_once() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     assert sorted(re.findall(r"^::: lambent\.(\w+)$", text, re.MULTILINE)) == sorted(lambent.__all__)
+    of_tests = set(lambent.testing.__all__) - set(lambent.__all__)
+    assert sorted(re.findall(r"^::: lambent\.testing\.(\w+)$", text, re.MULTILINE)) == sorted(of_tests)
 
 
 def test_the_tests_that_the_threat_model_names_are_there() -> None:
