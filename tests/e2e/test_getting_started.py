@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.e2e.cloud import SAM, require_tools
+from tests.installed import alone
 from tests.pages import ROOT, Block, blocks
 
 NAME = Path(__file__).name
@@ -18,13 +20,15 @@ SECONDS = 400
 PROLOGUE = """
 set -eu
 serve() {
+    if test -n "${server-}"; then kill $server; wait $server || true; fi
     "$@" >"$LOG" 2>&1 &
     server=$!
-    trap 'kill $server' EXIT
-    until curl --silent --output /dev/null "http://127.0.0.1:$PORT/health"; do
+    trap 'kill $server; wait $server' EXIT
+    until grep --quiet '^Serving ' "$LOG"; do
         kill -0 $server || { cat "$LOG"; exit 1; }
         sleep 0.2
     done
+    URL=$(sed -n 's/^Url //p' "$LOG")
 }
 """
 
@@ -39,7 +43,7 @@ file.write_text(before + {code} + "\\n\\n" + line + after)
 
 
 def _is_run_here(block: Block) -> bool:
-    return block.note.startswith(f"run by tests/{NAME}")
+    return block.note.startswith(f"run by tests/e2e/{NAME}")
 
 
 def _free_port() -> int:
@@ -61,8 +65,11 @@ def _script(page: Path, port: int) -> str:
             file = what.removeprefix("into ")
             lines.append(f"python - {file} <<'END'\n{_EDIT.format(code=repr(block.code))}\nEND")
         elif what == "keeps running":
+            command = block.code.strip()
             # The port is the only word that differs: several tests run at a time.
-            lines.append(f"serve {block.code.strip()} --port {port}")
+            lines.append(
+                f"serve {command} --port {port}" if command.startswith("lambent dev") else f"serve {command}"
+            )
         else:
             lines.append(block.code.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
     return "\n".join(lines)
@@ -71,20 +78,35 @@ def _script(page: Path, port: int) -> str:
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What each block of the pages has printed, by the names of pages and its number there."""
+    require_tools()
     folder, port = tmp_path_factory.mktemp("somewhere"), _free_port()
     build = [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT]
-    subprocess.run(build, check=True, timeout=SECONDS)
+    with alone(ROOT / "pyproject.toml"):
+        subprocess.run(build, check=True, timeout=SECONDS)
+    where = [sys.executable, "-m", "uv", "cache", "dir"]
+    cache = subprocess.run(
+        where, check=True, timeout=SECONDS, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
     script = [PROLOGUE, _script(START, port), "cp ../*.whl .", _script(BUILD, port), "ls build"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
-    path = os.pathsep.join([str(Path(sys.base_prefix) / "bin"), os.defpath])
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL", "AWS_"))
+    }
+    path = os.pathsep.join([str(Path(sys.base_prefix) / "bin"), os.defpath, str(SAM / "bin")])
     done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
+        ["timeout", str(SECONDS), "bash", "-c", "\n".join(script)],  # ends what bash has started, too
         cwd=folder,
-        env={**kept, "PATH": path, "PORT": str(port), "LOG": str(folder / "log")},
+        env={
+            **kept,
+            "PATH": path,
+            "LOG": str(folder / "log"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "UV_CACHE_DIR": cache,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout
@@ -92,13 +114,16 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: text for name, _, text in parts}
 
 
-def test_the_page_leads_to_a_server_that_answers(printed: dict[str, str]) -> None:
+def test_the_servers_answer_as_the_page_shows(printed: dict[str, str]) -> None:
+    """The one on this machine, and the deployed one."""
     shown = list(blocks(START))
-    (output,) = (number for number, block in enumerate(shown) if block.note == "output")
-    answer = printed[f"{START.stem} {output - 1}"]
-    assert (
-        json.loads(answer[answer.index('{"jsonrpc"') :])["result"] == json.loads(shown[output].code)["result"]
-    )
+    outputs = [number for number, block in enumerate(shown) if block.note == "output"]
+    assert len(outputs) == 2
+    for number in outputs:
+        answer = printed[f"{START.stem} {number - 1}"]
+        result = json.loads(answer[answer.index('{"jsonrpc"') :].splitlines()[0])["result"]
+        expected = json.loads(shown[number].code)["result"]
+        assert {name: result[name] for name in expected} == expected
 
 
 def test_the_tests_of_the_project_pass_and_so_does_the_new_one(printed: dict[str, str]) -> None:
