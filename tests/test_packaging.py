@@ -219,6 +219,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         names = archive.namelist()
     assert {name.split("/")[0] for name in names} == {"_lambent_pytest.py", "lambent", f"{NAME}.dist-info"}
     assert "lambent/py.typed" in names
+    page = {f"lambent/hosts/page/page.{suffix}" for suffix in ("html", "css", "js")}
+    assert page <= set(names)
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
     sources = {path.relative_to(ROOT / "runtime").as_posix() for path in (ROOT / "runtime").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == sources
