@@ -9,6 +9,7 @@ import lambent
 from lambent.cli import main
 
 COMMANDS = ["init", "stdio", "card", "dev", "build", "deploy", "sizes", "invoke", "keys"]
+COMMANDS += ["call", "inspect", "doctor", "connect"]
 
 
 def run(*arguments, module="lambent", **environment):
@@ -148,7 +149,7 @@ def test_a_card_into_a_closed_pipe(tmp_path):
 @pytest.mark.parametrize(
     ("words", "position", "found"),
     [
-        ("lambent c", "1", ["plain", "card", "print, check, bundle and publish server cards"]),
+        ("lambent car", "1", ["plain", "card", "print, check, bundle and publish server cards"]),
         ("lambent dev --kind f", "3", ["plain", "function-url", "_"]),
         ("lambent keys n", "2", ["plain", "new", "Make a key for the caller NAME."]),
         ("lambent dev x", "2", ["file", "x", "_"]),

@@ -23,6 +23,10 @@ _COMMANDS: Final = {
     "sizes": "show what `sam build` made, by size",
     "invoke": "run a Lambda handler once, with an event from a file",
     "keys": "make API keys",
+    "call": "call a tool of an MCP server",
+    "inspect": "show what an MCP server offers",
+    "doctor": "find what is wrong with a deployed URL",
+    "connect": "add a server to an application",
 }
 """What each command does. The module of the same name in this package has it as ``command``."""
 

@@ -1,0 +1,144 @@
+"""`lambent doctor`: what is wrong with a deployed URL."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+
+import click
+
+from lambent.cli.client.auth_checks import check_authorization
+from lambent.cli.client.checks import (
+    check_address,
+    check_cards,
+    check_preflight,
+    check_status,
+    check_times,
+    check_versions,
+    discover_request,
+    initialize_request,
+    preflight,
+    unreachable,
+)
+from lambent.cli.client.findings import Finding
+from lambent.cli.client.probe import Probe
+from lambent.cli.client.target import Target, read_target, server_options
+from lambent.cli.client.text import one_line
+from lambent.cli.client.web import NoResponseError
+from lambent.cli.errors import UsageError
+from lambent.wire.discovery_paths import CARD_SUFFIX
+
+_EPILOG = """\
+SERVER is a URL. Each line says what was looked at and what was found; below it stands what to do.
+
+The exit status is 1 if something is wrong.
+"""
+_LOCAL_PAGE = "http://localhost:6274"
+"""The page of the MCP Inspector."""
+
+
+@click.command("doctor", help="Find what is wrong with a deployed URL.", epilog=_EPILOG)
+@server_options
+@click.option(
+    "--origin", metavar="ORIGIN", help="A page that has to be allowed, such as https://app.example.com."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def command(
+    server: str,
+    token: str | None,
+    headers: tuple[str, ...],
+    timeout: float,
+    origin: str | None,
+    as_json: bool,
+) -> int:
+    """Look at a URL.
+
+    Args:
+        server: The URL.
+        token: The access token, for what is behind it.
+        headers: Further headers.
+        timeout: How long to wait for each response, in seconds.
+        origin: A page that has to be allowed.
+        as_json: Whether to print JSON.
+
+    Returns:
+        The exit status: 1 if something is wrong.
+
+    Raises:
+        UsageError: The server is no URL.
+    """
+    target = read_target(server, token, headers, timeout)
+    if not target.is_url:
+        raise UsageError(f"{server} is no URL: an app of this machine is started by `lambent dev` first")
+    probe = Probe(server, timeout)
+    try:
+        findings = []
+        for finding in examine(probe, target, origin):
+            findings.append(finding)
+            if not as_json:
+                _print(finding)
+    finally:
+        probe.close()
+    if as_json:
+        print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    return 1 if any(finding.level == "wrong" for finding in findings) else 0
+
+
+def examine(probe: Probe, target: Target, origin: str | None) -> Iterator[Finding]:
+    """Look at everything, one thing after another; what cannot be reached ends it.
+
+    Args:
+        probe: Sends the requests.
+        target: The server.
+        origin: A page that has to be allowed; None for none.
+    """
+    url = target.server
+    yield from check_address(url)
+    headers, body = discover_request()
+    try:
+        first = probe.send("POST", url, headers, body)
+        second = probe.send("POST", url, headers, body)
+        status = list(check_status(url, first))
+        yield from status
+        if any(finding.level == "wrong" for finding in status):
+            return
+        yield from check_times(first.seconds, second.seconds)
+        yield from check_authorization(probe, url, first)
+        yield from _check_behind_token(probe, target, is_refused=first.status == 401)
+        yield from check_preflight(
+            preflight(probe, url, origin or _LOCAL_PAGE), origin or _LOCAL_PAGE, is_asked=origin is not None
+        )
+        yield from check_cards(url, probe.send("GET", url.rstrip("/") + CARD_SUFFIX))
+    except NoResponseError as error:
+        yield unreachable(error)
+
+
+def _check_behind_token(probe: Probe, target: Target, *, is_refused: bool) -> Iterator[Finding]:
+    """What only those see who may call."""
+    if is_refused and not target.headers:
+        yield Finding("note", "versions", "not looked at: a token is needed", "Give one with --token.")
+        return
+    headers, body = discover_request()
+    discovered = probe.send("POST", target.server, {**headers, **target.headers}, body)
+    if discovered.status in (401, 403):
+        challenge = one_line(discovered.challenge)
+        yield Finding(
+            "wrong",
+            "token",
+            f"the token is refused with {discovered.status}: {challenge}",
+            "See docs/auth.md.",
+        )
+        return
+    headers, body = initialize_request()
+    yield from check_versions(
+        discovered, probe.send("POST", target.server, {**headers, **target.headers}, body)
+    )
+
+
+def _print(finding: Finding) -> None:
+    color = {"ok": "green", "note": "yellow", "wrong": "red"}[finding.level]
+    mark = click.style(f"{finding.level:5}", fg=color)
+    click.echo(f"{mark}  {finding.subject}: {one_line(finding.text)}")
+    if finding.advice:
+        click.echo(f"       {finding.advice}")
