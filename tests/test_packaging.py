@@ -253,6 +253,58 @@ def test_the_sdist_builds_and_holds_what_belongs_to_it(built: Path, wheel: Path)
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
 
 
+def test_the_events_come_with_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if name.startswith("lambent/cli/events/")}
+    assert names == {f"lambent/cli/events/{path.name}" for path in (ROOT / "events").iterdir()}
+
+
+@pytest.fixture(scope="session")
+def with_command(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """A virtual environment with the wheel and the libraries of the command line, without a local AWS."""
+
+    def make(folder: Path) -> None:
+        uv("venv", "--quiet", "--python", sys.executable, folder / "venv")
+        libraries = [one for one in PROJECT["optional-dependencies"]["dev"] if not one.startswith(HEAVY)]
+        uv("pip", "install", "--quiet", "--python", folder / "venv/bin/python", wheel, *libraries)
+
+    return once(tmp_path_factory, "with_command", make) / "venv" / "bin"
+
+
+HEAVY = ("ministack", "boto3", "aws-lambda-powertools", "watchfiles")
+APP = """
+from lambent import MCPServer
+
+mcp = MCPServer("shop", version="1.0.0")
+
+
+@mcp.tool()
+def add(a: int, b: int = 1) -> int:
+    return a + b
+
+
+handler = mcp.lambda_handler()
+"""
+
+
+def test_the_commands_work_outside_the_repository(with_command: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    outside = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LAMBENT"))
+    }
+
+    def lambent(*words: str) -> str:
+        return run(with_command / "lambent", *words, cwd=tmp_path, env=outside)
+
+    assert lambent("--version") == f"lambent {PROJECT['version']}\n"
+    assert lambent("call", "app.py", "add", "a=2") == "3\n"
+    assert "a: integer" in lambent("inspect", "app.py")
+    body = lambent("invoke", "app.py", "-e", "http-api-tools-list", "--body")
+    assert [tool["name"] for tool in json.loads(body)["result"]["tools"]] == ["add"]
+    assert "lambent stdio" in lambent("connect", "codex", "app.py")
+    assert "keys" in lambent("--help")
+
+
 # What it does alone.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -46,7 +47,7 @@ _LONGEST_SECONDS: Final = 900
     required=True,
     metavar="FILE",
     shell_complete=complete_file,
-    help="The event as JSON; - is standard input.",
+    help="The event as JSON: a file, - for standard input, or such as http-api-tools-list.",
 )
 @env_option
 @click.option("--timeout", type=float, default=30.0, metavar="SECONDS", help="Function timeout.")
@@ -86,7 +87,7 @@ def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bo
 
 def _read_event(name: str) -> Any:
     try:
-        data = sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name == _STANDARD_INPUT else _file_of(name).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}") from error
     shown = "standard input" if name == _STANDARD_INPUT else name
@@ -94,6 +95,19 @@ def _read_event(name: str) -> Any:
         return json.loads(data.decode(), parse_constant=_refuse)
     except ValueError as error:
         raise UsageError(f"{shown} is not JSON: {error}") from error
+
+
+def _file_of(name: str) -> Path:
+    """The file of an event; of those that come with the library, by their name."""
+    file = Path(name)
+    if file.exists() or not re.fullmatch(r"[a-z-]+", name):
+        return file
+    here = Path(__file__)
+    # In an installed package, and in a clone.
+    for folder in (here.with_name("events"), here.parents[3] / "events"):
+        if (event := folder / f"{name}.json").is_file():
+            return event
+    return file
 
 
 def _refuse(constant: str) -> NoReturn:
