@@ -9,8 +9,6 @@ from types import ModuleType
 
 import pytest
 
-from lambent.testing.aws import LambentAws
-
 PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SOURCE = "\n".join(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
@@ -40,6 +38,6 @@ def test_a_test_of_the_page(page: ModuleType, name: str, request: pytest.Fixture
     test(**{fixture: request.getfixturevalue(fixture) for fixture in test.__code__.co_varnames[:count]})
 
 
-def test_the_page_has_tests_of_everything(lambent_aws: LambentAws) -> None:
+def test_the_page_has_tests_of_everything() -> None:
     assert len(TESTS) >= 11
     assert set(FIXTURES) == {"lambent_aws", "lambent_table"}

@@ -10,12 +10,13 @@ from lambent.execution.rounds.questions import (
 from lambent.testing.answers import AskedQuestion, GivenAnswers, answer_to
 from lambent.testing.aws import LambentAws
 from lambent.testing.aws_lambda import LambdaClient
-from lambent.testing.client import EVERYTHING, McpClient, Task
+from lambent.testing.client import McpClient, Task
 from lambent.testing.clock import Clock
 from lambent.testing.contexts import FakeContext, fake_context
 from lambent.testing.errors import CallError, TaskCancelled, TaskStuckError, ToolFailed, UnansweredError
 from lambent.testing.events import event, lambda_context, message_event
 from lambent.testing.in_memory import TestClient
+from lambent.testing.options import EVERYTHING
 from lambent.testing.results import (
     CallResult,
     ListedPrompt,

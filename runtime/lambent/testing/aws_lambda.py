@@ -9,9 +9,10 @@ import msgspec
 
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.testing.answers import GivenAnswers, OnQuestion
-from lambent.testing.client import ClientOptions, McpClient
+from lambent.testing.client import McpClient
 from lambent.testing.events import FrontEnd, FrontEndServer, lambda_context, message_event
 from lambent.testing.http import HttpReply, OnMessage, close_with
+from lambent.testing.options import ClientOptions
 
 LambdaFunction = Callable[[dict[str, Any], Any], Any]
 """A handler, as Lambda calls it."""

@@ -9,13 +9,12 @@ from typing import Any, Self, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from lambent.auth.principal import Principal
 from lambent.errors import LambentError
 from lambent.features.codecs import to_plain
-from lambent.features.tasks import EXTENSION
 from lambent.testing.answers import AskedQuestion, GivenAnswers, OnQuestion
 from lambent.testing.errors import CallError, TaskCancelled, TaskStuckError, ToolFailed
 from lambent.testing.http import HttpReply, Transport
+from lambent.testing.options import EVERYTHING, ClientOptions
 from lambent.testing.protocols import Heard, LegacySpeaker, ModernSpeaker, Speaker, questions_of
 from lambent.testing.results import (
     CallResult,
@@ -33,46 +32,13 @@ from lambent.testing.results import (
     read_prompt,
     read_resource,
 )
-from lambent.wire.eras import MODERN, SUPPORTED_VERSIONS
+from lambent.wire.eras import MODERN
 from lambent.wire.values import Completion, PromptReference, ResourceTemplateReference
 
 T = TypeVar("T")
 
-EVERYTHING: Mapping[str, Any] = {
-    "elicitation": {"form": {}, "url": {}},
-    "sampling": {"tools": {}, "context": {}},
-    "roots": {},
-    "extensions": {EXTENSION: {}},
-}
-"""Client capabilities: all there are, tasks included."""
-
 _MOST_MOVES = 10_000
 """A task that is not over after so many looks is taken never to be."""
-
-
-class ClientOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a client behaves.
-
-    Attributes:
-        version: of the protocol; None for the newest.
-        capabilities: what it declares; None for everything.
-        headers: sent with every request, such as ``authorization``.
-        principal: who it is, where that is said to the server without a token.
-        client_address: from where its requests come.
-        seconds: that each invocation has, of a request or of a task; None for any time.
-    """
-
-    version: str | None = None
-    capabilities: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = {}
-    principal: Principal | None = None
-    client_address: str = "203.0.113.7"
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a version that nobody speaks."""
-        if self.version is not None and self.version not in SUPPORTED_VERSIONS:
-            raise ValueError(f"version is one of {', '.join(SUPPORTED_VERSIONS)}, not {self.version!r}")
 
 
 class Task:

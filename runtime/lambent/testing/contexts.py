@@ -23,8 +23,8 @@ from lambent.server import MCPServer
 from lambent.stores.keys import ProcessKeys
 from lambent.stores.memory import MemoryChanges, MemoryStore
 from lambent.testing.answers import AskedQuestion, GivenAnswers, OnQuestion, question_of
-from lambent.testing.client import EVERYTHING
 from lambent.testing.clock import Clock
+from lambent.testing.options import EVERYTHING
 from lambent.testing.results import LogMessage, Progress
 from lambent.wire.eras import MODERN, RpcRequest
 from lambent.wire.http import Request

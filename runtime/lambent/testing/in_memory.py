@@ -12,10 +12,11 @@ from lambent.auth.principal import Principal
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer
 from lambent.testing.answers import GivenAnswers, OnQuestion
-from lambent.testing.client import ClientOptions, McpClient
+from lambent.testing.client import McpClient
 from lambent.testing.clock import Clock
 from lambent.testing.http import HttpReply, OnMessage
 from lambent.testing.memory import MemoryHost, TestedRequest
+from lambent.testing.options import ClientOptions
 from lambent.wire.eras import era_of_version
 
 
