@@ -62,6 +62,13 @@ async def broken() -> str:
     raise ToolError("lost")
 
 
+@mcp.tool()
+async def slow(ctx: Context) -> str:
+    await ctx.report_progress(1, 2, "half\\x07 way")
+    await asyncio.sleep(0.5)
+    return "done"
+
+
 @mcp.resource("shop://stock")
 def stock() -> str:
     return "full"

@@ -198,9 +198,27 @@ def test_questions_are_asked_in_the_terminal(server):
     assert "sure=perhaps: boolean is wanted" in shown
 
 
-def until(descriptor, text):
+def test_progress_is_a_bar_in_a_terminal(server):
+    pytest.importorskip("rich")
+    main, child = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "lambent", "call", str(server), "slow"],
+        stdin=child,
+        stdout=subprocess.PIPE,
+        stderr=child,
+        env=environment(TERM="xterm"),
+    ) as process:
+        os.close(child)
+        shown = until(main, "half\\x07 way", at_end=False)
+        assert process.stdout.read() == b"done\n"
+    os.close(main)
+    assert process.returncode == 0
+    assert "\x07" not in shown
+
+
+def until(descriptor, text, *, at_end=True):
     shown = ""
-    while not shown.endswith(text):
+    while not (shown.endswith(text) if at_end else text in shown):
         ready, _, _ = select.select([descriptor], [], [], 30)
         assert ready, f"{text!r} is not asked, but {shown!r}"
         shown += os.read(descriptor, 1024).decode()

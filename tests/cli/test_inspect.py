@@ -30,7 +30,15 @@ def test_everything_as_json(url, capfdbinary):
     found = json.loads(inspect(capfdbinary, url, "--json"))
     assert found["server"] == {"name": "shop", "version": "1.2.3"}
     assert (found["protocol"], found["versions"][-1]) == ("2026-07-28", "2024-11-05")
-    assert [tool["name"] for tool in found["tools"]] == ["add", "regional", "ask", "fail", "job", "broken"]
+    assert [tool["name"] for tool in found["tools"]] == [
+        "add",
+        "regional",
+        "ask",
+        "fail",
+        "job",
+        "broken",
+        "slow",
+    ]
     assert [one["uri"] for one in found["resources"]] == ["shop://stock"]
     assert [one["uriTemplate"] for one in found["resourceTemplates"]] == ["shop://items/{name}"]
     assert [one["name"] for one in found["prompts"]] == ["greet"]
