@@ -95,7 +95,8 @@ def test_the_version_that_cookiecutter_takes_is_this_one() -> None:
 @pytest.mark.parametrize("options", [(), OPTIONS], ids=["plain", "all"])
 def test_sam_makes_the_same_of_the_template(options: tuple[str, ...], tmp_path: Path) -> None:
     mine = init(tmp_path / "mine" / "days", *options)
-    source = (mine / "requirements.txt").read_text().splitlines()[-1]
+    lines = (mine / "requirements.txt").read_text().splitlines()
+    source = next(line for line in lines if line.startswith("lambent"))
     source = source.partition("]")[2] or source.removeprefix("lambent")
     context = {**{option.removeprefix("--"): True for option in options}, "source": source}
     theirs = tmp_path / "theirs"

@@ -38,7 +38,7 @@ class RefusedError(CommandError):
         self.data = data
 
 
-class UnansweredError(CommandError):
+class UnansweredQuestionError(CommandError):
     """The server asks something, and there is no terminal and no `--answer`."""
 
     status = 4

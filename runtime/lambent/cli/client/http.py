@@ -42,7 +42,7 @@ class HttpTransport:
         self._session: str | None = None
 
     def exchange(self, message: Message, headers: Mapping[str, str], receive: Receive) -> Message:
-        """Send a request; see ``Transport``."""
+        """Send a request; see ``MessageTransport``."""
         with self._web.open("POST", self.url, self._headers(headers), _encode(message)) as response:
             found, event_id, retry = self._read(response, message, receive, headers)
         for _ in range(_RESUMED):
@@ -58,7 +58,7 @@ class HttpTransport:
         raise ConnectionFailedError(f"{self.url} sends no response, though its stream was resumed")
 
     def notify(self, message: Message, headers: Mapping[str, str]) -> None:
-        """Send a notification, or an answer; see ``Transport``."""
+        """Send a notification, or an answer; see ``MessageTransport``."""
         with self._web.open("POST", self.url, self._headers(headers), _encode(message)) as response:
             response.read()
 

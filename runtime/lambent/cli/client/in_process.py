@@ -50,7 +50,7 @@ class InProcessTransport:
         self._reader.start()
 
     def exchange(self, message: Message, headers: Mapping[str, str], receive: Receive) -> Message:
-        """Send a request; see ``Transport``."""
+        """Send a request; see ``MessageTransport``."""
         self.notify(message, headers)
         while True:
             try:
@@ -65,7 +65,7 @@ class InProcessTransport:
                 self.notify(answer, headers)
 
     def notify(self, message: Message, headers: Mapping[str, str]) -> None:
-        """Send a notification, or an answer; see ``Transport``."""
+        """Send a notification, or an answer; see ``MessageTransport``."""
         self._to_server.write(json.dumps(message).encode() + b"\n")
         self._to_server.flush()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from lambent.cli.client.failures import ConnectionFailedError, RefusedError
 from lambent.cli.client.mirrored import header_value, mirrored_headers
 from lambent.cli.client.person import Person
-from lambent.cli.client.transport import Message, Transport
+from lambent.cli.client.transport import Message, MessageTransport
 
 MODERN: Final = "2026-07-28"
 LEGACY: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -40,7 +40,7 @@ class Session:
         instructions: For the model.
     """
 
-    def __init__(self, transport: Transport, person: Person, version: str) -> None:
+    def __init__(self, transport: MessageTransport, person: Person, version: str) -> None:
         self._transport = transport
         self._person = person
         self._client = {"name": "lambent", "version": version}
@@ -155,7 +155,7 @@ class Session:
         Raises:
             RefusedError: The server refuses, or the task has failed.
             ConnectionFailedError: The server cannot be reached.
-            UnansweredError: A question cannot be answered.
+            UnansweredQuestionError: A question cannot be answered.
         """
         params: dict[str, Any] = {"name": tool["name"], "arguments": dict(arguments)}
         headers = mirrored_headers(tool.get("inputSchema"), arguments) if self.is_modern else {}

@@ -16,7 +16,7 @@ import click
 from lambent.cli.client.http import HttpTransport
 from lambent.cli.client.person import Person
 from lambent.cli.client.session import Session
-from lambent.cli.client.transport import Transport
+from lambent.cli.client.transport import MessageTransport
 from lambent.cli.client.web import is_local
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.parameters import complete_file
@@ -122,7 +122,7 @@ def connected(target: Target, person: Person) -> Iterator[Session]:
     import lambent
 
     with contextlib.ExitStack() as stack:
-        transport: Transport
+        transport: MessageTransport
         if target.is_url:
             transport = HttpTransport(target.server, target.headers, target.timeout)
         else:
@@ -133,7 +133,7 @@ def connected(target: Target, person: Person) -> Iterator[Session]:
         yield session
 
 
-def _serve(target: Target) -> Transport:
+def _serve(target: Target) -> MessageTransport:
     """An app of this machine, in this process."""
     from lambent.cli.app_server import load_server, parse_server
     from lambent.cli.client.in_process import InProcessTransport

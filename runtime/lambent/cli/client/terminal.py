@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambent.cli.client.arguments import read_value
-from lambent.cli.client.failures import UnansweredError
+from lambent.cli.client.failures import UnansweredQuestionError
 from lambent.cli.client.text import one_line, printable
 from lambent.cli.errors import UsageError
 
@@ -38,7 +38,7 @@ class Terminal:
         """Answer a question; see ``Person``.
 
         Raises:
-            UnansweredError: Nobody can be asked, and the answers of the command line do not fill the form.
+            UnansweredQuestionError: Nobody can be asked, and the given answers do not fill the form.
             UsageError: An answer of the command line has another type than its field.
         """
         self.close()
@@ -61,7 +61,7 @@ class Terminal:
         if not self._can_ask:
             names = missing or list(fields)
             hint = " ".join(f"--answer {one_line(name)}=..." for name in names)
-            raise UnansweredError(
+            raise UnansweredQuestionError(
                 f"the server asks: {one_line(message)}{' Answer with ' + hint if hint else ''}"
             )
         click.echo(message, err=True)
@@ -118,7 +118,7 @@ class Terminal:
     def _visit(self, message: str, url: str) -> dict[str, Any]:
         click.echo(f"{message}\n{url}", err=True)
         if not self._can_ask:
-            raise UnansweredError("the server asks to visit a page, and nobody is at a terminal")
+            raise UnansweredQuestionError("the server asks to visit a page, and nobody is at a terminal")
         return {"action": _choose()}
 
 

@@ -11,7 +11,7 @@ Receive = Callable[[Message], Message | None]
 """Takes a message that comes before the response; for a request of the server it gives the answer."""
 
 
-class Transport(Protocol):
+class MessageTransport(Protocol):
     """Carries messages to a server and back, one request at a time."""
 
     def exchange(self, message: Message, headers: Mapping[str, str], receive: Receive) -> Message:
