@@ -33,7 +33,7 @@ VARIANTS = [
     Variant("tasks", ("--tasks",), 3),
     Variant("auth", ("--auth",), 6),
     Variant("fastapi", ("--fastapi",), 6),
-    Variant("all", ("--tasks", "--auth", "--fastapi"), 11),
+    Variant("all", ("--tasks", "--auth", "--fastapi"), 13),
 ]
 
 

@@ -12,7 +12,7 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
     kept = ["lambent/server.py", "lambent/bin/tool.py", "lambent/cli_like.py", "own/cffi/x.py"]
     removed = [
         *("bin/tool", "lambent/cli/main.py", "pydantic/deep/types.pyi", "pydantic/py.typed"),
-        *("anyio/tests/test_x.py", "x-1.dist-info/RECORD", "x-1.dist-info/sboms/x.json", "cffi/api.py"),
+        *("anyio/tests/test_x.py", "x-1.dist-info/RECORD", "x-1.dist-info/sboms/x.json"),
     ]
     for name in (*kept, *removed):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -20,6 +20,25 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
     strip(tmp_path)
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == set(kept)
+
+
+@pytest.mark.parametrize(
+    ("users", "kept"), [(["cryptography"], False), (["cryptography", "pynacl"], True), ([], True)]
+)
+def test_the_compiler_of_bindings_is_for_whoever_asks_for_it(
+    users: list[str], kept: bool, tmp_path: Path
+) -> None:
+    for name in ("cffi/api.py", "pycparser/lexer.py", "_cffi_backend.so"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    for name in users:
+        (tmp_path / f"{name}-1.dist-info").mkdir()
+        (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(
+            f"Name: {name}\nRequires-Dist: cffi>=2 ; x\n"
+        )
+    strip(tmp_path)
+    assert (tmp_path / "_cffi_backend.so").exists()
+    assert [(tmp_path / name).exists() for name in ("cffi", "pycparser")] == [kept, kept]
 
 
 DOCUMENTED = '''\

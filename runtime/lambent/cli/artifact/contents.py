@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Final
 LEFT_OUT: Final = {
     "/bin": "commands",
     "/.lock": "of uv",
-    "/cffi": "the compiler of bindings: cryptography needs _cffi_backend, which lies beside it",
     "/lambent/cli": "the command: Lambda imports nothing of it",
     "/lambent/__main__.py": "the same, by the package's name",
     "/lambent/testing": "for tests of servers",
@@ -40,19 +40,31 @@ Licences stay. So do METADATA, where libraries read versions, and entry points, 
 its own parts.
 """
 
+COMPILER_OF_BINDINGS: Final = ("/cffi", "/pycparser", "/pycparser-*.dist-info")
+"""Left out where cryptography alone asks for them: it needs _cffi_backend, which lies beside them."""
+
 
 def strip(target: Path) -> None:
     """Remove what `LEFT_OUT` names, symbols of shared libraries, and docstrings of the library."""
+    patterns = [*LEFT_OUT, *(COMPILER_OF_BINDINGS if _users_of_cffi(target) == {"cryptography"} else ())]
     for path in sorted(target.rglob("*"), reverse=True):
         name = f"/{path.relative_to(target).as_posix()}"
         if any(
-            fnmatch.fnmatchcase(name, pattern if "/" in pattern else f"*/{pattern}") for pattern in LEFT_OUT
+            fnmatch.fnmatchcase(name, pattern if "/" in pattern else f"*/{pattern}") for pattern in patterns
         ):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in target.rglob("*.so"):
         path.write_bytes(without_symbols(path.read_bytes()))
     for path in target.glob("lambent/**/*.py"):
         path.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _users_of_cffi(target: Path) -> set[str]:
+    return {
+        file.parent.name.partition("-")[0]
+        for file in target.glob("*.dist-info/METADATA")
+        if re.search(r"^Requires-Dist: cffi\b", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 def without_symbols(library: bytes) -> bytes:
