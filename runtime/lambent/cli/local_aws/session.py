@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -23,6 +24,8 @@ ROOT_CREDENTIALS: Final[Mapping[str, str]] = MappingProxyType(
 """Those of the root of MiniStack's account: sam may do everything, functions what their roles say."""
 
 _DIRECT: Final = "127.0.0.1,localhost"
+_SHOWN: Final = 5
+"""Of MiniStack's errors, the last ones are shown."""
 
 
 class LocalSession(AbstractContextManager["LocalSession"]):
@@ -50,6 +53,7 @@ class LocalSession(AbstractContextManager["LocalSession"]):
                 settings={"AUTH": "true", "LOG_LEVEL": "WARNING"},
             )
         self.endpoint = self._emulator.endpoint
+        self._log = log
         self._clients = Clients(self.endpoint, _REGION, ROOT_CREDENTIALS)
         self._made: dict[str, Any] = {}
         self._environment = self._variables(interpreter)
@@ -111,14 +115,15 @@ class LocalSession(AbstractContextManager["LocalSession"]):
             parameters: Of the template.
 
         Raises:
-            SamError: It cannot be deployed; the message has what CloudFormation says of it.
+            SamError: It cannot be deployed; the message has what CloudFormation and MiniStack say of it.
         """
         try:
             return deploy(
                 built, name, environment=self._environment, make_client=self.client, parameters=parameters
             )
         except SamError as error:
-            raise SamError("\n".join([str(error), *failures(name, self.client)])) from error
+            told = [*failures(name, self.client), *_complaints(self._log)]
+            raise SamError("\n".join([str(error), *told])) from error
 
     async def ended(self) -> str:
         """Wait until MiniStack ends by itself; its exit status or signal in words."""
@@ -133,3 +138,9 @@ class LocalSession(AbstractContextManager["LocalSession"]):
 
     def __enter__(self) -> Self:
         return self
+
+
+def _complaints(log: Path) -> list[str]:
+    """The last errors that MiniStack has noted."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line for line in lines if re.match(r"\S+ \S+ ERROR ", line)][-_SHOWN:]
