@@ -425,7 +425,6 @@ NO_STREAM = (
         ("text/event-stream", NO_STREAM),
         ("application/json, text/event-stream", NO_STREAM),
         ("application/json", "Method GET is not allowed; use POST"),
-        ("text/html,*/*;q=0.8", "Method GET is not allowed; use POST"),
         (None, "Method GET is not allowed; use POST"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_call_with_questions(front_end: FrontEnd, version: str, lambent_aws: L
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_a_refusal_as_the_front_end_shows_it(front_end: FrontEnd, lambent_table: str) -> None:
+def test_a_refusal_as_the_front_end_shows_it(front_end: FrontEnd, lambent_aws: LambentAws) -> None:
     client = LambdaClient(make_shop().lambda_handler(), front_end=front_end)
     with pytest.raises(CallError) as caught:
         client.call("whoami")
@@ -97,7 +97,7 @@ def test_a_message_that_fails_stays_in_the_queue(lambent_aws: LambentAws) -> Non
 
 
 @pytest.mark.parametrize("front_end", ["http-api", "rest"])
-def test_callers_of_an_authorizer(front_end: FrontEnd, lambent_table: str) -> None:
+def test_callers_of_an_authorizer(front_end: FrontEnd, lambent_aws: LambentAws) -> None:
     handler = make_shop(auth=PlatformClaims("lambda")).lambda_handler()
     claims = {"principalId": "ada", "scope": "admin", "lambda": {"sub": "ada", "scope": "admin"}}
     client = LambdaClient(handler, front_end=front_end, authorizer=claims)
@@ -125,7 +125,7 @@ def test_any_handler_will_do_and_gets_a_context() -> None:
     assert 0 < context.get_remaining_time_in_millis() <= 3000
 
 
-def test_other_events(lambent_table: str) -> None:
+def test_other_events(lambent_aws: LambentAws) -> None:
     client = LambdaClient(make_shop().lambda_handler())
     assert client.event({"warmer": True})["body"] == '{"warm":true}'
 

@@ -374,4 +374,4 @@ def test_forms_that_cannot_be_shown_are_the_tools_failure(
 ) -> None:
     reply = asking(serve, lambda ctx: ctx.elicit("?", schema)).call("t", capabilities=EVERYTHING)
     assert "unexpectedly" in reply.text
-    assert "TypeError" in caplog.text
+    assert "DeclarationError" in caplog.text

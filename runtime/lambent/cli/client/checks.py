@@ -129,7 +129,7 @@ def check_versions(discovered: Reply, initialized: Reply | None) -> Iterator[Fin
         yield Finding(
             "wrong",
             "versions",
-            "speaks neither 2026-07-28 nor initialize",
+            f"speaks neither {MODERN} nor initialize",
             "Is there an MCP server with Streamable HTTP behind the URL?",
         )
         return
@@ -139,9 +139,7 @@ def check_versions(discovered: Reply, initialized: Reply | None) -> Iterator[Fin
             "note", "versions", f"{MODERN} is not spoken", "Clients fall back to initialize, a request more."
         )
     if agreed not in LEGACY:
-        yield Finding(
-            "note", "versions", "initialize is refused", "Clients before 2026-07-28 cannot connect."
-        )
+        yield Finding("note", "versions", "initialize is refused", f"Clients before {MODERN} cannot connect.")
 
 
 def check_preflight(reply: Reply, origin: str, *, is_asked: bool) -> Iterator[Finding]:

@@ -11,9 +11,10 @@ from lambent.cli.client.failures import ConnectionFailedError, RefusedError
 from lambent.cli.client.mirrored import header_value, mirrored_headers
 from lambent.cli.client.person import Person
 from lambent.cli.client.transport import Message, MessageTransport
+from lambent.wire.eras import LEGACY_VERSIONS, SUPPORTED_VERSIONS
 
-MODERN: Final = "2026-07-28"
-LEGACY: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+MODERN: Final = SUPPORTED_VERSIONS[0]
+LEGACY: Final = LEGACY_VERSIONS
 
 _PREFIX: Final = "io.modelcontextprotocol/"
 TASKS: Final = f"{_PREFIX}tasks"
