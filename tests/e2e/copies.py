@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.e2e.cloud import ROOT
 
-_FOLDERS = ("functions", "layers", "runtime")
+_FOLDERS = ("events", "functions", "layers", "runtime")
 _FILES = ("LICENSE", "README.md", "pyproject.toml", "samconfig.toml", "template.yaml")
 
 

@@ -32,7 +32,7 @@ VARIANTS = [
     Variant("plain", (), 1.2),
     Variant("tasks", ("--tasks",), 3),
     Variant("auth", ("--auth",), 6),
-    Variant("fastapi", ("--fastapi",), 6),
+    Variant("fastapi", ("--fastapi",), 6.5),
     Variant("all", ("--tasks", "--auth", "--fastapi"), 13),
 ]
 
