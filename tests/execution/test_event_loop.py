@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -325,3 +326,15 @@ def test_waiting_on_a_loop_for_a_coroutine_of_the_same_loop_fails() -> None:
     runner.close()
     assert said == ["Waiting here would block the event loop for ever: use await in async def"]
     assert not begun
+
+
+def test_the_loop_of_a_dropped_handler_is_closed() -> None:
+    async def loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    runner = CallerLoop()
+    ran = runner(loop())
+    assert not ran.is_closed()
+    del runner
+    gc.collect()
+    assert ran.is_closed()

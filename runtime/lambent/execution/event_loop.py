@@ -11,6 +11,7 @@ import contextlib
 import math
 import threading
 import time
+import weakref
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -46,6 +47,8 @@ class CallerLoop:
             return self._elsewhere(coroutine)
         if self._loop is None or self._loop.is_closed():
             self._loop = _new_loop()
+            # Who drops a handler without closing it, as tests do, is not warned of an unclosed loop.
+            weakref.finalize(self, self._loop.close).atexit = False
         loop, before = self._loop, asyncio.all_tasks(self._loop)
         task = loop.create_task(coroutine)
         try:
