@@ -1,10 +1,11 @@
 """The documentation: its code runs, its servers answer as it shows, its links lead somewhere."""
 
 import ast
+import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -52,6 +53,16 @@ def _names() -> dict[str, Any]:
         "time": time,
         "timedelta": timedelta,
     }
+
+
+@pytest.fixture(autouse=True)
+def loop() -> Iterator[None]:
+    """An event loop where Mangum, which an example makes, looks for one; else it would leave one open."""
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    yield
+    asyncio.set_event_loop(None)
+    made.close()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
