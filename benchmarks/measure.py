@@ -1,6 +1,7 @@
 """The measurements: which jobs run, in which order."""
 
 import os
+import shutil
 import statistics
 import tempfile
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import roster
 from benchmarks.bench import Bench, Summary
+from lambent.cli.artifact.contents import strip
 
 PROVIDED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "python_dateutil", "six", "urllib3")
 """What Lambda's Python runtime brings along with boto3."""
@@ -73,9 +75,11 @@ def measure_size(bench: Bench) -> Summary:
     peers = (*roster.STARTING, roster.ALL["bare_models"], roster.ALL["lambent_models"])
     summary: Summary = {}
     for peer in peers:
-        left_out = SEALING if peer.environment.startswith("lambent") else ()
-        summary[peer.key] = zipped(bench.environment_of(peer).site, left_out)
-    summary["lambent"]["with_sealing"] = zipped(bench.environment_of(roster.ALL["lambent"]).site, ())["bytes"]
+        site = bench.environment_of(peer).site
+        summary[peer.key] = built(site) if peer.environment.startswith("lambent") else zipped(site, ())
+    site = bench.environment_of(roster.ALL["lambent"]).site
+    summary["lambent"]["with_sealing"] = built(site, left_out=())["bytes"]
+    summary["lambent"]["as_installed"] = zipped(site, SEALING)["bytes"]
     return summary
 
 
@@ -129,6 +133,15 @@ def by_point(runs: Sequence[Summary]) -> Summary:
         point: runs[0][point] if "refused" in runs[0][point] else merged([run[point] for run in runs])
         for point in runs[0]
     }
+
+
+def built(site: Path, left_out: Sequence[str] = SEALING) -> Summary:
+    """Zip what ``lambent build`` leaves of a site-packages."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "site"
+        shutil.copytree(site, copy, ignore=shutil.ignore_patterns("__pycache__", *INSTALLERS, *left_out))
+        strip(copy)
+        return zipped(copy, left_out)
 
 
 def zipped(site: Path, left_out: Sequence[str]) -> Summary:

@@ -168,10 +168,11 @@ def _memory(found: Results) -> list[str]:
 
 def _size(found: Results) -> list[str]:
     peers = [peer for peer in (*roster.STARTING, *roster.MODELS) if peer.key in found]
-    sealing = megabytes(found["lambent"]["with_sealing"])
+    sealing, installed = (megabytes(found["lambent"][case]) for case in ("with_sealing", "as_installed"))
     note = (
-        "Without bytecode and without what Lambda's runtime brings (boto3). Lambent with `cryptography`, "
-        f"which a function that asks questions needs: {sealing} MB."
+        "Without bytecode and without what Lambda's runtime brings (boto3). Peers as pip installs them, Lambent "
+        f"as `lambent build` leaves it; as pip installs it, with its command line: {installed} MB. With "
+        f"`cryptography`, which a function that asks questions needs: {sealing} MB."
     )
     return [
         "## Zipped artifact, MB",
