@@ -101,7 +101,8 @@ class ModernEra:
             )
         if version != VERSION:
             raise UnsupportedVersionError(version, self._supported)
-        if headers is not None:
+        # The name of a known method has only characters that a header can carry.
+        if headers is not None and (method is ANY_METHOD or headers.get("mcp-method") != name):
             require_match(headers, "Mcp-Method", name, encoded=False)
         client = meta.client_capabilities
         if isinstance(client, UnsetType):
