@@ -170,9 +170,9 @@ def _size(found: Results) -> list[str]:
     peers = [peer for peer in (*roster.STARTING, *roster.MODELS) if peer.key in found]
     sealing, installed = (megabytes(found["lambent"][case]) for case in ("with_sealing", "as_installed"))
     note = (
-        "Without bytecode and without what Lambda's runtime brings (boto3). Peers as pip installs them, Lambent "
-        f"as `lambent build` leaves it; as pip installs it, with its command line: {installed} MB. With "
-        f"`cryptography`, which a function that asks questions needs: {sealing} MB."
+        "Without bytecode and without what Lambda's runtime brings (boto3). Peers as pip installs them, "
+        f"Lambent as `lambent build` leaves it; as pip installs it, with its command line: {installed} MB. "
+        f"With `cryptography`, which a function that asks questions needs: {sealing} MB."
     )
     return [
         "## Zipped artifact, MB",
