@@ -12,7 +12,7 @@ import lambent
 
 ROOT = Path(lambent.__file__).parent
 LAYERS = ["errors", "wire", "auth", "features", "execution", "stores", "hosts", "server", "lambent"]
-LAYERS += ["cli", "testing"]
+LAYERS += ["compat", "cli", "testing"]
 """From the top down; ``lambent`` is the package itself, which gathers what users import."""
 
 THIRD_PARTY = {
@@ -26,6 +26,7 @@ THIRD_PARTY = {
     | {"opentelemetry", "snapshot_restore_py"},
     "server": {"msgspec", "fastapi"},
     "lambent": set[str](),
+    "compat": {"msgspec", "pydantic", "pydantic_core", "starlette", "uvicorn", "anyio", "mcp", "fastmcp"},
     "testing": {"msgspec", "boto3", "moto", "pytest"},
 }
 """What a layer may import besides the standard library; the command line, never in Lambda, what it likes."""
@@ -162,7 +163,7 @@ def test_layers_depend_on_no_more_than_they_may(layer: str) -> None:
 
 
 def test_pydantic_has_one_place() -> None:
-    users = {module for module, tree in outside("cli").items() if "pydantic" in packages(tree)}
+    users = {module for module, tree in outside("cli", "compat").items() if "pydantic" in packages(tree)}
     assert users == set(BY_PYDANTIC)
 
 
@@ -197,6 +198,16 @@ def test_tools_are_imported_by_nobody_in_lambda(tool: str, also: str) -> None:
     assert found == []
 
 
+def test_names_of_other_libraries_are_loaded_by_who_imports_them() -> None:
+    found = [
+        f"{module}:{one.line}"
+        for module, tree in outside("compat", "cli").items()
+        for one in imports_of(tree)
+        if one.module.startswith("lambent.compat")
+    ]
+    assert found == []
+
+
 BY_PYDANTIC = tuple(
     f"lambent.features.codecs.{name}" for name in ("_pydantic", "_core_schema", "_json_schema")
 )
@@ -209,7 +220,7 @@ def test_what_is_dear_is_imported_on_first_use() -> None:
     """At the head of a module it would cost every cold start."""
     found = [
         f"{module}:{one.line} imports {one.module}"
-        for module, tree in outside("cli", "testing").items()
+        for module, tree in outside("cli", "testing", "compat").items()
         if not module.startswith((*LIVE, *BY_PYDANTIC))
         for node in tree.body
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

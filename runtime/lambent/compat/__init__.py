@@ -1,0 +1,61 @@
+"""Names of the official Python SDK, so that a server moves over by a change of its imports.
+
+``from mcp.server.mcpserver import MCPServer`` becomes ``from lambent.compat import MCPServer``, whichever module
+of ``mcp``, ``mcp.server`` or ``mcp.shared`` a name came from; those of ``mcp.types`` are in
+``lambent.compat.types``. Names of version 1.x, such as ``FastMCP``, are here too. Each is loaded when it is
+first asked for. What they do here is described in docs/porting.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+# Tables of names: several stand in a line.
+# fmt: off
+# isort: off
+if TYPE_CHECKING:
+    from lambent import (
+        AcceptedElicitation, AssistantMessage, CancelledElicitation, DeclinedElicitation, Elicit,
+        ElicitationResult, Icon, ListRoots, Message, Resolve, Sample, UserMessage,
+    )
+    from lambent.compat.server import FastMCP, MCPServer
+    from lambent.execution.context import Context
+
+_MODULES = {
+    "lambent": (
+        "AcceptedElicitation", "AssistantMessage", "CancelledElicitation", "DeclinedElicitation", "Elicit",
+        "ElicitationResult", "Icon", "ListRoots", "Message", "Resolve", "Sample", "UserMessage",
+    ),
+    "lambent.compat.server": ("FastMCP", "MCPServer"),
+    "lambent.execution.context": ("Context",),
+}
+"""The names by the module that has them."""
+
+_REPLACED = {
+    "Server": "serve a low-level server by lambent.adapt(server), or declare its features on MCPServer",
+    "ServerSession": "annotate the context as Context: ctx.session has what a server without sessions can do",
+    "SseServerTransport": "use mcp.streamable_http_app(): HTTP+SSE needs one process for each client",
+    "stdio_server": "use mcp.run_stdio()",
+}
+"""Names that cannot exist here, with what to write in their place."""
+
+__all__ = [
+    "AcceptedElicitation", "AssistantMessage", "CancelledElicitation", "Context", "DeclinedElicitation",
+    "Elicit", "ElicitationResult", "FastMCP", "Icon", "ListRoots", "MCPServer", "Message", "Resolve",
+    "Sample", "UserMessage",
+]
+# fmt: on
+# isort: on
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    for module, names in _MODULES.items():
+        if name in names:
+            found = globals()[name] = getattr(importlib.import_module(module), name)
+            return found
+    if name in _REPLACED:
+        # ``from … import`` would replace the text of an AttributeError by its own.
+        raise ImportError(f"lambent.compat has no {name}: {_REPLACED[name]} (docs/porting.md)", name=__name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

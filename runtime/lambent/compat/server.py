@@ -1,0 +1,13 @@
+"""``MCPServer`` with the constructor and methods of the official SDK; ``FastMCP``, its name in 1.x."""
+
+from __future__ import annotations
+
+from lambent.server import MCPServer as NativeServer
+
+
+class MCPServer(NativeServer):
+    """A server that is declared with the names of the official SDK."""
+
+
+FastMCP = MCPServer
+"""The name of version 1.x."""

@@ -1,0 +1,27 @@
+"""The table of names of ``lambent.compat``."""
+
+import importlib
+
+import pytest
+
+from lambent import compat
+
+
+def test_every_name_is_there() -> None:
+    for name in compat.__all__:
+        assert getattr(compat, name) is not None
+
+
+def test_the_table_and_the_list_of_names_are_the_same() -> None:
+    assert sorted(compat.__all__) == sorted(name for names in compat._MODULES.values() for name in names)
+
+
+@pytest.mark.parametrize("name", compat._REPLACED)
+def test_a_name_that_cannot_exist_says_what_to_write(name: str) -> None:
+    with pytest.raises(ImportError, match=r"docs/porting\.md"):
+        getattr(importlib.import_module("lambent.compat"), name)
+
+
+def test_a_name_that_nobody_knows_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
+        _ = compat.Nobody
