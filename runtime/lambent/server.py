@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from lambent.hosts.settings import Settings
 from lambent.wire.values import CacheHint, CardDetails, Icon, Implementation
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from fastapi import APIRouter
 
     from lambent.auth.authenticator import AuthDeclaration
@@ -57,6 +60,9 @@ class MCPServer(Declarations):
         limits: what one caller may do; the settings may say otherwise. Default: everything.
         audit: what is recorded of every call, and where; True: into the log; False: nothing, whatever the
             settings say. Default: as the settings say, which without any record nothing.
+        lifespan: called with the server, gives an asynchronous context manager that is entered once an
+            execution environment, before the first call, on the event loop that all calls share, and left
+            where the host ends in order. ``ctx.lifespan_context`` is what it gives.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed, or ``auth`` identifies nobody.
@@ -82,6 +88,7 @@ class MCPServer(Declarations):
         limits: Limits | None = None,
         audit: Audit | bool | None = None,
         observers: Sequence[Observer] = (),
+        lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -115,6 +122,7 @@ class MCPServer(Declarations):
         self._authenticators = _checked(auth)
         self._limits = limits
         self._audit = audit
+        self._lifespan = lifespan
 
     @property
     def name(self) -> str:
@@ -124,6 +132,11 @@ class MCPServer(Declarations):
     def _parts(self) -> ServerParts:
         from lambent.hosts.assembly import ServerParts
 
+        lifespan = None
+        if self._lifespan is not None:
+            from lambent.execution.lifespan import Lifespan  # loaded where there is one
+
+            lifespan = Lifespan(functools.partial(self._lifespan, self))
         return ServerParts(
             catalog=self.freeze(),
             middleware=self._middleware,
@@ -131,6 +144,7 @@ class MCPServer(Declarations):
             limits=self._limits,
             audit=self._audit,
             observers=self._observers,
+            lifespan=lifespan,
         )
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:

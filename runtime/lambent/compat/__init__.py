@@ -1,7 +1,7 @@
 """Names of the official Python SDK, so that a server moves over by a change of its imports.
 
-``from mcp.server.mcpserver import MCPServer`` becomes ``from lambent.compat import MCPServer``, whichever module
-of ``mcp``, ``mcp.server`` or ``mcp.shared`` a name came from; those of ``mcp.types`` are in
+``from mcp.server.mcpserver import MCPServer`` becomes ``from lambent.compat import MCPServer``, and so with
+every name of ``mcp``, ``mcp.server`` and ``mcp.shared``; those of ``mcp.types`` are in
 ``lambent.compat.types``. Names of version 1.x, such as ``FastMCP``, are here too. Each is loaded when it is
 first asked for. What they do here is described in docs/porting.md.
 """

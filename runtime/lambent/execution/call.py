@@ -18,9 +18,11 @@ from lambent.wire.values import ClientCapabilities, LogLevel
 
 if TYPE_CHECKING:
     from lambent.auth.resource_server import ResourceServer
+    from lambent.execution.context import Context
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.durable.tasks.service import Tasks
     from lambent.execution.handshakes import Handshake, Handshakes
+    from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Changes, Clock, Keys, Store
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.rounds.live_calls import LiveCalls
@@ -45,6 +47,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         live: the calls that wait for answers of their clients; None where no call can wait for one.
         guard: tells a caller that may not do something what it needs; None where nobody is identified.
         is_local: the caller is the user of this machine, as on stdio.
+        lifespan: what the server has opened in this environment; None where it opens nothing.
+        context: makes the context of a handler, where the server has one of its own.
     """
 
     catalog: Catalog
@@ -60,6 +64,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     live: LiveCalls | None = None
     guard: ResourceServer | None = None
     is_local: bool = False
+    lifespan: Lifespan | None = None
+    context: Callable[[Call, Journal], Context] | None = None
 
     @functools.cached_property
     def sealer(self) -> Sealer:

@@ -81,6 +81,12 @@ class Context(Notifications):
         return self._sessions
 
     @property
+    def lifespan_context(self) -> Any:
+        """What the server's ``lifespan`` gave; an empty dict where the server has none."""
+        lifespan = self._call.services.lifespan
+        return {} if lifespan is None else lifespan.value
+
+    @property
     def request_id(self) -> str | int:
         """The id of the JSON-RPC request; each round has its own."""
         return self._call.rpc.id

@@ -1,4 +1,4 @@
-"""ASGI: the server as a live application, mounted in another one or alone; it needs no lifespan."""
+"""ASGI: the server as a live application, mounted in another one or alone; it needs no lifespan events."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from lambent.execution.endpoint import Endpoint
+from lambent.execution.failures import report
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import LiveInvocation
@@ -42,11 +43,33 @@ class AsgiApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: HTTP, or the lifespan where this is the outermost application."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await self._lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
         else:
             await self._serve(scope, receive, send)
+
+    async def startup(self) -> None:
+        """Enter the server's lifespan on the loop that runs; else the first request does."""
+        if (lifespan := self._endpoint.executor.services.lifespan) is not None:
+            await lifespan.start()
+
+    async def shutdown(self) -> None:
+        """Leave the server's lifespan."""
+        if (lifespan := self._endpoint.executor.services.lifespan) is not None:
+            await lifespan.leave()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        event = ""
+        while event != "lifespan.shutdown":
+            event = (await receive())["type"]
+            try:
+                await (self.startup() if event == "lifespan.startup" else self.shutdown())
+            except Exception as error:
+                report(error)
+                await send({"type": f"{event}.failed", "message": "The lifespan failed: the log says why"})
+                return
+            await send({"type": f"{event}.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive, self._body_limit)
@@ -217,10 +240,3 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         separator = "; " if name == "cookie" else ", "
         headers[name] = f"{headers[name]}{separator}{value}" if name in headers else value
     return headers
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    event = ""
-    while event != "lifespan.shutdown":
-        event = (await receive())["type"]
-        await send({"type": f"{event}.complete"})

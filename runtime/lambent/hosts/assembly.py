@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lambent.errors import ConfigurationError
-from lambent.execution.call import Services
+from lambent.execution.call import Call, Services
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.execution.middleware import Middleware, Observer
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.recorder import Recorder
+    from lambent.execution.context import Context
+    from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
+    from lambent.execution.rounds.journal import Journal
     from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
@@ -57,6 +61,8 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
         authenticators: how callers are identified, in this order; none: as the settings say.
         limits: what one caller may do, unless the settings say otherwise.
         audit: what is recorded of calls; None: as the settings say; False: nothing.
+        lifespan: entered by the first call, or by the host.
+        context: makes the contexts of handlers; None: as usual.
     """
 
     catalog: Catalog
@@ -65,6 +71,8 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
     authenticators: tuple[AuthDeclaration, ...] = ()
     limits: Limits | None = None
     audit: Audit | bool | None = None
+    lifespan: Lifespan | None = None
+    context: Callable[[Call, Journal], Context] | None = None
 
 
 def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
@@ -79,7 +87,12 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
 
         worker = Worker(made.executor, tasks)
     queue_url = settings.task_queue_url or ""
-    return LambdaHandler(made.endpoint(), worker, queue_url, made.documents(is_strict=True))
+    handler = LambdaHandler(made.endpoint(), worker, queue_url, made.documents(is_strict=True))
+    if parts.lifespan is not None and settings.in_lambda:
+        from lambent.hosts.aws_lambda.shutdown import leave_at_end  # loaded where something is to be left
+
+        leave_at_end(handler)
+    return handler
 
 
 def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
@@ -211,6 +224,8 @@ class Assembly:
 
     def _middleware(self, services: Services) -> tuple[Middleware, ...]:
         given, parts, settings = self._parts.middleware, self._parts, self._settings
+        if parts.lifespan is not None:
+            given = (parts.lifespan.around, *given)
         if parts.limits is None and settings.limit_calls is None and not parts.catalog.has_limits:
             return given
         from lambent.hosts.limits import rate_limiter  # loaded where a limit is set
@@ -302,6 +317,8 @@ class Assembly:
             live=live,
             guard=self._authentication.guard if self._authentication is not None else None,
             is_local=self._is_local,
+            lifespan=self._parts.lifespan,
+            context=self._parts.context,
         )
 
     def _response_limit(self, write: Write) -> ResponseLimit | None:

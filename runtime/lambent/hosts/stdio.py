@@ -18,7 +18,8 @@ from msgspec import UNSET, UnsetType
 
 from lambent.errors import HttpRefusal, InvalidRequestError
 from lambent.execution.endpoint import Endpoint
-from lambent.execution.event_loop import LoopThread
+from lambent.execution.event_loop import LoopTask, LoopThread
+from lambent.execution.failures import report
 from lambent.execution.rounds.live_calls import CancelledParams
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.line_writer import LineWriter
@@ -119,9 +120,23 @@ class StdioServer:
         last = time.monotonic() + _CLEAN_UP_SECONDS
         ended = self._wait(last)
         self._threads.close()
+        ended &= self._leave(_until(last))
         ended &= self._tasks is None or self._tasks.close(_until(last))
         ended &= self._loop.close(_until(last))
         return self._out.close(_until(max(last, deadline))) and ended
+
+    def _leave(self, seconds: float) -> bool:
+        """Leave the server's lifespan; False where that takes longer."""
+        lifespan = self._endpoint.executor.services.lifespan
+        if lifespan is None:
+            return True
+        try:
+            LoopTask(lifespan.leave(), self._loop.loop).result(seconds)
+        except TimeoutError:
+            return False
+        except Exception as error:
+            report(error)
+        return True
 
     def _wake_subscriptions(self) -> None:
         """Let them find out that they are cancelled: they wait for a change."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from lambent.wire.http import HttpResponse, Request
 from lambent.wire.payloads import Write
 
 if TYPE_CHECKING:
+    from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Blobs, Changes, Queue, Store
     from lambent.execution.rounds.journal import Journal
 
@@ -167,6 +169,12 @@ class MemoryAssembly(Assembly):
         return msgspec.structs.replace(super()._services(write), live=live, listen_seconds=0.0)
 
 
+def _close(run: CallerLoop, lifespan: Lifespan | None) -> None:
+    if lifespan is not None:
+        run(lifespan.leave())
+    run.close()
+
+
 class MemoryHost:
     """One server and everything that its execution environments share.
 
@@ -200,7 +208,7 @@ class MemoryHost:
         self._assemblies: dict[tuple[bool, bool], MemoryAssembly] = {}
         self._endpoints: dict[tuple[bool, bool], Endpoint] = {}
         self._run = CallerLoop()
-        self._close = close_with(self, self._run.close)
+        self._close = close_with(self, functools.partial(_close, self._run, parts.lifespan))
 
     def close(self) -> None:
         """Close the event loop of ``async def`` features, as happens when nobody uses the host any more."""

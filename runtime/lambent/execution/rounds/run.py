@@ -68,7 +68,7 @@ def _run_handler(
     kwargs: dict[str, Any],
 ) -> Any:
     journal.restart()  # a session has changed, or middleware runs a call a second time
-    context = Context(call, journal)
+    context = (call.services.context or Context)(call, journal)
     try:
         if signature.plan is not None:
             from lambent.execution.rounds.resolving import resolve  # loaded where there are resolvers
@@ -111,7 +111,8 @@ def gather(
         from lambent.execution.rounds.resolving import resolve
 
         try:
-            resolve(signature.plan, kwargs, Context(call, journal), call, journal)
+            context = (call.services.context or Context)(call, journal)
+            resolve(signature.plan, kwargs, context, call, journal)
         except Suspend:
             return _input_required(journal)
     return None

@@ -59,8 +59,10 @@ class LambdaHandler:
         return self._run(coroutine)
 
     def close(self) -> None:
-        """Close the event loop that ``async def`` features ran on, as tests do; Lambda never does."""
+        """Leave the lifespan and close the event loop, as tests do, and SIGTERM where there is a lifespan."""
         if "_run" in vars(self):
+            if (lifespan := self._endpoint.executor.services.lifespan) is not None:
+                self._run(lifespan.leave())
             self._run.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
