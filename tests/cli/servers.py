@@ -1,5 +1,6 @@
 """Servers that the commands call, each in a thread of its own on loopback."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -46,6 +47,22 @@ async def ask(ctx: Context) -> str:
     return f"{answer.action} {answer.data}" if answer.action == "accept" else answer.action
 
 
+@dataclass
+class Amount:
+    count: int = 2
+
+
+@mcp.tool()
+async def optional(ctx: Context) -> str:
+    answer = await ctx.elicit("How many?", Amount)
+    return f"{answer.action} {answer.data.count}" if answer.action == "accept" else answer.action
+
+
+@mcp.tool()
+async def visit(ctx: Context) -> str:
+    return (await ctx.elicit_url("Sign in?", "https://pay.example.com/")).action
+
+
 @mcp.tool()
 def fail() -> str:
     raise ToolError("no \\x1b[31mway")
@@ -84,6 +101,12 @@ def greet(who: str) -> str:
     """Greet somebody."""
     return who
 '''
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
 
 
 @contextmanager

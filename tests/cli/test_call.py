@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel
-from tests.cli.servers import APP, SECRET, lambent_app, scripted, served
+from tests.cli.servers import APP, SECRET, free_port, lambent_app, scripted, served
 
 pytest.importorskip("uvicorn")
 
@@ -91,6 +91,43 @@ def test_a_question_that_nobody_answers(server, tool):
     assert done.stderr.startswith("lambent call: the server asks: Sure")
     assert done.stderr.endswith("Answer with --answer sure=...\n")
     assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("action", ["decline", "cancel"])
+def test_a_question_is_declined_from_a_script(server, action):
+    done = call(server, "ask", "--respond", action)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{action}\n", "")
+
+
+def test_a_form_without_required_fields_is_accepted_with_its_defaults(server):
+    done = call(server, "optional", "--respond", "accept")
+    assert (done.returncode, done.stdout) == (0, "accept 2\n")
+
+
+def test_a_required_field_is_not_accepted_without_a_value(server):
+    done = call(server, "ask", "--respond", "accept")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.endswith("Answer with --answer sure=...\n")
+
+
+@pytest.mark.parametrize("action", ["accept", "decline"])
+def test_a_page_is_accepted_or_declined_from_a_script(server, action):
+    done = call(server, "visit", "--respond", action)
+    assert (done.returncode, done.stdout) == (0, f"{action}\n")
+    assert done.stderr == "Sign in?\nhttps://pay.example.com/\n"
+
+
+def test_a_page_that_nobody_visits(server):
+    done = call(server, "visit")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.endswith(
+        "lambent call: the server asks to visit a page, and nobody is at a terminal; give --respond\n"
+    )
+
+
+def test_answers_are_over_the_response_to_other_questions(server):
+    done = call(server, "ask", "--answer", "sure=true", "--respond", "decline")
+    assert done.stdout == "accept Confirm(sure=True, count=1)\n"
 
 
 def test_an_answer_of_another_type(server):
@@ -377,10 +414,3 @@ def test_a_server_of_fastmcp(release, tmp_path):
         finally:
             process.kill()
     assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from tests.cli.servers import lambent_app, scripted
+from tests.cli.servers import free_port, lambent_app, scripted
 
 from lambent.cli import main
 from lambent.cli.client.checks import check_address, check_preflight, check_status, check_times
 from lambent.cli.client.probe import Reply
+from lambent.cli.gateway.background import Gateway
 
 pytest.importorskip("uvicorn")
 
@@ -109,6 +110,29 @@ def test_metadata_that_clients_cannot_use(capsys, metadata, text):
         answers.update(refusing(root, {"www-authenticate": "Bearer"}, metadata))
         status, found = doctor(capsys, url)
     assert (status, found["metadata"][:2]) == (1, ("wrong", text.format(root=root)))
+
+
+GUARDED = """
+from lambent import MCPServer, OAuth
+
+mcp = MCPServer("guarded", auth=OAuth(issuer="https://login.example.com", audience="tools"))
+handler = mcp.lambda_handler()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"), [("alb", "ok"), ("http-api", "note"), ("function-url", "note"), ("rest", "note")]
+)
+def test_a_guarded_server_behind_each_front_end(capsys, tmp_path, kind, level):
+    """The local gateway renames the challenge as AWS does."""
+    app = tmp_path / "guarded.py"
+    app.write_text(GUARDED)
+    port = free_port()
+    public = {"LAMBENT_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    with Gateway(app, kind=kind, port=port, env=public, log=tmp_path / "log") as gateway:
+        status, found = doctor(capsys, gateway.url)
+    assert (status, found["challenge"][0]) == (0, level)
+    assert found["metadata"][:2] == ("ok", "tokens are issued by https://login.example.com")
 
 
 def test_metadata_behind_a_stage_and_a_challenge_that_was_renamed(capsys):

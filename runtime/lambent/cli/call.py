@@ -22,7 +22,8 @@ _EPILOG = f"""\
 {SERVER_HELP}
 Arguments are typed by the tool's schema: a=2 is a number for a tool that takes one, and tags='["x"]' a list.
 
-Questions of the tool are asked in the terminal. Where there is none, --answer fills the fields of its forms.
+Questions of the tool are asked in the terminal. Where there is none, --answer fills the fields of its forms,
+and --respond accepts or declines what --answer does not fill.
 
 The exit status is 0 for a result, 1 for a tool that reports an error, 2 for arguments that are not valid, 3
 where the server cannot be reached or refuses the call, 4 for a question that nobody answers.
@@ -37,6 +38,12 @@ where the server cannot be reached or refuses the call, 4 for a question that no
 @click.option(
     "--answer", "answers", multiple=True, metavar="NAME=VALUE", help="A form field; may be repeated."
 )
+@click.option(
+    "--respond",
+    "response",
+    type=click.Choice(["accept", "decline", "cancel"]),
+    help="The response to other questions, instead of asking; an accepted form has its defaults.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 def command(
     server: str,
@@ -47,6 +54,7 @@ def command(
     words: tuple[str, ...],
     given: str | None,
     answers: tuple[str, ...],
+    response: str | None,
     as_json: bool,
 ) -> int:
     """Call a tool.
@@ -60,6 +68,7 @@ def command(
         words: Its arguments, as name=value.
         given: Its arguments, as a JSON object.
         answers: Answers to forms, as name=value.
+        response: What other questions are responded to with: accept, decline or cancel; None to ask.
         as_json: Whether to print the whole result.
 
     Returns:
@@ -70,7 +79,10 @@ def command(
     """
     target = read_target(server, token, headers, timeout)
     terminal = Terminal(
-        dict(map(_pair, answers)), can_ask=at_terminal(), shows_progress=sys.stderr.isatty() and not as_json
+        dict(map(_pair, answers)),
+        can_ask=at_terminal(),
+        response=response,
+        shows_progress=sys.stderr.isatty() and not as_json,
     )
     with output_kept(target) as stdout, connected(target, terminal) as session:
         found = _find(session, tool)

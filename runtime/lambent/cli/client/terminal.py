@@ -25,11 +25,16 @@ class Terminal:
         answers: Answers of the command line by the names of form fields; a form that they fill is not asked.
         can_ask: Whether somebody sits there.
         shows_progress: Whether there is a progress bar.
+        response: What questions are responded to with that the answers do not fill: accept, decline or
+            cancel. Accepted forms have the defaults of their fields. None to ask.
     """
 
-    def __init__(self, answers: Mapping[str, str], *, can_ask: bool, shows_progress: bool) -> None:
+    def __init__(
+        self, answers: Mapping[str, str], *, can_ask: bool, shows_progress: bool, response: str | None = None
+    ) -> None:
         self._answers = answers
         self._can_ask = can_ask
+        self._response = response
         self._shows_progress = shows_progress
         self._bar: Progress | None = None
         self._row: TaskID | None = None
@@ -54,11 +59,18 @@ class Terminal:
             for name, one in fields.items()
             if name in self._answers
         }
+        if self._response == "accept":
+            given = {
+                **{name: one["default"] for name, one in fields.items() if "default" in _schema(one)},
+                **given,
+            }
         required = [name for name in schema.get("required") or () if name in fields]
         missing = [name for name in required if name not in given]
-        if given and not missing:
+        if (given or self._response == "accept") and not missing:
             return {"action": "accept", "content": given}
-        if not self._can_ask:
+        if self._response in ("decline", "cancel"):
+            return {"action": self._response}
+        if not self._can_ask or self._response:
             names = missing or list(fields)
             hint = " ".join(f"--answer {one_line(name)}=..." for name in names)
             raise UnansweredQuestionError(
@@ -117,8 +129,12 @@ class Terminal:
 
     def _visit(self, message: str, url: str) -> dict[str, Any]:
         click.echo(f"{message}\n{url}", err=True)
+        if self._response:
+            return {"action": self._response}
         if not self._can_ask:
-            raise UnansweredQuestionError("the server asks to visit a page, and nobody is at a terminal")
+            raise UnansweredQuestionError(
+                "the server asks to visit a page, and nobody is at a terminal; give --respond"
+            )
         return {"action": _choose()}
 
 
