@@ -76,7 +76,7 @@ build: setup $(SAM)/.installed
 	@test -n "$(PYTHON313)" || { echo "Python 3.13 is needed, which Lambda runs: $(BIN)/uv python install 3.13" >&2; exit 1; }
 	$(SAM_BUILD)
 	$(SAM_BUILD) --template functions/hello/template.yaml --build-dir .aws-sam/hello
-	$(BIN)/lambent sizes .aws-sam/build .aws-sam/hello --limit HelloFunction=1.125 --limit OrdersFunction=6
+	$(BIN)/lambent sizes .aws-sam/build .aws-sam/hello --limit HelloFunction=0.95 --limit OrdersFunction=6
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -29,7 +29,7 @@ class Variant(NamedTuple):
 
 
 VARIANTS = [
-    Variant("plain", (), 1.2),
+    Variant("plain", (), 1),
     Variant("tasks", ("--tasks",), 3),
     Variant("auth", ("--auth",), 6),
     Variant("fastapi", ("--fastapi",), 6.5),

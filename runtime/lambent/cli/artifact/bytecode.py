@@ -55,6 +55,9 @@ in the same layer: sealing alone imports none of these, and theirs would be 0.2 
 def compile_sources(target: Path, interpreter: Path, shown_at: str) -> None:
     """Write bytecode that is loaded without a look at its source, whose timestamp Lambda does not keep.
 
+    The library's own bytecode takes the place of its sources: they are a quarter of a small function. A
+    traceback names its files and lines as before, and shows the text of lines of other packages alone.
+
     Args:
         target: the folder.
         interpreter: a Python of the version that Lambda runs.
@@ -75,6 +78,13 @@ def compile_sources(target: Path, interpreter: Path, shown_at: str) -> None:
         environment={"PYTHONHASHSEED": "0"},
         stdin="\n".join(map(str, sources)),
     )
+    for source in sources:
+        if source.is_relative_to(target / "lambent"):
+            [compiled] = (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")
+            compiled.rename(source.with_suffix(".pyc"))
+            source.unlink()
+    for folder in target.glob("lambent/**/__pycache__"):
+        folder.rmdir()
 
 
 def not_compiled(target: Path, shown_at: str) -> list[str]:

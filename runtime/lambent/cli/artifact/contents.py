@@ -36,8 +36,8 @@ LEFT_OUT: Final = {
 }
 """What is installed and never used at run time, and why; patterns with a slash begin at the top.
 
-Licences stay. So do METADATA, where libraries read versions, and entry points, by which OpenTelemetry finds
-its own parts.
+Licences stay. So do METADATA, where libraries read versions, but for the description that follows its fields;
+and entry points, by which OpenTelemetry finds its own parts.
 """
 
 COMPILER_OF_BINDINGS: Final = ("/cffi", "/pycparser", "/pycparser-*.dist-info")
@@ -45,7 +45,7 @@ COMPILER_OF_BINDINGS: Final = ("/cffi", "/pycparser", "/pycparser-*.dist-info")
 
 
 def strip(target: Path) -> None:
-    """Remove what `LEFT_OUT` names, symbols of shared libraries, and docstrings of the library."""
+    """Remove what `LEFT_OUT` names, symbols of libraries, descriptions, and docstrings of the library."""
     patterns = [*LEFT_OUT, *(COMPILER_OF_BINDINGS if _users_of_cffi(target) == {"cryptography"} else ())]
     for path in sorted(target.rglob("*"), reverse=True):
         name = f"/{path.relative_to(target).as_posix()}"
@@ -55,6 +55,8 @@ def strip(target: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in target.rglob("*.so"):
         path.write_bytes(without_symbols(path.read_bytes()))
+    for path in target.glob("*.dist-info/METADATA"):
+        path.write_bytes(path.read_bytes().partition(b"\n\n")[0] + b"\n")
     for path in target.glob("lambent/**/*.py"):
         path.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
 
