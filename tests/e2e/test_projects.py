@@ -122,7 +122,7 @@ def _check_artifact(folder: Path) -> None:
     packages = {path.name for path in folder.iterdir()}
     assert {"app.py", "lambent", "msgspec", "__pycache__"} <= packages
     assert not packages & {"boto3", "botocore", "tests", "events", "click", "_lambent_pytest.py"}
-    assert (folder / "lambent" / "__pycache__" / "server.cpython-313.pyc").exists()
+    assert (folder / "lambent" / "server.pyc").exists()
     for path in folder.rglob("*.py*"):
         assert str(folder).encode() not in path.read_bytes(), path
 
