@@ -30,6 +30,7 @@ from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, Sampl
 if TYPE_CHECKING:
     from lambent.execution.durable.sessions import SessionMaker
     from lambent.execution.rounds.journal import Journal
+    from lambent.wire.values import BlobResourceContents, TextResourceContents
 
 T = TypeVar("T")
 
@@ -140,6 +141,16 @@ class Context(Notifications):
     def baggage(self) -> str | None:
         """The W3C ``baggage`` of the request."""
         return self._call.rpc.meta.baggage
+
+    def read_resource(self, uri: str) -> Pending[list[TextResourceContents | BlobResourceContents]]:
+        """Read a resource of this server as a client would, but that it cannot ask anything.
+
+        Raises:
+            ResourceNotFoundError: nothing is registered for the URI, or the caller may not read it.
+        """
+        from lambent.execution.reading import Reading  # loaded where handlers read resources
+
+        return Reading(self._call, str(uri))
 
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops this invocation; None where it never does."""
