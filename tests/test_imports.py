@@ -112,6 +112,9 @@ LATE_MODULES += [
     "auth.oauth",
     "auth.resource_server",
     "execution.authorization",
+    "execution.mounting",
+    "execution.targets",
+    "features.mounts",
     "hosts.authentication",
 ]
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.audit.config import Audit
+    from lambent.execution.lifespan import Lifespan
     from lambent.features.limits import Limits
+    from lambent.features.mounts import Inner
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
@@ -123,29 +125,103 @@ class MCPServer(Declarations):
         self._limits = limits
         self._audit = audit
         self._lifespan = lifespan
+        self._mounted: list[MCPServer] = []
 
     @property
     def name(self) -> str:
         """The server's name."""
         return self._empty.info.name
 
+    def mount(
+        self, server: MCPServer, prefix: str | None = None, *, tool_names: Mapping[str, str] | None = None
+    ) -> None:
+        """Serve the features of another server behind the endpoint of this one.
+
+        With a prefix ``shop``, the tool or prompt ``order`` becomes ``shop_order``, and ``notes://today``
+        becomes ``notes://shop/today``. What the other server declares until the first request is served too.
+        Its middleware and observers are around calls of its features, and see its own names.
+
+        Args:
+            server: the other server; it may have servers mounted in it.
+            prefix: letters and digits, with ``_``, ``-`` and ``.`` between them; default: names stay.
+            tool_names: other names for tools of it; the prefix stands in front of them.
+
+        Raises:
+            DeclarationError: the prefix cannot be one, the server is this one, or it says who may call,
+                what is recorded or how many tasks may run, and this one does not; and, at the first request,
+                two features have one name.
+        """
+        from lambent.features.mounts import Mount, check_prefix  # loaded where servers are mounted
+
+        self._not_frozen(f"the server {server.name!r}")
+        if server is self or server._holds(self):
+            raise DeclarationError(f"{server.name!r} cannot be mounted in itself")
+        self._check_inner(server)
+        prefix = check_prefix(prefix)
+        self._mounts.append(Mount(server._inner, prefix, dict(tool_names or {})))
+        self._mounted.append(server)
+
+    def _holds(self, server: MCPServer) -> bool:
+        return any(one is server or one._holds(server) for one in self._mounted)
+
+    def _check_inner(self, server: MCPServer) -> None:
+        """Refuse what would have no effect, though it is there to protect something."""
+        tasks = None if server._limits is None else server._limits.tasks
+        own_tasks = None if self._limits is None else self._limits.tasks
+        declared = {
+            "auth": bool(server._authenticators) and not self._authenticators,
+            "audit": bool(server._audit) and not self._audit,
+            "limits": tasks is not None and own_tasks is None,
+        }
+        for name, is_lost in declared.items():
+            if is_lost:
+                raise DeclarationError(
+                    f"The mounted server {server.name!r} has {name}=…, which counts once an endpoint: give "
+                    f"{name}=… to {self.name!r}"
+                )
+
+    def _inner(self) -> Inner:
+        from lambent.features.mounts import Inner
+
+        rate = None if self._limits is None else self._limits.rate
+        return Inner(self.freeze(), self._middleware, self._observers, rate, self._parts().context)
+
     def _parts(self) -> ServerParts:
         from lambent.hosts.assembly import ServerParts
 
-        lifespan = None
-        if self._lifespan is not None:
+        catalog, middleware, observers = self.freeze(), self._middleware, self._observers
+        lifespan: Lifespan | None = None
+        if self._mounts:
+            from lambent.execution.mounting import (
+                SharedLifespan,
+                wrappers,
+            )  # loaded where servers are mounted
+
+            middleware += wrappers(catalog, lambda inner: inner.middleware)
+            observers += wrappers(catalog, lambda inner: inner.observers)
+            lifespan = SharedLifespan.of(self._lifespans(), catalog)
+        elif self._lifespan is not None:
             from lambent.execution.lifespan import Lifespan  # loaded where there is one
 
             lifespan = Lifespan(functools.partial(self._lifespan, self))
         return ServerParts(
-            catalog=self.freeze(),
-            middleware=self._middleware,
+            catalog=catalog,
+            middleware=middleware,
             authenticators=self._authenticators,
             limits=self._limits,
             audit=self._audit,
-            observers=self._observers,
+            observers=observers,
             lifespan=lifespan,
         )
+
+    def _lifespans(self) -> dict[int, Callable[[], AbstractAsyncContextManager[Any]]]:
+        """Those of this server and of what is mounted in it, by the ids of catalogs; each once."""
+        found: dict[int, Callable[[], AbstractAsyncContextManager[Any]]] = {}
+        if self._lifespan is not None:
+            found[id(self.freeze())] = functools.partial(self._lifespan, self)
+        for server in self._mounted:
+            found |= server._lifespans()
+        return found
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
         """Make the function that Lambda calls.

@@ -6,15 +6,10 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from lambent.auth.challenges import InsufficientScopeError, unauthorized
-from lambent.errors import ResourceNotFoundError
-from lambent.wire.values import PromptReference
+from lambent.execution.targets import target_of
 
 if TYPE_CHECKING:
     from lambent.execution.call import Call, Handler
-    from lambent.features.catalog import Catalog
-    from lambent.features.prompts import Prompt
-    from lambent.features.resources import Resource
-    from lambent.features.tools import Tool
 
 
 def authorize(call: Call, following: Handler) -> Any:
@@ -62,29 +57,5 @@ def permits(call: Call, scopes: Collection[str]) -> bool:
 
 def _feature_scopes(call: Call) -> Collection[str]:
     """The scopes of the feature that a call is for."""
-    catalog, name = call.services.catalog, call.name or ""
-    feature: Tool | Prompt | Resource | None = None
-    match call.method:
-        case "tools/call":
-            feature = catalog.tools.get(name)
-        case "prompts/get":
-            feature = catalog.prompts.get(name)
-        case "resources/read" | "resources/subscribe" | "resources/unsubscribe":
-            feature = resource_of(catalog, call.rpc.params.uri)
-        case "completion/complete":
-            reference = call.rpc.params.ref
-            if isinstance(reference, PromptReference):
-                feature = catalog.prompts.get(reference.name)
-            else:
-                feature = next((one for one in catalog.templates if one.uri == reference.uri), None)
+    feature = target_of(call)
     return () if feature is None else feature.scopes
-
-
-def resource_of(catalog: Catalog, uri: str) -> Resource | None:
-    """The resource or template that a URI is of; None where there is none."""
-    from lambent.execution.handlers.resources import find_resource  # loaded where there are resources
-
-    try:
-        return find_resource(catalog, uri)[0]
-    except ResourceNotFoundError:
-        return None

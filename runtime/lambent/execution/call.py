@@ -81,6 +81,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         return Handshakes(self.keys, self.clock, self.audience)
 
+    @functools.cached_property
+    def views(self) -> dict[Any, Services]:
+        """The same as mounted servers see it; see ``lambent.execution.mounting.inside``."""
+        return {}
+
 
 class Call(msgspec.Struct, frozen=True):
     """One call, as handlers and middleware see it.

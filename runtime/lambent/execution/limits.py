@@ -71,7 +71,7 @@ class RateLimiter:
         if call.method == "tools/call":
             tool = call.services.catalog.tools.get(call.rpc.params.name)
             if tool is not None and tool.limit is not None:
-                rate, name = tool.limit, tool.name
+                rate, name = tool.limit, tool.limited_as or tool.name
         now = call.services.clock()
         if rate is None or now < self._uncounted_until:
             return

@@ -20,6 +20,7 @@ from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 if TYPE_CHECKING:
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import RateLimit
+    from lambent.features.mounts import Mount
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
 
@@ -36,6 +37,7 @@ class Declarations:
         self._resources: dict[str, Resource] = {}
         self._prompts: dict[str, Prompt] = {}
         self._completer: Callable[..., Any] | None = None
+        self._mounts: list[Mount] = []
         self._catalog: Catalog | None = None
 
     def tool(
@@ -234,7 +236,7 @@ class Declarations:
         if self._catalog is None:
             resources = self._resources
             fixed = {uri: item for uri, item in resources.items() if item.template is None}
-            self._catalog = msgspec.structs.replace(
+            catalog = msgspec.structs.replace(
                 self._empty,
                 tools=MappingProxyType(self._tools),
                 resources=MappingProxyType(fixed),
@@ -242,6 +244,11 @@ class Declarations:
                 prompts=MappingProxyType(self._prompts),
                 completer=self._completer,
             )
+            if self._mounts:
+                from lambent.features.mounts import with_mounts  # loaded where servers are mounted
+
+                catalog = with_mounts(catalog, self._mounts)
+            self._catalog = catalog
         return self._catalog
 
     def _add(self, registry: dict[str, Any], key: str, item: Any, kind: str) -> None:

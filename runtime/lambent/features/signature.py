@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -17,6 +17,9 @@ from lambent.features.functions import Parameter
 from lambent.features.hints import has_mark, mark_of, mentions, walk
 from lambent.features.resolvers import Injected, Plan, Resolve, make_plan
 from lambent.wire.values import Annotations, Icon, ToolAnnotations, Value
+
+if TYPE_CHECKING:
+    from lambent.features.mounts import Home
 
 T = TypeVar("T")
 
@@ -109,6 +112,7 @@ class Signature(msgspec.Struct, frozen=True):
         context: the name of the parameter that takes the context.
         returns: the hint of its result, or ``UNSET``.
         is_async: calling the function gives a coroutine.
+        homes: the mounted servers that the feature is inside of, outermost first.
     """
 
     name: str
@@ -123,6 +127,7 @@ class Signature(msgspec.Struct, frozen=True):
     plan: Plan | None
     returns: Any
     is_async: bool
+    homes: tuple[Home, ...] = ()
 
     @property
     def needs_journal(self) -> bool:

@@ -71,6 +71,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         single_use: a request state may complete a call once.
         scopes: what the caller of it needs.
         limit: how often one caller may call it; None: the server's limit, if there is one.
+        limited_as: tools with the same one are counted together for ``limit``; empty: this one by itself.
         sensitive: the parameters whose values no audit record may show.
         headers: the parameters that clients mirror into headers. Compiled here, never given.
         is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
@@ -87,6 +88,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     single_use: bool = False
     scopes: tuple[str, ...] = ()
     limit: RateLimit | None = None
+    limited_as: str = ""
     sensitive: frozenset[str] = frozenset()
     headers: tuple[HeaderParam, ...] = ()
     is_plain: bool = False

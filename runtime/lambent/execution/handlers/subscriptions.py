@@ -142,7 +142,8 @@ def _readable(uris: list[str], call: Call) -> list[str]:
     """The resources that the caller may read; those that do not exist (yet) among them."""
     if not call.services.catalog.scopes:
         return uris
-    from lambent.execution.authorization import permits, resource_of  # few servers have scopes
+    from lambent.execution.authorization import permits  # few servers have scopes
+    from lambent.execution.targets import resource_of
 
     found = [(uri, resource_of(call.services.catalog, uri)) for uri in uris]
     return [uri for uri, resource in found if resource is None or permits(call, resource.scopes)]

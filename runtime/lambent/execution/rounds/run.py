@@ -68,7 +68,7 @@ def _run_handler(
     kwargs: dict[str, Any],
 ) -> Any:
     journal.restart()  # a session has changed, or middleware runs a call a second time
-    context = (call.services.context or Context)(call, journal)
+    context = _context_of(signature, call, journal)
     try:
         if signature.plan is not None:
             from lambent.execution.rounds.resolving import resolve  # loaded where there are resolvers
@@ -103,6 +103,14 @@ def _input_required(journal: Journal) -> InputRequiredResult:
     return InputRequiredResult(input_requests=requests or UNSET)
 
 
+def _context_of(signature: Signature, call: Call, journal: Journal) -> Context:
+    if signature.homes:
+        from lambent.execution.mounting import inside  # loaded where servers are mounted
+
+        call = inside(call, signature.homes[-1])
+    return (call.services.context or Context)(call, journal)
+
+
 def gather(
     signature: Signature, kwargs: dict[str, Any], call: Call, journal: Journal
 ) -> InputRequiredResult | None:
@@ -111,8 +119,7 @@ def gather(
         from lambent.execution.rounds.resolving import resolve
 
         try:
-            context = (call.services.context or Context)(call, journal)
-            resolve(signature.plan, kwargs, context, call, journal)
+            resolve(signature.plan, kwargs, _context_of(signature, call, journal), call, journal)
         except Suspend:
             return _input_required(journal)
     return None
