@@ -23,7 +23,7 @@ from lambent.execution.call import Call, Handler, Services
 from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
-from lambent.execution.middleware import Middleware, Observer, chain, forget, note
+from lambent.execution.middleware import Middleware, Observer, chain, forget, in_thread, note
 from lambent.wire.eras import RpcRequest, method_not_found
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.results import Outcome, Result
@@ -45,6 +45,7 @@ class Executor:
     ) -> None:
         self.services = services
         self._handlers = handlers_of(services)
+        middleware = in_thread(middleware)
         if observers:
             middleware = [wrap for one in middleware for wrap in (one, note)]
             observers = [forget, *observers, note]

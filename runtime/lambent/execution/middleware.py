@@ -17,7 +17,27 @@ Observer = Callable[[Call, Callable[[Call], Outcome]], Outcome]
 
 Middleware = Callable[[Call, Handler], Any]
 """Wraps a call. It may return a result of its own; refuse the call by raising a ``ProtocolError`` or, for a
-tool, a ``ToolError``; or pass the call on with ``following(call)`` and look at the result."""
+tool, a ``ToolError``; or pass the call on with ``following(call)`` and look at the result. A coroutine
+function awaits ``following(call)``; see ``execution.async_middleware``."""
+
+_COROUTINE_FLAG = 0x80
+
+
+def is_async(wrap: Any) -> bool:
+    """Whether middleware is a coroutine function; told without ``inspect``, which loads slowly."""
+    while isinstance(wrap, functools.partial):
+        wrap = wrap.func
+    code = getattr(wrap, "__code__", None) or getattr(type(wrap).__call__, "__code__", None)
+    return code is not None and bool(code.co_flags & _COROUTINE_FLAG)
+
+
+def in_thread(middleware: Sequence[Middleware]) -> list[Middleware]:
+    """The same middleware, of which coroutine functions are run on the event loop of the host."""
+    if not any(map(is_async, middleware)):
+        return list(middleware)
+    from lambent.execution.async_middleware import synchronous  # loaded where there is one
+
+    return [synchronous(one) if is_async(one) else one for one in middleware]
 
 
 def note(call: Call, following: Callable[[Call], T]) -> T:
