@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.record import AuditRecord
     from lambent.execution.ports import AuditSink
+    from lambent.features.extensions import Extension
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
 
@@ -71,6 +72,7 @@ _LOADED_LATER = {
     "execution.audit.config": ("Audit",),
     "execution.audit.record": ("AuditRecord",),
     "execution.ports": ("AuditSink",),
+    "features.extensions": ("Extension",),
     "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
 }
@@ -86,7 +88,7 @@ __all__ = [
     "ClientCapabilities", "Cognito", "CompleteResult", "Completion", "CompletionArgument",
     "CompletionContext", "ConfigurationError", "Context", "CredentialsError", "DeadlineReached",
     "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult", "Elicit",
-    "ElicitationResult", "EmbeddedResource", "EmptyResult", "GetPromptResult", "Handler",
+    "ElicitationResult", "EmbeddedResource", "EmptyResult", "Extension", "GetPromptResult", "Handler",
     "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
     "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection", "InvalidParamsError",
     "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots", "ListenResult",

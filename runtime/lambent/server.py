@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.audit.config import Audit
     from lambent.execution.lifespan import Lifespan
+    from lambent.features.extensions import Bundle
     from lambent.features.limits import Limits
     from lambent.features.mounts import Inner
     from lambent.hosts.asgi import AsgiApp
@@ -51,7 +52,8 @@ class MCPServer(Declarations):
         page_size: items on a page of a list.
         cache_hints: how long clients may keep what a method returns, by method. Defaults: lists for a minute,
             public; ``resources/read`` not at all.
-        extensions: settings of protocol extensions to advertise, by identifier.
+        extensions: what the server offers beyond the protocol: ``Extension`` objects; or the
+            settings of extensions that clients are told of, by identifier.
         card: what the server card says in addition to the declarations.
         middleware: ``(call, following) -> result`` functions around every call, outermost first.
         observers: ``(call, execute) -> outcome`` functions around every call and its middleware, outermost
@@ -82,7 +84,7 @@ class MCPServer(Declarations):
         icons: Sequence[Icon] | None = None,
         page_size: int = 100,
         cache_hints: Mapping[str, CacheHint] | None = None,
-        extensions: Mapping[str, dict[str, Any]] | None = None,
+        extensions: Mapping[str, dict[str, Any]] | Sequence[Bundle] | None = None,
         card: CardDetails | None = None,
         middleware: Sequence[Middleware] = (),
         auth: AuthDeclaration | Sequence[AuthDeclaration] = (),
@@ -96,7 +98,13 @@ class MCPServer(Declarations):
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
         if unknown := sorted(set(cache_hints or ()) - set(DEFAULT_HINTS)):
             raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
-        for identifier in extensions or ():
+        bundles = () if extensions is None or isinstance(extensions, Mapping) else tuple(extensions)
+        advertised = {bundle.identifier: dict(bundle.settings()) for bundle in bundles}
+        if len(advertised) < len(bundles):
+            raise DeclarationError(f"Two extensions have one identifier: {', '.join(advertised)}")
+        if isinstance(extensions, Mapping):
+            advertised = dict(extensions)
+        for identifier in advertised:
             if not re.fullmatch(_EXTENSION, identifier):
                 raise DeclarationError(
                     f"{identifier!r} is no extension identifier: write vendor.example/name"
@@ -113,7 +121,7 @@ class MCPServer(Declarations):
             info=info,
             card=card or CardDetails(),
             instructions=instructions,
-            extensions=MappingProxyType(dict(extensions or {})),
+            extensions=MappingProxyType(advertised),
             hints=MappingProxyType({**DEFAULT_HINTS, **(cache_hints or {})}),
             page_size=page_size,
             hides_forbidden=hides_forbidden,
@@ -126,6 +134,8 @@ class MCPServer(Declarations):
         self._audit = audit
         self._lifespan = lifespan
         self._mounted: list[MCPServer] = []
+        for bundle in bundles:
+            bundle.declare(self)
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from lambent.features.tools import Tool
 from lambent.wire.values import CacheHint, CardDetails, Implementation
 
 if TYPE_CHECKING:
+    from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
 
@@ -36,7 +37,10 @@ DEFAULT_HINTS: Mapping[str, CacheHint] = MappingProxyType(
 class Catalog(msgspec.Struct, frozen=True):
     """A server's declarations in their order: by name, hints by method, resources by URI.
 
-    ``hides_forbidden``: lists leave out what the caller may not use.
+    Attributes:
+        methods: those beyond the protocol's.
+        tool_middleware: what extensions put around calls of tools, outermost first.
+        hides_forbidden: lists leave out what the caller may not use.
     """
 
     info: Implementation
@@ -51,18 +55,25 @@ class Catalog(msgspec.Struct, frozen=True):
     prompts: Mapping[str, Prompt] = MappingProxyType({})
     completer: Callable[..., Any] | None = None
     hides_forbidden: bool = False
+    methods: Mapping[str, CustomMethod] = MappingProxyType({})
+    tool_middleware: tuple[Callable[..., Any], ...] = ()
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes that features need, each once."""
-        features: list[Tool | Resource | Prompt] = [*self.tools.values(), *self.resources.values()]
-        features += [*self.templates, *self.prompts.values()]
+        features: list[Tool | Resource | Prompt | CustomMethod] = [*self.tools.values()]
+        features += [
+            *self.resources.values(),
+            *self.templates,
+            *self.prompts.values(),
+            *self.methods.values(),
+        ]
         return tuple(dict.fromkeys(scope for feature in features for scope in feature.scopes))
 
     @property
     def signatures(self) -> Iterator[Signature]:
-        """The functions of all tools, resources, templates and prompts."""
-        for features in (self.tools, self.resources, self.prompts):
+        """The functions of all tools, resources, templates, prompts and methods."""
+        for features in (self.tools, self.resources, self.prompts, self.methods):
             yield from (feature.signature for feature in features.values())
         yield from (template.signature for template in self.templates)
 

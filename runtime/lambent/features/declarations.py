@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +20,7 @@ from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 if TYPE_CHECKING:
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import RateLimit
+    from lambent.features.methods import CustomMethod
     from lambent.features.mounts import Mount
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
@@ -38,6 +39,8 @@ class Declarations:
         self._prompts: dict[str, Prompt] = {}
         self._completer: Callable[..., Any] | None = None
         self._mounts: list[Mount] = []
+        self._methods: dict[str, CustomMethod] = {}
+        self._tool_middleware: list[Callable[..., Any]] = []
         self._catalog: Catalog | None = None
 
     def tool(
@@ -231,6 +234,48 @@ class Declarations:
 
         return register
 
+    def method(
+        self,
+        name: str,
+        *,
+        extension: str | None = None,
+        protocol_versions: Collection[str] | None = None,
+        scopes: Sequence[str] = (),
+    ) -> Callable[[F], F]:
+        """Register a function as a method beyond those of the protocol.
+
+        The members of ``params`` are its arguments, and what it returns, a record or a dict, has the members
+        of the result.
+
+        Args:
+            name: as requests have it, such as ``com.example/search``.
+            extension: what its client must have declared in its capabilities; default: nothing.
+            protocol_versions: the versions of which it is a method; default: all.
+            scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
+
+        Raises:
+            DeclarationError: the signature cannot work, the name is the protocol's, or it is taken.
+        """
+        if not isinstance(name, str):
+            raise DeclarationError('Write @mcp.method("com.example/search"), with the name of the method')
+        from lambent.features.methods import make_method  # servers without methods never load it
+
+        def register(function: F) -> F:
+            signature = read_signature(function, self._injected, name)
+            made = make_method(name, signature, extension, protocol_versions, _scopes(scopes))
+            self._not_frozen(f"method {name!r}")
+            if name in self._methods:
+                raise DeclarationError(f"There is a method {name!r} already")
+            self._methods[name] = made
+            return function
+
+        return register
+
+    def wrap_tools(self, middleware: Callable[..., Any]) -> None:
+        """Put a function around every call of a tool; see ``Extension.tool_middleware``."""
+        self._not_frozen("middleware of tools")
+        self._tool_middleware.append(middleware)
+
     def freeze(self) -> Catalog:
         """Give the declarations, which cannot change from here on: hosts serve them as they are now."""
         if self._catalog is None:
@@ -243,6 +288,8 @@ class Declarations:
                 templates=tuple(item for item in resources.values() if item.template is not None),
                 prompts=MappingProxyType(self._prompts),
                 completer=self._completer,
+                methods=MappingProxyType(self._methods),
+                tool_middleware=tuple(self._tool_middleware),
             )
             if self._mounts:
                 from lambent.features.mounts import with_mounts  # loaded where servers are mounted

@@ -34,6 +34,10 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         from lambent.execution.handlers.tools import call_tool
 
         handlers |= {"tools/list": _list, "tools/call": call_tool}
+        if catalog.tool_middleware:
+            from lambent.execution.middleware import chain, in_thread
+
+            handlers["tools/call"] = chain(in_thread(catalog.tool_middleware), call_tool)
     if catalog.has_resources:
         from lambent.execution.handlers.resources import read_resource
 
@@ -51,4 +55,8 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
 
         handlers |= {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task}
+    if catalog.methods:
+        from lambent.execution.handlers.methods import method_handlers
+
+        handlers |= method_handlers(catalog)
     return handlers

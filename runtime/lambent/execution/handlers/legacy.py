@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,15 +16,20 @@ from lambent.execution.handshakes import Handshake, make_handshake
 from lambent.features.summary import capabilities
 from lambent.features.tools import Tool
 from lambent.wire.eras.legacy import LegacyEra, is_wrapped
+from lambent.wire.methods import METHODS
 from lambent.wire.results import CallToolResult, EmptyResult, InitializeResult, SessionResult
 
 
 def legacy_handlers(modern: Mapping[str, Handler]) -> Mapping[str, Handler]:
     """The methods of a server in the legacy era, from those that it has in the modern one."""
     own: dict[str, Handler] = {"initialize": initialize, "ping": ping, "logging/setLevel": set_level}
-    shared = {name: handler for name, handler in modern.items() if name in LegacyEra.methods}
-    if "tools/call" in shared:
-        shared["tools/call"] = call_legacy_tool
+    shared = {
+        name: handler for name, handler in modern.items() if name in LegacyEra.methods or name not in METHODS
+    }
+    if (call := shared.get("tools/call")) is not None:
+        shared["tools/call"] = (
+            call_legacy_tool if call is call_tool else functools.partial(call_legacy_tool, following=call)
+        )
     if "resources/read" in shared:
         own |= {"resources/subscribe": subscribe, "resources/unsubscribe": subscribe}
     return {**shared, **own}
@@ -74,15 +80,15 @@ def subscribe(call: Call) -> EmptyResult:
     return EmptyResult()
 
 
-def call_legacy_tool(call: Call) -> Any:
+def call_legacy_tool(call: Call, following: Handler = call_tool) -> Any:
     """Run a tool; see ``call_tool``. The model is told what the client cannot do; results are objects."""
     try:
-        result = call_tool(call)
+        result = following(call)
     except MissingCapabilityError as error:
         return failed(_explained(call, error))
     if isinstance(result, CallToolResult) and result.structured_content is not UNSET:
-        tool = call.services.catalog.tools[call.rpc.params.name]
-        if _wraps(tool, result):
+        tool = call.services.catalog.tools.get(call.rpc.params.name)  # None: middleware has answered for it
+        if tool is None or _wraps(tool, result):
             result.structured_content = {"result": result.structured_content}
     return result
 
