@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.record import AuditRecord
     from lambent.execution.ports import AuditSink
+    from lambent.features.apps import (
+        APP_MIME_TYPE, Apps, ResourceCsp, ResourcePermissions, client_supports_apps,
+    )
     from lambent.features.extensions import Extension
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
@@ -72,6 +75,9 @@ _LOADED_LATER = {
     "execution.audit.config": ("Audit",),
     "execution.audit.record": ("AuditRecord",),
     "execution.ports": ("AuditSink",),
+    "features.apps": (
+        "APP_MIME_TYPE", "Apps", "ResourceCsp", "ResourcePermissions", "client_supports_apps",
+    ),
     "features.extensions": ("Extension",),
     "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
@@ -82,24 +88,25 @@ Message = PromptMessage
 """The name that the official SDK gives ``PromptMessage``."""
 
 __all__ = [
-    "AcceptedElicitation", "Alb", "Annotations", "ApiKey", "ApiKeys", "AssistantMessage", "Audio",
-    "AudioContent", "Audit", "AuditRecord", "AuditSink", "Authenticator", "BlobResourceContents", "CacheHint",
-    "Call", "CallToolResult", "Cancelled", "CancelledElicitation", "CardDetails", "CardHeader",
-    "ClientCapabilities", "Cognito", "CompleteResult", "Completion", "CompletionArgument",
-    "CompletionContext", "ConfigurationError", "Context", "CredentialsError", "DeadlineReached",
-    "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult", "Elicit",
-    "ElicitationResult", "EmbeddedResource", "EmptyResult", "Extension", "GetPromptResult", "Handler",
-    "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
+    "APP_MIME_TYPE", "AcceptedElicitation", "Alb", "Annotations", "ApiKey", "ApiKeys", "Apps",
+    "AssistantMessage", "Audio", "AudioContent", "Audit", "AuditRecord", "AuditSink", "Authenticator",
+    "BlobResourceContents", "CacheHint", "Call", "CallToolResult", "Cancelled", "CancelledElicitation",
+    "CardDetails", "CardHeader", "ClientCapabilities", "Cognito", "CompleteResult", "Completion",
+    "CompletionArgument", "CompletionContext", "ConfigurationError", "Context", "CredentialsError",
+    "DeadlineReached", "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult",
+    "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult", "Extension", "GetPromptResult",
+    "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
     "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection", "InvalidParamsError",
     "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots", "ListenResult",
     "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError",
     "OAuth", "Observer", "Outcome", "OverloadedError", "PageResult", "ParseError", "Pending",
     "PlatformClaims", "Principal", "PromptMessage", "PromptReference", "ProtocolError", "RateLimit",
-    "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceLink",
-    "ResourceNotFoundError", "ResourceTemplateReference", "RetryableError", "Root", "Sample",
-    "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal", "StepInterrupted", "StoreError",
-    "Suspend", "TaskPolicy", "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations",
-    "ToolError", "ToolResult", "UnsupportedVersionError", "UserMessage", "ValidationError",
+    "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceCsp", "ResourceLink",
+    "ResourceNotFoundError", "ResourcePermissions", "ResourceTemplateReference", "RetryableError", "Root",
+    "Sample", "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal", "StepInterrupted",
+    "StoreError", "Suspend", "TaskPolicy", "TaskResult", "TextContent", "TextResourceContents",
+    "ToolAnnotations", "ToolError", "ToolResult", "UnsupportedVersionError", "UserMessage", "ValidationError",
+    "client_supports_apps",
 ]
 
 

@@ -52,7 +52,7 @@ class MCPServer(Declarations):
         page_size: items on a page of a list.
         cache_hints: how long clients may keep what a method returns, by method. Defaults: lists for a minute,
             public; ``resources/read`` not at all.
-        extensions: what the server offers beyond the protocol: ``Extension`` objects; or the
+        extensions: what the server offers beyond the protocol: ``Extension`` and ``Apps`` objects; or the
             settings of extensions that clients are told of, by identifier.
         card: what the server card says in addition to the declarations.
         middleware: ``(call, following) -> result`` functions around every call, outermost first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from lambent.errors import ResourceNotFoundError
@@ -33,6 +34,8 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
 
     def finish(value: Any) -> ReadResourceResult:
         contents = render(resource, uri, value)
+        if (meta := resource.definition.meta) is not None:  # hosts look for that of pages in the contents
+            contents = [msgspec.structs.replace(one, meta=one.meta or meta) for one in contents]
         return ReadResourceResult(contents=contents, ttl_ms=hint.ttl_ms, cache_scope=hint.scope)
 
     result: ReadResourceResult | InputRequiredResult
