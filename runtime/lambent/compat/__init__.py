@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         AcceptedElicitation, AssistantMessage, CancelledElicitation, DeclinedElicitation, Elicit,
         ElicitationResult, Icon, ListRoots, Message, Resolve, Sample, UserMessage,
     )
+    from lambent.compat.requests import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from lambent.compat.server import FastMCP, MCPServer
     from lambent.execution.context import Context
 
@@ -26,6 +27,7 @@ _MODULES = {
         "AcceptedElicitation", "AssistantMessage", "CancelledElicitation", "DeclinedElicitation", "Elicit",
         "ElicitationResult", "Icon", "ListRoots", "Message", "Resolve", "Sample", "UserMessage",
     ),
+    "lambent.compat.requests": ("CallNext", "HandlerResult", "ServerMiddleware", "ServerRequestContext"),
     "lambent.compat.server": ("FastMCP", "MCPServer"),
     "lambent.execution.context": ("Context",),
 }
@@ -40,9 +42,9 @@ _REPLACED = {
 """Names that cannot exist here, with what to write in their place."""
 
 __all__ = [
-    "AcceptedElicitation", "AssistantMessage", "CancelledElicitation", "Context", "DeclinedElicitation",
-    "Elicit", "ElicitationResult", "FastMCP", "Icon", "ListRoots", "MCPServer", "Message", "Resolve",
-    "Sample", "UserMessage",
+    "AcceptedElicitation", "AssistantMessage", "CallNext", "CancelledElicitation", "Context",
+    "DeclinedElicitation", "Elicit", "ElicitationResult", "FastMCP", "HandlerResult", "Icon", "ListRoots",
+    "MCPServer", "Message", "Resolve", "Sample", "ServerMiddleware", "ServerRequestContext", "UserMessage",
 ]
 # fmt: on
 # isort: on

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lambent.server import MCPServer as NativeServer
+from lambent.compat.extending import Extending
 
 
-class MCPServer(NativeServer):
+class MCPServer(Extending):
     """A server that is declared with the names of the official SDK."""
 
 
