@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
 # Compiled at first use: most servers have no extensions of their own, and it would slow down each cold start.
-_EXTENSION = rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+EXTENSION_IDENTIFIER = rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class MCPServer(Declarations):
@@ -105,7 +105,7 @@ class MCPServer(Declarations):
         if isinstance(extensions, Mapping):
             advertised = dict(extensions)
         for identifier in advertised:
-            if not re.fullmatch(_EXTENSION, identifier):
+            if not re.fullmatch(EXTENSION_IDENTIFIER, identifier):
                 raise DeclarationError(
                     f"{identifier!r} is no extension identifier: write vendor.example/name"
                 )

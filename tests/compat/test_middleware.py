@@ -18,6 +18,7 @@ from lambent.compat import (
     MCPServer,
     ServerMiddleware,
     ServerRequestContext,
+    require_client_extension,
 )
 
 Serve = Callable[..., Client]
@@ -268,6 +269,18 @@ def test_it_cannot_ask_the_client(serve: Serve) -> None:
 
     reply = serve(shop(ask)).call("add", {"a": 1}, capabilities={"elicitation": {"form": {}}})
     assert text_of(reply).endswith("ask in the tool, or in a resolver")
+
+
+def test_it_may_require_an_extension(serve: Serve) -> None:
+    async def only(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        require_client_extension(ctx, "com.example/a")
+        return await call_next(ctx)
+
+    client = serve(shop(only))
+    refused = client.call("add", {"a": 1})
+    assert refused.error["code"] == -32021
+    assert refused.error["data"] == {"requiredCapabilities": {"extensions": {"com.example/a": {}}}}
+    assert text_of(client.call("add", {"a": 1}, capabilities={"extensions": {"com.example/a": {}}})) == "1"
 
 
 def test_the_log_has_nothing_of_a_request_that_is_passed_on(

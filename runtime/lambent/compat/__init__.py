@@ -18,18 +18,35 @@ if TYPE_CHECKING:
         AcceptedElicitation, AssistantMessage, CancelledElicitation, DeclinedElicitation, Elicit,
         ElicitationResult, Icon, ListRoots, Message, Resolve, Sample, UserMessage,
     )
+    from lambent.compat.apps import Apps
+    from lambent.compat.extensions import (
+        Extension, MethodBinding, ResourceBinding, ToolBinding, require_client_extension,
+        validate_extension_identifier,
+    )
     from lambent.compat.requests import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from lambent.compat.server import FastMCP, MCPServer
     from lambent.execution.context import Context
+    from lambent.features.apps import (
+        APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, ResourcePermissions, Visibility, client_supports_apps,
+    )
 
 _MODULES = {
     "lambent": (
         "AcceptedElicitation", "AssistantMessage", "CancelledElicitation", "DeclinedElicitation", "Elicit",
         "ElicitationResult", "Icon", "ListRoots", "Message", "Resolve", "Sample", "UserMessage",
     ),
+    "lambent.compat.apps": ("Apps",),
+    "lambent.compat.extensions": (
+        "Extension", "MethodBinding", "ResourceBinding", "ToolBinding", "require_client_extension",
+        "validate_extension_identifier",
+    ),
     "lambent.compat.requests": ("CallNext", "HandlerResult", "ServerMiddleware", "ServerRequestContext"),
     "lambent.compat.server": ("FastMCP", "MCPServer"),
     "lambent.execution.context": ("Context",),
+    "lambent.features.apps": (
+        "APP_MIME_TYPE", "EXTENSION_ID", "ResourceCsp", "ResourcePermissions", "Visibility",
+        "client_supports_apps",
+    ),
 }
 """The names by the module that has them."""
 
@@ -42,9 +59,12 @@ _REPLACED = {
 """Names that cannot exist here, with what to write in their place."""
 
 __all__ = [
-    "AcceptedElicitation", "AssistantMessage", "CallNext", "CancelledElicitation", "Context",
-    "DeclinedElicitation", "Elicit", "ElicitationResult", "FastMCP", "HandlerResult", "Icon", "ListRoots",
-    "MCPServer", "Message", "Resolve", "Sample", "ServerMiddleware", "ServerRequestContext", "UserMessage",
+    "APP_MIME_TYPE", "EXTENSION_ID", "AcceptedElicitation", "Apps", "AssistantMessage", "CallNext",
+    "CancelledElicitation", "Context", "DeclinedElicitation", "Elicit", "ElicitationResult", "Extension",
+    "FastMCP", "HandlerResult", "Icon", "ListRoots", "MCPServer", "Message", "MethodBinding", "Resolve",
+    "ResourceBinding", "ResourceCsp", "ResourcePermissions", "Sample", "ServerMiddleware",
+    "ServerRequestContext", "ToolBinding", "UserMessage", "Visibility", "client_supports_apps",
+    "require_client_extension", "validate_extension_identifier",
 ]
 # fmt: on
 # isort: on

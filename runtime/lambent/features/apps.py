@@ -91,7 +91,7 @@ class Apps(Extension):
                 has a member ``ui``.
         """
         if resource_uri is not None:
-            _check_uri(resource_uri)
+            check_uri(resource_uri)
         elif visibility is None:
             raise DeclarationError("A tool of an app has a page or a visibility: give resource_uri=")
         unknown = set(visibility or ()) - {"model", "app"}
@@ -135,7 +135,7 @@ class Apps(Extension):
             DeclarationError: the URI is no ``ui://``, the media type is not that of pages, or ``meta`` has a
                 member ``ui``.
         """
-        _check_uri(uri)
+        check_uri(uri)
         if options.setdefault("mime_type", APP_MIME_TYPE) != APP_MIME_TYPE:
             raise DeclarationError(f"{uri}: hosts show pages with the media type {APP_MIME_TYPE} alone")
         given = {"csp": csp, "permissions": permissions, "domain": domain, "prefersBorder": prefers_border}
@@ -188,7 +188,8 @@ def client_supports_apps(ctx: Any) -> bool:
     return isinstance(kinds, list) and APP_MIME_TYPE in kinds
 
 
-def _check_uri(uri: str) -> None:
+def check_uri(uri: str) -> None:
+    """Refuse a URI that is none of a page."""
     if not isinstance(uri, str) or not uri.startswith(_SCHEME):
         raise DeclarationError(f"The URI of a page begins with {_SCHEME}, and {uri!r} does not")
 

@@ -262,14 +262,17 @@ class Declarations:
 
         def register(function: F) -> F:
             signature = read_signature(function, self._injected, name)
-            made = make_method(name, signature, extension, protocol_versions, _scopes(scopes))
-            self._not_frozen(f"method {name!r}")
-            if name in self._methods:
-                raise DeclarationError(f"There is a method {name!r} already")
-            self._methods[name] = made
+            self.add_method(make_method(name, signature, extension, protocol_versions, _scopes(scopes)))
             return function
 
         return register
+
+    def add_method(self, method: CustomMethod) -> None:
+        """Register a method; see ``method``."""
+        self._not_frozen(f"method {method.name!r}")
+        if method.name in self._methods:
+            raise DeclarationError(f"There is a method {method.name!r} already")
+        self._methods[method.name] = method
 
     def wrap_tools(self, middleware: Callable[..., Any]) -> None:
         """Put a function around every call of a tool; see ``Extension.tool_middleware``."""
