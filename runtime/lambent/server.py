@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.errors import ConfigurationError, DeclarationError
 from lambent.execution.context import INJECTED
-from lambent.execution.middleware import Middleware, Observer
+from lambent.execution.middleware import Middleware, Observer, in_thread
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.features.declarations import Declarations
 from lambent.hosts.settings import Settings
@@ -194,7 +194,8 @@ class MCPServer(Declarations):
         from lambent.features.mounts import Inner
 
         rate = None if self._limits is None else self._limits.rate
-        return Inner(self.freeze(), self._middleware, self._observers, rate, self._parts().context)
+        middleware = tuple(in_thread(self._middleware))
+        return Inner(self.freeze(), middleware, self._observers, rate, self._parts().context)
 
     def _parts(self) -> ServerParts:
         from lambent.hosts.assembly import ServerParts

@@ -19,6 +19,7 @@ from lambent import (
     CompletionContext,
     Context,
     DeclarationError,
+    Extension,
     Handler,
     Idempotency,
     Limits,
@@ -489,6 +490,80 @@ def test_the_hint_of_a_server_is_kept(serve: Serve) -> None:
     mcp.mount(shop(cache_hints={"resources/read": CacheHint(ttl_ms=5000, scope="public")}), "one")
     result = serve(mcp).read("notes://one/today").result
     assert (result["ttlMs"], result["cacheScope"]) == (5000, "public")
+
+
+def test_methods_keep_their_names_and_see_their_own_server(serve: Serve) -> None:
+    @contextlib.asynccontextmanager
+    async def opened(server: Any) -> AsyncIterator[str]:
+        yield server.name
+
+    inner = shop(lifespan=opened)
+
+    @inner.method("com.example/where", scopes=["read"])
+    def where(ctx: Context, at: str) -> dict[str, str]:
+        return {"at": at, "of": ctx.lifespan_context}
+
+    def as_ada(call: Call, following: Handler) -> Any:
+        scopes = frozenset(call.headers.get("x-scopes", "").split())
+        return following(call.as_principal(Principal("ada", "issuer", scopes=scopes)))
+
+    seen: list[str] = []
+
+    def note(call: Call, following: Handler) -> Any:
+        seen.append(call.method)
+        return following(call)
+
+    inner._middleware = (note,)
+    mcp = make_server(middleware=[as_ada])
+    mcp.mount(inner, "one")
+    client = serve(mcp)
+    reply = client.request("com.example/where", {"at": "home"}, headers={"x-scopes": "read"})
+    assert reply.body == success('"at":"home","of":"shop"')
+    assert seen == ["com.example/where"]
+    assert client.request("com.example/where", {"at": "home"}).status == 403
+
+
+def test_two_methods_of_one_name_are_refused() -> None:
+    def nothing() -> None: ...
+
+    mcp, inner = make_server(), shop()
+    for server in (mcp, inner):
+        server.method("com.example/where")(nothing)
+    mcp.mount(inner, "one")
+    with pytest.raises(DeclarationError, match=r"already, besides that of 'shop'"):
+        mcp.freeze()
+
+
+def test_middleware_of_an_extension_is_around_the_tools_of_its_server(serve: Serve) -> None:
+    extension = Extension("com.example/noting")
+    seen: list[str] = []
+
+    @extension.tool_middleware
+    async def note(call: Call, following: Handler) -> Any:
+        seen.append(call.name or "")
+        return await following(call)
+
+    mcp, middle = make_server(), MCPServer("middle")
+    mcp.tool("own")(lambda: "own")
+    middle.mount(shop(extensions=[extension]), "one")
+    mcp.mount(middle, "a")
+    client = serve(mcp)
+    assert client.call("a_one_order", {"article": "pen"}).text == "ordered pen"
+    assert client.call("own").text == "own"
+    assert seen == ["order"]
+
+
+def test_middleware_of_a_mounted_server_may_be_a_coroutine_function(serve: Serve) -> None:
+    seen: list[str] = []
+
+    async def note(call: Call, following: Handler) -> Any:
+        seen.append(call.name or "")
+        return await following(call)
+
+    mcp = make_server()
+    mcp.mount(shop(middleware=[note]), "one")
+    assert serve(mcp).call("one_order", {"article": "pen"}).text == "ordered pen"
+    assert seen == ["order"]
 
 
 def test_extensions_are_advertised(serve: Serve) -> None:

@@ -57,5 +57,5 @@ def permits(call: Call, scopes: Collection[str]) -> bool:
 
 def _feature_scopes(call: Call) -> Collection[str]:
     """The scopes of the feature that a call is for."""
-    feature = target_of(call) or call.services.catalog.methods.get(call.method)
+    feature = target_of(call)
     return () if feature is None else feature.scopes

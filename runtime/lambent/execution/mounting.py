@@ -132,7 +132,7 @@ def inside(call: Call, home: Home) -> Call:
         case "completion/complete":
             renamed = {"name": home.name} if hasattr(params.ref, "name") else {"uri": home.name}
             params = replace(params, ref=replace(params.ref, **renamed))
-        case _:
+        case _ if hasattr(params, "uri"):  # methods beyond the protocol's have no name of a feature
             params = replace(params, uri=home.inward(params.uri))
     key = id(home.server.catalog), home.prefixes
     services = call.services.views.get(key)
@@ -171,6 +171,6 @@ def _outside(inner: Call, view: Call, call: Call, home: Home) -> Call:
         for prefix in reversed(home.prefixes):
             name = prefixed_name(prefix, name)
         rpc = replace(rpc, params=replace(rpc.params, name=name))
-    else:
+    elif hasattr(rpc.params, "uri"):
         rpc = replace(rpc, params=replace(rpc.params, uri=home.outward(rpc.params.uri)))
     return replace(inner, rpc=rpc, services=call.services)

@@ -10,12 +10,13 @@ from lambent.wire.values import PromptReference
 if TYPE_CHECKING:
     from lambent.execution.call import Call
     from lambent.features.catalog import Catalog
+    from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
     from lambent.features.tools import Tool
 
 
-def target_of(call: Call) -> Tool | Prompt | Resource | None:
+def target_of(call: Call) -> Tool | Prompt | Resource | CustomMethod | None:
     """The feature that a call is for; None where there is none, or where the method is for no single one."""
     catalog, name = call.services.catalog, call.name or ""
     match call.method:
@@ -30,7 +31,7 @@ def target_of(call: Call) -> Tool | Prompt | Resource | None:
             if isinstance(reference, PromptReference):
                 return catalog.prompts.get(reference.name)
             return next((one for one in catalog.templates if one.uri == reference.uri), None)
-    return None
+    return catalog.methods.get(call.method)
 
 
 def resource_of(catalog: Catalog, uri: str) -> Resource | None:

@@ -40,6 +40,7 @@ class Catalog(msgspec.Struct, frozen=True):
     Attributes:
         methods: those beyond the protocol's.
         tool_middleware: what extensions put around calls of tools, outermost first.
+        mounts_wrap_tools: there is some around tools of a mounted server.
         hides_forbidden: lists leave out what the caller may not use.
     """
 
@@ -57,6 +58,7 @@ class Catalog(msgspec.Struct, frozen=True):
     hides_forbidden: bool = False
     methods: Mapping[str, CustomMethod] = MappingProxyType({})
     tool_middleware: tuple[Callable[..., Any], ...] = ()
+    mounts_wrap_tools: bool = False
 
     @property
     def scopes(self) -> tuple[str, ...]:

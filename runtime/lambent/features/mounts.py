@@ -18,6 +18,7 @@ from lambent.features.tools import Tool
 from lambent.wire.values import PromptReference, ResourceTemplateReference
 
 if TYPE_CHECKING:
+    from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
 
@@ -132,6 +133,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
     """
     tools, prompts = dict(own.tools), dict(own.prompts)
     resources, templates = dict(own.resources), {one.uri: one for one in own.templates}
+    methods, wraps_tools = dict(own.methods), False
     extensions, hides_forbidden = dict(own.extensions), own.hides_forbidden
     routes: dict[tuple[str, str], tuple[Callable[..., Any], str]] = {}
     for mount in mounts:
@@ -143,11 +145,18 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
         mounting.add("prompt", prompts, {one.signature.name: one for one in moved})
         for found, kind in ((resources, catalog.resources.values()), (templates, catalog.templates)):
             mounting.add("resource", found, {one.uri: one for one in map(mounting.resource, kind)})
+        for name, method in catalog.methods.items():
+            if name in methods:
+                raise DeclarationError(
+                    f"There is a method {name!r} already, besides that of {catalog.info.name!r}"
+                )
+            methods[name] = mounting.method(method)
         for identifier, settings in catalog.extensions.items():
             if extensions.setdefault(identifier, settings) != settings:
                 raise DeclarationError(
                     f"The extension {identifier} has other settings on {catalog.info.name!r}, mounted here"
                 )
+        wraps_tools = wraps_tools or bool(catalog.tool_middleware) or catalog.mounts_wrap_tools
         hides_forbidden = hides_forbidden or catalog.hides_forbidden
         if catalog.completer is not None:
             routes |= mounting.routes(catalog.completer)
@@ -160,6 +169,8 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
         prompts=MappingProxyType(prompts),
         resources=MappingProxyType(resources),
         templates=tuple(templates.values()),
+        methods=MappingProxyType(methods),
+        mounts_wrap_tools=wraps_tools,
         extensions=MappingProxyType(extensions),
         completer=completer,
         hides_forbidden=hides_forbidden,
@@ -207,6 +218,9 @@ class _Mounting:
         name = prefixed_name(self._prefix, prompt.signature.name)
         signature = self._signature(prompt.signature, name, prompt.signature.name)
         return replace(prompt, signature=signature, definition=replace(prompt.definition, name=name))
+
+    def method(self, method: CustomMethod) -> CustomMethod:
+        return replace(method, signature=self._signature(method.signature, method.name, method.name))
 
     def resource(self, resource: Resource) -> Resource:
         from lambent.features.uri_templates import UriTemplate  # loaded where there are resources

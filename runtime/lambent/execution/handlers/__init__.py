@@ -34,10 +34,15 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         from lambent.execution.handlers.tools import call_tool
 
         handlers |= {"tools/list": _list, "tools/call": call_tool}
-        if catalog.tool_middleware:
+        if catalog.tool_middleware or catalog.mounts_wrap_tools:
             from lambent.execution.middleware import chain, in_thread
 
-            handlers["tools/call"] = chain(in_thread(catalog.tool_middleware), call_tool)
+            around = in_thread(catalog.tool_middleware)
+            if catalog.mounts_wrap_tools:
+                from lambent.execution.mounting import wrappers
+
+                around += wrappers(catalog, lambda inner: in_thread(inner.catalog.tool_middleware))
+            handlers["tools/call"] = chain(around, call_tool)
     if catalog.has_resources:
         from lambent.execution.handlers.resources import read_resource
 
