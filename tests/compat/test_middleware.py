@@ -110,6 +110,20 @@ def test_several_wrap_each_other_and_the_list_may_grow(serve: Serve) -> None:
     assert len(seen) == 6
 
 
+def test_a_mounted_server_has_its_own(serve: Serve) -> None:
+    seen: list[str] = []
+
+    async def note(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        assert ctx.params is not None
+        seen.append(ctx.params["name"])
+        return await call_next(dataclasses.replace(ctx, params={**ctx.params, "arguments": {"a": 2}}))
+
+    mcp = MCPServer("around")
+    mcp.mount(shop(note), "one")
+    assert text_of(serve(mcp).call("one_add", {"a": 1})) == "2"
+    assert seen == ["add"]
+
+
 def test_it_may_be_an_object_or_a_function_that_returns_an_awaitable(serve: Serve) -> None:
     class Wrap:
         async def __call__(self, ctx: Ctx, call_next: CallNext) -> HandlerResult:

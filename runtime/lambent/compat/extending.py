@@ -1,17 +1,15 @@
-"""The arguments of ``MCPServer`` for middleware and extensions, as the official SDK has them."""
+"""The arguments of ``MCPServer`` for middleware, as the official SDK has them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from lambent.compat.middleware import chained
 from lambent.server import MCPServer as NativeServer
 
 if TYPE_CHECKING:
     from lambent.compat.middleware import Wrap
-    from lambent.hosts.assembly import ServerParts
 
 
 class Extending(NativeServer):
@@ -25,15 +23,9 @@ class Extending(NativeServer):
 
     def __init__(self, name: str, *, middleware: Sequence[Wrap] | None = None, **options: Any) -> None:
         self._wraps = list(middleware or ())
-        super().__init__(name, **options)
+        super().__init__(name, middleware=[chained(self._wraps)], **options)
 
     @property
     def middleware(self) -> list[Wrap]:
         """The functions around every request, outermost first; the list may be changed."""
         return self._wraps
-
-    def _parts(self) -> ServerParts:
-        from lambent.compat.middleware import chained
-
-        parts = super()._parts()
-        return msgspec.structs.replace(parts, middleware=(*parts.middleware, chained(self._wraps)))

@@ -15,7 +15,7 @@ from lambent.execution.context import Context
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
 from lambent.execution.rounds.questions import Question
-from lambent.wire.eras import meta_of
+from lambent.wire.eras import RpcRequest, meta_of
 from lambent.wire.eras.modern import read_params
 from lambent.wire.methods import ANY_METHOD
 
@@ -71,7 +71,7 @@ class ServerRequestContext(Generic[StateT, RequestT]):
             meta["progress_token"] = meta["progressToken"]
         return ServerRequestContext(
             method=call.method,
-            params=_params(call.rpc.raw),
+            params=_params(call.rpc),
             request_id=call.rpc.id,
             meta=meta or None,
             protocol_version=call.rpc.era.version,
@@ -102,7 +102,7 @@ class ServerRequestContext(Generic[StateT, RequestT]):
             InvalidParamsError: the parameters are none of the method.
         """
         rpc = self.call.rpc
-        if self.method == rpc.method and self.params == _params(rpc.raw):
+        if self.method == rpc.method and self.params == _params(rpc):
             return self.call
         raw = Raw(msgspec.json.encode(self.params or {}))
         params, raw, problem = read_params(rpc.era.methods.get(self.method, ANY_METHOD).decoder, raw)
@@ -128,9 +128,12 @@ class _SilentJournal(Journal):
         raise ToolError("Middleware cannot ask the client: ask in the tool, or in a resolver")
 
 
-def _params(raw: Raw) -> dict[str, Any] | None:
+def _params(rpc: RpcRequest) -> dict[str, Any] | None:
     try:
-        params: dict[str, Any] | None = msgspec.json.decode(raw)
+        params: dict[str, Any] | None = msgspec.json.decode(rpc.raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise InvalidParamsError(f"Invalid params: {error}") from None
+    for name in ("name", "uri", "ref"):  # a mounted server has other names than its clients know
+        if params and hasattr(rpc.params, name):
+            params[name] = msgspec.to_builtins(getattr(rpc.params, name))
     return params
