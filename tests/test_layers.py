@@ -26,7 +26,8 @@ THIRD_PARTY = {
     | {"opentelemetry", "snapshot_restore_py"},
     "server": {"msgspec", "fastapi"},
     "lambent": set[str](),
-    "compat": {"msgspec", "pydantic", "pydantic_core", "starlette", "uvicorn", "anyio", "mcp", "fastmcp"},
+    "compat": {"msgspec", "pydantic", "pydantic_core", "starlette", "uvicorn", "anyio", "mcp", "fastmcp"}
+    | {"typing_extensions"},
     "testing": {"msgspec", "boto3", "moto", "pytest"},
 }
 """What a layer may import besides the standard library; the command line, never in Lambda, what it likes."""

@@ -126,6 +126,17 @@ def test_within_a_running_loop_another_thread_does_the_work() -> None:
     run.close()
 
 
+def test_a_thread_that_a_coroutine_waits_for_shares_its_loop() -> None:
+    run = CallerLoop()
+
+    async def outer() -> bool:
+        loop, thread = await asyncio.to_thread(lambda: run(loop_and_thread()))
+        return loop is asyncio.get_running_loop() and thread == threading.get_ident()
+
+    assert run(outer())
+    run.close()
+
+
 def test_closing_is_for_good_and_may_come_twice() -> None:
     run = CallerLoop()
     loop, _ = run(loop_and_thread())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -78,6 +78,9 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     Raises:
         DeclarationError: something is missing, or not secure.
     """
+
+    verifies_signatures: ClassVar[bool] = True
+    """Tokens are verified with the library of the extra ``lambent[auth]``."""
 
     issuer: str | Sequence[str]
     audience: str | Sequence[str] = ()

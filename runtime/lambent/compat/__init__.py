@@ -15,8 +15,26 @@ from typing import TYPE_CHECKING, Any
 # isort: off
 if TYPE_CHECKING:
     from lambent import (
-        AcceptedElicitation, AssistantMessage, CancelledElicitation, DeclinedElicitation, Elicit,
-        ElicitationResult, Icon, ListRoots, Message, Resolve, Sample, UserMessage,
+        AcceptedElicitation, AssistantMessage, Audio, CacheHint, CancelledElicitation,
+        DeclinedElicitation, Elicit, ElicitationResult, Icon, Image, InputRequiredResult, ListRoots,
+        Message, Resolve, ResourceNotFoundError, Sample, ToolError, UserMessage,
+    )
+    from lambent.compat.answers import CreateMessageResult, ElicitResult, ListRootsResult
+    from lambent.compat.auth import (
+        AccessToken, AuthSettings, ClientRegistrationOptions, RevocationOptions, TokenVerifier,
+        get_access_token,
+    )
+    from lambent.compat.context import Context, RequestContext, ResourceContent
+    from lambent.compat.errors import ResourceError
+    from lambent.compat.event_store import EventCallback, EventId, EventMessage, EventStore, StreamId
+    from lambent.compat.features import (
+        BinaryResource, DirectoryResource, FileResource, FunctionResource, HttpResource, Prompt,
+        Resource, TextResource, Tool,
+    )
+    from lambent.compat.logs import configure_logging, get_logger
+    from lambent.compat.paths import (
+        DEFAULT_RESOURCE_SECURITY, PathEscapeError, ResourceSecurity, contains_path_traversal,
+        is_absolute_path, safe_join,
     )
     from lambent.compat.apps import Apps
     from lambent.compat.extensions import (
@@ -25,15 +43,35 @@ if TYPE_CHECKING:
     )
     from lambent.compat.requests import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from lambent.compat.server import FastMCP, MCPServer
-    from lambent.execution.context import Context
     from lambent.features.apps import (
         APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, ResourcePermissions, Visibility, client_supports_apps,
     )
+    from lambent.compat.session import ServerSession
+    from lambent.compat.settings import RequestStateSecurity, TransportSecuritySettings
+    ReadResourceContents = ResourceContent
 
 _MODULES = {
     "lambent": (
-        "AcceptedElicitation", "AssistantMessage", "CancelledElicitation", "DeclinedElicitation", "Elicit",
-        "ElicitationResult", "Icon", "ListRoots", "Message", "Resolve", "Sample", "UserMessage",
+        "AcceptedElicitation", "AssistantMessage", "Audio", "CacheHint", "CancelledElicitation",
+        "DeclinedElicitation", "Elicit", "ElicitationResult", "Icon", "Image", "InputRequiredResult",
+        "ListRoots", "Message", "Resolve", "ResourceNotFoundError", "Sample", "ToolError", "UserMessage",
+    ),
+    "lambent.compat.answers": ("CreateMessageResult", "ElicitResult", "ListRootsResult"),
+    "lambent.compat.auth": (
+        "AccessToken", "AuthSettings", "ClientRegistrationOptions", "RevocationOptions", "TokenVerifier",
+        "get_access_token",
+    ),
+    "lambent.compat.context": ("Context", "RequestContext", "ResourceContent"),
+    "lambent.compat.errors": ("ResourceError",),
+    "lambent.compat.event_store": ("EventCallback", "EventId", "EventMessage", "EventStore", "StreamId"),
+    "lambent.compat.features": (
+        "BinaryResource", "DirectoryResource", "FileResource", "FunctionResource", "HttpResource", "Prompt",
+        "Resource", "TextResource", "Tool",
+    ),
+    "lambent.compat.logs": ("configure_logging", "get_logger"),
+    "lambent.compat.paths": (
+        "DEFAULT_RESOURCE_SECURITY", "PathEscapeError", "ResourceSecurity", "contains_path_traversal",
+        "is_absolute_path", "safe_join",
     ),
     "lambent.compat.apps": ("Apps",),
     "lambent.compat.extensions": (
@@ -42,29 +80,55 @@ _MODULES = {
     ),
     "lambent.compat.requests": ("CallNext", "HandlerResult", "ServerMiddleware", "ServerRequestContext"),
     "lambent.compat.server": ("FastMCP", "MCPServer"),
-    "lambent.execution.context": ("Context",),
     "lambent.features.apps": (
         "APP_MIME_TYPE", "EXTENSION_ID", "ResourceCsp", "ResourcePermissions", "Visibility",
         "client_supports_apps",
     ),
+    "lambent.compat.session": ("ServerSession",),
+    "lambent.compat.settings": ("RequestStateSecurity", "TransportSecuritySettings"),
 }
 """The names by the module that has them."""
 
+_ALIASES = {"ReadResourceContents": "ResourceContent"}
+"""Further names, with the ones above that they stand for."""
+
+_ADAPT = "serve a low-level server by lambent.adapt(server), or declare its features on MCPServer"
+_PROVIDER = "let an issuer of its own issue tokens, and verify them by token_verifier= or lambent.OAuth"
+_IN_HOST = "callers are identified by auth= and token_verifier= of MCPServer"
 _REPLACED = {
-    "Server": "serve a low-level server by lambent.adapt(server), or declare its features on MCPServer",
-    "ServerSession": "annotate the context as Context: ctx.session has what a server without sessions can do",
+    "InitializationOptions": _ADAPT,
+    "NotificationOptions": _ADAPT,
+    "OAuthAuthorizationServerProvider": _PROVIDER,
+    "AuthContextMiddleware": _IN_HOST,
+    "BearerAuthBackend": _IN_HOST,
+    "ProviderTokenVerifier": _PROVIDER,
+    "RequireAuthMiddleware": _IN_HOST,
+    "Server": _ADAPT,
     "SseServerTransport": "use mcp.streamable_http_app(): HTTP+SSE needs one process for each client",
-    "stdio_server": "use mcp.run_stdio()",
+    "StreamableHTTPServerTransport": "use mcp.streamable_http_app()",
+    "StreamableHTTPSessionManager": "use mcp.streamable_http_app() and mcp.session_manager",
+    "create_auth_routes": _PROVIDER,
+    "request_ctx": "take ctx: Context as a parameter, or use get_access_token()",
+    "stdio_server": "use mcp.run() or mcp.run_stdio()",
 }
 """Names that cannot exist here, with what to write in their place."""
 
 __all__ = [
-    "APP_MIME_TYPE", "EXTENSION_ID", "AcceptedElicitation", "Apps", "AssistantMessage", "CallNext",
-    "CancelledElicitation", "Context", "DeclinedElicitation", "Elicit", "ElicitationResult", "Extension",
-    "FastMCP", "HandlerResult", "Icon", "ListRoots", "MCPServer", "Message", "MethodBinding", "Resolve",
-    "ResourceBinding", "ResourceCsp", "ResourcePermissions", "Sample", "ServerMiddleware",
-    "ServerRequestContext", "ToolBinding", "UserMessage", "Visibility", "client_supports_apps",
-    "require_client_extension", "validate_extension_identifier",
+    "APP_MIME_TYPE", "DEFAULT_RESOURCE_SECURITY", "EXTENSION_ID", "AcceptedElicitation", "AccessToken",
+    "Apps", "AssistantMessage", "Audio", "AuthSettings", "BinaryResource", "CacheHint", "CallNext",
+    "CancelledElicitation", "ClientRegistrationOptions", "Context", "CreateMessageResult",
+    "DeclinedElicitation", "DirectoryResource", "Elicit", "ElicitResult", "ElicitationResult",
+    "EventCallback", "EventId", "EventMessage", "EventStore", "Extension", "FastMCP", "FileResource",
+    "FunctionResource", "HandlerResult", "HttpResource", "Icon", "Image", "InputRequiredResult",
+    "ListRoots", "ListRootsResult", "MCPServer", "Message", "MethodBinding", "PathEscapeError",
+    "Prompt", "ReadResourceContents", "RequestContext", "RequestStateSecurity", "Resolve", "Resource",
+    "ResourceBinding", "ResourceContent", "ResourceCsp", "ResourceError", "ResourceNotFoundError",
+    "ResourcePermissions", "ResourceSecurity", "RevocationOptions", "Sample", "ServerMiddleware",
+    "ServerRequestContext", "ServerSession", "StreamId", "TextResource", "TokenVerifier", "Tool",
+    "ToolBinding", "ToolError", "TransportSecuritySettings", "UserMessage", "Visibility",
+    "client_supports_apps", "configure_logging", "contains_path_traversal", "get_access_token",
+    "get_logger", "is_absolute_path", "require_client_extension", "safe_join",
+    "validate_extension_identifier",
 ]
 # fmt: on
 # isort: on
@@ -73,6 +137,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     import importlib
 
+    if name in _ALIASES:
+        found = globals()[name] = __getattr__(_ALIASES[name])
+        return found
     for module, names in _MODULES.items():
         if name in names:
             found = globals()[name] = getattr(importlib.import_module(module), name)

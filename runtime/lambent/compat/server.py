@@ -2,12 +2,229 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
+
+import msgspec
+
+from lambent.compat.current_call import remember
+from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.extending import Extending
+from lambent.compat.hosting import Hosting
+from lambent.compat.queries import Queries
+from lambent.compat.registering import Registering
+from lambent.compat.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from lambent.compat.context import Context
+    from lambent.execution.call import Call
+    from lambent.execution.lifespan import Lifespan
+    from lambent.execution.rounds.journal import Journal
+    from lambent.hosts.assembly import ServerParts
+    from lambent.wire.values import CacheHint, Icon
+
+    StateT = TypeVar("StateT", default=Any)
+else:
+    from typing import TypeVar
+
+    StateT = TypeVar("StateT")
+
+_PRIVATE = {
+    "_mcp_server": "there is no low-level server below; lambent.adapt serves one that is written with it",
+    "_lowlevel_server": "as for _mcp_server: lambent.adapt serves a low-level server",
+    "_tool_manager": "write await mcp.list_tools(), mcp.add_tool(...) or mcp.remove_tool(...)",
+    "_resource_manager": "write await mcp.list_resources() or mcp.add_resource(...)",
+    "_prompt_manager": "write await mcp.list_prompts() or mcp.add_prompt(...)",
+    "_session_manager": "write mcp.session_manager, whose run() enters the lifespan",
+}
 
 
-class MCPServer(Extending):
-    """A server that is declared with the names of the official SDK."""
+class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
+    """A server that is declared with the names of the official SDK, and served as every other one.
+
+    Args:
+        name: identifies the server; default: ``mcp-server``.
+        title: its name for people.
+        description: what it is for, for people.
+        instructions: how a model should use it.
+        website_url: where to read more.
+        icons: images for user interfaces.
+        version: the server's own version; default: ``0.0.0``.
+        auth_server_provider: an authorization server of the official SDK, which has to be installed.
+        token_verifier: verifies access tokens: has ``async def verify_token(token)``.
+        tools: made by ``Tool.from_function``.
+        resources: such as ``TextResource``.
+        auth: who issues tokens, and for whom they are.
+        lifespan: entered once an execution environment, before the first call.
+        resource_security: what values of template variables are refused.
+        request_state_security: the keys and the lifetime of request states, in place of the settings'.
+        cache_hints: how long clients may keep what a method returns, by method.
+        transport_security: which hosts and origins ``streamable_http_app`` answers.
+        event_store: not used: what a client has missed is not kept.
+        retry_interval: not used, for the same reason.
+        options: further arguments: those of ``lambent.MCPServer``, and those that ``settings`` keeps, such as
+            ``host`` and ``log_level``; see ``ServerSettings``.
+
+    Raises:
+        ValueError: arguments contradict each other.
+    """
+
+    _default_name: ClassVar[str] = "mcp-server"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        instructions: str | None = None,
+        website_url: str | None = None,
+        icons: Sequence[Icon] | None = None,
+        version: str | None = None,
+        auth_server_provider: Any = None,
+        token_verifier: Any = None,
+        *,
+        tools: Sequence[Any] | None = None,
+        resources: Sequence[Any] | None = None,
+        auth: Any = None,
+        lifespan: Callable[[Any], AbstractAsyncContextManager[StateT]] | None = None,
+        resource_security: Any = None,
+        request_state_security: Any = None,
+        cache_hints: Mapping[Any, CacheHint] | None = None,
+        transport_security: Any = None,
+        event_store: Any = None,
+        retry_interval: int | None = None,
+        **options: Any,
+    ) -> None:
+        kept = {field: options.pop(field) for field in ServerSettings.__struct_fields__ if field in options}
+        self.settings = ServerSettings(
+            **kept, auth=auth, lifespan=lifespan, transport_security=transport_security
+        )
+        self.settings.dependencies = list(self.settings.dependencies or ())
+        self._resource_security = resource_security
+        if request_state_security is not None and not name and request_state_security.audience is None:
+            raise ValueError(
+                "request_state_security needs a name for the server, or an audience: it keeps the states of "
+                "servers with the same keys apart"
+            )
+        self._state_security = request_state_security
+        self._entered: Lifespan | None = None
+        self._routes = []
+        if event_store is not None:
+            self._log.warning("event_store has no effect: what a client has missed is not kept")
+        super().__init__(
+            name or self._default_name,
+            title=title,
+            description=description,
+            instructions=instructions,
+            website_url=website_url,
+            icons=icons,
+            version=version or "0.0.0",
+            cache_hints=cache_hints,
+            lifespan=lifespan,
+            auth=self._authentication_of(auth, token_verifier, auth_server_provider),
+            **options,
+        )
+        for tool in tools or ():
+            tool.add_to(self)
+        for resource in resources or ():
+            self.add_resource(resource)
+
+    @property
+    def title(self) -> str | None:
+        """The server's name for people."""
+        return self._empty.info.title
+
+    @property
+    def description(self) -> str | None:
+        """What the server is for, for people."""
+        return self._empty.info.description
+
+    @property
+    def instructions(self) -> str | None:
+        """How a model should use the server."""
+        return self._empty.instructions
+
+    @property
+    def website_url(self) -> str | None:
+        """Where to read more."""
+        return self._empty.info.website_url
+
+    @property
+    def icons(self) -> Sequence[Icon] | None:
+        """Images for user interfaces."""
+        return self._empty.info.icons
+
+    @property
+    def version(self) -> str:
+        """The server's own version."""
+        return self._empty.info.version
+
+    @property
+    def dependencies(self) -> list[str]:
+        """What the constructor was given; not used."""
+        return self.settings.dependencies
+
+    def _authentication_of(self, auth: Any, verifier: Any, provider: Any) -> Any:
+        if auth is None and verifier is None and provider is None:
+            return ()
+        from lambent.compat.auth import declare  # loaded where callers are identified
+
+        return declare(auth, verifier, provider)
+
+    def _parts(self) -> ServerParts:
+        """As every server's; all hosts of this one share its lifespan."""
+        parts = super()._parts()
+        self._entered = self._entered or parts.lifespan
+        # Innermost: other middleware may find out who is calling.
+        middleware = (*parts.middleware, remember)
+        return msgspec.structs.replace(
+            parts, middleware=middleware, lifespan=self._entered, context=self._make_context
+        )
+
+    def _make_context(self, call: Call, journal: Journal) -> Context[Any, Any]:
+        from lambent.compat.context import Context
+
+        return Context(call, journal, self)
+
+    def _not_frozen(self, what: str) -> None:
+        if self._catalog is not None:
+            raise TooLateError(what)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what replaces a private attribute that servers use."""
+        if name in _PRIVATE:
+            raise NotHereError(f"mcp.{name}", _PRIVATE[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
-FastMCP = MCPServer
-"""The name of version 1.x."""
+class FastMCP(MCPServer[StateT]):
+    """``MCPServer`` by its name of version 1.x, and with the order of arguments of that version."""
+
+    _default_name = "FastMCP"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        instructions: str | None = None,
+        website_url: str | None = None,
+        icons: Sequence[Icon] | None = None,
+        auth_server_provider: Any = None,
+        token_verifier: Any = None,
+        event_store: Any = None,
+        retry_interval: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            name,
+            instructions=instructions,
+            website_url=website_url,
+            icons=icons,
+            auth_server_provider=auth_server_provider,
+            token_verifier=token_verifier,
+            event_store=event_store,
+            retry_interval=retry_interval,
+            **options,
+        )

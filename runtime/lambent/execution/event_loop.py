@@ -45,6 +45,9 @@ class CallerLoop:
             # Called from a coroutine, as tests do: its loop cannot run while it waits for this call.
             self._elsewhere = self._elsewhere or LoopThread()
             return self._elsewhere(coroutine)
+        if self._loop is not None and self._loop.is_running():
+            # Called from a thread that a coroutine waits for, as ``asyncio.to_thread`` makes one.
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
         if self._loop is None or self._loop.is_closed():
             self._loop = _new_loop()
             # Who drops a handler without closing it, as tests do, is not warned of an unclosed loop.

@@ -98,7 +98,7 @@ class UriTemplate:
         path, query = self._split_query(normalize_uri(uri, host=False))
         found = self._pattern.fullmatch(path)
         # Values and the text around them may be a ``..`` segment together.
-        if found is None or _leaves_folder(unquote(path)):
+        if found is None or self._refuses_path(unquote(path)):
             return None
         values: dict[str, str | list[str]] = {}
         for name, variable in self._variables.items():
@@ -109,10 +109,18 @@ class UriTemplate:
                 decoded = [unquote(part, errors="strict") for part in parts]
             except UnicodeDecodeError:
                 return None
-            if not all(len(part) <= variable.length and _is_safe(part) for part in decoded):
+            if not all(len(part) <= variable.length and self._takes(name, part) for part in decoded):
                 return None
             values[name] = decoded if variable.exploded else decoded[0]
         return values
+
+    def _refuses_path(self, path: str) -> bool:
+        """Whether a decoded URI, without its query, is refused."""
+        return _leaves_folder(path)
+
+    def _takes(self, name: str, value: str) -> bool:
+        """Whether a variable may have a value."""
+        return _is_safe(value)
 
     def _parse(self, template: str) -> list[_Part]:
         parts: list[_Part] = []

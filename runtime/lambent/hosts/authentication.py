@@ -52,7 +52,8 @@ class Authentication:
         self._info = catalog.info
         self._oauths = [one for one in declared if isinstance(one, OAuth)]
         audiences = [audience for oauth in self._oauths for audience in oauth.audiences]
-        if self._oauths and importlib.util.find_spec("joserfc") is None:  # a cold start does not import it
+        needs_library = any(oauth.verifies_signatures for oauth in self._oauths)
+        if needs_library and importlib.util.find_spec("joserfc") is None:  # a cold start does not import it
             raise ConfigurationError("Tokens are verified by joserfc: install the extra lambent[auth]")
         self._urls = PublicUrls(settings, next(filter(is_secure, audiences), None))
         knows_url = in_lambda or settings.public_url is not None  # in Lambda, the platform tells it

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Raw
@@ -88,6 +88,7 @@ class Journal:
         before_step: called before a step without a result begins; may raise.
         asker: asks a client of the legacy era; None where questions are results, as in the modern era.
         abandon: called where the questions of this run cannot be asked.
+        note: the state of an ``InputRequiredResult`` that the handler has made; see ``asked_by_result``.
         session_owner: names this call as the owner of a session, the same in every run; empty where no run
             knows of another.
     """
@@ -108,11 +109,13 @@ class Journal:
         self._responses = responses or {}
         self._keys: set[str] = set()
         self._unread: set[str] = set()
+        self._learned: dict[str, Raw] = {}
         self._step_names: set[str] = set()
         self.keeper = keeper
         self.flow = state.flow
         self.session = state.session
         self.trail = state.trail
+        self.note = state.note
         self.suspended = False
         self.asked: dict[str, tuple[str, Question[Any]]] = {}
         self.refused: dict[str, tuple[str, Raw]] = {}
@@ -188,6 +191,10 @@ class Journal:
         """Take note that the handler waits for the answer to a question; see ``forgotten``."""
         self._unread.discard(key)
 
+    def learn_round(self, keys: Iterable[str]) -> None:
+        """Take the answers to questions that were asked while the handler waits as those of a round."""
+        self._learned = {key: self._answers[key][1] for key in keys if key in self._answers}
+
     def forgotten(self) -> list[str]:
         """What a handler that has ended has not waited for: steps, and its questions if it read no answer.
 
@@ -211,6 +218,15 @@ class Journal:
             if key in self._responses and key not in self._answers
         }
         return {**given, **self._answers}
+
+    def given(self) -> dict[str, Raw]:
+        """The client's answers to the questions of an ``InputRequiredResult`` of the handler, by their keys.
+
+        Those of the last round alone: earlier ones are what the handler keeps in the note.
+        """
+        if self._learned:
+            return dict(self._learned)
+        return {key: self._responses[key] for key in self._was_asked if key in self._responses}
 
     def find_step(self, name: str) -> Raw | None:
         """Register a step by its name, and give the result that it had in an earlier run, if any.
@@ -346,7 +362,7 @@ class Journal:
         asked = {key: mark for key, (mark, _) in list(self.asked.items())}
         intents = sorted(self._intents)
         kept = dict(self._answers), dict(self._steps), asked, intents
-        return State(*kept, self.flow, self.session, self.trail)
+        return State(*kept, self.flow, self.session, self.trail, self.note)
 
 
 def log_cut(invocation: Invocation, *names: str) -> None:

@@ -171,15 +171,27 @@ def check_answer(key: str, request: Raw, answer: Raw) -> None:
     Raises:
         InvalidParamsError: it is not an answer to this question.
     """
-    read_answer(key, _question_of(**msgspec.json.decode(request)), answer)
+    found = msgspec.json.decode(request)
+    read_answer(key, question_of(found["method"], found["params"]), answer)
 
 
-def _question_of(method: str, params: dict[str, Any]) -> Question[Any]:
+def question_of(method: str, params: Mapping[str, Any]) -> Question[Any]:
+    """The question of an input request in its form on the wire, whose answer is read as far as that tells.
+
+    Raises:
+        ValueError: no client can be asked that.
+    """
+    found: Question[Any]
     if method == "sampling/createMessage":
-        return sampling_question("", {})
-    if method == "roots/list":
-        return roots_question()
-    from lambent.features.forms import Form  # loaded where there are forms
+        found = sampling_question("", params)
+    elif method == "roots/list":
+        found = roots_question()
+    elif method != "elicitation/create":
+        raise ValueError(f"No client can be asked {method!r}")
+    elif params.get("mode") == "url":
+        found = url_question("", params["url"])
+    else:
+        from lambent.features.forms import Form  # loaded where there are forms
 
-    # The answer to a URL is that to a form without fields.
-    return form_question("", Form(params.get("requestedSchema", {}), None))
+        found = form_question("", Form(params.get("requestedSchema", {}), None))
+    return msgspec.structs.replace(found, params=params)

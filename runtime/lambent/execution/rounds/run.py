@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Render = Callable[[Any], Any]
 """Turns what a function returned into a result; raises where that cannot go out."""
 
+_ASKS = "InputRequiredResult"
+"""The class by its name: it may be that of another library."""
+
 _log = logger("lambent")
 
 
@@ -65,8 +68,9 @@ def _run_handler(
     journal: Journal,
     render: Render,
     limit: float | None,
-    kwargs: dict[str, Any],
+    given: dict[str, Any],
 ) -> Any:
+    kwargs = given
     journal.restart()  # a session has changed, or middleware runs a call a second time
     context = _context_of(signature, call, journal)
     try:
@@ -85,6 +89,12 @@ def _run_handler(
                 raise TypeError(
                     f"{signature.name} returned a Pending: return await ..., or ... .result() in def"
                 )
+            if type(value).__name__ == _ASKS:
+                from lambent.execution.rounds import asked_by_result  # few handlers ask by what they return
+
+                if asked_by_result.ask(value, call, journal):
+                    return _run_handler(signature, call, journal, render, limit, given)
+                return _input_required(journal)
             if forgotten := journal.forgotten():
                 text = "%s ended without waiting for %s: await it in async def, or call .result() in def"
                 _log.warning(text, signature.name, ", ".join(forgotten))

@@ -64,6 +64,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
         flow: names the rounds that belong together, where states may be used once; else empty.
         session: proves that this call holds a session exclusively; empty where it holds none.
         trail: what its audit records share, and the number of its round; None where it is not audited.
+        note: the state of an ``InputRequiredResult`` that the handler has made itself.
     """
 
     answers: dict[str, tuple[str, Raw]] = {}
@@ -73,6 +74,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     flow: str = ""
     session: str = ""
     trail: tuple[str, int] | None = None
+    note: str | None = None
 
     @property
     def has_effects(self) -> bool:

@@ -1,0 +1,28 @@
+"""Errors that say what a server without sessions does not have, and what to write in its place."""
+
+from __future__ import annotations
+
+from lambent.errors import DeclarationError, ToolError
+
+PAGE = "docs/porting.md"
+
+
+class TooLateError(DeclarationError, ToolError):
+    """A feature is declared or removed while requests are answered; the model reads why."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} comes too late: the next request may be answered by another execution environment, so "
+            f"what a server offers is fixed when its handler is made ({PAGE})"
+        )
+
+
+class ResourceError(ToolError):
+    """A resource cannot be read; the client reads why."""
+
+
+class NotHereError(AttributeError, ToolError):
+    """Something that only a server with sessions has; the model reads what replaces it."""
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(f"There is no {what} here: {instead} ({PAGE})")

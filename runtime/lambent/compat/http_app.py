@@ -1,0 +1,110 @@
+"""The Starlette application of ``MCPServer.streamable_http_app``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lambent.compat.hosting import SessionManager
+from lambent.compat.settings import LOCAL_HOSTS, LOCAL_SECURITY
+from lambent.hosts.settings import Settings
+from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX
+
+if TYPE_CHECKING:
+    from lambent.compat.hosting import Hosting
+    from lambent.compat.hosting import Route as Declared
+    from lambent.compat.settings import TransportSecuritySettings
+
+
+class Guarded:
+    """An ASGI application that answers only requests with the right ``Host`` and ``Origin`` headers."""
+
+    def __init__(self, app: ASGIApp, security: TransportSecuritySettings) -> None:
+        self._app = app
+        self._security = security
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it: 421 for the host, 403 for the origin."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            if not self._security.takes_host(headers.get("host", "")):
+                await PlainTextResponse("Invalid Host header", 421)(scope, receive, send)
+                return
+            if not self._security.takes_origin(headers.get("origin", "")):
+                await PlainTextResponse("Invalid Origin header", 403)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def make_app(
+    server: Hosting,
+    routes: Sequence[Declared],
+    *,
+    path: str,
+    body_limit: int | None,
+    security: TransportSecuritySettings | None,
+    host: str,
+) -> tuple[Starlette, SessionManager]:
+    """Make the application, and what enters its lifespan where it is mounted in another one.
+
+    Args:
+        server: the server.
+        routes: the custom ones.
+        path: of the endpoint.
+        body_limit: bytes of a request body; None: as the settings say.
+        security: which headers are accepted; None: those of this machine, where ``host`` is one of it.
+        host: the address that is bound.
+    """
+    settings = Settings.from_env()
+    if security is None and host in LOCAL_HOSTS and not settings.in_lambda:
+        security = LOCAL_SECURITY
+    changes: dict[str, Any] = {} if body_limit is None else {"body_limit": body_limit}
+    if security is not None:
+        # They are checked here, so that the endpoint itself has nothing more to refuse.
+        changes["allowed_origins"] = frozenset("*")
+    endpoint = server.asgi(msgspec.structs.replace(settings, **changes))
+    app: ASGIApp = endpoint
+    if security is not None and security.enable_dns_rebinding_protection:
+        app = Guarded(app, security)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with manager.run():
+            yield
+
+    manager = SessionManager(endpoint, app)
+    paths = [path, *_documents(path.rstrip("/"))]
+    if settings.health_path is not None and all(one.path != settings.health_path for one in routes):
+        paths.append(settings.health_path)
+    found: list[BaseRoute] = [Route(one, app, include_in_schema=False) for one in dict.fromkeys(paths)]
+    made = Starlette(
+        debug=server.settings.debug, routes=[*found, *starlette_routes(routes)], lifespan=lifespan
+    )
+    return made, manager
+
+
+def _documents(path: str) -> Iterable[str]:
+    """The paths of the documents about an endpoint."""
+    return f"{path}{CARD_SUFFIX}", f"{path}{REGISTRY_SUFFIX}", f"{METADATA_PATH}{path}"
+
+
+def starlette_routes(routes: Sequence[Declared]) -> list[Route]:
+    """The custom routes as Starlette has them."""
+    return [
+        Route(
+            one.path,
+            one.endpoint,
+            methods=list(one.methods),
+            name=one.name,
+            include_in_schema=one.include_in_schema,
+        )
+        for one in routes
+    ]

@@ -1,0 +1,88 @@
+"""Custom routes in Lambda: a Starlette application answers their events on the loop of the features."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Coroutine, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.routing import Match
+
+from lambent.compat.http_app import starlette_routes
+from lambent.compat.scope import scope_of
+from lambent.errors import HttpRefusal
+from lambent.execution.failures import report
+from lambent.hosts.aws_lambda.events import Event, UnknownEventError, format_of
+from lambent.hosts.aws_lambda.handler import LambdaHandler
+from lambent.wire.http import HttpResponse, Request
+
+if TYPE_CHECKING:
+    from lambent.compat.hosting import Route
+
+T = TypeVar("T")
+
+_Message = MutableMapping[str, Any]
+
+
+class RoutedHandler(LambdaHandler):
+    """A handler that answers the events of custom routes, and passes every other one on."""
+
+    def __init__(self, handler: LambdaHandler, routes: Sequence[Route], *, debug: bool) -> None:
+        super().__init__(handler._endpoint, handler._worker, handler._queue_url, handler._documents)
+        self._handler = handler
+        self._routes = starlette_routes(routes)
+        self._app = Starlette(debug=debug, routes=self._routes)
+
+    def _run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._handler._run_coroutine(coroutine)
+
+    def close(self) -> None:
+        """See ``LambdaHandler.close``."""
+        self._handler.close()
+
+    def __call__(self, event: Event, context: Any) -> dict[str, Any]:
+        """See ``LambdaHandler.__call__``."""
+        try:
+            read, write = format_of(event)
+            request = read(event, context)
+        except (UnknownEventError, HttpRefusal, AttributeError, TypeError, ValueError):
+            return self._handler(event, context)  # which says what is wrong with it
+        scope = scope_of(request)
+        if all(route.matches(scope)[0] is not Match.FULL for route in self._routes):
+            return self._handler(event, context)
+        start, body = self._run_coroutine(self._respond(scope, request))
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+        headers = {name: value for name, value in pairs if name != "set-cookie"}
+        cookies = [value for name, value in pairs if name == "set-cookie"]
+        written = write(event, HttpResponse(start["status"], headers))
+        try:
+            written["body"] = body.decode()
+        except UnicodeDecodeError:
+            written["body"] = binascii.b2a_base64(body, newline=False).decode()
+            written["isBase64Encoded"] = True
+        if cookies and "httpMethod" not in event:
+            written["cookies"] = cookies
+        elif cookies:
+            written.setdefault("multiValueHeaders", {})["set-cookie"] = cookies
+        return written
+
+    async def _respond(self, scope: _Message, request: Request) -> tuple[_Message, bytes]:
+        """The beginning and the body of the response; a failure is in the log, and a response too."""
+        if (lifespan := self._endpoint.executor.services.lifespan) is not None:
+            await lifespan.start()
+        body = request.body if isinstance(request.body, bytes) else request.body.encode()
+        received: list[_Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        sent: list[_Message] = []
+
+        async def receive() -> _Message:
+            return received.pop() if received else {"type": "http.disconnect"}
+
+        async def send(message: _Message) -> None:
+            sent.append(message)
+
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # Starlette has answered already, and lets its host log it
+            report(error)
+        return sent[0], b"".join(message.get("body", b"") for message in sent[1:])

@@ -1,0 +1,319 @@
+"""Serving by ``streamable_http_app``, ``run`` and ``custom_route``."""
+
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from tests.support import SETTINGS, headers_of, http_api, message
+
+from lambent import ConfigurationError
+from lambent.compat import Context, FastMCP, MCPServer, TransportSecuritySettings
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+pytestmark = pytest.mark.anyio
+
+
+def shop(**options: Any) -> MCPServer[Any]:
+    mcp = MCPServer("shop", **options)
+
+    @mcp.tool()
+    async def opened(ctx: Context) -> str:
+        return str(ctx.lifespan_context)
+
+    return mcp
+
+
+async def call(
+    app: Any, path: str = "/mcp", base_url: str = "http://127.0.0.1:8000", **headers: str
+) -> httpx.Response:
+    body = message("tools/call", {"name": "opened", "arguments": {}})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
+        return await client.post(path, json=body, headers={**headers_of(body), **headers})
+
+
+def text_of(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return str(response.json()["result"]["content"][0]["text"])
+
+
+async def get(app: Any, path: str, **options: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        return await client.get(path, **options)
+
+
+class Opened:
+    """A lifespan that says what becomes of it."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def __call__(self, server: MCPServer[Any]) -> AsyncIterator[str]:
+        self.events.append("enter")
+        yield "pool"
+        self.events.append("leave")
+
+
+async def test_the_endpoint_is_at_its_path_and_the_documents_beside_it() -> None:
+    app = shop().streamable_http_app()
+    assert isinstance(app, Starlette)
+    assert text_of(await call(app)) == "{}"
+    assert (await call(app, "/other")).status_code == 404
+    card = await get(app, "/mcp/server-card")
+    assert (
+        card.status_code,
+        card.json()["serverInfo"]["name"] if "serverInfo" in card.json() else "shop",
+    ) == (
+        200,
+        "shop",
+    )
+    assert (await get(app, "/health")).json() == {"status": "ok"}
+
+
+async def test_the_path_comes_from_the_call_or_the_settings() -> None:
+    assert text_of(await call(shop().streamable_http_app(streamable_http_path="/"), "/")) == "{}"
+    mcp = FastMCP("shop", streamable_http_path="/notes")
+    mcp.tool("opened")(lambda: "yes")
+    assert text_of(await call(mcp.streamable_http_app(), "/notes")) == "yes"
+
+
+async def test_what_has_no_effect_is_taken() -> None:
+    app = shop().streamable_http_app(
+        json_response=True,
+        stateless_http=True,
+        event_store=None,
+        retry_interval=1,
+        session_idle_timeout=1.0,
+        max_sessions=3,
+    )
+    assert text_of(await call(app)) == "{}"
+
+
+async def test_the_application_has_the_lifespan_of_the_server() -> None:
+    opened = Opened()
+    app = shop(lifespan=opened).streamable_http_app()
+    async with app.router.lifespan_context(app):
+        assert opened.events == ["enter"]
+        assert text_of(await call(app)) == "pool"
+    assert opened.events == ["enter", "leave"]
+
+
+async def test_an_application_that_mounts_it_enters_the_lifespan_by_the_session_manager() -> None:
+    opened = Opened()
+    mcp = shop(lifespan=opened)
+    app = Starlette(routes=[Mount("/notes", app=mcp.streamable_http_app(streamable_http_path="/"))])
+    async with mcp.session_manager.run():
+        assert opened.events == ["enter"]
+        assert text_of(await call(app, "/notes/")) == "pool"
+    assert opened.events == ["enter", "leave"]
+    assert text_of(await call(mcp.session_manager.handle_request)) == "pool"
+
+
+async def test_there_is_no_session_manager_before_the_application() -> None:
+    with pytest.raises(RuntimeError, match=r"Call streamable_http_app\(\) first"):
+        _ = shop().session_manager
+
+
+# Who may call
+
+
+async def test_a_server_on_this_machine_answers_this_machine() -> None:
+    app = shop().streamable_http_app()
+    refused = await call(app, base_url="http://evil.example")
+    assert (refused.status_code, refused.text) == (421, "Invalid Host header")
+    refused = await call(app, origin="https://evil.example")
+    assert (refused.status_code, refused.text) == (403, "Invalid Origin header")
+    assert text_of(await call(app, base_url="http://localhost:9", origin="http://127.0.0.1:3000")) == "{}"
+
+
+async def test_a_server_for_everybody_answers_everybody() -> None:
+    app = shop().streamable_http_app(host="0.0.0.0")
+    assert text_of(await call(app, base_url="https://mcp.example.com")) == "{}"
+
+
+async def test_in_lambda_it_is_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "shop")
+    assert text_of(await call(shop().streamable_http_app(), base_url="https://mcp.example.com")) == "{}"
+
+
+@pytest.mark.parametrize("is_of_the_server", [False, True])
+async def test_hosts_and_origins_are_those_of_the_security_settings(is_of_the_server: bool) -> None:
+    security = TransportSecuritySettings(
+        allowed_hosts=["mcp.example.com", "mcp.example.com:*"], allowed_origins=["https://app.example.com"]
+    )
+    if is_of_the_server:
+        app = shop(transport_security=security).streamable_http_app()
+    else:
+        app = shop().streamable_http_app(transport_security=security)
+    for url in ("https://mcp.example.com", "https://mcp.example.com:8443"):
+        assert text_of(await call(app, base_url=url, origin="https://app.example.com")) == "{}"
+    assert (await call(app)).status_code == 421
+    other = await call(app, base_url="https://mcp.example.com", origin="https://app.example.com.evil.example")
+    assert other.status_code == 403
+
+
+async def test_a_check_that_is_off_checks_nothing() -> None:
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    app = shop().streamable_http_app(transport_security=security)
+    answer = await call(app, base_url="https://mcp.example.com", origin="https://app.example.com")
+    assert text_of(answer) == "{}"
+
+
+@pytest.mark.parametrize("is_of_the_server", [False, True])
+async def test_a_body_has_a_limit(is_of_the_server: bool) -> None:
+    if is_of_the_server:
+        app = shop(max_request_body_size=10).streamable_http_app()
+    else:
+        app = shop().streamable_http_app(max_request_body_size=10)
+    assert (await call(app)).status_code == 413
+
+
+# Routes of its own
+
+
+def with_routes(**options: Any) -> MCPServer[Any]:
+    mcp = shop(**options)
+
+    @mcp.custom_route("/health", methods=["GET"])
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "fine", "asked": request.url.path})
+
+    @mcp.custom_route("/echo/{name}", methods=["POST"], name="echo", include_in_schema=False)
+    async def echo(request: Request) -> Response:
+        body = (await request.body()).decode()
+        response = Response(f"{request.path_params['name']} {request.query_params['q']} {body}", 201)
+        response.set_cookie("a", "1")
+        response.set_cookie("b", "2")
+        return response
+
+    @mcp.custom_route("/image", methods=["GET"])
+    async def image(request: Request) -> Response:
+        return Response(b"\x89PNG", media_type="image/png")
+
+    @mcp.custom_route("/fails", methods=["GET"])
+    async def fails(request: Request) -> Response:
+        raise OSError("no database")
+
+    return mcp
+
+
+async def test_routes_are_in_the_application() -> None:
+    app = with_routes().streamable_http_app()
+    assert (await get(app, "/health")).json() == {"status": "fine", "asked": "/health"}
+    assert text_of(await call(app)) == "{}"
+
+
+def rest_api(path: str, method: str = "GET", body: str | None = None, **extra: Any) -> dict[str, Any]:
+    event: dict[str, Any] = {"httpMethod": method, "path": path, "headers": {}, "multiValueHeaders": {}}
+    return {**event, "body": body, "requestContext": {}, **extra}
+
+
+async def test_routes_are_served_in_lambda() -> None:
+    handler = with_routes().lambda_handler(SETTINGS)
+    answer = handler(http_api(None, method="GET", path="/health"), None)
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "fine", "asked": "/health"})
+    answer = handler(http_api("hi", method="POST", path="/echo/Ana%20B", query="q=1"), None)
+    assert (answer["statusCode"], answer["body"]) == (201, "Ana B 1 hi")
+    assert answer["cookies"] == ["a=1; Path=/; SameSite=lax", "b=2; Path=/; SameSite=lax"]
+    assert "set-cookie" not in answer["headers"]
+    answer = handler(http_api(None, method="GET", path="/image"), None)
+    assert answer["isBase64Encoded"]
+    assert base64.b64decode(answer["body"]) == b"\x89PNG"
+    assert answer["headers"]["content-type"] == "image/png"
+    handler.close()
+
+
+async def test_cookies_of_a_rest_api_have_a_header_each() -> None:
+    handler = with_routes().lambda_handler(SETTINGS)
+    query = {"multiValueQueryStringParameters": {"q": ["1"]}}
+    answer = handler(rest_api("/echo/Ana", "POST", "hi", **query), None)
+    assert answer["multiValueHeaders"]["set-cookie"] == [
+        "a=1; Path=/; SameSite=lax",
+        "b=2; Path=/; SameSite=lax",
+    ]
+    handler.close()
+
+
+async def test_everything_else_in_lambda_is_as_without_routes() -> None:
+    handler = with_routes().lambda_handler(SETTINGS)
+    body = message("tools/call", {"name": "opened", "arguments": {}})
+    assert '"text":"{}"' in handler(http_api(json.dumps(body), headers_of(body)), None)["body"]
+    assert handler(http_api(None, method="GET", path="/mcp/server-card"), None)["statusCode"] == 200
+    assert handler(http_api(None, method="POST", path="/health"), None)["statusCode"] == 415
+    with pytest.raises(Exception, match="This handler takes HTTP events"):
+        handler({"detail-type": "x"}, None)
+    handler.close()
+
+
+async def test_a_route_that_fails_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    handler = with_routes().lambda_handler(SETTINGS)
+    answer = handler(http_api(None, method="GET", path="/fails"), None)
+    assert (answer["statusCode"], answer["body"]) == (500, "Internal Server Error")
+    assert "no database" in caplog.text
+    handler.close()
+
+
+def test_a_route_in_lambda_finds_the_lifespan_entered() -> None:
+    opened = Opened()
+    handler = with_routes(lifespan=opened).lambda_handler(SETTINGS)
+    handler(http_api(None, method="GET", path="/health"), None)
+    assert opened.events == ["enter"]
+    handler.close()
+    assert opened.events == ["enter", "leave"]
+
+
+# Running
+
+
+async def test_http_sse_is_refused_with_what_to_use() -> None:
+    mcp = shop()
+    for serve in (mcp.sse_app, lambda: mcp.run("sse"), lambda: mcp.run(transport="sse", mount_path="/x")):
+        with pytest.raises(ConfigurationError, match=r"HTTP\+SSE needs one process .*streamable_http_app"):
+            serve()
+    with pytest.raises(ConfigurationError, match=r"HTTP\+SSE"):
+        await mcp.run_sse_async()
+
+
+async def test_a_transport_that_nobody_knows() -> None:
+    with pytest.raises(ValueError, match="Unknown transport: carrier-pigeon"):
+        shop().run("carrier-pigeon")
+
+
+def test_http_is_served_by_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uvicorn
+
+    served: list[tuple[str, int, str, bool]] = []
+
+    async def serve(self: uvicorn.Server) -> None:
+        config = self.config
+        served.append((config.host, config.port, str(config.log_level), isinstance(config.app, Starlette)))
+
+    monkeypatch.setattr(uvicorn.Server, "serve", serve)
+    shop(port=8001, log_level="WARNING").run("streamable-http")
+    shop().run(transport="http", host="localhost", port=3001, streamable_http_path="/x")
+    assert served == [("127.0.0.1", 8001, "warning", True), ("localhost", 3001, "info", True)]
+
+
+def test_stdio_is_what_runs_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+
+    served: list[str] = []
+    monkeypatch.setattr("lambent.server.MCPServer.run_stdio", lambda self, settings: served.append(self.name))
+    shop().run()
+    shop().run("stdio", mount_path="/x")
+    asyncio.run(shop().run_stdio_async())
+    assert served == ["shop"] * 3
