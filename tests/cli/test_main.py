@@ -9,7 +9,7 @@ import lambent
 from lambent.cli import main
 
 COMMANDS = ["init", "stdio", "card", "dev", "build", "deploy", "sizes", "invoke", "keys"]
-COMMANDS += ["call", "inspect", "doctor", "connect"]
+COMMANDS += ["call", "inspect", "doctor", "connect", "migrate"]
 
 
 def run(*arguments, module="lambent", **environment):

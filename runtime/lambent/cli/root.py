@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "inspect": "show what an MCP server offers",
     "doctor": "find what is wrong with a deployed URL",
     "connect": "add a server to an application",
+    "migrate": "move a server over from the official SDK or FastMCP",
 }
 """What each command does. The module of the same name in this package has it as ``command``."""
 

@@ -1,0 +1,1 @@
+"""What `lambent migrate` does: a server of another SDK gets the imports of `lambent.compat`."""
