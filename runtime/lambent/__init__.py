@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.record import AuditRecord
     from lambent.execution.ports import AuditSink
+    from lambent.execution.subscription_bus import (
+        InMemorySubscriptionBus, PromptsListChanged, ResourceUpdated, ResourcesListChanged, ServerEvent,
+        SubscriptionBus, ToolsListChanged,
+    )
     from lambent.features.apps import (
         APP_MIME_TYPE, Apps, ResourceCsp, ResourcePermissions, client_supports_apps,
     )
@@ -75,6 +79,10 @@ _LOADED_LATER = {
     "execution.audit.config": ("Audit",),
     "execution.audit.record": ("AuditRecord",),
     "execution.ports": ("AuditSink",),
+    "execution.subscription_bus": (
+        "InMemorySubscriptionBus", "PromptsListChanged", "ResourceUpdated", "ResourcesListChanged",
+        "ServerEvent", "SubscriptionBus", "ToolsListChanged",
+    ),
     "features.apps": (
         "APP_MIME_TYPE", "Apps", "ResourceCsp", "ResourcePermissions", "client_supports_apps",
     ),
@@ -96,17 +104,18 @@ __all__ = [
     "DeadlineReached", "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult",
     "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult", "Extension", "GetPromptResult",
     "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
-    "InputRequiredResult", "InsufficientScopeError", "InternalError", "Introspection", "InvalidParamsError",
-    "InvalidRequestError", "ItemTooLargeError", "LambentError", "Limits", "ListRoots", "ListenResult",
-    "MCPServer", "McpHeader", "Message", "MethodNotFoundError", "Middleware", "MissingCapabilityError",
-    "OAuth", "Observer", "Outcome", "OverloadedError", "PageResult", "ParseError", "Pending",
-    "PlatformClaims", "Principal", "PromptMessage", "PromptReference", "ProtocolError", "RateLimit",
-    "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceCsp", "ResourceLink",
-    "ResourceNotFoundError", "ResourcePermissions", "ResourceTemplateReference", "RetryableError", "Root",
-    "Sample", "SamplingMessage", "SamplingResult", "Session", "Settings", "Signal", "StepInterrupted",
-    "StoreError", "Suspend", "TaskPolicy", "TaskResult", "TextContent", "TextResourceContents",
-    "ToolAnnotations", "ToolError", "ToolResult", "UnsupportedVersionError", "UserMessage", "ValidationError",
-    "client_supports_apps",
+    "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError", "InternalError",
+    "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError", "LambentError",
+    "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message", "MethodNotFoundError",
+    "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Outcome", "OverloadedError", "PageResult",
+    "ParseError", "Pending", "PlatformClaims", "Principal", "PromptMessage", "PromptReference",
+    "PromptsListChanged", "ProtocolError", "RateLimit", "ReadResourceResult", "Registration", "Repository",
+    "Request", "Resolve", "ResourceCsp", "ResourceLink", "ResourceNotFoundError", "ResourcePermissions",
+    "ResourceTemplateReference", "ResourceUpdated", "ResourcesListChanged", "RetryableError", "Root",
+    "Sample", "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal",
+    "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
+    "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "ToolsListChanged",
+    "UnsupportedVersionError", "UserMessage", "ValidationError", "client_supports_apps",
 ]
 
 

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lambent.errors import ConfigurationError, DeclarationError
 from lambent.execution.context import INJECTED
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.audit.config import Audit
     from lambent.execution.lifespan import Lifespan
+    from lambent.execution.subscription_bus import SubscriptionBus
     from lambent.features.extensions import Bundle
     from lambent.features.limits import Limits
     from lambent.features.mounts import Inner
@@ -67,6 +68,8 @@ class MCPServer(Declarations):
         lifespan: called with the server, gives an asynchronous context manager that is entered once an
             execution environment, before the first call, on the event loop that all calls share, and left
             where the host ends in order. ``ctx.lifespan_context`` is what it gives.
+        subscriptions: a bus that carries changes between the processes that serve this server; False: clients
+            cannot subscribe. Default: changes reach the subscribers of the same process.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed, or ``auth`` identifies nobody.
@@ -93,6 +96,7 @@ class MCPServer(Declarations):
         audit: Audit | bool | None = None,
         observers: Sequence[Observer] = (),
         lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+        subscriptions: SubscriptionBus | Literal[False] | None = None,
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -125,6 +129,7 @@ class MCPServer(Declarations):
             hints=MappingProxyType({**DEFAULT_HINTS, **(cache_hints or {})}),
             page_size=page_size,
             hides_forbidden=hides_forbidden,
+            takes_subscriptions=subscriptions is not False,
         )
         super().__init__(empty, INJECTED)
         self._middleware = tuple(middleware)
@@ -133,6 +138,7 @@ class MCPServer(Declarations):
         self._limits = limits
         self._audit = audit
         self._lifespan = lifespan
+        self._bus = subscriptions or None
         self._mounted: list[MCPServer] = []
         for bundle in bundles:
             bundle.declare(self)
@@ -182,6 +188,7 @@ class MCPServer(Declarations):
             "auth": bool(server._authenticators) and not self._authenticators,
             "audit": bool(server._audit) and not self._audit,
             "limits": tasks is not None and own_tasks is None,
+            "subscriptions": server._bus is not None and server._bus is not self._bus,
         }
         for name, is_lost in declared.items():
             if is_lost:
@@ -223,6 +230,7 @@ class MCPServer(Declarations):
             audit=self._audit,
             observers=observers,
             lifespan=lifespan,
+            bus=self._bus,
         )
 
     def _lifespans(self) -> dict[int, Callable[[], AbstractAsyncContextManager[Any]]]:

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     )
     from lambent.compat.requests import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from lambent.compat.server import FastMCP, MCPServer
+    from lambent.compat.subscriptions import (
+        InMemorySubscriptionBus, PromptsListChanged, ResourceUpdated, ResourcesListChanged,
+        SUBSCRIPTION_ID_META_KEY, ServerEvent, SubscriptionBus, ToolsListChanged,
+    )
     from lambent.features.apps import (
         APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, ResourcePermissions, Visibility, client_supports_apps,
     )
@@ -79,6 +83,10 @@ _MODULES = {
         "validate_extension_identifier",
     ),
     "lambent.compat.requests": ("CallNext", "HandlerResult", "ServerMiddleware", "ServerRequestContext"),
+    "lambent.compat.subscriptions": (
+        "InMemorySubscriptionBus", "PromptsListChanged", "ResourceUpdated", "ResourcesListChanged",
+        "SUBSCRIPTION_ID_META_KEY", "ServerEvent", "SubscriptionBus", "ToolsListChanged",
+    ),
     "lambent.compat.server": ("FastMCP", "MCPServer"),
     "lambent.features.apps": (
         "APP_MIME_TYPE", "EXTENSION_ID", "ResourceCsp", "ResourcePermissions", "Visibility",
@@ -96,6 +104,7 @@ _ADAPT = "serve a low-level server by lambent.adapt(server), or declare its feat
 _PROVIDER = "let an issuer of its own issue tokens, and verify them by token_verifier= or lambent.OAuth"
 _IN_HOST = "callers are identified by auth= and token_verifier= of MCPServer"
 _REPLACED = {
+    "ListenHandler": "write MCPServer(subscriptions=bus), which answers subscriptions/listen itself",
     "InitializationOptions": _ADAPT,
     "NotificationOptions": _ADAPT,
     "OAuthAuthorizationServerProvider": _PROVIDER,
@@ -114,21 +123,22 @@ _REPLACED = {
 """Names that cannot exist here, with what to write in their place."""
 
 __all__ = [
-    "APP_MIME_TYPE", "DEFAULT_RESOURCE_SECURITY", "EXTENSION_ID", "AcceptedElicitation", "AccessToken",
-    "Apps", "AssistantMessage", "Audio", "AuthSettings", "BinaryResource", "CacheHint", "CallNext",
-    "CancelledElicitation", "ClientRegistrationOptions", "Context", "CreateMessageResult",
-    "DeclinedElicitation", "DirectoryResource", "Elicit", "ElicitResult", "ElicitationResult",
-    "EventCallback", "EventId", "EventMessage", "EventStore", "Extension", "FastMCP", "FileResource",
-    "FunctionResource", "HandlerResult", "HttpResource", "Icon", "Image", "InputRequiredResult",
-    "ListRoots", "ListRootsResult", "MCPServer", "Message", "MethodBinding", "PathEscapeError",
-    "Prompt", "ReadResourceContents", "RequestContext", "RequestStateSecurity", "Resolve", "Resource",
-    "ResourceBinding", "ResourceContent", "ResourceCsp", "ResourceError", "ResourceNotFoundError",
-    "ResourcePermissions", "ResourceSecurity", "RevocationOptions", "Sample", "ServerMiddleware",
-    "ServerRequestContext", "ServerSession", "StreamId", "TextResource", "TokenVerifier", "Tool",
-    "ToolBinding", "ToolError", "TransportSecuritySettings", "UserMessage", "Visibility",
-    "client_supports_apps", "configure_logging", "contains_path_traversal", "get_access_token",
-    "get_logger", "is_absolute_path", "require_client_extension", "safe_join",
-    "validate_extension_identifier",
+    "APP_MIME_TYPE", "DEFAULT_RESOURCE_SECURITY", "EXTENSION_ID", "SUBSCRIPTION_ID_META_KEY",
+    "AcceptedElicitation", "AccessToken", "Apps", "AssistantMessage", "Audio", "AuthSettings",
+    "BinaryResource", "CacheHint", "CallNext", "CancelledElicitation", "ClientRegistrationOptions", "Context",
+    "CreateMessageResult", "DeclinedElicitation", "DirectoryResource", "Elicit", "ElicitResult",
+    "ElicitationResult", "EventCallback", "EventId", "EventMessage", "EventStore", "Extension", "FastMCP",
+    "FileResource", "FunctionResource", "HandlerResult", "HttpResource", "Icon", "Image",
+    "InMemorySubscriptionBus", "InputRequiredResult", "ListRoots", "ListRootsResult", "MCPServer", "Message",
+    "MethodBinding", "PathEscapeError", "Prompt", "PromptsListChanged", "ReadResourceContents",
+    "RequestContext", "RequestStateSecurity", "Resolve", "Resource", "ResourceBinding", "ResourceContent",
+    "ResourceCsp", "ResourceError", "ResourceNotFoundError", "ResourcePermissions", "ResourceSecurity",
+    "ResourceUpdated", "ResourcesListChanged", "RevocationOptions", "Sample", "ServerEvent",
+    "ServerMiddleware", "ServerRequestContext", "ServerSession", "StreamId", "SubscriptionBus",
+    "TextResource", "TokenVerifier", "Tool", "ToolBinding", "ToolError", "ToolsListChanged",
+    "TransportSecuritySettings", "UserMessage", "Visibility", "client_supports_apps", "configure_logging",
+    "contains_path_traversal", "get_access_token", "get_logger", "is_absolute_path",
+    "require_client_extension", "safe_join", "validate_extension_identifier",
 ]
 # fmt: on
 # isort: on

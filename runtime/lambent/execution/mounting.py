@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,12 +79,13 @@ class _MountedChanges:
         self._changes = changes
         self._home = home
         self.position = changes.position
+        self.receive = changes.receive
         self.wait = changes.wait
 
-    def publish(self, topic: str) -> None:
+    def publish(self, topic: str) -> Coroutine[Any, Any, None] | None:
         """See ``Changes``."""
         # Methods, which are topics too, have no scheme.
-        self._changes.publish(self._home.outward(topic))
+        return self._changes.publish(self._home.outward(topic))
 
 
 def wrappers(catalog: Catalog, wraps_of: Callable[[Inner], Sequence[_Wrap]]) -> tuple[_Wrap, ...]:

@@ -107,6 +107,9 @@ class Notifications:
 
     def _publish(self, topic: str) -> Pending[None]:
         changes = self._call.services.changes
-        if changes is not None:
-            changes.publish(topic)
-        return DONE
+        publishing = None if changes is None else changes.publish(topic)
+        if publishing is None:
+            return DONE
+        from lambent.execution.subscription_bus import send  # loaded where there is a bus
+
+        return send(publishing, self._call.invocation)

@@ -45,8 +45,19 @@ class AsyncRunner(Protocol):
 class Changes(Protocol):
     """A feed of changes that subscriptions deliver. Topics are notification methods and resource URIs."""
 
-    def publish(self, topic: str) -> None:
-        """Tell whoever listens, in this process or another, that something changed."""
+    def publish(self, topic: str) -> Coroutine[Any, Any, None] | None:
+        """Tell whoever listens, in this process or another, that something changed.
+
+        Returns:
+            What has to be run for it; None where it is done.
+        """
+
+    def receive(self) -> Coroutine[Any, Any, None] | None:
+        """Begin to receive what other processes publish, unless it has begun.
+
+        Returns:
+            What has to be run for it on the loop that all calls share; None where it is done.
+        """
 
     def position(self) -> int:
         """The position at the end of the feed."""

@@ -40,6 +40,7 @@ class Catalog(msgspec.Struct, frozen=True):
     Attributes:
         methods: those beyond the protocol's.
         tool_middleware: what extensions put around calls of tools, outermost first.
+        takes_subscriptions: clients may subscribe to changes.
         mounts_wrap_tools: there is some around tools of a mounted server.
         hides_forbidden: lists leave out what the caller may not use.
     """
@@ -59,6 +60,7 @@ class Catalog(msgspec.Struct, frozen=True):
     methods: Mapping[str, CustomMethod] = MappingProxyType({})
     tool_middleware: tuple[Callable[..., Any], ...] = ()
     mounts_wrap_tools: bool = False
+    takes_subscriptions: bool = True
 
     @property
     def scopes(self) -> tuple[str, ...]:

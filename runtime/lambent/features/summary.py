@@ -31,6 +31,7 @@ def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool =
         "prompts": (catalog.prompts, {"listChanged": True}),
         "completions": (catalog.completer is not None, {}),
     }
+    notifies = notifies and catalog.takes_subscriptions
     offered: dict[str, Any] = {
         name: notifications if notifies else {} for name, (offer, notifications) in table.items() if offer
     }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
     from lambent.execution.rounds.journal import Journal
+    from lambent.execution.subscription_bus import SubscriptionBus
     from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
@@ -63,6 +64,7 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
         audit: what is recorded of calls; None: as the settings say; False: nothing.
         lifespan: entered by the first call, or by the host.
         context: makes the contexts of handlers; None: as usual.
+        bus: brings changes that other processes publish; None: there are those of this process.
     """
 
     catalog: Catalog
@@ -73,6 +75,7 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
     audit: Audit | bool | None = None
     lifespan: Lifespan | None = None
     context: Callable[[Call, Journal], Context] | None = None
+    bus: SubscriptionBus | None = None
 
 
 def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
@@ -286,6 +289,11 @@ class Assembly:
         catalog, settings, in_lambda = self._parts.catalog, self._settings, self._in_lambda
         server, clock = settings.audience or catalog.info.name, self._clock
         store, changes, queue, blobs = self._ports()
+        if self._parts.bus is not None:
+            from lambent.execution.subscription_bus import BusChanges  # loaded where there is one
+            from lambent.stores.memory import MemoryChanges
+
+            changes = BusChanges(self._parts.bus, changes or MemoryChanges())
         tasks, live = None, None
         if not in_lambda:
             from lambent.execution.rounds.live_calls import LiveCalls

@@ -190,6 +190,9 @@ class MemoryChanges:
                 self._forgotten += surplus
             self._changed.notify_all()
 
+    def receive(self) -> None:
+        """See ``Changes.receive``: there is no other process."""
+
     def position(self) -> int:
         """See ``Changes.position``."""
         with self._changed:

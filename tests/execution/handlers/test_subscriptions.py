@@ -42,6 +42,8 @@ class Feed:
     def publish(self, topic: str) -> None:
         self.published.append(topic)
 
+    def receive(self) -> None: ...
+
     def position(self) -> int:
         return self.at
 

@@ -44,9 +44,9 @@ def acknowledged(request_id: Any = "sub-1", **agreed: Any) -> dict[str, Any]:
     return note("notifications/subscriptions/acknowledged", request_id=request_id, notifications=agreed)
 
 
-def desk(middleware: Middleware | None = None) -> MCPServer:
+def desk(middleware: Middleware | None = None, **options: Any) -> MCPServer:
     """A server with one feature of each kind, whose tools say that something changed."""
-    mcp = make(middleware=[middleware] if middleware else [])
+    mcp = make(middleware=[middleware] if middleware else [], **options)
 
     @mcp.tool()
     def touch(uri: str, ctx: Context) -> str:

@@ -29,7 +29,9 @@ def _list(call: Call) -> PageResult:
 def handlers_of(services: Services) -> Mapping[str, Handler]:
     """The methods of the features that a server has; the modules of others are never loaded."""
     catalog = services.catalog
-    handlers: dict[str, Handler] = {"server/discover": _discover, "subscriptions/listen": _listen}
+    handlers: dict[str, Handler] = {"server/discover": _discover}
+    if catalog.takes_subscriptions:
+        handlers["subscriptions/listen"] = _listen
     if catalog.tools:
         from lambent.execution.handlers.tools import call_tool
 

@@ -60,6 +60,8 @@ class _Subscription:
     def __init__(self, call: Call, wanted: SubscriptionFilter) -> None:
         self._call = call
         self._changes = call.services.changes
+        if self._changes is not None and (receiving := self._changes.receive()) is not None:
+            call.invocation.run(receiving)
         self._position = self._changes.position() if self._changes is not None else 0
         self._tasks = {task_id: b"" for task_id in wanted.task_ids[:_MAX_TASKS] if self._task(task_id)}
         self._agreed = _agree(wanted, call, list(self._tasks))
