@@ -53,11 +53,13 @@ class Mount(msgspec.Struct, frozen=True):
         freeze: gives what the server has declared, which cannot change from here on.
         prefix: in front of its names; empty for the names as they are.
         tool_names: other names of its tools, in front of which the prefix stands too.
+        keeps_first: of several features of one name the first one is served, and that is no error.
     """
 
     freeze: Callable[[], Inner]
     prefix: str
     tool_names: Mapping[str, str]
+    keeps_first: bool = False
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -183,6 +185,7 @@ class _Mounting:
     def __init__(self, mount: Mount, inner: Inner) -> None:
         self._prefix = mount.prefix
         self._tool_names = mount.tool_names
+        self._keeps_first = mount.keeps_first
         self._inner = inner
         if unknown := ", ".join(sorted(set(mount.tool_names) - set(inner.catalog.tools))):
             raise DeclarationError(
@@ -191,6 +194,8 @@ class _Mounting:
 
     def add(self, kind: str, registry: dict[str, Any], moved: Mapping[str, Any]) -> None:
         for name, feature in moved.items():
+            if name in registry and self._keeps_first:
+                continue
             if name in registry:
                 server = self._inner.catalog.info.name
                 advice = "mount it under another prefix" if self._prefix else "mount it under a prefix"
@@ -243,7 +248,9 @@ class _Mounting:
             uri=uri,
             template=UriTemplate(uri),
             signature=self._signature(resource.signature, name, resource.uri),
-            definition=replace(definition, uri_template=uri),
+            definition=replace(
+                definition, uri_template=prefixed_uri(self._prefix, definition.uri_template or resource.uri)
+            ),
             cache=cache,
         )
 

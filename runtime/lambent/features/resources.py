@@ -12,6 +12,7 @@ from lambent.features.functions import Parameter
 from lambent.features.hints import mentions, show
 from lambent.features.signature import Definition, Signature
 from lambent.features.tools import Audio, Image, text_of, to_base64
+from lambent.wire.results import ReadResourceResult
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
 if TYPE_CHECKING:
@@ -104,15 +105,18 @@ def _output(hint: Any) -> Codec | None:
 def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     """Turn what a resource's function returned into contents.
 
-    Text and bytes keep the declared media type; contents objects stay as they are; anything else is JSON.
+    Text and bytes keep the declared media type; contents objects stay as they are, but that an empty URI
+    becomes the one that is read; anything else is JSON.
 
     Raises:
         ValidationError: the value does not fit its type, or cannot be written as JSON.
     """
+    if isinstance(value, ReadResourceResult):
+        value = list(value.contents)
     if isinstance(value, list | tuple) and any(isinstance(item, Contents | Image | Audio) for item in value):
         return [contents for item in value for contents in render(resource, uri, item)]
     if isinstance(value, Contents):
-        return [value]
+        return [value if value.uri else msgspec.structs.replace(value, uri=uri)]
     declared = resource.definition.mime_type
     if isinstance(value, Image | Audio):
         block = value.to_content()

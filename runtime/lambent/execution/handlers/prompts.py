@@ -30,6 +30,8 @@ def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
         raise InvalidParamsError(f"Invalid arguments for prompt {params.name!r}: {error}") from None
 
     def finish(value: Any) -> GetPromptResult:
+        if isinstance(value, GetPromptResult):
+            return value
         return GetPromptResult(description=prompt.definition.description or UNSET, messages=render(value))
 
     result: GetPromptResult | InputRequiredResult

@@ -33,10 +33,12 @@ def read_resource(call: Call) -> ReadResourceResult | InputRequiredResult:
         hint = _NOT_CACHEABLE  # answers are not part of the cache key (server/utilities/caching)
 
     def finish(value: Any) -> ReadResourceResult:
-        contents = render(resource, uri, value)
-        if (meta := resource.definition.meta) is not None:  # hosts look for that of pages in the contents
+        contents, whole = render(resource, uri, value), UNSET
+        if isinstance(value, ReadResourceResult):
+            whole = value.meta
+        elif (meta := resource.definition.meta) is not None:  # hosts look for that of pages in the contents
             contents = [msgspec.structs.replace(one, meta=one.meta or meta) for one in contents]
-        return ReadResourceResult(contents=contents, ttl_ms=hint.ttl_ms, cache_scope=hint.scope)
+        return ReadResourceResult(contents=contents, ttl_ms=hint.ttl_ms, cache_scope=hint.scope, meta=whole)
 
     result: ReadResourceResult | InputRequiredResult
     result = run_sealed(resource.signature, kwargs, call, finish)

@@ -1,0 +1,105 @@
+"""Names of FastMCP, so that a server moves over by a change of its imports.
+
+``from fastmcp import FastMCP, Context`` becomes ``from lambent.compat.fastmcp import FastMCP, Context``, and
+so with the names of its modules ``exceptions``, ``tools``, ``resources``, ``prompts``, ``dependencies``,
+``server.dependencies``, ``server.elicitation``, ``server.lifespan`` and ``utilities.types``. Each is loaded
+when it is first asked for. What they do here is described in docs/fastmcp.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+# Tables of names: several stand in a line.
+# fmt: off
+# isort: off
+if TYPE_CHECKING:
+    from lambent import (
+        AcceptedElicitation, CancelledElicitation, DeclinedElicitation, Icon, PromptMessage, ToolAnnotations,
+    )
+    from lambent.compat.fastmcp.checks import require_scopes
+    from lambent.compat.fastmcp.context import Context
+    from lambent.compat.fastmcp.current import get_context
+    from lambent.compat.fastmcp.dependencies import (
+        CurrentContext, CurrentFastMCP, CurrentHeaders, CurrentRequest, Depends, get_http_headers,
+        get_http_request, get_server,
+    )
+    from lambent.compat.fastmcp.exceptions import (
+        AuthorizationError, DisabledError, FastMCPError, NotFoundError, PromptError, ResourceError, ToolError,
+        ValidationError,
+    )
+    from lambent.compat.fastmcp.lifespan import Lifespan, lifespan
+    from lambent.compat.fastmcp.media import Audio, File, Image
+    from lambent.compat.fastmcp.objects import (
+        BinaryResource, FunctionPrompt, FunctionResource, FunctionTool, Prompt, Resource, ResourceTemplate,
+        TextResource, Tool, prompt, resource, tool,
+    )
+    from lambent.compat.fastmcp.results import (
+        Message, PromptResult, ResourceContent, ResourceResult, ToolResult,
+    )
+    from lambent.compat.fastmcp.server import FastMCP
+
+_MODULES = {
+    "lambent": (
+        "AcceptedElicitation", "CancelledElicitation", "DeclinedElicitation", "Icon", "PromptMessage",
+        "ToolAnnotations",
+    ),
+    "lambent.compat.fastmcp.checks": ("require_scopes",),
+    "lambent.compat.fastmcp.context": ("Context",),
+    "lambent.compat.fastmcp.current": ("get_context",),
+    "lambent.compat.fastmcp.dependencies": (
+        "CurrentContext", "CurrentFastMCP", "CurrentHeaders", "CurrentRequest", "Depends", "get_http_headers",
+        "get_http_request", "get_server",
+    ),
+    "lambent.compat.fastmcp.exceptions": (
+        "AuthorizationError", "DisabledError", "FastMCPError", "NotFoundError", "PromptError",
+        "ResourceError", "ToolError", "ValidationError",
+    ),
+    "lambent.compat.fastmcp.lifespan": ("Lifespan", "lifespan"),
+    "lambent.compat.fastmcp.media": ("Audio", "File", "Image"),
+    "lambent.compat.fastmcp.objects": (
+        "BinaryResource", "FunctionPrompt", "FunctionResource", "FunctionTool", "Prompt", "Resource",
+        "ResourceTemplate", "TextResource", "Tool", "prompt", "resource", "tool",
+    ),
+    "lambent.compat.fastmcp.results": (
+        "Message", "PromptResult", "ResourceContent", "ResourceResult", "ToolResult",
+    ),
+    "lambent.compat.fastmcp.server": ("FastMCP",),
+}
+"""The names by the module that has them."""
+
+_REPLACED = {
+    "Client": "test with lambent.testing.TestClient, or use the Client of FastMCP itself",
+    "Provider": "declare features on a server, and mount it",
+    "Transform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
+    "settings": "settings are environment variables (docs/configuration.md)",
+}
+"""Names that cannot exist here, with what to write in their place."""
+
+__all__ = [
+    "AcceptedElicitation", "Audio", "AuthorizationError", "BinaryResource", "CancelledElicitation", "Context",
+    "CurrentContext", "CurrentFastMCP", "CurrentHeaders", "CurrentRequest", "DeclinedElicitation", "Depends",
+    "DisabledError", "FastMCP", "FastMCPError", "File", "FunctionPrompt", "FunctionResource", "FunctionTool",
+    "Icon", "Image", "Lifespan", "Message", "NotFoundError", "Prompt", "PromptError", "PromptMessage",
+    "PromptResult", "Resource", "ResourceContent", "ResourceError", "ResourceResult", "ResourceTemplate",
+    "TextResource", "Tool", "ToolAnnotations", "ToolError", "ToolResult", "ValidationError", "get_context",
+    "get_http_headers", "get_http_request", "get_server", "lifespan", "prompt", "require_scopes", "resource",
+    "tool",
+]
+# fmt: on
+# isort: on
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    for module, names in _MODULES.items():
+        if name in names:
+            found = globals()[name] = getattr(importlib.import_module(module), name)
+            return found
+    if name in _REPLACED:
+        # ``from … import`` would replace the text of an AttributeError by its own.
+        raise ImportError(
+            f"lambent.compat.fastmcp has no {name}: {_REPLACED[name]} (docs/fastmcp.md)", name=__name__
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,231 @@
+"""``FastMCP``: a server that is declared as with FastMCP 4, and served as every other one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import msgspec
+
+from lambent.compat.fastmcp.adding import Adding
+from lambent.compat.fastmcp.context import INJECTED, PAGE, NotHereError
+from lambent.compat.fastmcp.visibility import Visibility
+from lambent.errors import DeclarationError
+from lambent.features.catalog import DEFAULT_HINTS, Catalog
+from lambent.server import MCPServer as NativeServer
+from lambent.wire.values import CacheHint, Icon
+
+if TYPE_CHECKING:
+    from lambent.compat.fastmcp.context import Context
+    from lambent.execution.call import Call
+    from lambent.execution.rounds.journal import Journal
+    from lambent.hosts.assembly import ServerParts
+
+_UNUSED = {
+    "dereference_schemas": "schemas of tools have no references, unless they are recursive",
+    "client_log_level": "a client gets the messages of the level that it asks for",
+    "session_state_store": "ctx.set_state keeps values for one call",
+    "tasks": "a tool with task=True may become a task",
+    "experimental_capabilities": "clients are told of extensions=…",
+}
+"""Arguments that are taken without an effect, with the reason; docs/fastmcp.md has them."""
+
+_REMOVED = {
+    "providers": "declare features on servers, and mount these",
+    "transforms": "mount servers with namespace=… and tool_names=…, and use enable and disable",
+    "strict_input_validation": "arguments are converted to their types, as models write them, everywhere",
+}
+
+
+class FastMCP(Adding, NativeServer):
+    """A server, declared with the names of FastMCP.
+
+    Args:
+        name: identifies the server; default: ``FastMCP``.
+        instructions: how a model should use it.
+        version: the server's own version; default: ``0.0.0``.
+        website_url: where to read more.
+        icons: images for user interfaces.
+        auth: who may call.
+        middleware: around calls, outermost first: functions of ``lambent``.
+        lifespan: called with the server, gives an asynchronous context manager that is entered once an
+            execution environment.
+        tools: functions, and tools that are made by ``Tool.from_function``.
+        on_duplicate: what a second feature of one name does: it replaces the first one (``"replace"``, or
+            with a line in the log ``"warn"``, the default), is ignored (``"ignore"``) or an ``"error"``.
+        mask_error_details: only messages of ``ToolError``, ``ResourceError`` and ``PromptError`` are shown.
+        list_page_size: items on a page of a list.
+        cache_ttl: seconds for which clients may keep lists.
+        cache_scope: whether what they keep is for one caller.
+        options: further arguments of ``lambent.MCPServer``; and those of FastMCP that have no effect here,
+            which docs/fastmcp.md lists.
+
+    Raises:
+        DeclarationError: an argument cannot have an effect here.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        instructions: str | None = None,
+        *,
+        version: str | float | None = None,
+        website_url: str | None = None,
+        icons: Sequence[Icon] | None = None,
+        auth: Any = None,
+        middleware: Sequence[Any] | None = None,
+        lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+        tools: Sequence[Any] | None = None,
+        on_duplicate: str | None = None,
+        mask_error_details: bool | None = None,
+        list_page_size: int | None = None,
+        cache_ttl: int | None = None,
+        cache_scope: Any = None,
+        **options: Any,
+    ) -> None:
+        for argument in _UNUSED.keys() & options.keys():
+            del options[argument]
+        for argument in _REMOVED.keys() & options.keys():
+            if options.pop(argument):
+                raise DeclarationError(f"FastMCP({argument}=…): {_REMOVED[argument]} ({PAGE})")
+        hints: Mapping[str, CacheHint] = options.pop("cache_hints", None) or {}
+        if cache_ttl is not None or cache_scope is not None:
+            hint = CacheHint(ttl_ms=1000 * (cache_ttl or 0), scope=cache_scope or "private")
+            hints = {**dict.fromkeys(DEFAULT_HINTS, hint), **hints}
+        if on_duplicate not in (None, "warn", "replace", "ignore", "error"):
+            raise ValueError(f"on_duplicate cannot be {on_duplicate!r}")
+        super().__init__(
+            name or "FastMCP",
+            instructions=instructions,
+            version="0.0.0" if version is None else str(version),
+            website_url=website_url,
+            icons=icons,
+            auth=() if auth is None else auth,
+            middleware=middleware or (),
+            lifespan=lifespan,
+            page_size=list_page_size or 100,
+            cache_hints=hints,
+            **{"hides_forbidden": True, **options},
+        )
+        self._injected = INJECTED
+        self._on_duplicate = on_duplicate or "warn"
+        self._masks_errors = bool(mask_error_details)
+        self._visibility = Visibility()
+        for tool in tools or ():
+            self.add_tool(tool)
+
+    @property
+    def instructions(self) -> str | None:
+        """How a model should use the server."""
+        return self._empty.instructions
+
+    @property
+    def version(self) -> str:
+        """The server's own version."""
+        return self._empty.info.version
+
+    @property
+    def website_url(self) -> str | None:
+        """Where to read more."""
+        return self._empty.info.website_url
+
+    @property
+    def icons(self) -> Sequence[Icon]:
+        """Images for user interfaces."""
+        return self._empty.info.icons or []
+
+    def mount(  # type: ignore[override]
+        self,
+        server: NativeServer,
+        namespace: str | None = None,
+        as_proxy: bool | None = None,
+        tool_names: Mapping[str, str] | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        """Serve the features of another server behind this endpoint; see ``lambent.MCPServer.mount``.
+
+        Of several features of one name, this server's is served, or that of the one that was mounted first.
+
+        Args:
+            server: a ``FastMCP``, or a server of ``lambent``.
+            namespace: in front of names.
+            as_proxy: not used: features are served as they are.
+            tool_names: other names for tools.
+            prefix: the same as ``namespace``, by its name of 2.x.
+
+        Raises:
+            DeclarationError: see ``lambent.MCPServer.mount``.
+            TypeError: it is a server of another library.
+        """
+        if not isinstance(server, NativeServer):
+            raise TypeError(f"mount takes servers of lambent, not {type(server).__name__} ({PAGE})")
+        super().mount(server, namespace or prefix, tool_names=tool_names)
+        self._mounts[-1] = msgspec.structs.replace(self._mounts[-1], keeps_first=True)
+
+    async def import_server(self, server: NativeServer, prefix: str | None = None, **_: Any) -> None:
+        """Serve the features of another server; the same as ``mount``."""
+        self.mount(server, prefix)
+
+    def enable(
+        self,
+        *,
+        names: Set[str] | None = None,
+        keys: Set[str] | None = None,
+        version: Any = None,
+        tags: Set[str] | None = None,
+        components: Set[str] | None = None,
+        only: bool = False,
+    ) -> Self:
+        """Tell clients of features; see ``Visibility.change``. What is called last decides."""
+        self._not_frozen("enable")
+        self._visibility.change(
+            True, names=names, keys=keys, version=version, tags=tags, components=components, only=only
+        )
+        return self
+
+    def disable(
+        self,
+        *,
+        names: Set[str] | None = None,
+        keys: Set[str] | None = None,
+        version: Any = None,
+        tags: Set[str] | None = None,
+        components: Set[str] | None = None,
+    ) -> Self:
+        """Do not tell clients of features, and refuse calls of them."""
+        self._not_frozen("disable")
+        self._visibility.change(
+            False, names=names, keys=keys, version=version, tags=tags, components=components
+        )
+        return self
+
+    def freeze(self) -> Catalog:
+        """See ``Declarations.freeze``; without what is switched off."""
+        if self._catalog is None:
+            self._catalog = self._visibility.apply(super().freeze())
+        return self._catalog
+
+    def _parts(self) -> ServerParts:
+        return msgspec.structs.replace(super()._parts(), context=self._make_context)
+
+    def _make_context(self, call: Call, journal: Journal) -> Context:
+        from lambent.compat.fastmcp.context import Context
+
+        return Context(call, journal, self)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what replaces something that is not there."""
+        if name in _INSTEAD:
+            raise NotHereError(f"FastMCP.{name}", _INSTEAD[name])
+        raise AttributeError(f"FastMCP has no attribute {name!r}")
+
+
+_INSTEAD = {
+    "add_provider": "declare features on a server, and mount it",
+    "add_transform": _REMOVED["transforms"],
+    "wrap_transform": _REMOVED["transforms"],
+    "as_proxy": "lambent serves features of this process only",
+    "docket": "tasks are kept in a table and run by a worker (docs/tasks.md)",
+    "sse_app": "HTTP+SSE needs one process for each client; clients of it reach http_app() too",
+}
