@@ -188,7 +188,7 @@ class Context(NativeContext):
         answer = await super().elicit(message, form.schema, key=key)
         return AcceptedElicitation(form.read(answer.data)) if answer.action == "accept" else answer
 
-    async def read_resource(self, uri: Any) -> ResourceResult:
+    async def read_resource(self, uri: Any) -> ResourceResult:  # type: ignore[override]
         """Read a resource of this server.
 
         Raises:
