@@ -85,7 +85,12 @@ def test_loading_a_module_of_a_package(importable):
 @pytest.mark.parametrize(
     ("source", "attribute", "message"),
     [
-        ("", "handler", "has no attribute 'handler'"),
+        ("", "handler", "has no attribute 'handler'$"),
+        (
+            "class S:\n  def lambda_handler(self): ...\nshop = S()",
+            "handler",
+            r"has no attribute 'handler': write handler = shop.lambda_handler\(\) at its end$",
+        ),
         ("handler = 3", "handler", "is a int, not a handler"),
         (
             "class S:\n  def lambda_handler(self): ...\nmcp = S()",

@@ -126,6 +126,18 @@ def test_an_app_that_cannot_be_imported_ends_it_at_once(app, arguments):
     )
 
 
+def test_an_app_without_a_handler_is_told_in_a_sentence(app):
+    app.file.write_text('from lambent import MCPServer\nmcp = MCPServer("x")\n')
+    done = run_to_the_end(app)
+    assert (done.returncode, done.stdout) == (1, "")
+    sentence = f"{app.file} has no attribute 'handler': write handler = mcp.lambda_handler() at its end"
+    assert done.stderr.splitlines() == [
+        "environment 1: the app cannot be imported",
+        sentence,
+        f"lambent dev: {app.file}:handler cannot be imported: {sentence}",
+    ]
+
+
 def test_with_reload_it_waits_for_an_app_that_can_be_imported(app, call, eventually):
     source = app.file.read_text()
     app.file.write_text("import no_such_library\n")

@@ -76,12 +76,29 @@ class AppRef:
             AppImportError: The attribute is missing, or the file's name is taken.
             Exception: Whatever the module raises while it is imported.
         """
-        found: Any = self._import()
+        module = self._import()
+        found: Any = module
         for name in self.attribute.split("."):
             if not hasattr(found, name):
-                raise AppImportError(f"{self.file or self.module} has no attribute {self.attribute!r}")
+                raise AppImportError(
+                    f"{self.file or self.module} has no attribute {self.attribute!r}{self._hint(module)}"
+                )
             found = getattr(found, name)
         return found
+
+    def _hint(self, module: object) -> str:
+        """What to write, where the module has servers and the attribute is one that was not named."""
+        servers = [
+            name
+            for name, value in vars(module).items()
+            if hasattr(value, "lambda_handler") and not isinstance(value, type)
+        ]
+        if not servers:
+            return ""
+        if self.attribute == DEFAULT_ATTRIBUTE:
+            return f": write handler = {servers[0]}.lambda_handler() at its end"
+        target = self.file.name if self.file else self.module
+        return f": is it {' or '.join(f'{target}:{name}' for name in servers)}?"
 
     def _import(self) -> object:
         if self.file is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lambent.cli.app_ref import AppImportError, AppRef, parse_app
+from lambent.cli.app_ref import AppRef, parse_app
 from lambent.cli.errors import CommandError
+from lambent.cli.importing import import_failures
 from lambent.server import MCPServer
 
 _DEFAULT_ATTRIBUTE = "mcp"
@@ -31,13 +32,11 @@ def load_server(app: AppRef) -> MCPServer:
         app: Where it is.
 
     Raises:
-        CommandError: There is no server under the name.
+        CommandError: There is no server under the name, or the app cannot be imported.
     """
     sys.path.insert(0, str(app.folder))
-    try:
+    with import_failures(app):
         server = app.find()
-    except (AppImportError, ModuleNotFoundError) as error:
-        raise CommandError(str(error)) from error
     if not isinstance(server, MCPServer):
         raise CommandError(f"{app} is a {type(server).__name__}, not an MCPServer")
     return server

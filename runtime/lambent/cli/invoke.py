@@ -15,14 +15,14 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 import click
 
-from lambent.cli.app_ref import AppImportError, AppRef, Handler, parse_app
+from lambent.cli.app_ref import AppRef, Handler, parse_app
 from lambent.cli.errors import CommandError, UsageError
-from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, describe, install_log_handler
+from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, install_log_handler
 from lambent.cli.gateway.frames import InvocationFrame
 from lambent.cli.gateway.launch import Launch
-from lambent.cli.gateway.log import last_line
 from lambent.cli.gateway.media import decode_base64
 from lambent.cli.gateway.messages import Arrival
+from lambent.cli.importing import import_failures
 from lambent.cli.parameters import app_argument, complete_file, env_option, variables_of
 
 _EPILOG = """\
@@ -81,7 +81,9 @@ def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bo
     sys.path.insert(0, str(reference.folder))
     with _stdout_for_the_response() as stdout:
         formatter = install_log_handler()
-        response = _call(reference, _load(reference), given, timeout, formatter)
+        with import_failures(reference):
+            handler = reference.load()
+        response = _call(reference, handler, given, timeout, formatter)
         stdout.write(_body(response) if body else response + b"\n")
 
 
@@ -125,19 +127,6 @@ def _stdout_for_the_response() -> Iterator[BinaryIO]:
             yield response
     finally:
         sys.stdout.flush()
-
-
-def _load(app: AppRef) -> Handler:
-    try:
-        return app.load()
-    except AppImportError as error:
-        raise CommandError(str(error)) from error
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        text = describe(error)
-        sys.stderr.write(text)
-        raise CommandError(f"{app} cannot be imported: {last_line(text)}") from error
 
 
 def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: LambdaFormatter) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from lambent.cli.app_ref import Handler
+from lambent.cli.app_ref import AppImportError, Handler
 from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
 from lambent.execution.log_records import traceback_text
@@ -142,7 +142,7 @@ def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: L
 
 
 def describe(error: BaseException) -> str:
-    """The traceback of an error, from the app's first line on.
+    """The traceback of an error, from the app's first line on; of a handler that is not there a sentence.
 
     Args:
         error: The error.
@@ -150,6 +150,8 @@ def describe(error: BaseException) -> str:
     Returns:
         The lines.
     """
+    if isinstance(error, AppImportError):
+        return f"{error}\n"
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FILES):
         trace = trace.tb_next
