@@ -9,6 +9,7 @@ import pytest
 from tests.cli.servers import APP, lambent_app
 from tests.cli.test_call import sdk_server, served
 
+from lambent import MCPServer
 from lambent.cli import main
 
 pytest.importorskip("uvicorn")
@@ -34,6 +35,8 @@ def test_everything_as_json(url, capfdbinary):
         "add",
         "regional",
         "ask",
+        "optional",
+        "visit",
         "fail",
         "job",
         "broken",
@@ -57,6 +60,24 @@ def test_tables(url, capfdbinary):
         *("Tools", "Resources", "Resource templates", "Prompts")
     ]
     assert "\x1b" not in shown
+
+
+def test_only_lists_that_the_server_has_are_asked_for(capfdbinary):
+    asked = []
+
+    def note(call, execute):
+        asked.append(call.method)
+        return execute(call)
+
+    mcp = MCPServer("small", observers=[note])
+    mcp.tool()(len_of)
+    with served(mcp.asgi()) as url:
+        inspect(capfdbinary, url)
+    assert asked == ["server/discover", "tools/list"]
+
+
+def len_of(text: str) -> int:
+    return len(text)
 
 
 def test_an_app(tmp_path):

@@ -31,11 +31,12 @@ _EPILOG = f"""\
 Arguments with a question mark are optional.
 """
 
+# The lists, each with its method and the capability of a server that has it.
 _LISTS: Final = {
-    "tools": "tools/list",
-    "resources": "resources/list",
-    "resourceTemplates": "resources/templates/list",
-    "prompts": "prompts/list",
+    "tools": ("tools/list", "tools"),
+    "resources": ("resources/list", "resources"),
+    "resourceTemplates": ("resources/templates/list", "resources"),
+    "prompts": ("prompts/list", "prompts"),
 }
 _WIDTH_OF_FILES = 120
 
@@ -62,8 +63,8 @@ def command(server: str, token: str | None, headers: tuple[str, ...], timeout: f
     nobody = Terminal({}, can_ask=False, shows_progress=False)
     with output_kept(target) as stdout, connected(target, nobody) as session:
         found = {**_about(session), "authorization": _authorization(target)}
-        for kind, method in _LISTS.items():
-            found[kind] = session.list_all(method, kind)
+        for kind, (method, capability) in _LISTS.items():
+            found[kind] = session.list_all(method, kind) if capability in session.capabilities else []
         text = json.dumps(found, indent=2) + "\n" if as_json else _tables(found)
         stdout.write(text.encode(errors="backslashreplace"))
         stdout.flush()
