@@ -147,7 +147,7 @@ def test_a_method_sees_its_request(serve: Serve) -> None:
 def test_a_method_may_ask(serve: Serve) -> None:
     async def sure(ctx: Ctx, params: Params) -> dict[str, Any]:
         form = {"type": "object", "properties": {}}
-        return {"action": (await ctx.handler_context.elicit("Sure?", form, key="sure")).action}
+        return {"action": (await ctx.session.elicit_form("Sure?", form)).action}
 
     class Asking(Extension):
         identifier = SEARCH
@@ -155,7 +155,7 @@ def test_a_method_may_ask(serve: Serve) -> None:
         def methods(self) -> Sequence[MethodBinding]:
             return [MethodBinding(SEARCH, Params, sure)]
 
-    *_, last = serve(serving(Asking())).converse(SEARCH, {"query": "a"}, {"sure": accept()})
+    *_, last = serve(serving(Asking())).converse(SEARCH, {"query": "a"}, {"elicitation-1": accept()})
     assert last.result["action"] == "accept"
 
 

@@ -1,9 +1,10 @@
 """Middleware with the signature of the official SDK: ``async def middleware(ctx, call_next)``."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pydantic
@@ -11,13 +12,14 @@ import pytest
 from tests.legacy import NEWEST, LegacyClient
 from tests.support import VERSION, Client, dumps, failure, make_handler, message, success
 
-from lambent import InvalidParamsError, ProtocolError
+from lambent import Call, Handler, InvalidParamsError, Principal, ProtocolError
 from lambent.compat import (
     CallNext,
     HandlerResult,
     MCPServer,
     ServerMiddleware,
     ServerRequestContext,
+    get_access_token,
     require_client_extension,
 )
 
@@ -277,9 +279,54 @@ def test_clients_of_the_legacy_era_get_its_answers_too() -> None:
     handler.close()
 
 
+def test_it_knows_who_is_calling_and_what_with(serve: Serve) -> None:
+    seen: list[Any] = []
+
+    async def look(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        token = get_access_token()
+        seen.append(token and (token.subject, token.scopes))
+        seen.append(ctx.session.client_capabilities.sampling is not None)
+        seen.append(ctx.session.client_params.client_info.name)
+        return await call_next(ctx)
+
+    def as_ada(call: Call, following: Handler) -> Any:
+        return following(call.as_principal(Principal("ada", "issuer", scopes=frozenset({"read"}))))
+
+    mcp = shop(look)
+    mcp._middleware = (as_ada, *mcp._middleware)
+    client = serve(mcp)
+    client.call("add", {"a": 1}, capabilities={"sampling": {}}, clientInfo={"name": "tests", "version": "1"})
+    assert seen == [("ada", ["read"]), True, "tests"]
+
+
+def test_it_shares_the_lifespan(serve: Serve) -> None:
+    seen: list[Any] = []
+
+    @contextlib.asynccontextmanager
+    async def opened(server: Any) -> AsyncIterator[str]:
+        yield "open"
+
+    async def look(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        seen.append(ctx.lifespan_context)
+        return await call_next(ctx)
+
+    mcp = MCPServer("shop", middleware=[look], lifespan=opened)
+    serve(mcp).request("tools/list")
+    assert seen == ["open"]
+
+
+def test_it_may_send_log_messages(serve: Serve) -> None:
+    async def tell(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        await ctx.session.send_log_message("info", "on its way")
+        return await call_next(ctx)
+
+    (sent,) = serve(shop(tell)).call("add", {"a": 1}, logLevel="info").notifications
+    assert sent["params"] == {"level": "info", "data": "on its way"}
+
+
 def test_it_cannot_ask_the_client(serve: Serve) -> None:
     async def ask(ctx: Ctx, call_next: CallNext) -> HandlerResult:
-        return await ctx.handler_context.elicit("Sure?", {"type": "object", "properties": {}})
+        return await ctx.session.elicit_form("Sure?", {"type": "object", "properties": {}})
 
     reply = serve(shop(ask)).call("add", {"a": 1}, capabilities={"elicitation": {"form": {}}})
     assert text_of(reply).endswith("ask in the tool, or in a resolver")

@@ -19,6 +19,11 @@ def remember(call: Call, following: Handler) -> Any:
         _call.reset(token)
 
 
+def set_current_call(call: Call) -> None:
+    """Do the same for the rest of the context that runs, such as that of a task."""
+    _call.set(call)
+
+
 def current_call() -> Call | None:
     """The call that runs; None elsewhere."""
     return _call.get()

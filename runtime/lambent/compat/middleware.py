@@ -6,6 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from lambent.compat.current_call import set_current_call
 from lambent.compat.requests import CallNext, HandlerResult, ServerRequestContext
 from lambent.compat.results import members_of, result_of
 from lambent.execution.call import Call, Handler
@@ -22,6 +23,7 @@ def chained(middleware: Sequence[Wrap]) -> Callable[[Call, Handler], Any]:
     """
 
     async def around(call: Call, following: Callable[[Call], Awaitable[Any]]) -> Result:
+        set_current_call(call)  # for ``get_access_token``; this runs in a task, so in a context of its own
         passed: list[tuple[Result, dict[str, Any]]] = []
 
         async def innermost(ctx: ServerRequestContext[Any, Any]) -> HandlerResult:
