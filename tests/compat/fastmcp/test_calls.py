@@ -1,6 +1,7 @@
 """What functions see of a call, and what becomes of what they return and raise."""
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -260,3 +261,26 @@ def test_what_a_server_reads_from_itself(serve: Serve) -> None:
         {"uri": "r://in/whole", "mimeType": "text/plain", "text": "a", "_meta": {"n": 1}}
     ]
     assert contents["_meta"]["m"] == 1
+
+
+def test_plain_functions_run_on_worker_threads_of_anyio(serve: Serve) -> None:
+    import anyio.from_thread
+
+    mcp = FastMCP()
+
+    async def loop_of() -> str:
+        return "loop"
+
+    @mcp.tool
+    def ask() -> str:
+        return f"{anyio.from_thread.run(loop_of)} of {get_context().fastmcp.name}"
+
+    @mcp.tool(run_in_thread=False)
+    def here() -> str:
+        with pytest.raises(RuntimeError):
+            anyio.from_thread.run(loop_of)
+        return threading.current_thread().name
+
+    client = serve(mcp)
+    assert client.call("ask").text == "loop of FastMCP"
+    assert client.call("here").text == threading.current_thread().name

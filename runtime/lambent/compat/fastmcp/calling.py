@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from lambent.compat.fastmcp.current import entered
+from lambent.compat.threads import on_worker_thread
 from lambent.features.functions import hints_of, parameters_of, wraps_coroutine_function
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def prepare(
     timeout: float | None,
     convert: Convert,
     failed: Failed,
+    *,
+    in_thread: bool = True,
 ) -> tuple[Callable[..., Any], bool]:
     """What the server calls in place of a function, and whether that gives a coroutine.
 
@@ -64,12 +67,16 @@ def prepare(
         timeout: seconds that the function may take.
         convert: makes the result of what it has returned.
         failed: makes a result of what it has raised, or raises something else.
+        in_thread: where anyio is in use, a plain function runs on one of its worker threads.
     """
+    is_async = wraps_coroutine_function(function)
+    if in_thread and not is_async and timeout is None:
+        function = on_worker_thread(function)
 
     def take(kwargs: dict[str, Any]) -> Any:
         return kwargs[context_name] if context_name is not None else kwargs.pop(HIDDEN)
 
-    if not dependencies and timeout is None and not wraps_coroutine_function(function):
+    if not dependencies and timeout is None and not is_async:
 
         def call(**kwargs: Any) -> Any:
             context = take(kwargs)

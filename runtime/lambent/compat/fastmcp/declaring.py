@@ -79,7 +79,8 @@ class Declaring(Declarations):
             task: True, or how calls may become tasks.
             timeout: seconds that a call may take.
             auth: made by ``require_scopes``.
-            run_in_thread: not used: the host decides where plain functions run.
+            run_in_thread: False: a plain function runs where the host runs calls; default: where anyio is in
+                use, on one of its worker threads.
             enabled: False: clients are not told of it, unless ``enable`` says so.
             exclude_args: parameters that no client is told of; their defaults count.
             serializer: makes the text of a result.
@@ -124,6 +125,7 @@ class Declaring(Declarations):
                 converter=converter,
                 failed=features.tool_failed(known, masked=self._masks_errors, keeps=keeps),
                 timeout=timeout,
+                in_thread=run_in_thread is not False,
                 left_out=frozenset(exclude_args or ()),
             )
             shown = getattr(annotations, "title", None)

@@ -90,6 +90,7 @@ def read(
     convert: Callable[[Any], Any] | None = None,
     failed: Callable[[Exception, Any], Any],
     timeout: float | None = None,
+    in_thread: bool = True,
     left_out: frozenset[str] = frozenset(),
     converter: Callable[[Signature], Callable[[Any], Any]] | None = None,
 ) -> Read:
@@ -102,6 +103,7 @@ def read(
         convert: makes the result of what the function has returned.
         failed: makes a result of what it has raised, or raises something else.
         timeout: seconds that it may take.
+        in_thread: see ``prepare``.
         left_out: parameters that no client is told of; their defaults count.
         converter: in place of ``convert``, where it depends on the signature.
     """
@@ -110,7 +112,9 @@ def read(
     shown = without(function, frozenset(hidden)) if hidden else function
     signature = read_signature(shown, injected, name)
     convert = convert or (converter(signature) if converter is not None else to_plain)
-    called, is_async = prepare(function, signature.context, dependencies, timeout, convert, failed)
+    called, is_async = prepare(
+        function, signature.context, dependencies, timeout, convert, failed, in_thread=in_thread
+    )
     description, parameters = read_doc(signature.doc)
     signature = replace(
         signature,
