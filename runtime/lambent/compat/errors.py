@@ -10,10 +10,10 @@ PAGE = "docs/porting.md"
 class TooLateError(DeclarationError, ToolError):
     """A feature is declared or removed while requests are answered; the model reads why."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, page: str = PAGE) -> None:
         super().__init__(
             f"{what} comes too late: the next request may be answered by another execution environment, so "
-            f"what a server offers is fixed when its handler is made ({PAGE})"
+            f"what a server offers is fixed when its handler is made ({page})"
         )
 
 
@@ -24,5 +24,5 @@ class ResourceError(ToolError):
 class NotHereError(AttributeError, ToolError):
     """Something that only a server with sessions has; the model reads what replaces it."""
 
-    def __init__(self, what: str, instead: str) -> None:
-        super().__init__(f"There is no {what} here: {instead} ({PAGE})")
+    def __init__(self, what: str, instead: str, page: str = PAGE) -> None:
+        super().__init__(f"There is no {what} here: {instead} ({page})")

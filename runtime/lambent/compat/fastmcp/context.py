@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lambent.errors import ToolError
+from lambent.compat.errors import NotHereError
+from lambent.errors import ConfigurationError
 from lambent.execution.context import Context as NativeContext
 from lambent.execution.rounds.questions import AcceptedElicitation
 from lambent.features.resolvers import Injected
@@ -34,13 +35,6 @@ _log = logging.getLogger("lambent.compat")
 _state: ContextVar[dict[str, Any] | None] = ContextVar("lambent_compat_fastmcp_state", default=None)
 
 
-class NotHereError(AttributeError, ToolError):
-    """Something that only a server with sessions has; the model reads what replaces it."""
-
-    def __init__(self, what: str, instead: str) -> None:
-        super().__init__(f"There is no {what} here: {instead} ({PAGE})")
-
-
 class Context(NativeContext):
     """What a handler knows of its call: all that ``lambent.Context`` has, and the names of FastMCP.
 
@@ -57,7 +51,7 @@ class Context(NativeContext):
     def __getattr__(self, name: str) -> NoReturn:
         """Say what replaces something that is not there."""
         if name in _INSTEAD:
-            raise NotHereError(f"ctx.{name}", _INSTEAD[name])
+            raise NotHereError(f"ctx.{name}", _INSTEAD[name], PAGE)
         raise AttributeError(f"Context has no attribute {name!r}")
 
     @property
@@ -114,9 +108,13 @@ class Context(NativeContext):
         request = self._call.request
         if not request.method:
             return None
-        from lambent.compat.fastmcp.http_request import starlette_request  # loaded where it is used
+        try:
+            from starlette.requests import Request  # loaded where it is used
+        except ImportError as error:
+            raise ConfigurationError("The HTTP request needs Starlette: install it") from error
+        from lambent.compat.scope import scope_of
 
-        return starlette_request(request)
+        return Request(scope_of(request))
 
     async def report_progress(  # type: ignore[override]
         self, progress: float, total: float | None = None, message: str | None = None

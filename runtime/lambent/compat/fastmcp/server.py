@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 
+from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.fastmcp.adding import Adding
-from lambent.compat.fastmcp.context import INJECTED, PAGE, NotHereError
+from lambent.compat.fastmcp.context import INJECTED, PAGE
+from lambent.compat.fastmcp.hosting import Serving
 from lambent.compat.fastmcp.visibility import Visibility
+from lambent.compat.settings import ServerSettings
 from lambent.errors import DeclarationError
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.server import MCPServer as NativeServer
@@ -19,6 +22,7 @@ from lambent.wire.values import CacheHint, Icon
 if TYPE_CHECKING:
     from lambent.compat.fastmcp.context import Context
     from lambent.execution.call import Call
+    from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
     from lambent.hosts.assembly import ServerParts
 
@@ -38,7 +42,7 @@ _REMOVED = {
 }
 
 
-class FastMCP(Adding, NativeServer):
+class FastMCP(Adding, Serving):
     """A server, declared with the names of FastMCP.
 
     Args:
@@ -58,6 +62,7 @@ class FastMCP(Adding, NativeServer):
         list_page_size: items on a page of a list.
         cache_ttl: seconds for which clients may keep lists.
         cache_scope: whether what they keep is for one caller.
+        request_state_security: the keys and the lifetime of request states, in place of the settings'.
         options: further arguments of ``lambent.MCPServer``; and those of FastMCP that have no effect here,
             which docs/fastmcp.md lists.
 
@@ -82,6 +87,7 @@ class FastMCP(Adding, NativeServer):
         list_page_size: int | None = None,
         cache_ttl: int | None = None,
         cache_scope: Any = None,
+        request_state_security: Any = None,
         **options: Any,
     ) -> None:
         for argument in _UNUSED.keys() & options.keys():
@@ -109,6 +115,10 @@ class FastMCP(Adding, NativeServer):
             **{"hides_forbidden": True, **options},
         )
         self._injected = INJECTED
+        self.settings = ServerSettings()
+        self._routes = []
+        self._state_security = request_state_security
+        self._entered: Lifespan | None = None
         self._on_duplicate = on_duplicate or "warn"
         self._masks_errors = bool(mask_error_details)
         self._visibility = Visibility()
@@ -207,17 +217,24 @@ class FastMCP(Adding, NativeServer):
         return self._catalog
 
     def _parts(self) -> ServerParts:
-        return msgspec.structs.replace(super()._parts(), context=self._make_context)
+        """As every server's; all hosts of this one share its lifespan."""
+        parts = super()._parts()
+        self._entered = self._entered or parts.lifespan
+        return msgspec.structs.replace(parts, lifespan=self._entered, context=self._make_context)
 
     def _make_context(self, call: Call, journal: Journal) -> Context:
         from lambent.compat.fastmcp.context import Context
 
         return Context(call, journal, self)
 
+    def _not_frozen(self, what: str) -> None:
+        if self._catalog is not None:
+            raise TooLateError(what, PAGE)
+
     def __getattr__(self, name: str) -> NoReturn:
         """Say what replaces something that is not there."""
         if name in _INSTEAD:
-            raise NotHereError(f"FastMCP.{name}", _INSTEAD[name])
+            raise NotHereError(f"FastMCP.{name}", _INSTEAD[name], PAGE)
         raise AttributeError(f"FastMCP has no attribute {name!r}")
 
 
@@ -227,5 +244,4 @@ _INSTEAD = {
     "wrap_transform": _REMOVED["transforms"],
     "as_proxy": "lambent serves features of this process only",
     "docket": "tasks are kept in a table and run by a worker (docs/tasks.md)",
-    "sse_app": "HTTP+SSE needs one process for each client; clients of it reach http_app() too",
 }
