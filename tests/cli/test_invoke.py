@@ -137,6 +137,21 @@ def test_questions_can_be_asked_without_a_key(invoke):
     assert json.loads(done.stdout)["variables"] == {"LAMBENT_STATE_KEYS": "mine"}
 
 
+def test_without_a_table_it_keeps_sessions_in_memory(invoke):
+    event = {"do": "describe", "variables": ["LAMBENT_TABLE"]}
+    without = {
+        "LAMBENT_TABLE": "",
+        "LAMBENT_TASK_QUEUE_URL": "",
+        "LAMBENT_BUCKET": "",
+        "AWS_ENDPOINT_URL": "",
+    }
+    assert json.loads(invoke(event, **without).stdout)["variables"] == {"LAMBENT_TABLE": "memory:"}
+    own = invoke(event, "--env", "LAMBENT_TABLE=mine", **without)
+    assert json.loads(own.stdout)["variables"] == {"LAMBENT_TABLE": "mine"}
+    elsewhere = invoke(event, **{**without, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert json.loads(elsewhere.stdout)["variables"] == {"LAMBENT_TABLE": ""}
+
+
 def test_what_the_app_says_goes_to_standard_error(invoke):
     done = invoke({"do": "talk"})
     assert done.stdout == b"{}\n"

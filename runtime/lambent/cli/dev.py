@@ -16,7 +16,7 @@ from lambent.cli.errors import CommandError
 from lambent.cli.gateway.http_server import listen, require_uvicorn
 from lambent.cli.gateway.kinds import KINDS, make_api
 from lambent.cli.gateway.log import Log, last_line
-from lambent.cli.gateway.options import OWN_AWS, GatewayOptions, find_stack
+from lambent.cli.gateway.options import GatewayOptions, find_stack, keeps_in_memory
 from lambent.cli.gateway.reload import require_watchfiles
 from lambent.cli.gateway.server import Running, serve
 from lambent.cli.parameters import app_argument, env_option, variables_of
@@ -162,7 +162,7 @@ def command(
         reload=_reload(reload, log),
         show_errors=show_errors,
         stack=stack,
-        memory=stack is None and not any({**os.environ, **variables}.get(name) for name in OWN_AWS),
+        memory=stack is None and keeps_in_memory({**os.environ, **variables}),
         workers=workers,
         worker_timeout=worker_timeout,
     )

@@ -19,11 +19,13 @@ from lambent.cli.app_ref import AppRef, Handler, parse_app
 from lambent.cli.errors import CommandError, UsageError
 from lambent.cli.gateway.calling import HandlerError, LambdaFormatter, call, install_log_handler
 from lambent.cli.gateway.frames import InvocationFrame
-from lambent.cli.gateway.launch import Launch
+from lambent.cli.gateway.launch import TABLE, Launch
 from lambent.cli.gateway.media import decode_base64
 from lambent.cli.gateway.messages import Arrival
+from lambent.cli.gateway.options import keeps_in_memory
 from lambent.cli.importing import import_failures
 from lambent.cli.parameters import app_argument, complete_file, env_option, variables_of
+from lambent.hosts.settings import IN_MEMORY
 
 _EPILOG = """\
 APP is module:attribute or path/to/file.py:attribute (the attribute: handler).
@@ -31,8 +33,9 @@ APP is module:attribute or path/to/file.py:attribute (the attribute: handler).
 Standard output gets the response as JSON, and nothing else; what the app prints and logs goes to standard
 error. The exit status is 0 if the handler returns, whatever HTTP status it returns, and 1 if it raises, takes
 too long or cannot be imported. There is no container and no local AWS: the handler reaches the table, queue
-and bucket that its environment variables name, where AWS_ENDPOINT_URL and the credentials lead. `lambent dev`
-runs a local AWS. Without LAMBENT_STATE_KEYS a random secret is used, for this process only.
+and bucket that its environment variables name, where AWS_ENDPOINT_URL and the credentials lead. Where they
+name none, tasks and sessions are kept in memory, for this call only; `lambent dev` runs a local AWS. Without
+LAMBENT_STATE_KEYS a random secret is used, for this process only.
 """
 
 _STANDARD_INPUT: Final = "-"
@@ -75,7 +78,10 @@ def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bo
     reference = parse_app(app, Path.cwd())
     variables = variables_of(env)
     given = _read_event(event)
-    os.environ.update(Launch(reference, dict(os.environ), variables).variables(1))
+    base = dict(os.environ)
+    if keeps_in_memory({**base, **variables}):
+        base[TABLE] = IN_MEMORY
+    os.environ.update(Launch(reference, base, variables).variables(1))
     time.tzset()  # Lambda's time zone is UTC; this process has already read its own.
     os.chdir(reference.folder)
     sys.path.insert(0, str(reference.folder))

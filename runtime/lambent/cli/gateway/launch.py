@@ -15,6 +15,7 @@ from typing import Final
 from lambent.cli.app_ref import AppRef
 
 STATE_KEYS: Final = "LAMBENT_STATE_KEYS"
+TABLE: Final = "LAMBENT_TABLE"
 STATE_SECRET: Final = "LAMBENT_STATE_SECRET"  # noqa: S105 - the variable's name
 SHOW_ERRORS: Final = "--show-errors"
 """The runner's argument for `show_errors`."""

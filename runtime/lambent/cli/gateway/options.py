@@ -22,6 +22,15 @@ OWN_AWS: Final = ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", "
 """Where one of these variables is set, the app has an AWS already."""
 
 
+def keeps_in_memory(variables: Mapping[str, str]) -> bool:
+    """Whether an app keeps tasks and sessions in memory, because its variables name no AWS.
+
+    Args:
+        variables: Of the function, those of the shell included.
+    """
+    return not any(variables.get(name) for name in OWN_AWS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayOptions:
     """What a gateway serves, and how.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from lambent.cli.gateway.asgi import GatewayApp
 from lambent.cli.gateway.environment import Environment
 from lambent.cli.gateway.http_server import make_server, require_uvicorn
-from lambent.cli.gateway.launch import Launch, region_of
+from lambent.cli.gateway.launch import TABLE, Launch, region_of
 from lambent.cli.gateway.log import Log
 from lambent.cli.gateway.options import GatewayOptions
 from lambent.cli.gateway.pool import Pool
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 _LIBRARY_FOLDER: Final = Path(__file__).parents[2]
 
-TABLE: Final = "LAMBENT_TABLE"
 MCP_PATH: Final = "LAMBENT_MCP_PATH"
 
 
