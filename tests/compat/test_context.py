@@ -8,7 +8,7 @@ from tests.support import SETTINGS, headers_of, http_api, message
 
 from lambent import AcceptedElicitation, Principal
 from lambent.compat import Context, MCPServer, ServerSession, TextResource
-from lambent.testing import CallError, TestClient
+from lambent.testing import TestClient
 
 
 class State:
@@ -217,8 +217,58 @@ def test_a_handler_reads_resources() -> None:
     for tool in ("read", "read_plainly"):
         assert client.call(tool, uri="note://a").text == "('A', 'text/markdown')"
         assert client.call(tool, uri="img://a").text.startswith("(b'\\x89PNG',")
-        with pytest.raises(CallError, match="Resource not found"):
-            client.call(tool, uri="note://b")
+        assert client.attempt(tool, uri="note://b").text == "Unknown resource: note://b"
+
+
+# Without a parameter
+
+
+def test_a_function_below_a_handler_finds_its_context() -> None:
+    mcp = MCPServer("shop", resources=[TextResource(uri="note://a", text="A")])
+
+    @mcp.resource("orders://{order}")
+    def order(order: str, ctx: Context) -> str:
+        return order
+
+    async def deep() -> str:
+        context = mcp.get_context()
+        await context.info("deep")
+        return str((await context.elicit("How large?", Size)).action)
+
+    @mcp.tool()
+    async def ask(ctx: Context) -> str:
+        assert mcp.get_context() is ctx
+        await ctx.read_resource("orders://7")
+        assert mcp.get_context() is ctx
+        return await deep()
+
+    result = TestClient(mcp, answers=[{"size": 3}]).call("ask")
+    assert (result.text, [one.data for one in result.logs]) == ("accept", ["deep", "deep"])
+
+
+def test_a_handler_that_takes_none_can_do_all_but_ask() -> None:
+    mcp = MCPServer("shop", resources=[TextResource(uri="note://a", text="A")])
+
+    @mcp.tool()
+    async def read() -> str:
+        context = mcp.get_context()
+        await context.info("reading")
+        (found,) = await context.read_resource("note://a")
+        return f"{found.content} {context.request_id}"
+
+    @mcp.tool()
+    async def ask() -> str:
+        return str(await mcp.get_context().elicit("How large?", Size))
+
+    result = TestClient(mcp).call("read")
+    assert (result.text, [one.data for one in result.logs]) == ("A 1", ["reading"])
+    refused = TestClient(mcp).attempt("ask")
+    assert "The client cannot be asked here: take ctx: Context as a parameter" in refused.text
+
+
+def test_there_is_no_context_outside_of_calls() -> None:
+    with pytest.raises(ValueError, match="only while a handler runs"):
+        MCPServer("shop").get_context()
 
 
 # Asking

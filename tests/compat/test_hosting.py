@@ -166,6 +166,16 @@ async def test_hosts_and_origins_are_those_of_the_security_settings(is_of_the_se
     assert other.status_code == 403
 
 
+async def test_pages_of_these_origins_may_call_the_server_in_lambda() -> None:
+    security = TransportSecuritySettings(allowed_origins=["https://app.example.com"])
+    handler = shop(transport_security=security).lambda_handler(SETTINGS)
+    body = message("tools/call", {"name": "opened", "arguments": {}})
+    for origin, status in (("https://app.example.com", 200), ("https://evil.example", 403)):
+        event = http_api(json.dumps(body), headers_of(body) | {"origin": origin})
+        assert handler(event, None)["statusCode"] == status
+    handler.close()
+
+
 async def test_a_check_that_is_off_checks_nothing() -> None:
     security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = shop().streamable_http_app(transport_security=security)
@@ -209,6 +219,13 @@ def with_routes(**options: Any) -> MCPServer[Any]:
         raise OSError("no database")
 
     return mcp
+
+
+async def test_the_endpoint_alone_says_that_it_has_no_routes(caplog: pytest.LogCaptureFixture) -> None:
+    with_routes().asgi()
+    assert caplog.messages == [
+        "asgi() is the endpoint alone: use streamable_http_app() to serve custom routes"
+    ]
 
 
 async def test_routes_are_in_the_application() -> None:

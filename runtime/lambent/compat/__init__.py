@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lambent import (
         AcceptedElicitation, AssistantMessage, Audio, CacheHint, CancelledElicitation,
         DeclinedElicitation, Elicit, ElicitationResult, Icon, Image, InputRequiredResult, ListRoots,
-        Message, Resolve, ResourceNotFoundError, Sample, ToolError, UserMessage,
+        Message, Resolve, Sample, ToolError, UserMessage,
     )
     from lambent.compat.answers import CreateMessageResult, ElicitResult, ListRootsResult
     from lambent.compat.auth import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         get_access_token,
     )
     from lambent.compat.context import Context, RequestContext, ResourceContent
-    from lambent.compat.errors import ResourceError
+    from lambent.compat.errors import FastMCPError, MCPServerError, ResourceError, ResourceNotFoundError
     from lambent.compat.event_store import EventCallback, EventId, EventMessage, EventStore, StreamId
     from lambent.compat.features import (
         BinaryResource, DirectoryResource, FileResource, FunctionResource, HttpResource, Prompt,
@@ -58,7 +58,7 @@ _MODULES = {
     "lambent": (
         "AcceptedElicitation", "AssistantMessage", "Audio", "CacheHint", "CancelledElicitation",
         "DeclinedElicitation", "Elicit", "ElicitationResult", "Icon", "Image", "InputRequiredResult",
-        "ListRoots", "Message", "Resolve", "ResourceNotFoundError", "Sample", "ToolError", "UserMessage",
+        "ListRoots", "Message", "Resolve", "Sample", "ToolError", "UserMessage",
     ),
     "lambent.compat.answers": ("CreateMessageResult", "ElicitResult", "ListRootsResult"),
     "lambent.compat.auth": (
@@ -66,7 +66,7 @@ _MODULES = {
         "get_access_token",
     ),
     "lambent.compat.context": ("Context", "RequestContext", "ResourceContent"),
-    "lambent.compat.errors": ("ResourceError",),
+    "lambent.compat.errors": ("FastMCPError", "MCPServerError", "ResourceError", "ResourceNotFoundError"),
     "lambent.compat.event_store": ("EventCallback", "EventId", "EventMessage", "EventStore", "StreamId"),
     "lambent.compat.features": (
         "BinaryResource", "DirectoryResource", "FileResource", "FunctionResource", "HttpResource", "Prompt",
@@ -102,6 +102,9 @@ _ALIASES = {"ReadResourceContents": "ResourceContent"}
 
 _ADAPT = "serve a low-level server by lambent.adapt(server), or declare its features on MCPServer"
 _PROVIDER = "let an issuer of its own issue tokens, and verify them by token_verifier= or lambent.OAuth"
+_METADATA = "the metadata of an authorization server is its own: a server names it by auth=AuthSettings(...)"
+_ERAS = "the endpoint tells the versions of the protocol apart itself; ctx.protocol_version is the request's"
+_SEALED = "states are sealed here: give RequestStateSecurity(keys=[...]), or set LAMBENT_STATE_KEYS"
 _IN_HOST = "callers are identified by auth= and token_verifier= of MCPServer"
 _REPLACED = {
     "ListenHandler": "write MCPServer(subscriptions=bus), which answers subscriptions/listen itself",
@@ -109,15 +112,25 @@ _REPLACED = {
     "NotificationOptions": _ADAPT,
     "OAuthAuthorizationServerProvider": _PROVIDER,
     "AuthContextMiddleware": _IN_HOST,
-    "BearerAuthBackend": _IN_HOST,
+    **dict.fromkeys(("BearerAuthBackend", "AuthenticatedUser", "RequireAuthMiddleware"), _IN_HOST),
+    **dict.fromkeys(("AESGCMRequestStateCodec", "InvalidRequestState", "RequestStateCodec"), _SEALED),
+    **dict.fromkeys(("InboundLadderRejection", "InboundModernRoute", "classify_inbound_request"), _ERAS),
+    **dict.fromkeys(("OAuthMetadata", "ProtectedResourceMetadata"), _METADATA),
+    **dict.fromkeys(
+        (
+            "AuthorizationCode", "AuthorizationParams", "AuthorizeError", "IdentityAssertionParams",
+            "JWT_BEARER_GRANT_TYPE", "OAuthClientInformationFull", "OAuthClientMetadata", "OAuthToken",
+            "RefreshToken", "RegistrationError", "TokenError", "construct_redirect_uri",
+        ),
+        _PROVIDER,
+    ),
     "ProviderTokenVerifier": _PROVIDER,
-    "RequireAuthMiddleware": _IN_HOST,
     "Server": _ADAPT,
     "SseServerTransport": "use mcp.streamable_http_app(): HTTP+SSE needs one process for each client",
     "StreamableHTTPServerTransport": "use mcp.streamable_http_app()",
     "StreamableHTTPSessionManager": "use mcp.streamable_http_app() and mcp.session_manager",
     "create_auth_routes": _PROVIDER,
-    "request_ctx": "take ctx: Context as a parameter, or use get_access_token()",
+    "request_ctx": "take ctx: Context as a parameter, or write mcp.get_context()",
     "stdio_server": "use mcp.run() or mcp.run_stdio()",
 }
 """Names that cannot exist here, with what to write in their place."""
@@ -128,16 +141,16 @@ __all__ = [
     "BinaryResource", "CacheHint", "CallNext", "CancelledElicitation", "ClientRegistrationOptions",
     "Context", "CreateMessageResult", "DeclinedElicitation", "DirectoryResource", "Elicit",
     "ElicitResult", "ElicitationResult", "EventCallback", "EventId", "EventMessage", "EventStore",
-    "Extension", "FastMCP", "FileResource", "FunctionResource", "HandlerResult", "HttpResource", "Icon",
-    "Image", "InMemorySubscriptionBus", "InputRequiredResult", "ListRoots", "ListRootsResult",
-    "MCPServer", "Message", "MethodBinding", "PathEscapeError", "Prompt", "PromptsListChanged",
-    "ReadResourceContents", "RequestContext", "RequestStateSecurity", "Resolve", "Resource",
-    "ResourceBinding", "ResourceContent", "ResourceCsp", "ResourceError", "ResourceNotFoundError",
-    "ResourcePermissions", "ResourceSecurity", "ResourceUpdated", "ResourcesListChanged",
-    "RevocationOptions", "Sample", "ServerEvent", "ServerMiddleware", "ServerRequestContext",
-    "ServerSession", "StreamId", "SubscriptionBus", "TextResource", "TokenVerifier", "Tool",
-    "ToolBinding", "ToolError", "ToolsListChanged", "TransportSecuritySettings", "UserMessage",
-    "Visibility", "client_supports_apps", "configure_logging", "contains_path_traversal",
+    "Extension", "FastMCP", "FastMCPError", "FileResource", "FunctionResource", "HandlerResult",
+    "HttpResource", "Icon", "Image", "InMemorySubscriptionBus", "InputRequiredResult", "ListRoots",
+    "ListRootsResult", "MCPServer", "MCPServerError", "Message", "MethodBinding", "PathEscapeError",
+    "Prompt", "PromptsListChanged", "ReadResourceContents", "RequestContext", "RequestStateSecurity",
+    "Resolve", "Resource", "ResourceBinding", "ResourceContent", "ResourceCsp", "ResourceError",
+    "ResourceNotFoundError", "ResourcePermissions", "ResourceSecurity", "ResourceUpdated",
+    "ResourcesListChanged", "RevocationOptions", "Sample", "ServerEvent", "ServerMiddleware",
+    "ServerRequestContext", "ServerSession", "StreamId", "SubscriptionBus", "TextResource",
+    "TokenVerifier", "Tool", "ToolBinding", "ToolError", "ToolsListChanged", "TransportSecuritySettings",
+    "UserMessage", "Visibility", "client_supports_apps", "configure_logging", "contains_path_traversal",
     "get_access_token", "get_logger", "is_absolute_path", "require_client_extension", "safe_join",
     "validate_extension_identifier",
 ]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 import msgspec
 
-from lambent.compat.errors import NotHereError
+from lambent.compat.errors import NotHereError, ResourceNotFoundError
 from lambent.compat.mapped import Mapped
 from lambent.compat.members import Members
+from lambent.errors import ResourceNotFoundError as NativeNotFoundError
 from lambent.execution.context import Context as NativeContext
 from lambent.execution.rounds.pending import DONE, Pending
 
@@ -127,7 +128,7 @@ class Context(NativeContext, Generic[StateT, RequestT, AnyT]):
     def read_resource(self, uri: Any) -> Any:
         """Read a resource of this server; see ``lambent.Context.read_resource``."""
         reading = super().read_resource(str(uri))
-        return Mapped(reading, lambda contents: [content_of(one) for one in contents])
+        return Mapped(reading, lambda contents: [content_of(one) for one in contents], _not_found)
 
     def elicit_url(
         self, message: str, url: str, elicitation_id: str | None = None, *, key: str | None = None
@@ -175,6 +176,13 @@ class Context(NativeContext, Generic[StateT, RequestT, AnyT]):
         return DONE
 
     close_standalone_sse_stream = close_sse_stream
+
+
+def _not_found(error: Exception) -> Exception:
+    """The error that handlers catch where there is no resource."""
+    if not isinstance(error, NativeNotFoundError):
+        return error
+    return ResourceNotFoundError(f"Unknown resource: {error.data['uri']}")
 
 
 def content_of(contents: Any) -> ResourceContent:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from lambent.errors import DeclarationError, ToolError
+from lambent.errors import DeclarationError, LambentError, ToolError
+
+MCPServerError = FastMCPError = LambentError
+"""The base of the errors, of version 2 and of version 1."""
 
 PAGE = "docs/porting.md"
 
@@ -19,6 +22,10 @@ class TooLateError(DeclarationError, ToolError):
 
 class ResourceError(ToolError):
     """A resource cannot be read; the client reads why."""
+
+
+class ResourceNotFoundError(ResourceError):
+    """There is no such resource; the client reads why."""
 
 
 class NotHereError(AttributeError, ToolError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -45,6 +46,7 @@ class Hosting(NativeServer):
     _routes: list[Route]
     _state_security: RequestStateSecurity | None
     _manager: SessionManager | None = None
+    _log = logging.getLogger("lambent.compat")
 
     def custom_route(
         self, path: str, methods: Sequence[str], name: str | None = None, include_in_schema: bool = True
@@ -78,7 +80,14 @@ class Hosting(NativeServer):
         return handler
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:
-        """See ``lambent.MCPServer.asgi``; custom routes are in ``streamable_http_app``."""
+        """See ``lambent.MCPServer.asgi``; custom routes are in ``streamable_http_app`` alone."""
+        if self._routes:
+            self._log.warning(
+                "asgi() is the endpoint alone: use streamable_http_app() to serve custom routes"
+            )
+        return self._endpoint(settings)
+
+    def _endpoint(self, settings: Settings | None) -> AsgiApp:
         return super().asgi(self._adjusted(settings))
 
     def run_stdio(self, settings: Settings | None = None) -> None:
@@ -218,8 +227,10 @@ class Hosting(NativeServer):
         changes: dict[str, Any] = {}
         if self.settings.max_request_body_size is not None:
             changes["body_limit"] = self.settings.max_request_body_size
-        if (security := self._state_security) is not None:
-            changes |= security.as_settings()
+        if self._state_security is not None:
+            changes |= self._state_security.as_settings()
+        if (security := self.settings.transport_security) is not None:
+            changes["allowed_origins"] = settings.allowed_origins | set(security.allowed_origins)
         url = getattr(self.settings.auth, "resource_server_url", None)
         if url is not None and settings.public_url is None:
             from lambent.compat.auth import origin_of  # loaded where callers are identified

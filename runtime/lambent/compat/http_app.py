@@ -70,7 +70,7 @@ def make_app(
     if security is not None:
         # They are checked here, so that the endpoint itself has nothing more to refuse.
         changes["allowed_origins"] = frozenset("*")
-    endpoint = server.asgi(msgspec.structs.replace(settings, **changes))
+    endpoint = server._endpoint(msgspec.structs.replace(settings, **changes))
     app: ASGIApp = endpoint
     if security is not None and security.enable_dns_rebinding_protection:
         app = Guarded(app, security)

@@ -217,7 +217,12 @@ class Registering(Declarations):
     def _add(self, registry: dict[str, Any], key: str, item: Any, kind: str) -> None:
         """See ``Declarations._add``; the feature's function runs where it can call ``anyio.from_thread``."""
         replace, signature = msgspec.structs.replace, item.signature
-        function = on_worker_thread(signature.function)
+        function = signature.function
+        if kind == "resource":
+            from lambent.compat.resource_errors import answering  # servers without resources never load it
+
+            function = answering(function)
+        function = on_worker_thread(function)
         super()._add(registry, key, replace(item, signature=replace(signature, function=function)), kind)
 
 

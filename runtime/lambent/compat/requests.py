@@ -116,16 +116,24 @@ class ServerRequestContext(Generic[StateT, RequestT]):
         """The context of the handler, or one like it, which cannot ask the client."""
         if self.context is None:
             make: Any = self.call.services.context or Context
-            self.context = make(self.call, _SilentJournal())
+            self.context = make(self.call, SilentJournal("ask in the tool, or in a resolver"))
         return self.context
 
 
-class _SilentJournal(Journal):
-    """The journal of who cannot ask: middleware runs once a round, and nothing keeps what it was told."""
+class SilentJournal(Journal):
+    """The journal of who cannot ask, such as middleware: nothing keeps what it was told.
+
+    Args:
+        instead: what to do to ask the client.
+    """
+
+    def __init__(self, instead: str) -> None:
+        super().__init__()
+        self._instead = instead
 
     def ask(self, question: Question[T], key: str | None = None) -> Pending[T]:
         """Say so."""
-        raise ToolError("Middleware cannot ask the client: ask in the tool, or in a resolver")
+        raise ToolError(f"The client cannot be asked here: {self._instead}")
 
 
 def _params(rpc: RpcRequest) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 
 import msgspec
 
-from lambent.compat.current_call import remember
+from lambent.compat.current_call import current_call, current_context, remember, remember_context
 from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.extending import Extending
 from lambent.compat.hosting import Hosting
@@ -187,7 +187,22 @@ class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
     def _make_context(self, call: Call, journal: Journal) -> Context[Any, Any]:
         from lambent.compat.context import Context
 
-        return Context(call, journal, self)
+        return remember_context(Context(call, journal, self))
+
+    def get_context(self) -> Context[StateT, Any]:
+        """The context of the handler that runs. A handler that does not take it itself cannot ask the client.
+
+        Raises:
+            ValueError: no handler runs.
+        """
+        found, call = current_context(), current_call()
+        if found is not None:
+            return found
+        if call is None:
+            raise ValueError("There is a context only while a handler runs")
+        from lambent.compat.requests import SilentJournal
+
+        return self._make_context(call, SilentJournal("take ctx: Context as a parameter of the handler"))
 
     def _not_frozen(self, what: str) -> None:
         if self._catalog is not None:
