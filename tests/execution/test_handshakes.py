@@ -313,6 +313,26 @@ def test_only_known_members_are_kept() -> None:
     assert handshakes().open(seal(handshakes(), handshake), None) == handshake
 
 
+def test_extensions_of_the_server_are_kept() -> None:
+    ui = {"mimeTypes": ["text/html;profile=mcp-app"]}
+    capabilities = declared(extensions={"a.b/ui": ui, "a.b/other": {}})
+    handshake = make_handshake(VERSIONS[0], capabilities, None, ["a.b/ui", "a.b/unknown"])
+    assert handshake.capabilities == declared(extensions={"a.b/ui": ui})
+    assert handshakes().open(seal(handshakes(), handshake), None) == handshake
+    assert make_handshake(VERSIONS[0], capabilities, None, ["a.b/unknown"]).capabilities == declared()
+
+
+def test_a_token_has_room_for_short_settings_of_extensions_only() -> None:
+    long = {"x": "y" * 1000}
+    capabilities = declared(extensions={"a.b/ui": long, "a.b/other": long}, sampling={"tools": {}}, roots={})
+    info = {"name": "\U0001f600" * 100, "version": "\u0001" * 100}
+    handshake = make_handshake(VERSIONS[0], capabilities, info, ["a.b/ui"])
+    assert handshake.capabilities.extensions == {"a.b/ui": long}
+    assert handshakes().open(seal(handshakes(), handshake), None) == handshake
+    handshake = make_handshake(VERSIONS[0], capabilities, None, ["a.b/ui", "a.b/other"])
+    assert handshake.capabilities.extensions == {"a.b/ui": {}, "a.b/other": {}}
+
+
 @pytest.mark.parametrize(
     "info",
     [

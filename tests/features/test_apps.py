@@ -1,11 +1,13 @@
 """MCP Apps: tools and their pages, as the extension's specification of 2026-01-26 has them."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import Client, make_server
+from tests.legacy import VERSIONS, LegacyClient
+from tests.support import Client, make_handler, make_server
 
 from lambent import (
     APP_MIME_TYPE,
@@ -148,6 +150,13 @@ def test_a_tool_may_be_for_pages_and_have_none_itself(serve: Serve) -> None:
 def test_a_tool_knows_whether_its_page_is_shown(extensions: dict[str, Any], text: str, serve: Serve) -> None:
     client = serve(make_server(extensions=[clock()]))
     assert client.call("get_time", capabilities={"extensions": extensions}).text == text
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_clients_of_the_legacy_era_declare_it_when_they_initialize(version: str) -> None:
+    with closing(make_handler(make_server(extensions=[clock()]))) as handler:
+        assert LegacyClient(lambda: handler, version, ABLE).call("get_time").text == "12:00"
+        assert LegacyClient(lambda: handler, version, {}).call("get_time").text == "It is 12:00."
 
 
 def test_a_tool_of_a_page_that_there_is_not_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Extensions: one bundle of contributions for any number of servers."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -84,6 +85,20 @@ def test_two_have_two_identifiers() -> None:
 def test_settings_alone_may_still_be_given(serve: Serve) -> None:
     client = serve(make_server(extensions={STAMPS: {"a": 1}}))
     assert client.request("server/discover").result["capabilities"]["extensions"] == {STAMPS: {"a": 1}}
+
+
+def test_clients_of_the_legacy_era_declare_it_once_but_no_tasks() -> None:
+    tasks = "io.modelcontextprotocol/tasks"
+    mcp = make_server(extensions={STAMPS: {}, tasks: {}})
+
+    @mcp.tool()
+    def declared(ctx: Context) -> str:
+        return str(ctx.client_capabilities.extensions)
+
+    with closing(make_handler(mcp)) as handler:
+        able = {"extensions": {STAMPS: {"a": 1}, tasks: {}, "com.example/other": {}}}
+        client = LegacyClient(lambda: handler, capabilities=able)
+        assert client.call("declared").text == str({STAMPS: {"a": 1}})
 
 
 # Middleware of tools.

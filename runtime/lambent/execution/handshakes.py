@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +37,9 @@ _PREFIX = "lb1."
 _MAC_BYTES = 16
 _MAX_TOKEN = 4096
 _MAX_NAME = 100
+_MAX_SETTINGS = 1024
+"""Bytes of the settings of extensions that a token carries; where there are more, it has none of them."""
+
 _KEPT = 256
 """Tokens that are remembered as good."""
 
@@ -66,16 +69,29 @@ class _Sealed(msgspec.Struct, frozen=True, array_like=True):
 
 
 def make_handshake(
-    version: str, capabilities: ClientCapabilities, client_info: Mapping[str, Any] | None
+    version: str,
+    capabilities: ClientCapabilities,
+    client_info: Mapping[str, Any] | None,
+    extensions: Collection[str] = (),
 ) -> Handshake:
-    """What ``initialize`` negotiates; without the members that no version of the era knows."""
+    """What ``initialize`` negotiates; without the members that no version of the era knows.
+
+    Clients declare extensions all the same (MCP Apps, "Client<>Server Capability Negotiation"): those of the
+    server are kept, whose identifiers are ``extensions``.
+    """
     known = msgspec.structs.replace(capabilities, extensions=None, experimental=None)
     named = {
         name: value[:_MAX_NAME]
         for name, value in (client_info or {}).items()
         if name in ("name", "version") and isinstance(value, str)
     }
-    return Handshake(version, _without_contents(known), named or None, is_known=True)
+    known = _without_contents(known)
+    if extensions and capabilities.extensions:
+        kept = {name: capabilities.extensions[name] for name in extensions if name in capabilities.extensions}
+        if kept and len(msgspec.json.encode(kept)) > _MAX_SETTINGS:
+            kept = {name: {} for name in kept}
+        known = msgspec.structs.replace(known, extensions=kept or None)
+    return Handshake(version, known, named or None, is_known=True)
 
 
 def _without_contents(capabilities: ClientCapabilities) -> ClientCapabilities:

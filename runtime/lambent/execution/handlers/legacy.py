@@ -14,6 +14,7 @@ from lambent.execution.call import Call, Handler
 from lambent.execution.handlers.tools import call_tool, failed
 from lambent.execution.handshakes import Handshake, make_handshake
 from lambent.features.summary import capabilities
+from lambent.features.tasks import EXTENSION
 from lambent.features.tools import Tool
 from lambent.wire.eras.legacy import LegacyEra, is_wrapped
 from lambent.wire.methods import METHODS
@@ -38,7 +39,8 @@ def legacy_handlers(modern: Mapping[str, Handler]) -> Mapping[str, Handler]:
 def initialize(call: Call) -> InitializeResult:
     """Agree on a version, and say what this server is and can do (basic/lifecycle)."""
     params, catalog = call.rpc.params, call.services.catalog
-    handshake = make_handshake(call.rpc.era.version, params.capabilities, params.client_info)
+    extensions = [name for name in catalog.extensions if name != EXTENSION]  # there are no tasks of its kind
+    handshake = make_handshake(call.rpc.era.version, params.capabilities, params.client_info, extensions)
     return InitializeResult(
         protocol_version=handshake.version,
         capabilities=capabilities(catalog),
