@@ -121,7 +121,7 @@ class ServerSession:
         return Mapped(self._context.elicit_url(message, url), elicit_result)
 
     def send_elicit_complete(self, elicitation_id: str, related_request_id: Any = None) -> Pending[None]:
-        """Nothing: no client waits for it since 2026-07-28, and the ones before ask by calling again."""
+        """Nothing: no client of the modern era waits for it, and the ones before ask by calling again."""
         return DONE
 
     def report_progress(
