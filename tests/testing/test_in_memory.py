@@ -52,6 +52,18 @@ def client() -> Iterator[TestClient]:
 # Calls.
 
 
+@pytest.mark.parametrize("version", [None, LEGACY_VERSIONS[0]])
+def test_a_client_declares_extensions(version: str | None) -> None:
+    mcp = MCPServer("shop", extensions={"com.example/a": {}})
+
+    @mcp.tool()
+    def declared(ctx: Context) -> str:
+        return str(ctx.client_capabilities.extensions)
+
+    with TestClient(mcp, version=version, capabilities={"extensions": {"com.example/a": {"b": 1}}}) as client:
+        assert client.call("declared").text == "{'com.example/a': {'b': 1}}"
+
+
 def test_pytest_does_not_collect_it() -> None:
     assert TestClient.__test__ is False
 

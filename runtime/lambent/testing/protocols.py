@@ -9,6 +9,7 @@ import msgspec
 
 from lambent.errors import HeaderMismatchError, LambentError
 from lambent.features.header_params import compile_headers
+from lambent.features.tasks import EXTENSION
 from lambent.testing.answers import AskedQuestion, GivenAnswers, question_of
 from lambent.testing.errors import CallError, UnansweredError
 from lambent.testing.http import ACCEPT, HttpReply, Transport, header_value
@@ -176,6 +177,10 @@ class LegacySpeaker:
         self._transport = transport
         self._version = version
         self._capabilities = {name: value for name, value in capabilities.items() if name != "extensions"}
+        extensions = {**capabilities.get("extensions", {})}
+        extensions.pop(EXTENSION, None)  # the versions of the era have no tasks of its kind
+        if extensions:
+            self._capabilities["extensions"] = extensions
         self._answers = answers
         self._headers = {**ACCEPT, "mcp-protocol-version": version, **headers}
         self._opened: dict[str, Any] | None = None
