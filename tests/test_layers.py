@@ -213,8 +213,9 @@ BY_PYDANTIC = tuple(
     f"lambent.features.codecs.{name}" for name in ("_pydantic", "_core_schema", "_json_schema")
 )
 LATE = {"boto3", "botocore", "cryptography", "asyncio", "fastapi", "starlette", "pydantic"}
-LIVE = tuple(f"lambent.hosts.{name}" for name in ("asgi", "live", "stdio", "fastapi"))
-"""Hosts that are themselves imported late, as they are no part of a cold start in Lambda."""
+LIVE = tuple(f"lambent.hosts.{name}" for name in ("adapt", "asgi", "live", "stdio", "fastapi"))
+"""Hosts that are themselves imported late, as they are no part of a cold start in Lambda, or of one that has
+an application which imports the same."""
 
 
 def test_what_is_dear_is_imported_on_first_use() -> None:

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from lambent.features.extensions import Extension
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
+    from lambent.hosts.adapt import adapt
 
 _LOADED_LATER = {
     "auth.api_keys": ("ApiKey", "ApiKeys"),
@@ -89,6 +90,7 @@ _LOADED_LATER = {
     "features.extensions": ("Extension",),
     "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
+    "hosts.adapt": ("adapt",),
 }
 """What few servers use, by module: loaded when it is first asked for."""
 
@@ -115,7 +117,7 @@ __all__ = [
     "Sample", "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal",
     "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
     "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "ToolsListChanged",
-    "UnsupportedVersionError", "UserMessage", "ValidationError", "client_supports_apps",
+    "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt", "client_supports_apps",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
     from lambent.hosts.live import ThreadQueue
+
+D = TypeVar("D", bound=DiscoveryDocuments)
+E = TypeVar("E", bound=Endpoint)
 
 _BUFFERED_LISTEN_SECONDS = 0.25
 """A buffered host delivers nothing before the invocation ends, and every moment of it is billed."""
@@ -159,6 +162,8 @@ class Assembly:
         ConfigurationError: a setting is missing or cannot be used.
     """
 
+    executor: Executor
+    _executor_type: type[Executor] = Executor
     _threads: ThreadQueue | None = None
 
     def __init__(
@@ -175,7 +180,7 @@ class Assembly:
             from lambent.hosts.aws_lambda.snapstart import register
 
             register(services, settings)
-        self.executor = Executor(services, self._middleware(services), self._observers())
+        self.executor = self._executor_type(services, self._middleware(services), self._observers())
         if self._threads is not None and services.tasks is not None:
             from lambent.execution.durable.tasks.worker import Worker
 
@@ -183,16 +188,24 @@ class Assembly:
 
     def endpoint(self) -> Endpoint:
         """What answers requests."""
+        return self.endpoint_of(Endpoint)
+
+    def endpoint_of(self, kind: type[E]) -> E:
+        """What answers requests, of another kind."""
         policy, recorder = self._settings.http_policy, self._recorder
         if self._authentication is not None:
             policy = self._authentication.http_policy(policy)
         on_refusal = None if recorder is None else recorder.record_refusal
-        return Endpoint(self.executor, policy, self.executor.services.guard, on_refusal)
+        return kind(self.executor, policy, self.executor.services.guard, on_refusal)
 
     def documents(self, *, is_strict: bool = False) -> DiscoveryDocuments:
         """What answers requests for other paths."""
+        return self.documents_of(DiscoveryDocuments, is_strict=is_strict)
+
+    def documents_of(self, kind: type[D], *, is_strict: bool = False) -> D:
+        """What answers requests for other paths, of another kind."""
         limit, catalog = self.executor.services.response_limit, self._parts.catalog
-        return DiscoveryDocuments(catalog, self._settings, limit, self._authentication, is_strict=is_strict)
+        return kind(catalog, self._settings, limit, self._authentication, is_strict=is_strict)
 
     def _authentication_of(self) -> Authentication | None:
         """How callers are identified; None where nobody is."""

@@ -17,7 +17,10 @@ def leave_at_end(handler: LambdaHandler) -> None:
         return
 
     def end(signum: int, frame: FrameType | None) -> None:
-        handler.close()
+        import asyncio  # of whoever has a lifespan, it is loaded
+
+        if asyncio._get_running_loop() is None:  # else a call runs, and nothing can be waited for
+            handler.close()
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)

@@ -1,0 +1,89 @@
+"""Requests as an ASGI application gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
+
+from lambent.auth.principal import Principal
+from lambent.hosts.adapt.principals import tell
+from lambent.hosts.adapt.running_app import Exchange, RunningApp, Scope
+from lambent.wire.http import Request
+
+_HOST_PORT = 443
+
+
+class Site:
+    """Sends requests to an application, with what the platform says of them.
+
+    Args:
+        app: the application.
+        path: of its MCP endpoint.
+    """
+
+    def __init__(self, app: RunningApp, path: str) -> None:
+        self.app = app
+        self.path = path
+
+    async def message(
+        self,
+        request: Request,
+        principal: Principal | None,
+        headers: Mapping[str, str] | None = None,
+        method: str = "POST",
+        body: bytes | None = None,
+    ) -> Exchange:
+        """Send a message to the endpoint, on account of a request.
+
+        Args:
+            request: whose headers the application sees.
+            principal: who is calling.
+            headers: in place of those of the request; empty ones are left out.
+            method: of HTTP.
+            body: in place of that of the request.
+        """
+        merged = {**request.headers, **(headers or {})}
+        content = _bytes_of(request.body) if body is None else body
+        scope = _scope(request, principal, method, merged, len(content))
+        scope["path"], scope["raw_path"] = self.path, self.path.encode()
+        scope["root_path"], scope["query_string"] = "", b""
+        return await self.app.request(scope, content)
+
+    async def pass_on(self, request: Request, principal: Principal | None) -> Exchange:
+        """Send a request for another path as it is."""
+        content = _bytes_of(request.body)
+        scope = _scope(request, principal, request.method, request.headers, len(content))
+        path = f"{request.root}{request.path}"
+        scope["path"], scope["raw_path"] = unquote(path), path.encode()
+        scope["root_path"], scope["query_string"] = request.root, request.query.encode()
+        return await self.app.request(scope, content)
+
+
+def _scope(
+    request: Request, principal: Principal | None, method: str, headers: Mapping[str, str], size: int
+) -> Scope:
+    sent = {name: value for name, value in headers.items() if value and name != "content-length"}
+    if size or method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        sent["content-length"] = str(size)
+    host = request.domain or headers.get("host") or "localhost"
+    scope: Scope = {
+        "method": method,
+        "scheme": headers.get("x-forwarded-proto", "https"),
+        "headers": list(_encoded(sent.items())),
+        "client": (request.client_address, 0) if request.client_address else None,
+        "server": (host.partition(":")[0], _HOST_PORT),
+        "aws.event": request.event,
+        "aws.context": request.context,
+    }
+    tell(scope, principal, headers.get("authorization", ""))
+    return scope
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:
+    return (
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers
+    )
+
+
+def _bytes_of(body: bytes | str) -> bytes:
+    return body if isinstance(body, bytes) else body.encode()
