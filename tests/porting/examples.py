@@ -1,0 +1,67 @@
+"""The examples of the SDK's sdist that have servers, and copies of them whose imports have moved."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.porting.install import FOLDERS
+
+from lambent.cli.migration.names import COMPAT, FASTMCP, TYPES, Names
+from lambent.cli.migration.rewriting import Rewritten, rewrite
+
+_MARK = "MCPServer("
+_LEFT_TO_DO = ("run-lines", "applications")
+"""Where findings lead to that do not keep a module from being imported."""
+_READ_NAMES = """
+import importlib, json
+found = {"exported": {}, "replaced": {}}
+for name in %r:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError:
+        found["exported"][name] = []
+        continue
+    found["exported"][name] = list(module.__all__)
+    found["replaced"] |= getattr(module, "_REPLACED", {})
+print(json.dumps(found))
+"""
+
+
+def examples(sources: Path) -> list[str]:
+    """The paths of the examples that make a server, within the sources."""
+    files = [file for folder in FOLDERS for file in (sources / folder).rglob("*.py")]
+    return sorted(str(file.relative_to(sources)) for file in files if _MARK in file.read_text())
+
+
+def names_of(runtime: Path) -> Names:
+    """The names of `lambent.compat` in a source folder, which need not be that of this process."""
+    code = _READ_NAMES % ((COMPAT, TYPES, FASTMCP),)
+    environment = os.environ | {"PYTHONPATH": str(runtime)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True
+    )
+    found = json.loads(done.stdout)
+    return Names({name: frozenset(all_) for name, all_ in found["exported"].items()}, found["replaced"])
+
+
+def port(sources: Path, target: Path, names: Names) -> dict[str, list[str]]:
+    """Copy the sources, moved by `lambent migrate`.
+
+    Returns:
+        For each file what could not move and is no client's: a line for each name.
+    """
+    shutil.copytree(sources, target)
+    left: dict[str, list[str]] = {}
+    for path in target.rglob("*.py"):
+        # One by one: each is a program of its own.
+        done = rewrite({path.name: path.read_bytes()}, names).get(path.name, Rewritten(path.read_bytes()))
+        path.write_bytes(done.content)
+        left[str(path.relative_to(target))] = [
+            f"{one.name}: {one.reason}"
+            for one in done.findings
+            if not one.is_client and one.anchor not in _LEFT_TO_DO
+        ]
+    return left

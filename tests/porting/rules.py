@@ -1,0 +1,130 @@
+"""Differences that the documentation explains."""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.porting.comparing import ABSENT, Difference
+
+_LISTS = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A difference that a row of the documentation explains.
+
+    Attributes:
+        topic: the first cell of the row, in docs/differences.md or docs/porting.md.
+        explains: whether it is this one.
+        is_everywhere: whether servers have it whatever they do, so that one with nothing else is the same.
+    """
+
+    topic: str
+    explains: Callable[[Difference], bool]
+    is_everywhere: bool = False
+
+
+def rule_of(difference: Difference) -> Rule | None:
+    """The rule that explains a difference; None where none does."""
+    return next((rule for rule in RULES if rule.explains(difference)), None)
+
+
+def _at(pattern: str, *methods: str) -> Callable[[Difference], bool]:
+    """Differences whose place, such as ``result.tools.0.name``, is as a pattern has it."""
+    place = re.compile(pattern)
+
+    def matches(difference: Difference) -> bool:
+        return (not methods or _method(difference) in methods) and bool(place.fullmatch(difference.place))
+
+    return matches
+
+
+def _method(difference: Difference) -> str:
+    return str(difference.request.get("method", "GET"))
+
+
+def _name(difference: Difference) -> Any:
+    params = difference.request.get("params") or {}
+    return params.get("name") or params.get("uri")
+
+
+def _error(rounds: Any) -> Any:
+    return (rounds[-1].get("error") or {}).get("code") if rounds else None
+
+
+def _is_status_of_an_error(difference: Difference) -> bool:
+    """Whether the HTTP statuses differ because the errors do."""
+    return difference.place == "status" and _error(difference.whole_original) != _error(
+        difference.whole_ported
+    )
+
+
+def _has_none(difference: Difference) -> bool:
+    """Whether a server without features of a kind says that it does not know their methods."""
+    if _error(difference.whole_ported) != -32601 or difference.place not in (
+        "result", "error", "error.code", "error.message", "error.data", "status",
+    ):  # fmt: skip
+        return False
+    if _method(difference) in _LISTS:
+        result = difference.whole_original[-1].get("result") or {}
+        return not any(one for key, one in result.items() if isinstance(one, list))
+    return _is_of_nothing(difference)
+
+
+def _is_of_nothing(difference: Difference) -> bool:
+    """Whether a request names what no server has."""
+    return _name(difference) in ("no_such_tool", "no_such_prompt", "nothing://here")
+
+
+def _is_default_hint(difference: Difference) -> bool:
+    defaults = {"ttlMs": 0, "cacheScope": "private"}
+    member = difference.place.removeprefix("result.")
+    return member in defaults and difference.original in (defaults[member], ABSENT)
+
+
+def _is_generated_title(difference: Difference) -> bool:
+    return (
+        difference.path[-1:] == ("title",)
+        and difference.ported == ABSENT
+        and any(part in ("inputSchema", "outputSchema", "requestedSchema") for part in difference.path)
+    )
+
+
+def _is_false_error(difference: Difference) -> bool:
+    return difference.place == "result.isError" and (difference.original, difference.ported) == (
+        False,
+        ABSENT,
+    )
+
+
+def _is_indentation(difference: Difference) -> bool:
+    texts = (difference.original, difference.ported)
+    return (
+        difference.path[-1:] == ("description",)
+        and all(isinstance(text, str) for text in texts)
+        and len({inspect.cleandoc(text) for text in texts}) == 1
+    )
+
+
+RULES = [
+    Rule("the version of a server without one", _at(r".*serverInfo\.version"), True),
+    Rule("protocol versions", _at(r"result\.supportedVersions", "server/discover"), True),
+    Rule(
+        "capabilities",
+        _at(
+            r"result\.capabilities\.(logging|completions|(prompts|resources|tools)(\..*)?)", "server/discover"
+        ),
+        True,
+    ),
+    Rule("features that a server has none of", _has_none, True),
+    Rule("caching hints that nobody gave", _is_default_hint, True),
+    Rule("an unknown tool", lambda one: _name(one) == "no_such_tool", True),
+    Rule("an unknown prompt or resource", _is_of_nothing, True),
+    Rule("the HTTP status of an error", _is_status_of_an_error, True),
+    Rule("titles in schemas that nobody gave", _is_generated_title, True),
+    Rule("`isError: false`", _is_false_error, True),
+    Rule("indented docstrings", _is_indentation),
+]
+"""The first that fits explains a difference."""
