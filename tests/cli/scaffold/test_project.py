@@ -63,6 +63,30 @@ def test_it_is_formatted_and_its_imports_are_sorted(options: tuple[str, ...], tm
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("options", [(), OPTIONS], ids=["plain", "all"])
+def test_mypy_and_pyright_accept_it_strictly(options: tuple[str, ...], tmp_path: Path) -> None:
+    pytest.importorskip("pyright")
+    folder = init(tmp_path / "days", *options)
+    environment = {**os.environ, "MYPYPATH": str(ROOT / "runtime")}
+    (folder / "pyrightconfig.json").write_text(
+        json.dumps({"typeCheckingMode": "strict", "extraPaths": [str(ROOT / "runtime")]})
+    )
+    for command in (
+        ["mypy", "--strict", "--no-incremental", "--config-file", os.devnull, "app.py", "tests"],
+        ["pyright", "--pythonpath", sys.executable],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 @VARIANT
 def test_it_has_what_belongs_to_it(options: tuple[str, ...], tmp_path: Path) -> None:
     folder = init(tmp_path / "days", *options)
