@@ -120,7 +120,7 @@ def test_a_lifespan_is_given_to_its_handlers() -> None:
     assert TestClient(mcp).call("opened").text == "{'opened for': 'shop'}"
 
 
-@pytest.mark.parametrize("name", ["_mcp_server", "_lowlevel_server", "_tool_manager", "_session_manager"])
+@pytest.mark.parametrize("name", ["_resource_manager", "_prompt_manager", "_session_manager"])
 def test_private_parts_name_what_replaces_them(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"There is no mcp\.{name} here: .*docs/porting\.md"):
         getattr(MCPServer("shop"), name)
@@ -129,6 +129,15 @@ def test_private_parts_name_what_replaces_them(name: str) -> None:
 def test_other_attributes_are_not_there() -> None:
     with pytest.raises(AttributeError, match="'MCPServer' object has no attribute 'colour'"):
         _ = MCPServer("shop").colour
+
+
+def test_version_1_takes_every_argument(caplog: pytest.LogCaptureFixture) -> None:
+    mcp = FastMCP("shop", timeout=30, version="1.2", capabilities={}, extensions=None, page_size=3)
+    assert mcp.version == "1.2"
+    assert caplog.messages == [
+        "FastMCP(capabilities=...) has no effect",
+        "FastMCP(timeout=...) has no effect",
+    ]
 
 
 # States

@@ -25,6 +25,7 @@ class Registering(Declarations):
 
     settings: ServerSettings
     _resource_security: Any
+    _functions: dict[str, Callable[..., Any]]
     _log = logging.getLogger("lambent.compat")
 
     def tool(
@@ -55,7 +56,9 @@ class Registering(Declarations):
                 return function
             if known == "<lambda>":
                 raise ValueError("A lambda has no name: write name=")
-            return register(function)
+            register(function)
+            self._functions[known] = function
+            return function
 
         return add
 

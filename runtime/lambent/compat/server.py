@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from lambent.compat.context import Context
+    from lambent.compat.internals import LowLevelServer, ToolManager
     from lambent.execution.call import Call
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
@@ -33,9 +34,6 @@ else:
     StateT = TypeVar("StateT")
 
 _PRIVATE = {
-    "_mcp_server": "there is no low-level server below; lambent.adapt serves one that is written with it",
-    "_lowlevel_server": "as for _mcp_server: lambent.adapt serves a low-level server",
-    "_tool_manager": "write await mcp.list_tools(), mcp.add_tool(...) or mcp.remove_tool(...)",
     "_resource_manager": "write await mcp.list_resources() or mcp.add_resource(...)",
     "_prompt_manager": "write await mcp.list_prompts() or mcp.add_prompt(...)",
     "_session_manager": "write mcp.session_manager, whose run() enters the lifespan",
@@ -112,6 +110,7 @@ class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
         self._state_security = request_state_security
         self._entered: Lifespan | None = None
         self._routes = []
+        self._functions = {}
         if event_store is not None:
             self._log.warning("event_store has no effect: what a client has missed is not kept")
         super().__init__(
@@ -204,6 +203,22 @@ class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
 
         return self._make_context(call, SilentJournal("take ctx: Context as a parameter of the handler"))
 
+    @property
+    def _mcp_server(self) -> LowLevelServer:
+        """What servers change that cannot give the constructor a version."""
+        from lambent.compat.internals import LowLevelServer  # loaded where a server reaches into it
+
+        return LowLevelServer(self)
+
+    _lowlevel_server = _mcp_server
+
+    @property
+    def _tool_manager(self) -> ToolManager:
+        """What servers read that look for the functions of tools."""
+        from lambent.compat.internals import ToolManager  # as above
+
+        return ToolManager(self._tools, self._functions)
+
     def _not_frozen(self, what: str) -> None:
         if self._catalog is not None:
             raise TooLateError(what)
@@ -216,7 +231,10 @@ class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
 
 
 class FastMCP(MCPServer[StateT]):
-    """``MCPServer`` by its name of version 1.x, and with the order of arguments of that version."""
+    """``MCPServer`` by its name of version 1.x, and with the order of arguments of that version.
+
+    That version has taken any other argument too, without an effect. So does this one, and logs it.
+    """
 
     _default_name = "FastMCP"
 
@@ -232,6 +250,9 @@ class FastMCP(MCPServer[StateT]):
         retry_interval: int | None = None,
         **options: Any,
     ) -> None:
+        for argument in sorted(options.keys() - self._known_arguments()):
+            del options[argument]
+            self._log.warning("FastMCP(%s=...) has no effect", argument)
         super().__init__(
             name,
             instructions=instructions,
@@ -243,3 +264,13 @@ class FastMCP(MCPServer[StateT]):
             retry_interval=retry_interval,
             **options,
         )
+
+    @classmethod
+    def _known_arguments(cls) -> set[str]:
+        """The arguments of all the constructors, and the settings."""
+        found = set(ServerSettings.__struct_fields__)
+        for base in cls.__mro__:
+            code = getattr(vars(base).get("__init__"), "__code__", None)
+            if code is not None:
+                found |= set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+        return found
