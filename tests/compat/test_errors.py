@@ -50,6 +50,19 @@ def test_a_resource_that_is_not_there(client: TestClient) -> None:
     assert (caught.value.code, caught.value.data) == (-32602, {"uri": "books://Dune"})
 
 
+def test_a_uri_that_nothing_is_registered_for(client: TestClient) -> None:
+    with pytest.raises(CallError, match="Unknown resource: nothing://x") as caught:
+        client.read("nothing://x")
+    assert (caught.value.code, caught.value.data) == (-32602, {"uri": "nothing://x"})
+
+
+@pytest.mark.parametrize("uri", ["nothing://x", "books://Dune"])
+def test_clients_of_earlier_versions_have_a_code_for_it(client: TestClient, uri: str) -> None:
+    with pytest.raises(CallError) as caught:
+        client.replace(version="2025-06-18").read(uri)
+    assert caught.value.code == -32002
+
+
 def test_a_resource_that_cannot_be_read(client: TestClient) -> None:
     with pytest.raises(CallError, match="The shelf is locked") as caught:
         client.read("books://broken")

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambent.compat.current_call import current_call
 from lambent.compat.errors import ResourceError, ResourceNotFoundError
-from lambent.errors import InternalError, InvalidParamsError
+from lambent.errors import InternalError
+from lambent.errors import ResourceNotFoundError as NativeNotFoundError
 from lambent.features.functions import is_coroutine_function
+
+if TYPE_CHECKING:
+    from lambent.execution.call import Call, Handler
+
+
+def name_unknown(call: Call, following: Handler) -> Any:
+    """Middleware: tell a client which resource there is none of."""
+    try:
+        return following(call)
+    except NativeNotFoundError as error:
+        if error.message == _NOT_FOUND:
+            error.message = f"Unknown resource: {error.data['uri']}"
+        raise
+
+
+_NOT_FOUND = NativeNotFoundError("").message
 
 
 def answering(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,5 +59,8 @@ def _answer(error: ResourceError) -> Exception:
     call = current_call()
     if call is None or call.method != "resources/read":
         return error
-    kind = InvalidParamsError if isinstance(error, ResourceNotFoundError) else InternalError
-    return kind(str(error), {"uri": call.name})
+    if not isinstance(error, ResourceNotFoundError):
+        return InternalError(str(error), {"uri": call.name})
+    answer = NativeNotFoundError(call.name or "")
+    answer.message = str(error)
+    return answer

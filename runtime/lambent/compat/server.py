@@ -179,6 +179,10 @@ class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
         self._entered = self._entered or parts.lifespan
         # Innermost: other middleware may find out who is calling.
         middleware = (*parts.middleware, remember)
+        if self._resources:
+            from lambent.compat.resource_errors import name_unknown  # loaded where there are resources
+
+            middleware = (*middleware, name_unknown)
         return msgspec.structs.replace(
             parts, middleware=middleware, lifespan=self._entered, context=self._make_context
         )
