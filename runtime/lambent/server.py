@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
-
-_LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
-# Compiled at first use: most servers have no extensions of their own, and it would slow down each cold start.
-EXTENSION_IDENTIFIER = rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class MCPServer(Declarations):
@@ -102,17 +97,12 @@ class MCPServer(Declarations):
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
         if unknown := sorted(set(cache_hints or ()) - set(DEFAULT_HINTS)):
             raise DeclarationError(f"No result of {', '.join(unknown)} can be cached")
-        bundles = () if extensions is None or isinstance(extensions, Mapping) else tuple(extensions)
-        advertised = {bundle.identifier: dict(bundle.settings()) for bundle in bundles}
-        if len(advertised) < len(bundles):
-            raise DeclarationError(f"Two extensions have one identifier: {', '.join(advertised)}")
-        if isinstance(extensions, Mapping):
-            advertised = dict(extensions)
-        for identifier in advertised:
-            if not re.fullmatch(EXTENSION_IDENTIFIER, identifier):
-                raise DeclarationError(
-                    f"{identifier!r} is no extension identifier: write vendor.example/name"
-                )
+        advertised: Mapping[str, dict[str, Any]] = {}
+        bundles: Sequence[Bundle] = ()
+        if extensions:
+            from lambent.features.extensions import read_extensions  # loaded where there are some
+
+            advertised, bundles = read_extensions(extensions)
         info = Implementation(
             name=name,
             version=version,
@@ -125,7 +115,7 @@ class MCPServer(Declarations):
             info=info,
             card=card or CardDetails(),
             instructions=instructions,
-            extensions=MappingProxyType(advertised),
+            extensions=MappingProxyType(dict(advertised)),
             hints=MappingProxyType({**DEFAULT_HINTS, **(cache_hints or {})}),
             page_size=page_size,
             hides_forbidden=hides_forbidden,

@@ -196,6 +196,8 @@ def test_an_identifier_may_be_one_of_an_object() -> None:
     found = Client(handler).request("server/discover").result["capabilities"]["extensions"]
     assert found == {"a/a": {}, "b/b": {}}
     handler.close()
+    with pytest.raises(DeclarationError, match="None is no extension identifier"):
+        serving(type("Nameless", (Extension,), {})())
     with pytest.raises(DeclarationError, match="Two extensions have one identifier"):
         serving(Named("a/a"), Named("a/a"))
 

@@ -71,6 +71,12 @@ def test_its_features_are_features_like_any_others() -> None:
         make_server(extensions=[extension])
 
 
+@pytest.mark.parametrize("given", [Extension, "com.example/stamps", object()])
+def test_what_is_no_extension_is_refused(given: Any) -> None:
+    with pytest.raises(DeclarationError, match="is no extension: give objects of"):
+        make_server(extensions=[given])
+
+
 @pytest.mark.parametrize("identifier", ["stamps", "com.example/", "com..example/stamps", "1com/stamps"])
 def test_an_identifier_has_a_form(identifier: str) -> None:
     with pytest.raises(DeclarationError, match="is no extension identifier"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from lambent.errors import DeclarationError, InvalidParamsError
 from lambent.execution.context import INJECTED, Context
 from lambent.execution.rounds.questions import require_extension
 from lambent.features.codecs import Codec, ValidationError, codec_of
+from lambent.features.extensions import check_identifier
 from lambent.features.methods import make_method
 from lambent.features.signature import read_signature
 
@@ -167,12 +167,10 @@ def validate_extension_identifier(identifier: Any, *, owner: str) -> None:
     Raises:
         DeclarationError: it is not in reverse DNS format.
     """
-    from lambent.server import EXTENSION_IDENTIFIER
-
-    if not isinstance(identifier, str) or not re.fullmatch(EXTENSION_IDENTIFIER, identifier):
-        raise DeclarationError(
-            f"{owner}: {identifier!r} is no extension identifier: write vendor.example/name"
-        )
+    try:
+        check_identifier(identifier)
+    except DeclarationError as error:
+        raise DeclarationError(f"{owner}: {error}") from None
 
 
 def require_client_extension(ctx: Any, identifier: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lambent.errors import DeclarationError
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from lambent.features.declarations import Declarations
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+_LABEL = r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_IDENTIFIER = rf"{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 class Bundle(Protocol):
@@ -114,3 +119,37 @@ class Extension:
         if self._is_used:
             raise DeclarationError(f"{self.identifier} has a server already: declare what it has before that")
         self._contributions.append(contribute)
+
+
+def read_extensions(
+    given: Mapping[str, dict[str, Any]] | Sequence[Bundle],
+) -> tuple[dict[str, dict[str, Any]], Sequence[Bundle]]:
+    """What ``MCPServer(extensions=...)`` was given: the settings by identifier, and what contributes.
+
+    Raises:
+        DeclarationError: something is no extension, or two have one identifier.
+    """
+    if isinstance(given, Mapping):
+        for identifier in given:
+            check_identifier(identifier)
+        return dict(given), ()
+    settings: dict[str, dict[str, Any]] = {}
+    for bundle in given:
+        if isinstance(bundle, type) or not hasattr(bundle, "declare"):
+            made = "lambent.Extension or lambent.compat.Extension"
+            raise DeclarationError(f"{bundle!r} is no extension: give objects of {made}")
+        check_identifier(getattr(bundle, "identifier", None))
+        if bundle.identifier in settings:
+            raise DeclarationError(f"Two extensions have one identifier: {bundle.identifier}")
+        settings[bundle.identifier] = dict(bundle.settings())
+    return settings, tuple(given)
+
+
+def check_identifier(identifier: Any) -> None:
+    """Refuse an identifier that is not in reverse DNS format.
+
+    Raises:
+        DeclarationError: it is not.
+    """
+    if not isinstance(identifier, str) or re.fullmatch(_IDENTIFIER, identifier) is None:
+        raise DeclarationError(f"{identifier!r} is no extension identifier: write vendor.example/name")
