@@ -16,6 +16,7 @@ from lambent import Call, Handler, InvalidParamsError, Principal, ProtocolError
 from lambent.compat import (
     CallNext,
     HandlerResult,
+    MCPError,
     MCPServer,
     ServerMiddleware,
     ServerRequestContext,
@@ -260,6 +261,34 @@ def test_it_may_refuse_and_sees_failures(serve: Serve) -> None:
             raise ProtocolError(f"{error.message}, {error.code}") from error
 
     assert serve(shop(sees)).request("com.example/a").body == failure(-32603, "Method not found, -32601")
+
+
+def test_it_catches_errors_by_their_name_in_the_official_sdk(serve: Serve) -> None:
+    seen: list[Any] = []
+
+    async def lenient(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        try:
+            return await call_next(ctx)
+        except MCPError as error:
+            seen.append((error.code, error.message, error.error.data))
+            if ctx.method == "com.example/a":
+                return {"a": 1}
+            raise
+
+    client = serve(shop(lenient))
+    assert client.request("com.example/a").body == success('"a":1')
+    assert client.request("com.example/b").body == failure(-32601, "Method not found")
+    unknown = client.call("unknown")
+    assert (unknown.status, unknown.error["code"]) == (serve(shop()).call("unknown").status, -32602)
+    assert [code for code, _, _ in seen] == [-32601, -32601, -32602]
+
+
+def test_it_may_refuse_with_a_code(serve: Serve) -> None:
+    async def busy(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        raise MCPError(code=1, message="Busy", data={"limit": 4})
+
+    reply = serve(shop(busy)).call("add", {"a": 1})
+    assert (reply.status, reply.body) == (200, failure(1, "Busy", {"limit": 4}))
 
 
 def test_clients_of_the_legacy_era_get_its_answers_too() -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Resource, TextResource, Tool,
     )
     from lambent.compat.logs import configure_logging, get_logger
+    from lambent.compat.mcp_errors import MCPError, McpError, UrlElicitationRequiredError
     from lambent.compat.paths import (
         DEFAULT_RESOURCE_SECURITY, PathEscapeError, ResourceSecurity, contains_path_traversal,
         is_absolute_path, safe_join,
@@ -73,6 +74,7 @@ _MODULES = {
         "Resource", "TextResource", "Tool",
     ),
     "lambent.compat.logs": ("configure_logging", "get_logger"),
+    "lambent.compat.mcp_errors": ("MCPError", "McpError", "UrlElicitationRequiredError"),
     "lambent.compat.paths": (
         "DEFAULT_RESOURCE_SECURITY", "PathEscapeError", "ResourceSecurity", "contains_path_traversal",
         "is_absolute_path", "safe_join",
@@ -138,20 +140,20 @@ _REPLACED = {
 __all__ = [
     "APP_MIME_TYPE", "DEFAULT_RESOURCE_SECURITY", "EXTENSION_ID", "SUBSCRIPTION_ID_META_KEY",
     "AcceptedElicitation", "AccessToken", "Apps", "AssistantMessage", "Audio", "AuthSettings",
-    "BinaryResource", "CacheHint", "CallNext", "CancelledElicitation", "ClientRegistrationOptions",
-    "Context", "CreateMessageResult", "DeclinedElicitation", "DirectoryResource", "Elicit",
-    "ElicitResult", "ElicitationResult", "EventCallback", "EventId", "EventMessage", "EventStore",
-    "Extension", "FastMCP", "FastMCPError", "FileResource", "FunctionResource", "HandlerResult",
-    "HttpResource", "Icon", "Image", "InMemorySubscriptionBus", "InputRequiredResult", "ListRoots",
-    "ListRootsResult", "MCPServer", "MCPServerError", "Message", "MethodBinding", "PathEscapeError",
-    "Prompt", "PromptsListChanged", "ReadResourceContents", "RequestContext", "RequestStateSecurity",
-    "Resolve", "Resource", "ResourceBinding", "ResourceContent", "ResourceCsp", "ResourceError",
-    "ResourceNotFoundError", "ResourcePermissions", "ResourceSecurity", "ResourceUpdated",
-    "ResourcesListChanged", "RevocationOptions", "Sample", "ServerEvent", "ServerMiddleware",
-    "ServerRequestContext", "ServerSession", "StreamId", "SubscriptionBus", "TextResource",
-    "TokenVerifier", "Tool", "ToolBinding", "ToolError", "ToolsListChanged", "TransportSecuritySettings",
-    "UserMessage", "Visibility", "client_supports_apps", "configure_logging", "contains_path_traversal",
-    "get_access_token", "get_logger", "is_absolute_path", "require_client_extension", "safe_join",
+    "BinaryResource", "CacheHint", "CallNext", "CancelledElicitation", "ClientRegistrationOptions", "Context",
+    "CreateMessageResult", "DeclinedElicitation", "DirectoryResource", "Elicit", "ElicitResult",
+    "ElicitationResult", "EventCallback", "EventId", "EventMessage", "EventStore", "Extension", "FastMCP",
+    "FastMCPError", "FileResource", "FunctionResource", "HandlerResult", "HttpResource", "Icon", "Image",
+    "InMemorySubscriptionBus", "InputRequiredResult", "ListRoots", "ListRootsResult", "MCPError", "MCPServer",
+    "MCPServerError", "McpError", "Message", "MethodBinding", "PathEscapeError", "Prompt",
+    "PromptsListChanged", "ReadResourceContents", "RequestContext", "RequestStateSecurity", "Resolve",
+    "Resource", "ResourceBinding", "ResourceContent", "ResourceCsp", "ResourceError", "ResourceNotFoundError",
+    "ResourcePermissions", "ResourceSecurity", "ResourceUpdated", "ResourcesListChanged", "RevocationOptions",
+    "Sample", "ServerEvent", "ServerMiddleware", "ServerRequestContext", "ServerSession", "StreamId",
+    "SubscriptionBus", "TextResource", "TokenVerifier", "Tool", "ToolBinding", "ToolError",
+    "ToolsListChanged", "TransportSecuritySettings", "UrlElicitationRequiredError", "UserMessage",
+    "Visibility", "client_supports_apps", "configure_logging", "contains_path_traversal", "get_access_token",
+    "get_logger", "is_absolute_path", "require_client_extension", "safe_join",
     "validate_extension_identifier",
 ]
 # fmt: on

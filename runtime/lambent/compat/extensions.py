@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw
 
+from lambent.compat.mcp_errors import inward, outward
 from lambent.compat.requests import CallNext, HandlerResult, ServerRequestContext
 from lambent.compat.results import members_of, result_of
 from lambent.errors import DeclarationError, InvalidParamsError
@@ -144,12 +145,12 @@ class Extension:
 
     async def _around_tool(self, call: Call, following: Callable[[Call], Awaitable[Result]]) -> Result:
         async def call_next(ctx: ServerRequestContext[Any, Any]) -> HandlerResult:
-            return await following(call)
+            return await outward(following(call))
 
         ctx = ServerRequestContext.of(call)
         arguments = msgspec.json.decode(call.rpc.params.arguments)
         params = _ToolParams(call.rpc.params.name, arguments, ctx.meta)
-        return result_of("tools/call", await self.intercept_tool_call(params, ctx, call_next))
+        return result_of("tools/call", await inward(self.intercept_tool_call(params, ctx, call_next)))
 
 
 @dataclasses.dataclass

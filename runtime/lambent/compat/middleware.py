@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from lambent.compat.current_call import set_current_call
+from lambent.compat.mcp_errors import inward, outward
 from lambent.compat.requests import CallNext, HandlerResult, ServerRequestContext
 from lambent.compat.results import members_of, result_of
 from lambent.execution.call import Call, Handler
@@ -27,14 +28,14 @@ def chained(middleware: Sequence[Wrap]) -> Callable[[Call, Handler], Any]:
         passed: list[tuple[Result, dict[str, Any]]] = []
 
         async def innermost(ctx: ServerRequestContext[Any, Any]) -> HandlerResult:
-            result = await following(ctx.passed_on())
+            result = await outward(following(ctx.passed_on()))
             passed.append((result, members_of(result)))
             return members_of(result)
 
         handle: CallNext = innermost
         for wrap in reversed(middleware):
             handle = functools.partial(_wrapped, wrap, handle)
-        value = await handle(ServerRequestContext.of(call))
+        value = await inward(handle(ServerRequestContext.of(call)))
         for result, members in passed:
             if value == members:  # the result itself is known better than what is on the wire of it
                 return result
