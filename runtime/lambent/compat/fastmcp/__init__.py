@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         AuthorizationError, DisabledError, FastMCPError, NotFoundError, PromptError, ResourceError, ToolError,
         ValidationError,
     )
-    from lambent.compat.fastmcp.lifespan import Lifespan, lifespan
+    from lambent.compat.fastmcp.lifespans import Lifespan, lifespan
     from lambent.compat.fastmcp.media import Audio, File, Image
     from lambent.compat.fastmcp.objects import (
         BinaryResource, FunctionPrompt, FunctionResource, FunctionTool, Prompt, Resource, ResourceTemplate,
@@ -55,7 +55,7 @@ _MODULES = {
         "AuthorizationError", "DisabledError", "FastMCPError", "NotFoundError", "PromptError",
         "ResourceError", "ToolError", "ValidationError",
     ),
-    "lambent.compat.fastmcp.lifespan": ("Lifespan", "lifespan"),
+    "lambent.compat.fastmcp.lifespans": ("Lifespan", "lifespan"),
     "lambent.compat.fastmcp.media": ("Audio", "File", "Image"),
     "lambent.compat.fastmcp.objects": (
         "BinaryResource", "FunctionPrompt", "FunctionResource", "FunctionTool", "Prompt", "Resource",
