@@ -20,6 +20,7 @@ from lambent.execution.event_loop import LoopThread
 from lambent.wire.http import LOCAL_HOSTS
 
 if TYPE_CHECKING:
+    from lambent.execution.call import Call
     from lambent.wire.http import Request
 
 _NO_URL = "-"
@@ -202,8 +203,13 @@ def get_access_token() -> Any:
     Where ``lambent.OAuth`` or the settings of the deployment identify callers, it is made of what they know.
     """
     call = current_call()
-    principal = None if call is None else call.principal
-    if call is None or principal is None:
+    return None if call is None else token_of(call)
+
+
+def token_of(call: Call) -> Any:
+    """The token of the caller of a call; see ``get_access_token``."""
+    principal = call.principal
+    if principal is None:
         return None
     if isinstance(principal, _Verified):
         return vars(principal)["access_token"]

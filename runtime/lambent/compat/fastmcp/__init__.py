@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lambent import (
         AcceptedElicitation, CancelledElicitation, DeclinedElicitation, Icon, PromptMessage, ToolAnnotations,
     )
+    from lambent.compat.fastmcp.auth import (
+        AccessToken, CurrentAccessToken, DebugTokenVerifier, JWTVerifier, RemoteAuthProvider,
+        StaticTokenVerifier, TokenClaim, TokenVerifier, get_access_token,
+    )
     from lambent.compat.fastmcp.checks import require_scopes
     from lambent.compat.fastmcp.context import Context
     from lambent.compat.fastmcp.current import get_context
@@ -44,6 +48,10 @@ _MODULES = {
         "AcceptedElicitation", "CancelledElicitation", "DeclinedElicitation", "Icon", "PromptMessage",
         "ToolAnnotations",
     ),
+    "lambent.compat.fastmcp.auth": (
+        "AccessToken", "CurrentAccessToken", "DebugTokenVerifier", "JWTVerifier", "RemoteAuthProvider",
+        "StaticTokenVerifier", "TokenClaim", "TokenVerifier", "get_access_token",
+    ),
     "lambent.compat.fastmcp.checks": ("require_scopes",),
     "lambent.compat.fastmcp.context": ("Context",),
     "lambent.compat.fastmcp.current": ("get_context",),
@@ -70,6 +78,10 @@ _MODULES = {
 
 _REPLACED = {
     "Client": "test with lambent.testing.TestClient, or use the Client of FastMCP itself",
+    "MultiAuth": "auth= takes a list, of which the first one that finds credentials decides",
+    "OAuthProvider": "auth=lambent.OAuth(issuer=…): no authorization server can be in one of many processes",
+    "OAuthProxy": "auth=lambent.OAuth(issuer=…, registration=…) (docs/auth.md)",
+    "OIDCProxy": "auth=lambent.OAuth(issuer=…, registration=…) (docs/auth.md)",
     "Provider": "declare features on a server, and mount it",
     "Transform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
     "settings": "settings are environment variables (docs/configuration.md)",
@@ -77,14 +89,16 @@ _REPLACED = {
 """Names that cannot exist here, with what to write in their place."""
 
 __all__ = [
-    "AcceptedElicitation", "Audio", "AuthorizationError", "BinaryResource", "CancelledElicitation", "Context",
-    "CurrentContext", "CurrentFastMCP", "CurrentHeaders", "CurrentRequest", "DeclinedElicitation", "Depends",
-    "DisabledError", "FastMCP", "FastMCPError", "File", "FunctionPrompt", "FunctionResource", "FunctionTool",
-    "Icon", "Image", "Lifespan", "Message", "NotFoundError", "Prompt", "PromptError", "PromptMessage",
-    "PromptResult", "Resource", "ResourceContent", "ResourceError", "ResourceResult", "ResourceTemplate",
-    "TextResource", "Tool", "ToolAnnotations", "ToolError", "ToolResult", "ValidationError", "get_context",
-    "get_http_headers", "get_http_request", "get_server", "lifespan", "prompt", "require_scopes", "resource",
-    "tool",
+    "AcceptedElicitation", "AccessToken", "Audio", "AuthorizationError", "BinaryResource",
+    "CancelledElicitation", "Context", "CurrentAccessToken", "CurrentContext", "CurrentFastMCP",
+    "CurrentHeaders", "CurrentRequest", "DebugTokenVerifier", "DeclinedElicitation", "Depends",
+    "DisabledError", "FastMCP", "FastMCPError", "File", "FunctionPrompt", "FunctionResource",
+    "FunctionTool", "Icon", "Image", "JWTVerifier", "Lifespan", "Message", "NotFoundError", "Prompt",
+    "PromptError", "PromptMessage", "PromptResult", "RemoteAuthProvider", "Resource", "ResourceContent",
+    "ResourceError", "ResourceResult", "ResourceTemplate", "StaticTokenVerifier", "TextResource",
+    "TokenClaim", "TokenVerifier", "Tool", "ToolAnnotations", "ToolError", "ToolResult", "ValidationError",
+    "get_access_token", "get_context", "get_http_headers", "get_http_request", "get_server", "lifespan",
+    "prompt", "require_scopes", "resource", "tool",
 ]
 # fmt: on
 # isort: on

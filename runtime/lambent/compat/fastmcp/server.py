@@ -107,7 +107,7 @@ class FastMCP(Adding, Serving):
             version="0.0.0" if version is None else str(version),
             website_url=website_url,
             icons=icons,
-            auth=() if auth is None else auth,
+            auth=() if auth is None else _declared(auth),
             middleware=middleware or (),
             lifespan=lifespan,
             page_size=list_page_size or 100,
@@ -236,6 +236,12 @@ class FastMCP(Adding, Serving):
         if name in _INSTEAD:
             raise NotHereError(f"FastMCP.{name}", _INSTEAD[name], PAGE)
         raise AttributeError(f"FastMCP has no attribute {name!r}")
+
+
+def _declared(auth: Any) -> Any:
+    from lambent.compat.fastmcp.auth import declared  # loaded where callers are identified
+
+    return declared(auth)
 
 
 _INSTEAD = {
