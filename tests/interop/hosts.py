@@ -21,13 +21,19 @@ Server = str | list[str]
 
 
 @contextmanager
-def gateway(log: Path, *options: str) -> Iterator[str]:
+def gateway(
+    log: Path,
+    *options: str,
+    app: Path = HERE / "server.py",
+    python: str = sys.executable,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """Every request becomes an event for one of three processes, in turn; the address."""
     arguments = ["--environments", "3", "--port", "0", "--no-reload", "--quiet", *options]
-    command = [sys.executable, "-m", "lambent.cli", "dev", str(HERE / "server.py"), *arguments]
+    command = [python, "-m", "lambent.cli", "dev", str(app), *arguments]
     with (
         log.open("wb") as output,
-        _running(command, stdout=subprocess.PIPE, stderr=output) as process,
+        _running(command, variables, stdout=subprocess.PIPE, stderr=output) as process,
     ):
         late = threading.Timer(SECONDS_TO_START, process.kill)
         late.start()
@@ -54,6 +60,7 @@ def asgi(
     log: Path,
     app: str = "tests.interop.server:asgi",
     *options: str,
+    python: str = sys.executable,
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """One process that streams as it goes; the address. ``options`` are uvicorn's."""
@@ -63,7 +70,7 @@ def asgi(
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = f"http://127.0.0.1:{sock.getsockname()[1]}/mcp"
         arguments = ["--app-dir", str(HERE.parents[1]), app, "--log-level", "warning", *options]
-        command = [sys.executable, "-m", "uvicorn", *arguments, "--fd", str(sock.fileno())]
+        command = [python, "-m", "uvicorn", *arguments, "--fd", str(sock.fileno())]
         with _running(command, variables, pass_fds=[sock.fileno()], stdout=output, stderr=output):
             sock.close()
             yield address

@@ -50,6 +50,10 @@ class Calls:
         self._site = site
         self._sessions = AppSessions()
 
+    async def leave(self) -> None:
+        """Read nothing any more, before the application ends."""
+        await self._sessions.leave()
+
     async def call(self, call: Call) -> Result:
         """The result that the application has given; its notifications are with the invocation.
 

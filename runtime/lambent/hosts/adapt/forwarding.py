@@ -42,6 +42,8 @@ class AppExecutor(Executor):
 class AppEndpoint(Endpoint):
     """Answers requests with what an application answers, wherever the call was let through to it."""
 
+    executor: AppExecutor
+
     @property
     def body_limit(self) -> int:
         """Bytes of a request body."""

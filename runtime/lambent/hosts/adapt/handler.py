@@ -30,6 +30,7 @@ class AdaptedHandler(LambdaHandler):
     ) -> None:
         super().__init__(endpoint, documents=documents)
         self._site = site
+        self._calls = endpoint.executor.calls
         self._is_server = is_server
         self._others = Others(endpoint, site)
         self._own_documents = documents
@@ -59,8 +60,12 @@ class AdaptedHandler(LambdaHandler):
     def close(self) -> None:
         """Leave the lifespan of the application, and close the event loop."""
         if "_run" in vars(self):
-            self._run(self._site.app.stop())
+            self._run(self._leave())
         super().close()
+
+    async def _leave(self) -> None:
+        await self._calls.leave()
+        await self._site.app.stop()
 
     def _is_for_endpoint(self, request: Request) -> bool:
         """Whether a request is for the MCP endpoint.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lambent.auth.principal import Principal
 from lambent.hosts.adapt.principals import tell
@@ -11,6 +11,8 @@ from lambent.hosts.adapt.running_app import Exchange, RunningApp, Scope
 from lambent.wire.http import Request
 
 _HOST_PORT = 443
+
+_MOVED = (307, 308)
 
 
 class Site:
@@ -24,6 +26,7 @@ class Site:
     def __init__(self, app: RunningApp, path: str) -> None:
         self.app = app
         self.path = path
+        self._sent = path
 
     async def message(
         self,
@@ -44,10 +47,18 @@ class Site:
         """
         merged = {**request.headers, **(headers or {})}
         content = _bytes_of(request.body) if body is None else body
-        scope = _scope(request, principal, method, merged, len(content))
-        scope["path"], scope["raw_path"] = self.path, self.path.encode()
-        scope["root_path"], scope["query_string"] = "", b""
-        return await self.app.request(scope, content)
+        while True:
+            scope = _scope(request, principal, method, merged, len(content))
+            scope["path"], scope["raw_path"] = self._sent, self._sent.encode()
+            scope["root_path"], scope["query_string"] = "", b""
+            exchange = await self.app.request(scope, content)
+            if exchange.status not in _MOVED or self._sent.endswith("/"):
+                return exchange
+            if urlsplit(exchange.header("location")).path != f"{self._sent}/":
+                return exchange
+            # Older releases of the SDK 1.x have the endpoint there, and clients follow.
+            await exchange.read()
+            self._sent += "/"
 
     async def pass_on(self, request: Request, principal: Principal | None) -> Exchange:
         """Send a request for another path as it is."""

@@ -74,11 +74,15 @@ class AppSession:
         if self._id:
             self._listening = asyncio.ensure_future(self._listen(post))
 
-    async def close(self, post: Post) -> None:
-        """End the session."""
+    async def leave(self) -> None:
+        """Read the application's own stream no longer."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait({self._listening})
+
+    async def close(self, post: Post) -> None:
+        """End the session."""
+        await self.leave()
         if self._id:
             with contextlib.suppress(Exception):  # it is dropped, whatever the application says
                 await (await post("DELETE", self.headers, b"")).read()
@@ -128,6 +132,12 @@ class AppSessions:
         if self._open.get(token) is session:
             del self._open[token]
         await session.close(post)
+
+    async def leave(self) -> None:
+        """Let the application end its sessions itself."""
+        for session in self._open.values():
+            await session.leave()
+        self._open.clear()
 
 
 async def open_session(handshake: Handshake, post: Post) -> AppSession:
