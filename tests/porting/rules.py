@@ -78,6 +78,49 @@ def _is_of_nothing(difference: Difference) -> bool:
     return _name(difference) in ("no_such_tool", "no_such_prompt", "nothing://here")
 
 
+def _codes(difference: Difference) -> tuple[Any, Any]:
+    return _error(difference.whole_original), _error(difference.whole_ported)
+
+
+def _original_error(difference: Difference) -> str:
+    rounds = difference.whole_original
+    return str((rounds[-1].get("error") or {}).get("message", "")) if rounds else ""
+
+
+def _is_about_arguments(difference: Difference) -> bool:
+    """Whether both say that the arguments of a tool are not valid."""
+    results = [
+        rounds[-1].get("result") or {} for rounds in (difference.whole_original, difference.whole_ported)
+    ]
+    if _method(difference) != "tools/call" or not all(result.get("isError") for result in results):
+        return False
+    first, other = (result["content"][0].get("text") for result in results)
+    return bool(
+        re.match(r"Error executing tool \S+: \d+ validation errors? for \S+Arguments\n", str(first))
+        and re.match(r"Error executing tool \S+: Invalid arguments: ", str(other))
+    )
+
+
+def _is_about_text_arguments(difference: Difference) -> bool:
+    return _method(difference) in ("prompts/get", "resources/read") and _codes(difference) == (-32603, -32602)
+
+
+def _is_unknown_resource(difference: Difference) -> bool:
+    return (
+        _method(difference) == "resources/read"
+        and _codes(difference) == (-32602, -32602)
+        and (difference.place == "error.data" or _original_error(difference).startswith("Unknown resource: "))
+    )
+
+
+def _is_question_without_channel(difference: Difference) -> bool:
+    return "no back-channel" in _original_error(difference)
+
+
+def _is_text_of_a_missing_capability(difference: Difference) -> bool:
+    return _codes(difference) == (-32021, -32021) and difference.place == "error.message"
+
+
 def _is_default_hint(difference: Difference) -> bool:
     defaults = {"ttlMs": 0, "cacheScope": "private"}
     member = difference.place.removeprefix("result.")
@@ -122,6 +165,11 @@ RULES = [
     Rule("caching hints that nobody gave", _is_default_hint, True),
     Rule("an unknown tool", lambda one: _name(one) == "no_such_tool", True),
     Rule("an unknown prompt or resource", _is_of_nothing, True),
+    Rule("an unknown prompt or resource", _is_unknown_resource, True),
+    Rule("arguments of a tool that are not valid", _is_about_arguments, True),
+    Rule("arguments of a prompt or template that are not valid", _is_about_text_arguments, True),
+    Rule("the text of a capability that is missing", _is_text_of_a_missing_capability, True),
+    Rule("`ctx.elicit(...)`, to a client of 2026-07-28", _is_question_without_channel),
     Rule("the HTTP status of an error", _is_status_of_an_error, True),
     Rule("titles in schemas that nobody gave", _is_generated_title, True),
     Rule("`isError: false`", _is_false_error, True),
