@@ -69,6 +69,9 @@ def normalized(value: Any) -> Any:
         found = {key: normalized(one) for key, one in value.items()}
         if isinstance(found.get("requestState"), str):
             found["requestState"] = "<sealed>"
+        required = found.get("required")
+        if isinstance(required, list) and all(isinstance(name, str) for name in required):
+            found["required"] = sorted(required)  # a set, in schemas
         if isinstance(value.get("text"), str):
             found["text"] = _as_json(value["text"])
         return found

@@ -121,6 +121,12 @@ def _is_text_of_a_missing_capability(difference: Difference) -> bool:
     return _codes(difference) == (-32021, -32021) and difference.place == "error.message"
 
 
+def _is_key_of_a_question(difference: Difference) -> bool:
+    return difference.place.startswith("result.inputRequests.") and (
+        (":" in difference.place and difference.ported == ABSENT) or difference.original == ABSENT
+    )
+
+
 def _is_default_hint(difference: Difference) -> bool:
     defaults = {"ttlMs": 0, "cacheScope": "private"}
     member = difference.place.removeprefix("result.")
@@ -153,6 +159,11 @@ def _is_indentation(difference: Difference) -> bool:
 
 RULES = [
     Rule("the version of a server without one", _at(r".*serverInfo\.version"), True),
+    Rule(
+        "what results say of the server",
+        _at(r"result\._meta\..*serverInfo\.(icons|title|websiteUrl).*"),
+        True,
+    ),
     Rule("protocol versions", _at(r"result\.supportedVersions", "server/discover"), True),
     Rule(
         "capabilities",
@@ -173,6 +184,7 @@ RULES = [
     Rule("the HTTP status of an error", _is_status_of_an_error, True),
     Rule("titles in schemas that nobody gave", _is_generated_title, True),
     Rule("`isError: false`", _is_false_error, True),
+    Rule("keys of questions", _is_key_of_a_question),
     Rule("indented docstrings", _is_indentation),
 ]
 """The first that fits explains a difference."""

@@ -40,6 +40,11 @@ def test_states_are_sealed_anyhow() -> None:
     assert places(result(requestState="a"), result(requestState="a"), result()) == ["result.requestState"]
 
 
+def test_the_order_of_required_members_means_nothing() -> None:
+    one, other = {"required": ["a", "b"]}, {"required": ["b", "a"]}
+    assert places(result(schema=one), result(schema=one), result(schema=other)) == []
+
+
 def test_true_is_not_one() -> None:
     assert places(result(a=True), result(a=True), result(a=1)) == ["result.a"]
 
