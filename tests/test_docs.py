@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from tests import support
@@ -30,6 +31,21 @@ PAGES += sorted((ROOT / "docs").rglob("*.md"))
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 ANSWERS = ("tool ", "tools/call ", "prompts/get ", "resources/read ", "completion/complete ")
 """How comments above an answer begin: with the method, or ``tool`` for a tool's definition."""
+IN_MEMORY = msgspec.structs.replace(support.SETTINGS, in_memory=True)
+"""Settings of `lambent dev` without a template: the process keeps what a table would have."""
+GUIDES = (
+    "tools",
+    "resources",
+    "prompts",
+    "completion",
+    "questions",
+    "tasks",
+    "sessions",
+    "idempotency",
+    "errors",
+    "middleware",
+)
+"""Pages whose code is complete: it takes nothing for granted, so that a reader can copy and run it."""
 CODE = re.compile(r"^ *```.*?^ *```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -67,7 +83,7 @@ def loop() -> Iterator[None]:
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_the_code_of_a_page_runs(page: Path) -> None:
-    names = _names()
+    names: dict[str, Any] = {} if page.stem in GUIDES else _names()
     for block in blocks(page):
         if block.language == "python":
             # As many lines above it as in the page: a traceback names the right one.
@@ -76,7 +92,7 @@ def test_the_code_of_a_page_runs(page: Path) -> None:
                 exec(code, names)
     answers = [block for block in blocks(page) if block.note.startswith(ANSWERS)]
     if answers:
-        with closing(names["mcp"].lambda_handler(support.SETTINGS)) as handler:
+        with closing(names["mcp"].lambda_handler(IN_MEMORY)) as handler:
             for block in answers:
                 assert _lacks(json.loads(block.code), _answer(Client(handler), block.note)) == []
 
@@ -93,7 +109,7 @@ def _answer(client: Client, request: str) -> Any:
         "resources/read": {"uri": target},
         "completion/complete": json.loads(arguments or "{}"),
     }[method]
-    return client.request(method, params, capabilities=support.EVERYTHING).result
+    return client.request(method, params, capabilities=dict(lambent.testing.EVERYTHING)).result
 
 
 def _lacks(shown: Any, real: Any, where: str = "$") -> list[str]:
