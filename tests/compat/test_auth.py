@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from pydantic import AnyHttpUrl
@@ -14,6 +15,7 @@ from lambent.compat import (
     AccessToken,
     AuthSettings,
     ClientRegistrationOptions,
+    Context,
     MCPServer,
     RevocationOptions,
     TokenVerifier,
@@ -34,6 +36,11 @@ TOKENS = {
         expires_at=int(time.time()) - 9,
     ),
 }
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 class Verifier(TokenVerifier):
@@ -91,6 +98,32 @@ def test_the_token_is_that_of_the_verifier(verifier: Any) -> None:
     mcp = notes(verifier)
     assert text_of(ask(mcp, "ana")) == "app ['notes:read'] ana"
     assert text_of(ask(mcp, "ana", "whose")) == "ana"
+
+
+def test_the_caller_is_the_user_of_the_request() -> None:
+    mcp = notes()
+
+    @mcp.tool()
+    async def user(ctx: Context) -> str:
+        request = ctx.request_context.request
+        return f"{request.user.display_name} {request.user.access_token.subject} {request.auth.scopes}"
+
+    assert text_of(ask(mcp, "ana", "user")) == "app ana ['notes:read']"
+
+
+@pytest.mark.anyio
+async def test_the_token_is_there_in_an_application_too() -> None:
+    app = notes().streamable_http_app(host="0.0.0.0")
+    transport = httpx.ASGITransport(app)
+    for tool, expected in (("whoami", "app ['notes:read'] ana"), ("whose", "ana")):
+        body = message("tools/call", {"name": tool, "arguments": {}})
+        headers = headers_of(body) | {"authorization": "Bearer ana"}
+        async with httpx.AsyncClient(transport=transport, base_url="https://mcp.example.com") as client:
+            response = await client.post("/mcp", json=body, headers=headers)
+            assert response.json()["result"]["content"][0]["text"] == expected
+            assert (await client.post("/mcp", json=body, headers=headers_of(body))).status_code == 401
+            path = "/.well-known/oauth-protected-resource/mcp"
+            assert (await client.get(path)).json()["resource"] == RESOURCE
 
 
 def test_a_token_is_verified_with_every_request() -> None:

@@ -37,9 +37,13 @@ def shop(**options: Any) -> MCPServer[Any]:
 
 
 async def call(
-    app: Any, path: str = "/mcp", base_url: str = "http://127.0.0.1:8000", **headers: str
+    app: Any,
+    path: str = "/mcp",
+    base_url: str = "http://127.0.0.1:8000",
+    tool: str = "opened",
+    **headers: str,
 ) -> httpx.Response:
-    body = message("tools/call", {"name": "opened", "arguments": {}})
+    body = message("tools/call", {"name": tool, "arguments": {}})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
         return await client.post(path, json=body, headers={**headers_of(body), **headers})
 
@@ -174,6 +178,32 @@ async def test_pages_of_these_origins_may_call_the_server_in_lambda() -> None:
         event = http_api(json.dumps(body), headers_of(body) | {"origin": origin})
         assert handler(event, None)["statusCode"] == status
     handler.close()
+
+
+async def test_features_see_what_middleware_has_put_into_the_scope() -> None:
+    mcp = MCPServer("shop")
+
+    @mcp.tool()
+    async def opened(ctx: Context) -> str:
+        request = ctx.request_context.request
+        return f"{request.state.tenant} {request.headers['Host']} {request.client.host}"
+
+    @mcp.tool("plain")
+    def plain(ctx: Context) -> str:
+        return str(ctx.request_context.request.state.tenant)
+
+    class Tenants:
+        def __init__(self, app: Any) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("state", {})["tenant"] = "acme"
+            await self._app(scope, receive, send)
+
+    app = mcp.streamable_http_app()
+    app.add_middleware(Tenants)
+    assert text_of(await call(app)) == "acme 127.0.0.1:8000 127.0.0.1"
+    assert text_of(await call(app, tool="plain")) == "acme"
 
 
 async def test_a_check_that_is_off_checks_nothing() -> None:

@@ -40,6 +40,19 @@ def test_it_cannot_once_requests_are_answered(mcp: FastMCP[Any]) -> None:
         mcp._mcp_server.version = "1.2.3"
 
 
+def test_the_context_of_a_request_is_found_there() -> None:
+    mcp: FastMCP[Any] = FastMCP("shop")
+
+    @mcp.tool()
+    def look() -> str:
+        context = mcp._mcp_server.request_context
+        return f"{context.request_id} {context.lifespan_context}"
+
+    assert TestClient(mcp).call("look").text == "1 {}"
+    with pytest.raises(LookupError, match="only while a handler runs"):
+        _ = mcp._mcp_server.request_context
+
+
 def test_everything_else_below_is_not_there(mcp: FastMCP[Any]) -> None:
     text = re.escape("There is no mcp._mcp_server.run here") + ".*lambent.adapt"
     with pytest.raises(AttributeError, match=text):

@@ -248,8 +248,6 @@ class RequestContext:
         request = self._context.request
         if not request.method:
             return None
-        from starlette.requests import Request  # loaded where it is used
+        from lambent.compat.scope import starlette_request  # loaded where it is used
 
-        from lambent.compat.scope import scope_of
-
-        return Request(scope_of(request))
+        return starlette_request(request)

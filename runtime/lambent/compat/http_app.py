@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lambent.compat.hosting import SessionManager
+from lambent.compat.scope import remember_scope
 from lambent.compat.settings import LOCAL_HOSTS, LOCAL_SECURITY
 from lambent.hosts.settings import Settings
 from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX
@@ -25,15 +26,22 @@ if TYPE_CHECKING:
 
 
 class Guarded:
-    """An ASGI application that answers only requests with the right ``Host`` and ``Origin`` headers."""
+    """An ASGI application that answers only requests with the right ``Host`` and ``Origin`` headers.
 
-    def __init__(self, app: ASGIApp, security: TransportSecuritySettings) -> None:
+    Args:
+        app: the application, whose features see the scope of their request.
+        security: the headers that are right; None: all are.
+    """
+
+    def __init__(self, app: ASGIApp, security: TransportSecuritySettings | None) -> None:
         self._app = app
-        self._security = security
+        is_checked = security is not None and security.enable_dns_rebinding_protection
+        self._security = security if is_checked else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it: 421 for the host, 403 for the origin."""
-        if scope["type"] == "http":
+        remember_scope(scope)
+        if self._security is not None and scope["type"] == "http":
             headers = Headers(scope=scope)
             if not self._security.takes_host(headers.get("host", "")):
                 await PlainTextResponse("Invalid Host header", 421)(scope, receive, send)
@@ -71,9 +79,7 @@ def make_app(
         # They are checked here, so that the endpoint itself has nothing more to refuse.
         changes["allowed_origins"] = frozenset("*")
     endpoint = server._endpoint(msgspec.structs.replace(settings, **changes))
-    app: ASGIApp = endpoint
-    if security is not None and security.enable_dns_rebinding_protection:
-        app = Guarded(app, security)
+    app = Guarded(endpoint, security)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from lambent.compat.current_call import current_call
 from lambent.compat.errors import NotHereError
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class LowLevelServer:
             return getattr(self._server._empty.info, name)
         if name == "instructions":
             return self._server.instructions
+        if name == "request_context":
+            if current_call() is None:
+                raise LookupError("There is a request context only while a handler runs")
+            return self._server.get_context().request_context
         raise _missing(f"_mcp_server.{name}")
 
     def __setattr__(self, name: str, value: Any) -> None:

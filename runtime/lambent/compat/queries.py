@@ -1,20 +1,23 @@
-"""What a server lists, for code that asks the server itself."""
+"""What a server has and does, for code that asks the server itself."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambent.compat.errors import NotHereError
+from lambent.compat.hosting import Hosting
 from lambent.compat.members import Members
-from lambent.features.declarations import Declarations
 
-_CLIENT = "write lambent.testing.TestClient(mcp).{}, which calls the server as a client does"
+if TYPE_CHECKING:
+    from lambent.compat.context import ResourceContent
+    from lambent.compat.in_process import InProcess
 
 
-class Queries(Declarations):
-    """The part of ``MCPServer`` that lists features. A server is called by clients alone."""
+class Queries(Hosting):
+    """The part of ``MCPServer`` that lists features, and calls them where no request runs."""
 
     async def list_tools(self) -> list[Members]:
         """The tools, as clients see them."""
@@ -34,27 +37,48 @@ class Queries(Declarations):
         """The prompts, as clients see them."""
         return [Members(msgspec.to_builtins(one.definition)) for one in self._prompts.values()]
 
-    def call_tool(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: a tool is called in a request.
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any] | None = None, context: Any = None
+    ) -> Any:
+        """Call a tool, as a client that can do nothing would; what the server offers is fixed from then on.
+
+        Args:
+            name: of the tool.
+            arguments: of the call.
+            context: not used: it is called outside of any request.
+
+        Returns:
+            An object with ``content``, ``structured_content`` and ``is_error``.
 
         Raises:
-            NotHereError: always.
+            ToolError: it failed, or there is none of that name.
+            NotHereError: a request runs.
         """
-        raise NotHereError("mcp.call_tool()", _CLIENT.format("call(name, **arguments)"))
+        return await self._in_process.call_tool(name, arguments or {})
 
-    def read_resource(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: a resource is read in a request.
+    async def read_resource(self, uri: Any, context: Any = None) -> list[ResourceContent]:
+        """Read a resource, as a client that can do nothing would; see ``call_tool``.
 
         Raises:
-            NotHereError: always.
+            ResourceNotFoundError: there is none of that URI.
+            ResourceError: it cannot be read.
+            NotHereError: a request runs.
         """
-        instead = f"write ctx.read_resource(uri) in a handler; elsewhere {_CLIENT}"
-        raise NotHereError("mcp.read_resource()", instead.format("read(uri)"))
+        return await self._in_process.read_resource(str(uri))
 
-    def get_prompt(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: a prompt is made in a request.
+    async def get_prompt(
+        self, name: str, arguments: Mapping[str, Any] | None = None, context: Any = None
+    ) -> Members:
+        """Make the messages of a prompt, as for a client that can do nothing; see ``call_tool``.
 
         Raises:
-            NotHereError: always.
+            ValueError: it failed, or there is none of that name.
+            NotHereError: a request runs.
         """
-        raise NotHereError("mcp.get_prompt()", _CLIENT.format("get(name, **arguments)"))
+        return await self._in_process.get_prompt(name, arguments or {})
+
+    @functools.cached_property
+    def _in_process(self) -> InProcess:
+        from lambent.compat.in_process import InProcess  # loaded where a server is called by its own code
+
+        return InProcess(self._parts(), self._adjusted(None))

@@ -11,7 +11,6 @@ import msgspec
 from lambent.compat.current_call import current_call, current_context, remember, remember_context
 from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.extending import Extending
-from lambent.compat.hosting import Hosting
 from lambent.compat.queries import Queries
 from lambent.compat.registering import Registering
 from lambent.compat.settings import ServerSettings
@@ -40,7 +39,7 @@ _PRIVATE = {
 }
 
 
-class MCPServer(Registering, Queries, Hosting, Extending, Generic[StateT]):
+class MCPServer(Registering, Queries, Extending, Generic[StateT]):
     """A server that is declared with the names of the official SDK, and served as every other one.
 
     Args:
@@ -268,6 +267,18 @@ class FastMCP(MCPServer[StateT]):
             retry_interval=retry_interval,
             **options,
         )
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any] | None = None, context: Any = None
+    ) -> Any:
+        """See ``MCPServer.call_tool``.
+
+        Returns:
+            The content, or the content and the structured content, as version 1 has it.
+        """
+        result = await super().call_tool(name, arguments, context)
+        structured = result.structuredContent
+        return result.content if structured is None else (result.content, structured)
 
     @classmethod
     def _known_arguments(cls) -> set[str]:

@@ -1,0 +1,115 @@
+"""Requests that the code of a server makes to the server itself, outside of any other request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambent.compat.context import ResourceContent, content_of
+from lambent.compat.current_call import current_call
+from lambent.compat.errors import NotHereError, ResourceError, ResourceNotFoundError
+from lambent.compat.members import Members
+from lambent.errors import ToolError
+from lambent.execution.endpoint import Endpoint
+from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.live import LiveInvocation
+from lambent.hosts.settings import Settings
+from lambent.wire import jsonrpc
+from lambent.wire.eras import MODERN
+from lambent.wire.eras.legacy import read_block
+from lambent.wire.http import Request
+from lambent.wire.values import (
+    BlobResourceContents,
+    ClientCapabilities,
+    PromptMessage,
+    RequestMeta,
+    TextResourceContents,
+)
+
+if TYPE_CHECKING:
+    from lambent.hosts.assembly import ServerParts
+
+_INVALID_PARAMS = -32602
+
+
+class InProcess:
+    """Calls a server by its own endpoint, with a client that cannot be asked anything.
+
+    Whoever has the server object may do everything, as the user of stdio.
+    """
+
+    def __init__(self, parts: ServerParts, settings: Settings) -> None:
+        self._endpoint: Endpoint = local_endpoint(parts, settings)
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Members:
+        """The result of a tool: ``content``, ``structured_content`` and ``is_error``.
+
+        Raises:
+            ToolError: it failed, or there is none of that name.
+        """
+        answer = await self._ask("tools/call", {"name": name, "arguments": dict(arguments)})
+        if "error" in answer:
+            raise ToolError(answer["error"]["message"])
+        result = answer["result"]
+        if result.get("resultType") != "complete":
+            raise ToolError(f"Tool {name!r} asks its client, and there is none")
+        content = [read_block(block) for block in result["content"]]
+        is_error = result.get("isError") is True
+        if is_error:
+            raise ToolError("".join(getattr(block, "text", "") for block in content))
+        return Members({**result, "content": content, "isError": is_error})
+
+    async def read_resource(self, uri: str) -> list[ResourceContent]:
+        """The contents of a resource.
+
+        Raises:
+            ResourceNotFoundError: there is none of that URI.
+            ResourceError: it cannot be read.
+        """
+        answer = await self._ask("resources/read", {"uri": uri})
+        if "error" in answer:
+            is_unknown = answer["error"]["code"] == _INVALID_PARAMS
+            raise (ResourceNotFoundError if is_unknown else ResourceError)(answer["error"]["message"])
+        if "contents" not in answer["result"]:
+            raise ResourceError(f"{uri} asks its client, and there is none")
+        return [content_of(_contents(one)) for one in answer["result"]["contents"]]
+
+    async def get_prompt(self, name: str, arguments: Mapping[str, Any]) -> Members:
+        """The result of a prompt: ``description`` and ``messages``.
+
+        Raises:
+            ValueError: it failed, or there is none of that name.
+        """
+        answer = await self._ask("prompts/get", {"name": name, "arguments": dict(arguments)})
+        if "error" in answer:
+            raise ValueError(answer["error"]["message"])
+        if "messages" not in answer["result"]:
+            raise ValueError(f"The prompt {name!r} asks its client, and there is none")
+        messages = [
+            PromptMessage(role=one["role"], content=read_block(one["content"]))
+            for one in answer["result"]["messages"]
+        ]
+        return Members({**answer["result"], "messages": messages})
+
+    async def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if current_call() is not None:
+            # Who calls may not do everything, and the client of the call would not be asked.
+            raise NotHereError(
+                "calling a server from within its own requests",
+                "call the function of the tool or prompt, or write ctx.read_resource(uri)",
+            )
+        meta = RequestMeta(protocol_version=MODERN.version, client_capabilities=ClientCapabilities())
+        written = jsonrpc.request(1, method, {**params, "_meta": meta})
+        invocation = LiveInvocation(asyncio.get_running_loop())
+        reply = await asyncio.to_thread(self._endpoint.answer, jsonrpc.decode(written), Request(), invocation)
+        answer: dict[str, Any] = msgspec.json.decode(reply.body)
+        return answer
+
+
+def _contents(members: dict[str, Any]) -> TextResourceContents | BlobResourceContents:
+    kind: Any = TextResourceContents if "text" in members else BlobResourceContents
+    contents: TextResourceContents | BlobResourceContents = msgspec.convert(members, kind)
+    return contents
