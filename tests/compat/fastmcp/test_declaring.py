@@ -35,6 +35,10 @@ def test_what_has_no_effect_is_taken() -> None:
     assert FastMCP().name == "FastMCP"
 
 
+def test_a_server_can_be_subscripted() -> None:
+    assert FastMCP[dict[str, int]] is FastMCP
+
+
 @pytest.mark.parametrize("name", ["providers", "transforms"])
 def test_what_cannot_have_an_effect_is_refused(name: str) -> None:
     with pytest.raises(DeclarationError, match=rf"FastMCP\({name}=….*docs/fastmcp\.md"):

@@ -70,6 +70,10 @@ class FastMCP(Adding, Serving):
         DeclarationError: an argument cannot have an effect here.
     """
 
+    def __class_getitem__(cls, _: Any) -> type[FastMCP]:
+        """``FastMCP[…]`` is ``FastMCP``: what its lifespan gives is not checked."""
+        return cls
+
     def __init__(
         self,
         name: str | None = None,
