@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from lambent.compat.fastmcp.lifespans import Lifespan, lifespan
     from lambent.compat.fastmcp.media import Audio, File, Image
+    from lambent.compat.fastmcp.middleware import CallNext, Middleware, MiddlewareContext
     from lambent.compat.fastmcp.objects import (
         BinaryResource, FunctionPrompt, FunctionResource, FunctionTool, Prompt, Resource, ResourceTemplate,
         TextResource, Tool, prompt, resource, tool,
@@ -65,6 +66,7 @@ _MODULES = {
     ),
     "lambent.compat.fastmcp.lifespans": ("Lifespan", "lifespan"),
     "lambent.compat.fastmcp.media": ("Audio", "File", "Image"),
+    "lambent.compat.fastmcp.middleware": ("CallNext", "Middleware", "MiddlewareContext"),
     "lambent.compat.fastmcp.objects": (
         "BinaryResource", "FunctionPrompt", "FunctionResource", "FunctionTool", "Prompt", "Resource",
         "ResourceTemplate", "TextResource", "Tool", "prompt", "resource", "tool",
@@ -84,21 +86,25 @@ _REPLACED = {
     "OIDCProxy": "auth=lambent.OAuth(issuer=…, registration=…) (docs/auth.md)",
     "Provider": "declare features on a server, and mount it",
     "Transform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
+    "RateLimitingMiddleware": "limits=Limits(rate=RateLimit(…)) (docs/limits.md)",
+    "ResponseCachingMiddleware": "cache_ttl=… tells clients how long they may keep what they have",
+    "TimingMiddleware": "metrics and traces are settings (docs/observability.md)",
     "settings": "settings are environment variables (docs/configuration.md)",
 }
 """Names that cannot exist here, with what to write in their place."""
 
 __all__ = [
-    "AcceptedElicitation", "AccessToken", "Audio", "AuthorizationError", "BinaryResource",
+    "AcceptedElicitation", "AccessToken", "Audio", "AuthorizationError", "BinaryResource", "CallNext",
     "CancelledElicitation", "Context", "CurrentAccessToken", "CurrentContext", "CurrentFastMCP",
     "CurrentHeaders", "CurrentRequest", "DebugTokenVerifier", "DeclinedElicitation", "Depends",
     "DisabledError", "FastMCP", "FastMCPError", "File", "FunctionPrompt", "FunctionResource",
-    "FunctionTool", "Icon", "Image", "JWTVerifier", "Lifespan", "Message", "NotFoundError", "Prompt",
-    "PromptError", "PromptMessage", "PromptResult", "RemoteAuthProvider", "Resource", "ResourceContent",
-    "ResourceError", "ResourceResult", "ResourceTemplate", "StaticTokenVerifier", "TextResource",
-    "TokenClaim", "TokenVerifier", "Tool", "ToolAnnotations", "ToolError", "ToolResult", "ValidationError",
-    "get_access_token", "get_context", "get_http_headers", "get_http_request", "get_server", "lifespan",
-    "prompt", "require_scopes", "resource", "tool",
+    "FunctionTool", "Icon", "Image", "JWTVerifier", "Lifespan", "Message", "Middleware",
+    "MiddlewareContext", "NotFoundError", "Prompt", "PromptError", "PromptMessage", "PromptResult",
+    "RemoteAuthProvider", "Resource", "ResourceContent", "ResourceError", "ResourceResult",
+    "ResourceTemplate", "StaticTokenVerifier", "TextResource", "TokenClaim", "TokenVerifier", "Tool",
+    "ToolAnnotations", "ToolError", "ToolResult", "ValidationError", "get_access_token", "get_context",
+    "get_http_headers", "get_http_request", "get_server", "lifespan", "prompt", "require_scopes",
+    "resource", "tool",
 ]
 # fmt: on
 # isort: on

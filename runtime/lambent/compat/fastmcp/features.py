@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lambent.compat.fastmcp.calling import HIDDEN, dependencies_of, prepare, without
+from lambent.compat.fastmcp.failures import note_failure
 from lambent.compat.fastmcp.results import (
     PromptResult,
     ResourceResult,
@@ -199,11 +200,19 @@ def tool_failed(name: str, *, masked: bool, keeps: bool) -> Callable[[Exception,
             text = f"Error calling tool {name!r}" if masked else f"Error calling tool {name!r}: {error}"
             if not keeps:
                 report(error, context._call.rpc)
+        note_failure(error if isinstance(error, ToolError) else _raised(text, error))
         if keeps:
             raise error if isinstance(error, ToolError) else ToolError(text) from error
         return NativeResult(content=[text], is_error=True)
 
     return failed
+
+
+def _raised(text: str, cause: Exception) -> ToolError:
+    """What middleware sees of an error of a tool."""
+    error = ToolError(text)
+    error.__cause__ = cause
+    return error
 
 
 def reading_failed(what: str, *, masked: bool) -> Callable[[Exception, Any], Any]:

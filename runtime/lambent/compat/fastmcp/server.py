@@ -52,7 +52,7 @@ class FastMCP(Adding, Serving):
         website_url: where to read more.
         icons: images for user interfaces.
         auth: who may call.
-        middleware: around calls, outermost first: functions of ``lambent``.
+        middleware: around calls, outermost first: objects of ``Middleware``, and functions of ``lambent``.
         lifespan: called with the server, gives an asynchronous context manager that is entered once an
             execution environment.
         tools: functions, and tools that are made by ``Tool.from_function``.
@@ -112,7 +112,6 @@ class FastMCP(Adding, Serving):
             website_url=website_url,
             icons=icons,
             auth=() if auth is None else _declared(auth),
-            middleware=middleware or (),
             lifespan=lifespan,
             page_size=list_page_size or 100,
             cache_hints=hints,
@@ -126,6 +125,8 @@ class FastMCP(Adding, Serving):
         self._on_duplicate = on_duplicate or "warn"
         self._masks_errors = bool(mask_error_details)
         self._visibility = Visibility()
+        for one in middleware or ():
+            self.add_middleware(one)
         for tool in tools or ():
             self.add_tool(tool)
 
@@ -148,6 +149,17 @@ class FastMCP(Adding, Serving):
     def icons(self) -> Sequence[Icon]:
         """Images for user interfaces."""
         return self._empty.info.icons or []
+
+    def add_middleware(self, middleware: Any) -> None:
+        """Add middleware, which is within that which is there.
+
+        Raises:
+            TooLateError: requests are answered.
+        """
+        from lambent.compat.fastmcp.middleware import adapted  # loaded where there is some
+
+        self._not_frozen("Middleware")
+        self._middleware = (*self._middleware, adapted(middleware))
 
     def mount(  # type: ignore[override]
         self,
