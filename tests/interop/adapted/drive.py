@@ -138,7 +138,11 @@ def drive(make: Callable[[], Any]) -> dict[str, Any]:
     streamed = read_stream(client.call("progress", _meta={"progressToken": "p"}).body)
     found["progress"] = [one["params"]["progress"] for one in streamed.messages[:-1]]
     found["entered"] = list(lifespans)
-    found["modern"] = Client(handlers[0]).request("tools/list").status
+    one = Client(handlers[0])
+    found["modern"] = one.request("tools/list").status
+    found["elsewhere"] = [
+        one.post(message("tools/list"), path=path).status for path in ("/mcp/below", "/other")
+    ]
     for handler in handlers:
         handler.close()
     found["left"] = lifespans.count("left")

@@ -20,6 +20,7 @@ EVERY = {
     "progress": [1],
     "entered": ["entered"] * 3,
     "left": 3,
+    "elsewhere": [404, 404],
 }
 """What comes of every server, whatever its release: see ``drive.py``."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
+from urllib.parse import unquote
 
 from lambent.errors import ConfigurationError
 from lambent.execution.log_records import logger
@@ -73,7 +74,7 @@ class AdaptedHandler(LambdaHandler):
         Front ends may put something in front of its path, or take it away. Of an application that has other
         paths, only that path itself is the endpoint.
         """
-        path, short = self._site.path, request.path.rstrip("/")
+        path, short = self._site.path, unquote(request.path).rstrip("/")
         if "/.well-known/" in request.path:
             return False
         if not self._is_server:
@@ -81,4 +82,5 @@ class AdaptedHandler(LambdaHandler):
         if short.endswith(path):
             return True
         is_message = request.method == "POST" or "mcp-session-id" in request.headers
-        return is_message and path.endswith(short)
+        # Older releases of the SDKs take messages at every path below that of the endpoint too.
+        return is_message and (path.endswith(short) or f"{path.rstrip('/')}/" in f"{short}/")

@@ -30,7 +30,7 @@ from lambent.hosts.adapt.running_app import App, Receive, Scope, Send
 _DEFAULT_PATH = "/mcp"
 
 _MAX_DEPTH = 8
-"""Of applications within applications in which servers are looked for."""
+"""Of applications within applications in which endpoints are looked for."""
 
 _AUTOMATIC_HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
 """The hosts that the SDK 1.x allows on its own where nobody has named any: those of a developer's machine."""
@@ -80,13 +80,21 @@ def recognize(app: Any, path: str | None) -> Adapted:
     if not callable(app) or isinstance(app, type):
         kind = f"the class {app.__name__}" if isinstance(app, type) else type(app).__name__
         raise DeclarationError(f"adapt takes an MCP server or an ASGI application, not {kind}")
-    name = getattr(app, "title", "")
+    return _of_application(app, path)
+
+
+def _of_application(app: Any, path: str | None) -> Adapted:
+    endpoints = dict(_endpoints_within(app, "", _MAX_DEPTH))
+    if path is None and len(endpoints) > 1:
+        found = ", ".join(sorted(endpoints))
+        raise DeclarationError(f"The application has several MCP endpoints: say path= which one of {found}")
+    title = getattr(app, "title", "")
     return Adapted(
         lambda: app,
-        name if isinstance(name, str) else "",
-        path or _DEFAULT_PATH,
+        title if isinstance(title, str) else "",
+        path or next(iter(endpoints), _DEFAULT_PATH),
         is_server=False,
-        seals=tuple(seal for server in _servers_within(app, _MAX_DEPTH) for seal in _seals_of(server)),
+        seals=tuple(seal for server in endpoints.values() for seal in _seals_of(server)),
     )
 
 
@@ -119,7 +127,7 @@ def _of_low_level_1(server: Any, path: str) -> Adapted:
         manager = importlib.import_module("mcp.server.streamable_http_manager").StreamableHTTPSessionManager
     except ImportError as error:
         raise ConfigurationError("This release of the SDK has no Streamable HTTP: update mcp") from error
-    return Adapted(lambda: _ManagerApp(manager(app=server)), server.name, path, around=_once(server))
+    return Adapted(lambda: _ManagerApp(manager(app=server), path), server.name, path, around=_once(server))
 
 
 def _of_fastmcp(server: Any, path: str) -> Adapted:
@@ -145,17 +153,19 @@ def _seals_of(server: Any) -> tuple[Any, ...]:
     )
 
 
-def _servers_within(app: Any, depth: int) -> Iterator[Any]:
-    """The low-level servers of the SDK whose endpoints an application has among its routes."""
-    manager = getattr(app, "session_manager", None)
-    if manager is not None and hasattr(manager, "app"):
-        yield manager.app
-    if depth:
-        routes = getattr(app, "routes", None)
-        for one in routes if isinstance(routes, list) else ():
-            yield from _servers_within(getattr(one, "app", None), depth - 1)
-        if (inner := getattr(app, "app", None)) is not None:
-            yield from _servers_within(inner, depth - 1)
+def _endpoints_within(app: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """The endpoints of the SDK that an application has among its routes, with their low-level servers."""
+    server = getattr(getattr(app, "session_manager", None), "app", None)
+    if server is not None:
+        yield path, server
+        return
+    routes = getattr(app, "routes", None)
+    if depth and isinstance(routes, list):
+        for one in routes:
+            below = f"{path}{getattr(one, 'path', '')}"
+            yield from _endpoints_within(getattr(one, "app", None), below, depth - 1)
+    elif depth and (inner := getattr(app, "app", None)) is not None:
+        yield from _endpoints_within(inner, path, depth - 1)
 
 
 def _once(server: Any) -> Callable[[], AbstractAsyncContextManager[None]]:
@@ -177,12 +187,17 @@ def _once(server: Any) -> Callable[[], AbstractAsyncContextManager[None]]:
 class _ManagerApp:
     """The application of a session manager, whose lifespan runs it."""
 
-    def __init__(self, manager: Any) -> None:
+    def __init__(self, manager: Any, path: str) -> None:
         self._manager = manager
+        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self._manager.handle_request(scope, receive, send)
+        if scope["type"] == "http":
+            if scope["path"] == self._path:
+                await self._manager.handle_request(scope, receive, send)
+            else:
+                await send({"type": "http.response.start", "status": 404, "headers": []})
+                await send({"type": "http.response.body"})
             return
         await receive()
         async with self._manager.run():

@@ -1,0 +1,79 @@
+"""Which requests are for the MCP endpoint, and that none of them gets past what is in front of it."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from tests.hosts.adapt.apps import adapted
+from tests.hosts.adapt.servers import Environments, in_turn, make, refuse
+from tests.support import Client, http_api, message
+
+import lambent
+from lambent import DeclarationError
+
+
+def application(*mounted: str) -> Starlette:
+    """An application with servers below paths, whose lifespans it enters."""
+    apps = {path: make().streamable_http_app(host="0.0.0.0") for path in mounted}
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for one in apps.values():
+                await stack.enter_async_context(one.router.lifespan_context(one))
+            yield
+
+    return Starlette(routes=[Mount(path, app=one) for path, one in apps.items()], lifespan=lifespan)
+
+
+def test_the_endpoint_of_an_application_is_found(environments: Environments) -> None:
+    client = in_turn(environments(lambda: application("/api"), middleware=[refuse]))
+    body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
+    assert client.post(body, path="/api/mcp").status == 403
+    client = in_turn(environments(lambda: application("/api")))
+    assert client.post(body, path="/api/mcp").text == "1"
+    assert client.event(http_api(None, method="GET", path="/api/about")).body == b"a shop"
+
+
+def test_of_several_endpoints_one_has_to_be_named() -> None:
+    with pytest.raises(DeclarationError) as refused:
+        lambent.adapt(application("/a", "/b"))
+    wanted = "The application has several MCP endpoints: say path= which one of /a/mcp, /b/mcp"
+    assert str(refused.value) == wanted
+    body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
+    with adapted(application("/a", "/b"), path="/b/mcp") as handler:
+        assert Client(handler).post(body, path="/b/mcp").text == "1"
+        assert Client(handler).post(body, path="/a/mcp").status == 200  # as a request for another path
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        *[(path, 403) for path in ("/mcp", "/mcp/", "/v1/mcp", "//mcp", "/")],
+        *[(path, 404) for path in ("/%6dcp", "/mcp/below", "/other")],
+    ],
+)
+@pytest.mark.parametrize("level", ["high", "low"])
+def test_no_message_gets_past_what_is_in_front(path: str, status: int, level: str) -> None:
+    server = make()
+    body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
+    given = server if level == "high" else server._lowlevel_server
+    with adapted(given, middleware=[refuse]) as handler:
+        assert Client(handler).post(body, path=path).status == status
+
+
+@pytest.mark.parametrize("path", ["/", "/api/mcp"])
+def test_the_endpoint_is_at_another_path(path: str) -> None:
+    body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
+    with adapted(make(), path=path) as handler:
+        reply = Client(handler).post(body, path=path)
+        assert reply.text == "1"
+
+
+def test_other_routes_are_the_servers_own() -> None:
+    with adapted(make()) as handler:
+        reply = Client(handler).event(http_api(None, method="GET", path="/about"))
+    assert (reply.status, reply.body) == (200, b"a shop")

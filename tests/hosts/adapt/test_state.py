@@ -1,0 +1,141 @@
+"""Sessions, questions and request states that go from environment to environment: servers of the SDK 2.x."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
+from mcp.server.streamable_http import EventMessage, EventStore
+from tests.hosts.adapt.apps import adapted
+from tests.hosts.adapt.servers import Environments, in_turn, make
+from tests.legacy import VERSIONS, LegacyClient, read_stream
+from tests.support import EVERYTHING, Client, accept
+
+from lambent import Settings
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_session_goes_from_environment_to_environment(environments: Environments, version: str) -> None:
+    client = LegacyClient(environments(), version)
+    assert client.opened.result["protocolVersion"] == version
+    assert client.session
+    assert client.send({"jsonrpc": "2.0", "method": "notifications/initialized"}).status == 202
+    for number in range(7):
+        assert "add" in [one["name"] for one in client.request("tools/list").result["tools"]]
+        assert client.call("add", {"a": 1, "b": number}).text == str(1 + number)
+    assert client.request("ping").result == {}
+    assert client.send(None, "DELETE").status in (200, 202, 204)
+
+
+def test_a_session_that_is_none_is_not_found(
+    environments: Environments,
+) -> None:
+    client = LegacyClient(environments())
+    client.session = "nothing"
+    assert client.call("add", {"a": 1}).status == 404
+
+
+def test_a_question_of_the_legacy_era_is_answered_in_another_environment(
+    environments: Environments,
+) -> None:
+    client = LegacyClient(environments())
+    stream = read_stream(client.call("confirm", {"what": "Remove"}).body)
+    (question,) = stream.questions
+    assert question["params"]["message"] == "Remove?"
+    assert client.answer(question, {"action": "accept", "content": {"sure": True}}).status == 202
+    assert client.resume(stream.event_id).text == "accept True"
+
+
+def test_a_stream_that_the_server_closes_in_the_middle_of_a_call_is_resumed() -> None:
+    class Events(EventStore):
+        def __init__(self) -> None:
+            self.kept: list[tuple[str, Any]] = []
+
+        async def store_event(self, stream_id: str, message: Any) -> str:
+            self.kept.append((stream_id, message))
+            return str(len(self.kept))
+
+        async def replay_events_after(self, last_event_id: str, send_callback: Any) -> str:
+            stream = self.kept[int(last_event_id) - 1][0]
+            for number, (one, sent) in enumerate(self.kept, 1):
+                if one == stream and number > int(last_event_id) and sent is not None:
+                    await send_callback(EventMessage(sent, str(number)))
+            return stream
+
+    server = MCPServer("shop")
+
+    @server.tool()
+    async def slow(ctx: Context) -> str:
+        await ctx.close_sse_stream()
+        await asyncio.sleep(0.2)
+        return "done"
+
+    app = server.streamable_http_app(host="0.0.0.0", event_store=Events(), retry_interval=10)
+    with adapted(app) as handler:
+        client = LegacyClient(lambda: handler)
+        assert [client.call("slow").text for _ in range(2)] == ["done", "done"]
+
+
+def test_a_client_that_cannot_be_asked_is_told(
+    environments: Environments,
+) -> None:
+    client = LegacyClient(environments(), "2025-06-18")
+    reply = client.call("confirm", {"what": "Remove"})
+    assert reply.error["message"].startswith("This client cannot be asked here: version 2025-06-18")
+
+
+def test_a_request_state_is_read_in_another_environment(
+    environments: Environments,
+) -> None:
+    client = in_turn(environments())
+    reply = client.answered("refund", {"ok": accept()}, {"amount": 5})
+    assert reply.text == "refund 5"
+
+
+def test_a_request_state_of_another_server_or_altered_is_refused(
+    environments: Environments,
+) -> None:
+    client = in_turn(environments())
+    asked = client.call("refund", {"amount": 5}, capabilities=EVERYTHING)
+    again = {"inputResponses": {"ok": accept()}}
+    altered = client.call("refund", {"amount": 5}, also={**again, "requestState": asked.state[:-4] + "AAAA"})
+    assert altered.error["code"] == -32602
+    with adapted(make(), settings=Settings(state_keys=("f" * 32,))) as other:
+        foreign = Client(other).call("refund", {"amount": 5}, also={**again, "requestState": asked.state})
+    assert foreign.error["code"] == -32602
+    with adapted(make(), name="another") as other:
+        foreign = Client(other).call("refund", {"amount": 5}, also={**again, "requestState": asked.state})
+    assert foreign.error["code"] == -32602
+
+
+def test_states_that_the_servers_own_keys_have_sealed_are_still_read() -> None:
+    own = {"request_state_security": RequestStateSecurity(keys=[b"k" * 32])}
+    with adapted(make(**own), settings=Settings(in_memory=True)) as handler:  # without keys of the deployment
+        asked = Client(handler).call("refund", {"amount": 5}, capabilities=EVERYTHING)
+    own = {"request_state_security": RequestStateSecurity(keys=[b"k" * 32])}
+    with adapted(make(**own)) as handler:
+        given = {"inputResponses": {"ok": accept()}, "requestState": asked.state}
+        assert Client(handler).call("refund", {"amount": 5}, also=given).text == "refund 5"
+
+
+def test_a_codec_of_the_author_stays() -> None:
+    class Mine:
+        def seal(self, payload: bytes) -> str:
+            return f"mine-{payload.hex()}"
+
+        def unseal(self, token: str) -> bytes:
+            return bytes.fromhex(token.removeprefix("mine-"))
+
+    server = make(request_state_security=RequestStateSecurity(codec=Mine()))
+    with adapted(server) as handler:
+        asked = Client(handler).call("refund", {"amount": 5}, capabilities=EVERYTHING)
+    assert asked.state.startswith("mine-")
+
+
+@pytest.mark.parametrize("wrap", [lambda app: app, lambda app: app.streamable_http_app(host="0.0.0.0")])
+def test_keys_are_shared_also_where_the_application_is_given(
+    environments: Environments, wrap: Callable[[Any], Any]
+) -> None:
+    client = in_turn(environments(lambda: wrap(make())))
+    assert client.answered("refund", {"ok": accept()}, {"amount": 6}).text == "refund 6"
