@@ -50,8 +50,14 @@ def _name(difference: Difference) -> Any:
     return params.get("name") or params.get("uri")
 
 
+def _last(rounds: Any, member: str) -> dict[str, Any]:
+    """An object of the last response; empty where there is none."""
+    found = rounds[-1].get(member) if rounds else None
+    return found if isinstance(found, dict) else {}
+
+
 def _error(rounds: Any) -> Any:
-    return (rounds[-1].get("error") or {}).get("code") if rounds else None
+    return _last(rounds, "error").get("code")
 
 
 def _is_status_of_an_error(difference: Difference) -> bool:
@@ -68,8 +74,8 @@ def _has_none(difference: Difference) -> bool:
     ):  # fmt: skip
         return False
     if _method(difference) in _LISTS:
-        result = difference.whole_original[-1].get("result") or {}
-        return not any(one for key, one in result.items() if isinstance(one, list))
+        result = _last(difference.whole_original, "result")
+        return not any(one for one in result.values() if isinstance(one, list))
     return _is_of_nothing(difference)
 
 
@@ -83,15 +89,12 @@ def _codes(difference: Difference) -> tuple[Any, Any]:
 
 
 def _original_error(difference: Difference) -> str:
-    rounds = difference.whole_original
-    return str((rounds[-1].get("error") or {}).get("message", "")) if rounds else ""
+    return str(_last(difference.whole_original, "error").get("message", ""))
 
 
 def _is_about_arguments(difference: Difference) -> bool:
     """Whether both say that the arguments of a tool are not valid."""
-    results = [
-        rounds[-1].get("result") or {} for rounds in (difference.whole_original, difference.whole_ported)
-    ]
+    results = [_last(rounds, "result") for rounds in (difference.whole_original, difference.whole_ported)]
     if _method(difference) != "tools/call" or not all(result.get("isError") for result in results):
         return False
     first, other = (result["content"][0].get("text") for result in results)

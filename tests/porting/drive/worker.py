@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.porting.drive import stand_ins, targets
 from tests.porting.drive.client import Client
-from tests.porting.drive.hosting import Asgi, Lambda
+from tests.porting.drive.hosting import Asgi, Lambda, TookTooLongError
 from tests.porting.drive.requests import Listing, constants_of, requests_of
 
 Json = dict[str, Any]
@@ -75,7 +75,7 @@ def _done(job: Json, side: str) -> Json:
 
 
 def _too_long(*_: object) -> None:
-    raise TimeoutError(f"more than {SECONDS} seconds")
+    raise TookTooLongError(f"more than {SECONDS} seconds")
 
 
 def _failure(error: BaseException) -> Json:
