@@ -1,6 +1,7 @@
 """What a handler knows of its call, and what it tells its client on the way."""
 
 import datetime as dt
+import inspect
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,15 @@ def test_messages_at_or_above_the_level_that_was_asked_for(serve: Serve, wanted:
     client = speaking(serve, lambda ctx: [getattr(ctx, level)(level) for level in LOG_LEVELS])
     told = [one["params"]["level"] for one in client.call("plain", logLevel=wanted).notifications]
     assert told == list(LOG_LEVELS)[list(LOG_LEVELS).index(wanted) :]
+
+
+@pytest.mark.parametrize("level", LOG_LEVELS)
+def test_every_level_has_a_method_that_editors_can_explain(level: str) -> None:
+    method = getattr(Context, level)
+    assert str(inspect.signature(method)).startswith(
+        "(self, data: 'Any', *, logger_name: 'str | None' = None)"
+    )
+    assert level in method.__doc__
 
 
 def test_every_pair_of_levels(serve: Serve) -> None:

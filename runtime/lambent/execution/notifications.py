@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from msgspec import Raw
 
@@ -12,22 +11,6 @@ from lambent.execution.call import Call
 from lambent.execution.rounds.pending import DONE, Pending
 from lambent.features.codecs import to_json
 from lambent.wire.values import LOG_LEVELS, LogLevel
-
-C = TypeVar("C")
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _at_level(
-    level: LogLevel, log: Callable[Concatenate[C, LogLevel, P], T]
-) -> Callable[Concatenate[C, P], T]:
-    """The method ``log`` with its level filled in."""
-
-    def method(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return log(self, level, *args, **kwargs)
-
-    method.__name__, method.__doc__ = level, f"``log`` at level {level}."
-    return method
 
 
 class Notifications:
@@ -80,14 +63,39 @@ class Notifications:
             params["logger"] = logger_name
         return self._call.notify("notifications/message", params)
 
-    debug = _at_level("debug", log)
-    info = _at_level("info", log)
-    notice = _at_level("notice", log)
-    warning = _at_level("warning", log)
-    error = _at_level("error", log)
-    critical = _at_level("critical", log)
-    alert = _at_level("alert", log)
-    emergency = _at_level("emergency", log)
+    # Not self.log: subclasses with the names of other libraries have another order of its arguments.
+
+    def debug(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level debug; see ``log``."""
+        return Notifications.log(self, "debug", data, logger_name=logger_name)
+
+    def info(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level info; see ``log``."""
+        return Notifications.log(self, "info", data, logger_name=logger_name)
+
+    def notice(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level notice; see ``log``."""
+        return Notifications.log(self, "notice", data, logger_name=logger_name)
+
+    def warning(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level warning; see ``log``."""
+        return Notifications.log(self, "warning", data, logger_name=logger_name)
+
+    def error(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level error; see ``log``."""
+        return Notifications.log(self, "error", data, logger_name=logger_name)
+
+    def critical(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level critical; see ``log``."""
+        return Notifications.log(self, "critical", data, logger_name=logger_name)
+
+    def alert(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level alert; see ``log``."""
+        return Notifications.log(self, "alert", data, logger_name=logger_name)
+
+    def emergency(self, data: Any, *, logger_name: str | None = None) -> Pending[None]:
+        """Send a log message of level emergency; see ``log``."""
+        return Notifications.log(self, "emergency", data, logger_name=logger_name)
 
     def notify_tools_changed(self) -> Pending[None]:
         """Tell subscribers that the list of tools changed, where the host can deliver that."""
