@@ -1,12 +1,14 @@
 """Serving by ``streamable_http_app``, ``run`` and ``custom_route``."""
 
+import asyncio
 import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import httpx
+import mangum
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -105,6 +107,31 @@ async def test_what_has_no_effect_is_taken() -> None:
         max_sessions=3,
     )
     assert text_of(await call(app)) == "{}"
+
+
+@pytest.mark.parametrize("host", ["app", "handler"])
+@pytest.mark.parametrize("is_json", [False, True])
+async def test_responses_are_json_alone_where_that_is_wanted(host: str, is_json: bool) -> None:
+    mcp = MCPServer("shop", json_response=is_json and host == "handler")
+
+    @mcp.tool()
+    async def opened(ctx: Context) -> str:
+        await ctx.report_progress(1, 2)
+        return "done"
+
+    body = message("tools/call", {"name": "opened", "arguments": {}}, progressToken="p")
+    if host == "handler":
+        handler = mcp.lambda_handler(SETTINGS)
+        answer = handler(http_api(json.dumps(body), headers_of(body)), None)
+        kind, text = answer["headers"]["content-type"], answer["body"]
+        handler.close()
+    else:
+        transport = httpx.ASGITransport(mcp.streamable_http_app(json_response=is_json))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            response = await client.post("/mcp", json=body, headers=headers_of(body))
+        kind, text = response.headers["content-type"], response.text
+    assert kind == ("application/json" if is_json else "text/event-stream")
+    assert ("notifications/progress" in text, "done" in text) == (not is_json, True)
 
 
 async def test_the_application_has_the_lifespan_of_the_server() -> None:
@@ -314,6 +341,29 @@ async def test_a_route_that_fails_is_in_the_log(caplog: pytest.LogCaptureFixture
     handler.close()
 
 
+@pytest.mark.parametrize("lifespan", ["off", "auto"])
+def test_warm_calls_work_behind_mangum(
+    lifespan: Literal["off", "auto"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "shop")
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    opened = Opened()
+    handler: Any = mangum.Mangum(shop(lifespan=opened).streamable_http_app(), lifespan=lifespan)
+    body = message("tools/call", {"name": "opened", "arguments": {}})
+    for _ in range(3):
+        answer = handler(http_api(json.dumps(body), headers_of(body)), None)
+        assert '"text":"pool"' in answer["body"]
+    # Mangum itself enters and leaves it around every call, unless it is off.
+    assert opened.events == (["enter"] if lifespan == "off" else ["enter", "leave"] * 3)
+    asyncio.set_event_loop(None)
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+    loop.close()
+
+
 def test_a_route_in_lambda_finds_the_lifespan_entered() -> None:
     opened = Opened()
     handler = with_routes(lifespan=opened).lambda_handler(SETTINGS)
@@ -356,8 +406,6 @@ def test_http_is_served_by_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stdio_is_what_runs_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     served: list[str] = []
     monkeypatch.setattr("lambent.server.MCPServer.run_stdio", lambda self, settings: served.append(self.name))
     shop().run()

@@ -112,8 +112,8 @@ class Hosting(NativeServer):
 
         Args:
             streamable_http_path: of the endpoint; default: as ``settings`` says.
-            json_response: not used; see ``ServerSettings``.
-            stateless_http: not used, as above.
+            json_response: responses are JSON alone, on every host of this server; see ``ServerSettings``.
+            stateless_http: not used: every request is independent.
             event_store: not used: what a client has missed is not kept.
             retry_interval: not used, for the same reason.
             max_request_body_size: bytes; default: as ``settings`` says.
@@ -128,6 +128,7 @@ class Hosting(NativeServer):
         """
         from lambent.compat.http_app import make_app  # loaded where it is served
 
+        self.settings.json_response = json_response or self.settings.json_response
         app, self._manager = make_app(
             self,
             self._routes,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lambent.compat.context import Context
     from lambent.compat.internals import LowLevelServer, ToolManager
-    from lambent.execution.call import Call
+    from lambent.execution.call import Call, Handler
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
     from lambent.hosts.assembly import ServerParts
@@ -31,6 +31,9 @@ else:
     from typing import TypeVar
 
     StateT = TypeVar("StateT")
+
+_LISTEN = "subscriptions/listen"
+"""Its response is a stream in any case."""
 
 _PRIVATE = {
     "_resource_manager": "write await mcp.list_resources() or mcp.add_resource(...)",
@@ -178,6 +181,7 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
         self._entered = self._entered or parts.lifespan
         # Innermost: other middleware may find out who is calling.
         middleware = (*parts.middleware, remember)
+        middleware = (*middleware, self._drop_messages)
         if self._resources:
             from lambent.compat.resource_errors import name_unknown  # loaded where there are resources
 
@@ -185,6 +189,17 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
         return msgspec.structs.replace(
             parts, middleware=middleware, lifespan=self._entered, context=self._make_context
         )
+
+    def _drop_messages(self, call: Call, following: Handler) -> Any:
+        """Middleware: send nothing before the response, where responses are JSON alone."""
+        invocation = call.invocation
+        if not self.settings.json_response or not call.request.method or call.method == _LISTEN:
+            return following(call)
+        invocation.may_stream = False
+        try:
+            return following(call)
+        finally:
+            invocation.notifications.clear()
 
     def _make_context(self, call: Call, journal: Journal) -> Context[Any, Any]:
         from lambent.compat.context import Context

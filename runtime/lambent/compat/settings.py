@@ -112,6 +112,7 @@ class ServerSettings(msgspec.Struct, kw_only=True):
         host: the address that ``run`` binds for HTTP.
         port: the port that ``run`` binds for HTTP.
         streamable_http_path: the path of the endpoint in ``streamable_http_app``.
+        json_response: HTTP responses are JSON alone: what is sent before them, such as progress, is dropped.
         max_request_body_size: bytes of a request body; None: as the settings of the deployment say.
         warn_on_duplicate_tools: a second tool of one name is ignored with a line in the log, else without.
         warn_on_duplicate_resources: the same for resources.
@@ -120,7 +121,6 @@ class ServerSettings(msgspec.Struct, kw_only=True):
         auth: who issues tokens.
         lifespan: the server's.
         dependencies: kept and not used: a package's dependencies are in its metadata.
-        json_response: kept and not used: a response is JSON, and a stream where something is sent before it.
         stateless_http: kept and not used: every request is independent.
         mount_path: kept and not used: an application is mounted by ``Mount``.
         sse_path: kept and not used: there is no HTTP+SSE.
