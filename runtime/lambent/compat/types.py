@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 # fmt: off
 # isort: off
 if TYPE_CHECKING:
+    from lambent.compat.answers import CreateMessageResult, ElicitResult, ListRootsResult
     from lambent.compat.mcp_errors import (
         CONNECTION_CLOSED, HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST,
         METHOD_NOT_FOUND, MISSING_REQUIRED_CLIENT_CAPABILITY, PARSE_ERROR, REQUEST_TIMEOUT,
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
         CallToolRequestParams, GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams,
         RequestParams, Result, SubscriptionFilter, SubscriptionsListenRequestParams,
     )
-    from lambent.wire.results import CallToolResult
+    from lambent.compat.questions import (
+        CreateMessageRequest, CreateMessageRequestParams, CreateMessageResultWithTools, ElicitRequest,
+        ElicitRequestFormParams, ElicitRequestParams, ElicitRequestURLParams, ElicitRequestedSchema,
+        InputRequest, InputRequests, InputResponse, InputResponses, ListRootsRequest,
+    )
+    from lambent.wire.results import CallToolResult, InputRequiredResult
 
 _MODULES = {
+    "lambent.compat.answers": ("CreateMessageResult", "ElicitResult", "ListRootsResult"),
     "lambent.compat.mcp_errors": (
         "CONNECTION_CLOSED", "HEADER_MISMATCH", "INTERNAL_ERROR", "INVALID_PARAMS", "INVALID_REQUEST",
         "METHOD_NOT_FOUND", "MISSING_REQUIRED_CLIENT_CAPABILITY", "PARSE_ERROR", "REQUEST_TIMEOUT",
@@ -33,7 +40,13 @@ _MODULES = {
         "ReadResourceRequestParams", "RequestParams", "Result", "SubscriptionFilter",
         "SubscriptionsListenRequestParams",
     ),
-    "lambent.wire.results": ("CallToolResult",),
+    "lambent.compat.questions": (
+        "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResultWithTools",
+        "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams", "ElicitRequestURLParams",
+        "ElicitRequestedSchema", "InputRequest", "InputRequests", "InputResponse", "InputResponses",
+        "ListRootsRequest",
+    ),
+    "lambent.wire.results": ("CallToolResult", "InputRequiredResult"),
 }
 """The names by the module that has them."""
 
@@ -41,8 +54,13 @@ __all__ = [
     "CONNECTION_CLOSED", "HEADER_MISMATCH", "INTERNAL_ERROR", "INVALID_PARAMS", "INVALID_REQUEST",
     "METHOD_NOT_FOUND", "MISSING_REQUIRED_CLIENT_CAPABILITY", "PARSE_ERROR", "REQUEST_TIMEOUT",
     "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "CallToolRequestParams", "CallToolResult",
-    "ErrorData", "GetPromptRequestParams", "PaginatedRequestParams", "ReadResourceRequestParams",
-    "RequestParams", "Result", "SubscriptionFilter", "SubscriptionsListenRequestParams",
+    "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
+    "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams",
+    "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult", "ErrorData",
+    "GetPromptRequestParams", "InputRequest", "InputRequests", "InputRequiredResult", "InputResponse",
+    "InputResponses", "ListRootsRequest", "ListRootsResult", "PaginatedRequestParams",
+    "ReadResourceRequestParams", "RequestParams", "Result", "SubscriptionFilter",
+    "SubscriptionsListenRequestParams",
 ]
 # fmt: on
 # isort: on
