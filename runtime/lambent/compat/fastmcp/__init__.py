@@ -88,6 +88,8 @@ _REPLACED = {
     "Transform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
     "RateLimitingMiddleware": "limits=Limits(rate=RateLimit(…)) (docs/limits.md)",
     "ResponseCachingMiddleware": "cache_ttl=… tells clients how long they may keep what they have",
+    "MCPType": "import it from FastMCP, which from_openapi needs",
+    "RouteMap": "import it from FastMCP, which from_openapi needs",
     "TimingMiddleware": "metrics and traces are settings (docs/observability.md)",
     "settings": "settings are environment variables (docs/configuration.md)",
 }

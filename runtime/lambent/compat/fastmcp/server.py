@@ -12,6 +12,7 @@ from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.fastmcp.adding import Adding
 from lambent.compat.fastmcp.context import INJECTED, PAGE
 from lambent.compat.fastmcp.hosting import Serving
+from lambent.compat.fastmcp.replaced import INSTEAD, REMOVED, UNUSED
 from lambent.compat.fastmcp.visibility import Visibility
 from lambent.compat.settings import ServerSettings
 from lambent.errors import DeclarationError
@@ -25,21 +26,6 @@ if TYPE_CHECKING:
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
     from lambent.hosts.assembly import ServerParts
-
-_UNUSED = {
-    "dereference_schemas": "schemas of tools have no references, unless they are recursive",
-    "client_log_level": "a client gets the messages of the level that it asks for",
-    "session_state_store": "ctx.set_state keeps values for one call",
-    "tasks": "a tool with task=True may become a task",
-    "experimental_capabilities": "clients are told of extensions=…",
-}
-"""Arguments that are taken without an effect, with the reason; docs/fastmcp.md has them."""
-
-_REMOVED = {
-    "providers": "declare features on servers, and mount these",
-    "transforms": "mount servers with namespace=… and tool_names=…, and use enable and disable",
-    "strict_input_validation": "arguments are converted to their types, as models write them, everywhere",
-}
 
 
 class FastMCP(Adding, Serving):
@@ -94,11 +80,11 @@ class FastMCP(Adding, Serving):
         request_state_security: Any = None,
         **options: Any,
     ) -> None:
-        for argument in _UNUSED.keys() & options.keys():
+        for argument in UNUSED.keys() & options.keys():
             del options[argument]
-        for argument in _REMOVED.keys() & options.keys():
+        for argument in REMOVED.keys() & options.keys():
             if options.pop(argument):
-                raise DeclarationError(f"FastMCP({argument}=…): {_REMOVED[argument]} ({PAGE})")
+                raise DeclarationError(f"FastMCP({argument}=…): {REMOVED[argument]} ({PAGE})")
         hints: Mapping[str, CacheHint] = options.pop("cache_hints", None) or {}
         if cache_ttl is not None or cache_scope is not None:
             hint = CacheHint(ttl_ms=1000 * (cache_ttl or 0), scope=cache_scope or "private")
@@ -129,6 +115,46 @@ class FastMCP(Adding, Serving):
             self.add_middleware(one)
         for tool in tools or ():
             self.add_tool(tool)
+
+    @classmethod
+    def from_openapi(
+        cls, openapi_spec: dict[str, Any], client: Any = None, name: str = "OpenAPI Server", **options: Any
+    ) -> Self:
+        """Make a server of an OpenAPI document; FastMCP itself, which has to be installed, reads it.
+
+        Args:
+            openapi_spec: the document.
+            client: sends the requests, such as ``httpx.AsyncClient(base_url=…)``.
+            name: of the server.
+            options: ``route_maps`` and the other arguments of FastMCP's ``from_openapi``; and those of this
+                class.
+
+        Raises:
+            ConfigurationError: FastMCP is not installed.
+        """
+        from lambent.compat.fastmcp.openapi import imported  # loaded where it is used
+
+        given = options if client is None else {"client": client, **options}
+        made: Self = imported(cls, "from_openapi", openapi_spec, name, given)
+        return made
+
+    @classmethod
+    def from_fastapi(cls, app: Any, name: str | None = None, **options: Any) -> Self:
+        """Make a server of a FastAPI application, which is called in this process; see ``from_openapi``.
+
+        Args:
+            app: the application.
+            name: of the server; default: the application's title.
+            options: ``route_maps`` and the other arguments of FastMCP's ``from_fastapi``; and those of this
+                class.
+
+        Raises:
+            ConfigurationError: FastMCP is not installed.
+        """
+        from lambent.compat.fastmcp.openapi import imported  # loaded where it is used
+
+        made: Self = imported(cls, "from_fastapi", app, name, options)
+        return made
 
     @property
     def instructions(self) -> str | None:
@@ -249,8 +275,8 @@ class FastMCP(Adding, Serving):
 
     def __getattr__(self, name: str) -> NoReturn:
         """Say what replaces something that is not there."""
-        if name in _INSTEAD:
-            raise NotHereError(f"FastMCP.{name}", _INSTEAD[name], PAGE)
+        if name in INSTEAD:
+            raise NotHereError(f"FastMCP.{name}", INSTEAD[name], PAGE)
         raise AttributeError(f"FastMCP has no attribute {name!r}")
 
 
@@ -258,12 +284,3 @@ def _declared(auth: Any) -> Any:
     from lambent.compat.fastmcp.auth import declared  # loaded where callers are identified
 
     return declared(auth)
-
-
-_INSTEAD = {
-    "add_provider": "declare features on a server, and mount it",
-    "add_transform": _REMOVED["transforms"],
-    "wrap_transform": _REMOVED["transforms"],
-    "as_proxy": "lambent serves features of this process only",
-    "docket": "tasks are kept in a table and run by a worker (docs/tasks.md)",
-}

@@ -1,0 +1,28 @@
+"""Arguments and methods of ``FastMCP`` that cannot have an effect here, with what to write in their place."""
+
+from __future__ import annotations
+
+UNUSED = {
+    "dereference_schemas": "schemas of tools have no references, unless they are recursive",
+    "client_log_level": "a client gets the messages of the level that it asks for",
+    "session_state_store": "ctx.set_state keeps values for one call",
+    "tasks": "a tool with task=True may become a task",
+    "experimental_capabilities": "clients are told of extensions=…",
+}
+"""Arguments that are taken without an effect, with the reason; docs/fastmcp.md has them."""
+
+REMOVED = {
+    "providers": "declare features on servers, and mount these",
+    "transforms": "mount servers with namespace=… and tool_names=…, and use enable and disable",
+    "strict_input_validation": "arguments are converted to their types, as models write them, everywhere",
+}
+"""Arguments that are refused unless they are empty."""
+
+INSTEAD = {
+    "add_provider": "declare features on a server, and mount it",
+    "add_transform": REMOVED["transforms"],
+    "wrap_transform": REMOVED["transforms"],
+    "as_proxy": "lambent serves features of this process only",
+    "docket": "tasks are kept in a table and run by a worker (docs/tasks.md)",
+}
+"""Methods that are not there."""
