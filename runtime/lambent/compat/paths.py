@@ -91,6 +91,10 @@ class SecuredTemplate(CompiledTemplate):
         super().__init__(template)
         self._policy = policy
 
+    def renamed(self, template: str) -> SecuredTemplate:
+        """See ``UriTemplate.renamed``."""
+        return SecuredTemplate(template, self._policy)
+
     def match(self, uri: str) -> dict[str, str | list[str]] | None:
         """See ``UriTemplate.match``; a value that is refused is none for a later template either.
 

@@ -228,8 +228,7 @@ class _Mounting:
         return replace(method, signature=self._signature(method.signature, method.name, method.name))
 
     def resource(self, resource: Resource) -> Resource:
-        from lambent.features.uri_templates import UriTemplate  # loaded where there are resources
-        from lambent.features.uris import normalize_uri
+        from lambent.features.uris import normalize_uri  # loaded where there are resources
 
         definition, template = resource.definition, resource.template
         hint = self._inner.catalog.hints[_READ]
@@ -246,7 +245,7 @@ class _Mounting:
         return replace(
             resource,
             uri=uri,
-            template=UriTemplate(uri),
+            template=template.renamed(uri),
             signature=self._signature(resource.signature, name, resource.uri),
             definition=replace(
                 definition, uri_template=prefixed_uri(self._prefix, definition.uri_template or resource.uri)

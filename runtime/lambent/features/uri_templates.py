@@ -85,6 +85,10 @@ class UriTemplate:
         self.variables = tuple(self._variables)
         self.lists = frozenset(name for name, item in self._variables.items() if item.exploded)
 
+    def renamed(self, template: str) -> UriTemplate:
+        """Another template that takes the same values."""
+        return UriTemplate(template)
+
     def match(self, uri: str) -> dict[str, str | list[str]] | None:
         """The values of the variables, percent-decoded; exploded ones as lists. None: the URI does not match.
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,10 +12,13 @@ from tests.support import Client
 
 from lambent import Idempotency, MCPServer, TaskPolicy
 from lambent.compat.fastmcp import (
+    BinaryResource,
     FastMCP,
+    FileResource,
     NotFoundError,
     Prompt,
     Resource,
+    TaskConfig,
     Tool,
     ToolError,
     ToolResult,
@@ -283,3 +287,46 @@ SPHINX = """Short.
 )
 def test_docstrings(doc: Any, text: Any, parameters: Any) -> None:
     assert read_doc(doc) == (text, parameters)
+
+
+def test_constructor_arguments_of_version_2(serve: Serve) -> None:
+    mcp = FastMCP(
+        host="0.0.0.0",
+        port=9000,
+        log_level="DEBUG",
+        dependencies=["x"],
+        stateless_http=True,
+        on_duplicate_tools="ignore",
+        tool_serializer=lambda value: f"<{value}>",
+        include_tags={"a", "b"},
+        exclude_tags={"b"},
+    )
+    assert (mcp.settings.host, mcp.settings.port, mcp.settings.log_level) == ("0.0.0.0", 9000, "DEBUG")
+    mcp.tool(lambda: 1, name="one", tags={"a"})
+    mcp.tool(lambda: 2, name="one", tags={"a"})
+    mcp.tool(lambda: 2, name="two", tags={"a", "b"})
+    mcp.tool(lambda: 3, name="three")
+    client = serve(mcp)
+    assert [tool["name"] for tool in client.request("tools/list").result["tools"]] == ["one"]
+    assert client.call("one").text == "<1>"
+    for name in ("sampling_handler", "tool_transformations"):
+        with pytest.raises(DeclarationError, match=name):
+            FastMCP(**{name: object()})
+
+
+def test_resources_as_objects(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    mcp = FastMCP()
+    mcp.add_resource(FileResource(uri="file:///a", path=tmp_path / "a.txt", name="a"))
+    mcp.add_resource(BinaryResource(uri="r://b", data=b"b", mime_type="image/png"))
+    client = serve(mcp)
+    assert client.read("file:///a").result["contents"][0]["text"] == "text"
+    assert client.read("r://b").result["contents"][0]["blob"] == "Yg=="
+
+
+def test_how_calls_become_tasks() -> None:
+    mcp = FastMCP()
+    for mode in ("optional", "required", "forbidden"):
+        mcp.tool(lambda: "", name=mode, task=TaskConfig(mode=mode))
+    support = [tool.task and tool.task.support for tool in mcp.freeze().tools.values()]
+    assert support == ["optional", "required", None]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lambent import (
         AcceptedElicitation, CancelledElicitation, DeclinedElicitation, Icon, PromptMessage, ToolAnnotations,
     )
+    from lambent.compat.fastmcp.arguments import TaskConfig
     from lambent.compat.fastmcp.auth import (
         AccessToken, CurrentAccessToken, DebugTokenVerifier, JWTVerifier, RemoteAuthProvider,
         StaticTokenVerifier, TokenClaim, TokenVerifier, get_access_token,
@@ -43,12 +44,17 @@ if TYPE_CHECKING:
         Message, PromptResult, ResourceContent, ResourceResult, ToolResult,
     )
     from lambent.compat.fastmcp.server import FastMCP
+    from lambent.compat.features import DirectoryResource, FileResource, HttpResource
+    from lambent.compat.paths import ResourceSecurity
 
 _MODULES = {
     "lambent": (
         "AcceptedElicitation", "CancelledElicitation", "DeclinedElicitation", "Icon", "PromptMessage",
         "ToolAnnotations",
     ),
+    "lambent.compat.features": ("DirectoryResource", "FileResource", "HttpResource"),
+    "lambent.compat.paths": ("ResourceSecurity",),
+    "lambent.compat.fastmcp.arguments": ("TaskConfig",),
     "lambent.compat.fastmcp.auth": (
         "AccessToken", "CurrentAccessToken", "DebugTokenVerifier", "JWTVerifier", "RemoteAuthProvider",
         "StaticTokenVerifier", "TokenClaim", "TokenVerifier", "get_access_token",
@@ -88,6 +94,18 @@ _REPLACED = {
     "Transform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
     "RateLimitingMiddleware": "limits=Limits(rate=RateLimit(…)) (docs/limits.md)",
     "ResponseCachingMiddleware": "cache_ttl=… tells clients how long they may keep what they have",
+    "AuthMiddleware": "auth=require_scopes(…) of features, or scopes=[…] of lambent.OAuth",
+    "CallArgument": "a resolver of lambent gets arguments by their names (docs/questions.md)",
+    "ErrorHandlingMiddleware": "errors are in the log, and mask_error_details hides their causes",
+    "FastMCPApp": "extensions=[lambent.Apps(…)] (docs/apps.md)",
+    "LoggingMiddleware": "LAMBENT_CALL_LOG writes a line for each call (docs/observability.md)",
+    "Progress": "await ctx.report_progress(…)",
+    "RetryMiddleware": "TaskPolicy(retry_on=…) of a task (docs/tasks.md)",
+    "Shared": "lifespan=… opens once what every call uses",
+    "StructuredLoggingMiddleware": "LAMBENT_CALL_LOG writes a line for each call (docs/observability.md)",
+    "create_proxy": "servers elsewhere cannot be mounted: give clients their URLs",
+    "require_roles": "auth=require_scopes(…), or ctx.principal.claims in the function",
+    "restrict_tag": "auth=require_scopes(…) of each feature",
     "MCPType": "import it from FastMCP, which from_openapi needs",
     "RouteMap": "import it from FastMCP, which from_openapi needs",
     "TimingMiddleware": "metrics and traces are settings (docs/observability.md)",
@@ -99,14 +117,14 @@ __all__ = [
     "AcceptedElicitation", "AccessToken", "Audio", "AuthorizationError", "BinaryResource", "CallNext",
     "CancelledElicitation", "Context", "CurrentAccessToken", "CurrentContext", "CurrentFastMCP",
     "CurrentHeaders", "CurrentRequest", "DebugTokenVerifier", "DeclinedElicitation", "Depends",
-    "DisabledError", "FastMCP", "FastMCPError", "File", "FunctionPrompt", "FunctionResource",
-    "FunctionTool", "Icon", "Image", "JWTVerifier", "Lifespan", "Message", "Middleware",
-    "MiddlewareContext", "NotFoundError", "Prompt", "PromptError", "PromptMessage", "PromptResult",
-    "RemoteAuthProvider", "Resource", "ResourceContent", "ResourceError", "ResourceResult",
-    "ResourceTemplate", "StaticTokenVerifier", "TextResource", "TokenClaim", "TokenVerifier", "Tool",
-    "ToolAnnotations", "ToolError", "ToolResult", "ValidationError", "get_access_token", "get_context",
-    "get_http_headers", "get_http_request", "get_server", "lifespan", "prompt", "require_scopes",
-    "resource", "tool",
+    "DirectoryResource", "DisabledError", "FastMCP", "FastMCPError", "File", "FileResource",
+    "FunctionPrompt", "FunctionResource", "FunctionTool", "HttpResource", "Icon", "Image", "JWTVerifier",
+    "Lifespan", "Message", "Middleware", "MiddlewareContext", "NotFoundError", "Prompt", "PromptError",
+    "PromptMessage", "PromptResult", "RemoteAuthProvider", "Resource", "ResourceContent", "ResourceError",
+    "ResourceResult", "ResourceSecurity", "ResourceTemplate", "StaticTokenVerifier", "TaskConfig",
+    "TextResource", "TokenClaim", "TokenVerifier", "Tool", "ToolAnnotations", "ToolError", "ToolResult",
+    "ValidationError", "get_access_token", "get_context", "get_http_headers", "get_http_request",
+    "get_server", "lifespan", "prompt", "require_scopes", "resource", "tool",
 ]
 # fmt: on
 # isort: on

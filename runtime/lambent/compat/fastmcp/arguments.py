@@ -13,6 +13,7 @@ from lambent.features.tasks import TaskPolicy
 
 if TYPE_CHECKING:
     from lambent.features.signature import PromptArgument, Signature
+    from lambent.features.uri_templates import UriTemplate
 
 
 def native_template(uri: str) -> str:
@@ -20,6 +21,18 @@ def native_template(uri: str) -> str:
     import re  # loaded where there are resources
 
     return re.sub(r"\{(\w+)\*\}", r"{+\1}", uri)
+
+
+def secured(template: UriTemplate, security: Any) -> UriTemplate:
+    """A template whose variables may have the values that a ``ResourceSecurity`` takes; None: any.
+
+    ``...``: those that stay in a folder, which is the same as ``ResourceSecurity()``.
+    """
+    if security is ...:
+        return template
+    from lambent.compat.paths import ResourceSecurity, SecuredTemplate  # loaded where there is a policy
+
+    return SecuredTemplate(template.template, security or ResourceSecurity(False, False, False))
 
 
 def scopes_of(auth: Any) -> tuple[str, ...]:
@@ -54,6 +67,18 @@ def tool_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     if "sensitive" in kept:
         kept["sensitive"] = frozenset(kept["sensitive"])
     return kept, options.get("input_schema")
+
+
+class TaskConfig(msgspec.Struct):
+    """How calls of a tool may become tasks.
+
+    Attributes:
+        mode: ``"optional"``, ``"required"`` or ``"forbidden"``.
+        poll_interval: not used: clients are told how often to ask by the server's settings.
+    """
+
+    mode: str = "optional"
+    poll_interval: Any = None
 
 
 def policy_of(task: Any) -> TaskPolicy | None:

@@ -16,6 +16,7 @@ from lambent.compat.fastmcp.arguments import (
     native_template,
     policy_of,
     scopes_of,
+    secured,
     tool_options,
     version_of,
 )
@@ -40,6 +41,8 @@ class Declaring(Declarations):
     _on_duplicate: str
     _masks_errors: bool
     _visibility: Visibility
+    _serializer: Callable[[Any], str] | None = None
+    _resource_security: Any = ...
 
     def tool(  # type: ignore[override]
         self,
@@ -101,6 +104,7 @@ class Declaring(Declarations):
             return add(name_or_fn)
         name = name or name_or_fn
         scopes = (*scopes_of(auth), *options.pop("scopes", ()))
+        serializer = serializer or self._serializer
         policy, kept, input_schema = policy_of(task), *tool_options(options)
         if isinstance(annotations, dict):
             annotations = msgspec.convert(annotations, ToolAnnotations)
@@ -169,6 +173,7 @@ class Declaring(Declarations):
         tags: Set[str] | None = None,
         meta: dict[str, Any] | None = None,
         auth: Any = None,
+        security: Any = ...,
         enabled: bool = True,
         **options: Any,
     ) -> Callable[[F], F]:
@@ -187,6 +192,7 @@ class Declaring(Declarations):
             tags: see ``tool``.
             meta: ``_meta`` of the definition.
             auth: made by ``require_scopes``.
+            security: which values of variables are refused; None: none; default: as the server says.
             enabled: see ``tool``.
             options: further arguments of ``lambent.MCPServer.resource``, such as ``cache``.
 
@@ -225,8 +231,11 @@ class Declaring(Declarations):
                 native_template(uri), signature, definition, options.get("cache"), tuple(scopes)
             )
             if made.template is not None:
-                listed = msgspec.structs.replace(made.definition, uri_template=uri)
-                made = msgspec.structs.replace(made, definition=listed)
+                made = msgspec.structs.replace(
+                    made,
+                    definition=msgspec.structs.replace(made.definition, uri_template=uri),
+                    template=secured(made.template, self._resource_security if security is ... else security),
+                )
             self._declare(self._resources, made.uri, made, "resource", enabled=enabled)
             return function
 

@@ -103,9 +103,9 @@ class BinaryResource(Resource):
         super().__init__(lambda: data, uri=str(uri), **options)
 
 
-def component_of(value: Any, cls: type[Component]) -> Component:
+def component_of(value: Any, cls: type[Component]) -> Any:
     """The component that an object or a function is, whose decorator may have marked it."""
-    if isinstance(value, Component):
+    if hasattr(value, "add_to"):
         return value
     marked = getattr(value, MARK, None)
     if marked is not None and marked[0] == cls.kind:

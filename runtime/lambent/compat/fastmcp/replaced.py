@@ -8,12 +8,18 @@ UNUSED = {
     "session_state_store": "ctx.set_state keeps values for one call",
     "tasks": "a tool with task=True may become a task",
     "experimental_capabilities": "clients are told of extensions=…",
+    "include_fastmcp_meta": "tags are in _meta always",
+    "resource_prefix_format": "a prefix is the first segment of a URI",
+    "cache_expiration_seconds": "nothing is proxied",
 }
 """Arguments that are taken without an effect, with the reason; docs/fastmcp.md has them."""
 
 REMOVED = {
     "providers": "declare features on servers, and mount these",
     "transforms": "mount servers with namespace=… and tool_names=…, and use enable and disable",
+    "tool_transformations": "declare other functions, or mount servers with tool_names=…",
+    "sampling_handler": "ctx.sample(…) asks the client's model",
+    "sampling_handler_behavior": "ctx.sample(…) asks the client's model",
     "strict_input_validation": "arguments are converted to their types, as models write them, everywhere",
 }
 """Arguments that are refused unless they are empty."""

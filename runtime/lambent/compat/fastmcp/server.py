@@ -12,10 +12,9 @@ from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.fastmcp.adding import Adding
 from lambent.compat.fastmcp.context import INJECTED, PAGE
 from lambent.compat.fastmcp.hosting import Serving
-from lambent.compat.fastmcp.replaced import INSTEAD, REMOVED, UNUSED
+from lambent.compat.fastmcp.options import take
+from lambent.compat.fastmcp.replaced import INSTEAD
 from lambent.compat.fastmcp.visibility import Visibility
-from lambent.compat.settings import ServerSettings
-from lambent.errors import DeclarationError
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.server import MCPServer as NativeServer
 from lambent.wire.values import CacheHint, Icon
@@ -49,8 +48,9 @@ class FastMCP(Adding, Serving):
         cache_ttl: seconds for which clients may keep lists.
         cache_scope: whether what they keep is for one caller.
         request_state_security: the keys and the lifetime of request states, in place of the settings'.
-        options: further arguments of ``lambent.MCPServer``; and those of FastMCP that have no effect here,
-            which docs/fastmcp.md lists.
+        resource_security: which values of the variables of templates are refused; None: none.
+        options: further arguments of ``lambent.MCPServer``; those of FastMCP 2; and those that have no effect
+            here, which docs/fastmcp.md lists.
 
     Raises:
         DeclarationError: an argument cannot have an effect here.
@@ -78,19 +78,14 @@ class FastMCP(Adding, Serving):
         cache_ttl: int | None = None,
         cache_scope: Any = None,
         request_state_security: Any = None,
+        resource_security: Any = ...,
         **options: Any,
     ) -> None:
-        for argument in UNUSED.keys() & options.keys():
-            del options[argument]
-        for argument in REMOVED.keys() & options.keys():
-            if options.pop(argument):
-                raise DeclarationError(f"FastMCP({argument}=…): {REMOVED[argument]} ({PAGE})")
+        older = take(options, on_duplicate)
         hints: Mapping[str, CacheHint] = options.pop("cache_hints", None) or {}
         if cache_ttl is not None or cache_scope is not None:
             hint = CacheHint(ttl_ms=1000 * (cache_ttl or 0), scope=cache_scope or "private")
             hints = {**dict.fromkeys(DEFAULT_HINTS, hint), **hints}
-        if on_duplicate not in (None, "warn", "replace", "ignore", "error"):
-            raise ValueError(f"on_duplicate cannot be {on_duplicate!r}")
         super().__init__(
             name or "FastMCP",
             instructions=instructions,
@@ -104,13 +99,19 @@ class FastMCP(Adding, Serving):
             **{"hides_forbidden": True, **options},
         )
         self._injected = INJECTED
-        self.settings = ServerSettings()
+        self.settings = older.settings
         self._routes = []
         self._state_security = request_state_security
         self._entered: Lifespan | None = None
-        self._on_duplicate = on_duplicate or "warn"
+        self._on_duplicate = older.on_duplicate or "warn"
+        self._serializer = older.serializer
+        self._resource_security = resource_security
         self._masks_errors = bool(mask_error_details)
         self._visibility = Visibility()
+        if older.include_tags is not None:
+            self._visibility.change(True, tags=older.include_tags, only=True)
+        if older.exclude_tags is not None:
+            self._visibility.change(False, tags=older.exclude_tags)
         for one in middleware or ():
             self.add_middleware(one)
         for tool in tools or ():
