@@ -126,7 +126,7 @@ def test_a_check_names_every_problem(tmp_path: Path) -> None:
         (["{a}=/x", "{b}=/x"], 2, "two servers have the path '/x'"),
         (["{a}=/x", "{a}=/y"], 2, "two servers have the name 'orders'"),
         (["{a}=/x", "{a}:like=/y"], 2, "two servers have the name 'orders'"),
-        (["{a}:handler"], 1, "is a LambdaHandler, not an MCPServer"),
+        (["{a}:handler"], 1, "is a LambdaHandler, not an MCPServer of Lambent"),
         (["{a}:nothing"], 1, "has no attribute 'nothing'"),
         (["{a}=/x", "{b}:nothing=/y"], 1, "has no attribute 'nothing'"),
         (["missing.py"], 2, "there is no file missing.py"),

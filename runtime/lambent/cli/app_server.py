@@ -38,5 +38,9 @@ def load_server(app: AppRef) -> MCPServer:
     with import_failures(app):
         server = app.find()
     if not isinstance(server, MCPServer):
-        raise CommandError(f"{app} is a {type(server).__name__}, not an MCPServer")
+        kind = type(server)
+        text = f"{app} is a {kind.__name__}, not an MCPServer of Lambent"
+        if kind.__module__.startswith(("mcp.", "fastmcp.", "lambent.hosts.adapt.")):
+            text += ": `lambent dev` serves the handler that lambent.adapt makes of one"
+        raise CommandError(text)
     return server

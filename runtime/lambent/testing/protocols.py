@@ -232,9 +232,10 @@ class LegacySpeaker:
             self._opened = reply.response(_TOKEN) or {}
             self._keep_session(reply)
             self._post_message({"jsonrpc": "2.0", "method": "notifications/initialized"})
-            reply = self._post("logging/setLevel", {"level": "debug"})
-            reply.response(_TOKEN)
-            self._keep_session(reply)
+            if "logging" in self._opened.get("capabilities", {}):
+                reply = self._post("logging/setLevel", {"level": "debug"})
+                reply.response(_TOKEN)
+                self._keep_session(reply)
         return self._opened
 
     def _keep_session(self, reply: HttpReply) -> None:

@@ -14,6 +14,9 @@ from tests.hosts.aws_lambda.events import KINDS, Sent
 from tests.legacy import LegacyClient
 from tests.support import Client, dumps, headers_of, message, meta
 
+from lambent.testing import LambdaClient
+from lambent.testing.events import FrontEnd
+
 
 def test_the_second_call_works_which_it_does_not_with_mangum() -> None:
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
@@ -98,6 +101,51 @@ def test_notifications_are_collected_in_front_of_the_response() -> None:
     (progress,) = reply.notifications
     assert progress["params"] == {"progressToken": 7, "progress": 1, "total": 2, "message": "half"}
     assert reply.response["id"] == 1
+
+
+@pytest.mark.parametrize("front_end", ["http-api", "rest", "function-url", "alb"])
+@pytest.mark.parametrize("version", [None, "2025-11-25"])
+def test_the_client_for_tests_calls_it(front_end: FrontEnd, version: str | None) -> None:
+    with adapted(make()) as handler:
+        client = LambdaClient(handler, front_end=front_end, version=version, answers=[{"sure": True}])
+        assert [client.call("add", a=1, b=number).text for number in range(3)] == ["1", "2", "3"]
+        if version is not None:
+            assert client.call("confirm", what="Remove").text == "accept True"
+
+
+def test_a_subscription_is_acknowledged_and_ended() -> None:
+    with adapted(make()) as handler:
+        params = {"notifications": {"toolsListChanged": True}}
+        reply = Client(handler).request("subscriptions/listen", params)
+    assert reply.notifications[0]["method"] == "notifications/subscriptions/acknowledged"
+    assert reply.result["resultType"] == "complete"
+
+
+def test_a_server_that_is_too_late() -> None:
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 700
+
+    server, ended = make(), []
+
+    @server.tool()
+    async def slow() -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cancelled")
+        return ""
+
+    with adapted(server) as handler:
+        client = Client(handler)
+        late = client.call("slow", context=Context())
+        assert (late.status, late.error["message"]) == (504, "The server has not answered in time")
+        legacy = LegacyClient(lambda: handler)
+        handler_with_context = LegacyClient(lambda: lambda event, _: handler(event, Context()))
+        assert handler_with_context.call("slow").error["message"] == "The server has not answered in time"
+        assert ended == ["cancelled"] * 2
+        assert [client.call("add", {"a": 1}).text, legacy.call("add", {"a": 1}).text] == ["1", "1"]
+        assert handler_with_context.call("add", {"a": 2}).text == "2"
 
 
 def test_errors_are_those_of_the_server() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mcp import types
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.streamable_http import EventMessage, EventStore
 from tests.hosts.adapt.apps import adapted
@@ -26,6 +28,28 @@ def test_a_session_goes_from_environment_to_environment(environments: Environmen
         assert client.call("add", {"a": 1, "b": number}).text == str(1 + number)
     assert client.request("ping").result == {}
     assert client.send(None, "DELETE").status in (200, 202, 204)
+
+
+@pytest.mark.filterwarnings("ignore:The logging capability is deprecated")
+def test_a_level_of_log_messages_goes_from_environment_to_environment(environments: Environments) -> None:
+    levels: list[str] = []
+
+    def make_one() -> Server:
+        async def set_level(ctx: Any, params: types.SetLevelRequestParams) -> types.EmptyResult:
+            levels.append(params.level)
+            return types.EmptyResult()
+
+        return Server("low", on_set_logging_level=set_level)
+
+    client = LegacyClient(environments(make_one))
+    before = client.session
+    set_ = client.request("logging/setLevel", level="error")
+    assert set_.result == {}
+    client.session = set_.headers["mcp-session-id"]
+    assert client.session != before
+    for _ in range(4):
+        assert client.request("ping").result == {}
+    assert levels == ["error"] * 3  # once an environment
 
 
 def test_a_session_that_is_none_is_not_found(

@@ -122,8 +122,18 @@ class Calls:
                 if not token or talk.is_over:
                     await self._sessions.drop(token, session, post)
             if result is not None:
+                if token and call.rpc.method == "logging/setLevel":
+                    self._keep_level(call, handshake, token, result)
                 return result
         raise InternalError("The server does not keep its session")
+
+    def _keep_level(self, call: Call, handshake: Handshake, token: str, result: Result) -> None:
+        """Give the client a token with the level of log messages, for other environments to read."""
+        assert isinstance(result, Replied)  # noqa: S101 - it is no tool's
+        levelled = msgspec.structs.replace(handshake, log_level=call.rpc.params.level)
+        if (new := call.services.handshakes.seal(levelled, call.caller)) is not None:
+            result.reply.headers[SESSION_HEADER] = new
+            self._sessions.rename(token, new)
 
     def _poster(self, call: Call) -> Post:
         async def post(method: str, headers: dict[str, str], body: bytes) -> Exchange:
@@ -255,7 +265,9 @@ def _negotiated(call: Call, result: Replied) -> Handshake:
     except (msgspec.DecodeError, KeyError):
         version = ""
     known = version if version in LEGACY_VERSIONS else LEGACY_VERSIONS[0]
-    return make_handshake(known, params.capabilities, params.client_info)
+    return make_handshake(
+        known, params.capabilities, params.client_info, params.capabilities.extensions or ()
+    )
 
 
 def _ended_subscription(call: Call) -> Result:

@@ -46,8 +46,6 @@ class AppError(msgspec.Struct):
     """Why there is no result."""
 
     code: int
-    message: str = ""
-    data: Raw | None = None
 
 
 class _Body(msgspec.Struct):

@@ -38,6 +38,9 @@ OPENING = {
 
 _GONE = 404
 
+_DEFAULT_LEVEL = Handshake("").log_level
+"""Of log messages, where the client has not set one."""
+
 
 class SessionRefused(Exception):  # noqa: N818 - says what happened
     """The application does not open a session; ``refusal`` has its answer."""
@@ -127,6 +130,11 @@ class AppSessions:
             _, oldest = self._open.popitem(last=False)
             await oldest.close(post)
 
+    def rename(self, token: str, new: str) -> None:
+        """Keep the session of a token for another one, which takes its place."""
+        if (session := self._open.pop(token, None)) is not None:
+            self._open[new] = session
+
     async def drop(self, token: str, session: AppSession, post: Post) -> None:
         """End a session, and forget it."""
         if self._open.get(token) is session:
@@ -156,7 +164,11 @@ async def open_session(handshake: Handshake, post: Post) -> AppSession:
     answer, body = await response_of(exchange)
     if answer is None or answer.error is not msgspec.UNSET:
         raise SessionRefused(refused(exchange.status, exchange.headers, body))
-    return await begin(exchange, handshake.version, post)
+    session = await begin(exchange, handshake.version, post)
+    if handshake.log_level != _DEFAULT_LEVEL:
+        params = {"level": handshake.log_level}
+        await response_of(await post("POST", session.headers, jsonrpc.request(0, "logging/setLevel", params)))
+    return session
 
 
 async def begin(exchange: Exchange, version: str, post: Post) -> AppSession:
