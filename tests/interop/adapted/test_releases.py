@@ -36,6 +36,13 @@ RELEASES: dict[str, dict[str, dict[str, Any]]] = {
         "high": {"version": "2025-03-26", "modern": 400, **HIGH},
         "low": {"version": "2025-03-26", "modern": 400},
     },
+    **{
+        f"fastmcp-{major}": {
+            "high": {"version": "2025-11-25", "modern": 400, **HIGH},
+            "question": {"asked": "Sure?", "answer": "decline"},
+        }
+        for major in (2, 3)
+    },
     "fastmcp-4": {
         "high": {"version": "2025-11-25", "modern": 200, **HIGH},
         "question": {"asked": "Sure?", "answer": "decline"},
