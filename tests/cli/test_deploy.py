@@ -1,10 +1,14 @@
 """`lambent deploy`, where it cannot begin; deploys themselves are tests/e2e/test_projects.py."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from lambent.cli import main
+from lambent.cli import deploy, main
 from lambent.cli.deploy import _settings
 from lambent.cli.errors import UsageError
 
@@ -66,3 +70,31 @@ def test_settings_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "samconfig.toml").write_text("[local")
     with pytest.raises(UsageError, match=r"samconfig\.toml cannot be read"):
         _settings(tmp_path)
+
+
+def test_what_functions_print_is_shown_also_after_a_failure_of_the_logs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers: list[Any] = [[], ["printed"], EndpointConnectionError(endpoint_url="http://127.0.0.1"), ["more"]]
+
+    class Logs:
+        def __init__(self, client: Any) -> None:
+            assert client == "logs"
+
+        def take(self) -> list[str]:
+            answer = answers.pop(0) if answers else []
+            if isinstance(answer, Exception):
+                raise answer
+            return list(answer)
+
+    async def show() -> None:
+        shown = asyncio.ensure_future(deploy._show_logs(SimpleNamespace(client=str)))  # type: ignore[arg-type]
+        while answers:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)
+        shown.cancel()
+
+    monkeypatch.setattr("lambent.cli.local_aws.function_logs.FunctionLogs", Logs)
+    monkeypatch.setattr(deploy, "_LOG_SECONDS", 0.001)
+    asyncio.run(show())
+    assert capsys.readouterr().err == "printed\nmore\n"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -22,9 +23,13 @@ _EPILOG = """\
 sam builds the application into .aws-sam/local and deploys it to MiniStack: CloudFormation, functions with
 their roles, URLs, APIs, tables, queues. Parameters of the template are those of [local.deploy.parameters] in
 samconfig.toml, and --parameter. Outputs are printed, one "Name VALUE" a line, URLs as they are reached on
-this machine, and served until Ctrl-C; nothing is kept. MiniStack's log is .aws-sam/local/ministack.log. The
-first time, an environment with Lambda's Python is made in the user's cache folder, from PyPI.
+this machine, and served until Ctrl-C; nothing is kept. What the functions print and log goes to standard
+error, and MiniStack's own log to .aws-sam/local/ministack.log. The first time, an environment with Lambda's
+Python is made in the user's cache folder, from PyPI.
 """
+
+_LOG_SECONDS: Final = 0.5
+"""How often the logs of functions are read."""
 
 
 @click.command("deploy", help="Deploy an application to an AWS of this machine.", epilog=_EPILOG)
@@ -109,10 +114,26 @@ async def _serve(session: LocalSession) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     ended, asked = asyncio.ensure_future(session.ended()), asyncio.ensure_future(stopped.wait())
+    logs = asyncio.ensure_future(_show_logs(session))
     await asyncio.wait([ended, asked], return_when=asyncio.FIRST_COMPLETED)
+    logs.cancel()
     if asked.done():
         ended.cancel()
         return 0
     click.echo(f"lambent deploy: the local AWS has ended: {await ended}", err=True)
     asked.cancel()
     return 1
+
+
+async def _show_logs(session: LocalSession) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from lambent.cli.local_aws.function_logs import FunctionLogs
+
+    logs = FunctionLogs(session.client("logs"))
+    while True:
+        await asyncio.sleep(_LOG_SECONDS)
+        # Without an answer the local AWS is ending, which is told elsewhere.
+        with contextlib.suppress(BotoCoreError, ClientError):
+            for line in await asyncio.to_thread(logs.take):
+                click.echo(line, err=True)
