@@ -53,8 +53,8 @@ _MODULES = {
 __all__ = [
     "CONNECTION_CLOSED", "HEADER_MISMATCH", "INTERNAL_ERROR", "INVALID_PARAMS", "INVALID_REQUEST",
     "METHOD_NOT_FOUND", "MISSING_REQUIRED_CLIENT_CAPABILITY", "PARSE_ERROR", "REQUEST_TIMEOUT",
-    "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "CallToolRequestParams", "CallToolResult",
-    "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
+    "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "CallToolRequestParams",
+    "CallToolResult", "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
     "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams",
     "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult", "ErrorData",
     "GetPromptRequestParams", "InputRequest", "InputRequests", "InputRequiredResult", "InputResponse",
