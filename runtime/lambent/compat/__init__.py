@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lambent import (
         AcceptedElicitation, AssistantMessage, Audio, CacheHint, CancelledElicitation,
-        DeclinedElicitation, Elicit, ElicitationResult, Icon, Image, InputRequiredResult, ListRoots,
+        DeclinedElicitation, Elicit, ElicitationResult, Image, InputRequiredResult, ListRoots,
         Message, Resolve, Sample, ToolError, UserMessage,
     )
     from lambent.compat.answers import CreateMessageResult, ElicitResult, ListRootsResult
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from lambent.compat.requests import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from lambent.compat.server import FastMCP, MCPServer
+    from lambent.compat.values import Icon
     from lambent.compat.subscriptions import (
         InMemorySubscriptionBus, PromptsListChanged, ResourceUpdated, ResourcesListChanged,
         SUBSCRIPTION_ID_META_KEY, ServerEvent, SubscriptionBus, ToolsListChanged,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "lambent": (
         "AcceptedElicitation", "AssistantMessage", "Audio", "CacheHint", "CancelledElicitation",
-        "DeclinedElicitation", "Elicit", "ElicitationResult", "Icon", "Image", "InputRequiredResult",
+        "DeclinedElicitation", "Elicit", "ElicitationResult", "Image", "InputRequiredResult",
         "ListRoots", "Message", "Resolve", "Sample", "ToolError", "UserMessage",
     ),
     "lambent.compat.answers": ("CreateMessageResult", "ElicitResult", "ListRootsResult"),
@@ -85,6 +86,7 @@ _MODULES = {
         "validate_extension_identifier",
     ),
     "lambent.compat.requests": ("CallNext", "HandlerResult", "ServerMiddleware", "ServerRequestContext"),
+    "lambent.compat.values": ("Icon",),
     "lambent.compat.subscriptions": (
         "InMemorySubscriptionBus", "PromptsListChanged", "ResourceUpdated", "ResourcesListChanged",
         "SUBSCRIPTION_ID_META_KEY", "ServerEvent", "SubscriptionBus", "ToolsListChanged",

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
         ElicitRequestFormParams, ElicitRequestParams, ElicitRequestURLParams, ElicitRequestedSchema,
         InputRequest, InputRequests, InputResponse, InputResponses, ListRootsRequest,
     )
-    from lambent.wire.results import CallToolResult, InputRequiredResult
+    from lambent.compat.values import (
+        Annotations, AudioContent, BlobResourceContents, CallToolResult, ClientCapabilities,
+        CompleteResult, Completion, CompletionArgument, CompletionContext, Content, ContentBlock,
+        ElicitationCapability, EmbeddedResource, GetPromptResult, Icon, ImageContent, Implementation,
+        LoggingLevel, PromptMessage, PromptReference, ReadResourceResult, ResourceLink,
+        ResourceReference, ResourceTemplateReference, Root, RootsCapability, SamplingCapability,
+        SamplingMessage, SamplingMessageContentBlock, TextContent, TextResourceContents,
+        ToolAnnotations, ToolResultContent, ToolUseContent,
+    )
+    from lambent.wire.results import InputRequiredResult
+    from lambent.wire.values import Role
 
 _MODULES = {
     "lambent.compat.answers": ("CreateMessageResult", "ElicitResult", "ListRootsResult"),
@@ -46,21 +56,39 @@ _MODULES = {
         "ElicitRequestedSchema", "InputRequest", "InputRequests", "InputResponse", "InputResponses",
         "ListRootsRequest",
     ),
-    "lambent.wire.results": ("CallToolResult", "InputRequiredResult"),
+    "lambent.compat.values": (
+        "Annotations", "AudioContent", "BlobResourceContents", "CallToolResult", "ClientCapabilities",
+        "CompleteResult", "Completion", "CompletionArgument", "CompletionContext", "Content",
+        "ContentBlock", "ElicitationCapability", "EmbeddedResource", "GetPromptResult", "Icon",
+        "ImageContent", "Implementation", "LoggingLevel", "PromptMessage", "PromptReference",
+        "ReadResourceResult", "ResourceLink", "ResourceReference", "ResourceTemplateReference", "Root",
+        "RootsCapability", "SamplingCapability", "SamplingMessage", "SamplingMessageContentBlock",
+        "TextContent", "TextResourceContents", "ToolAnnotations", "ToolResultContent",
+        "ToolUseContent",
+    ),
+    "lambent.wire.results": ("InputRequiredResult",),
+    "lambent.wire.values": ("Role",),
 }
 """The names by the module that has them."""
 
 __all__ = [
     "CONNECTION_CLOSED", "HEADER_MISMATCH", "INTERNAL_ERROR", "INVALID_PARAMS", "INVALID_REQUEST",
     "METHOD_NOT_FOUND", "MISSING_REQUIRED_CLIENT_CAPABILITY", "PARSE_ERROR", "REQUEST_TIMEOUT",
-    "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "CallToolRequestParams",
-    "CallToolResult", "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
+    "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "Annotations", "AudioContent",
+    "BlobResourceContents", "CallToolRequestParams", "CallToolResult", "ClientCapabilities",
+    "CompleteResult", "Completion", "CompletionArgument", "CompletionContext", "Content",
+    "ContentBlock", "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
     "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams",
-    "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult", "ErrorData",
-    "GetPromptRequestParams", "InputRequest", "InputRequests", "InputRequiredResult", "InputResponse",
-    "InputResponses", "ListRootsRequest", "ListRootsResult", "PaginatedRequestParams",
-    "ReadResourceRequestParams", "RequestParams", "Result", "SubscriptionFilter",
-    "SubscriptionsListenRequestParams",
+    "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult", "ElicitationCapability",
+    "EmbeddedResource", "ErrorData", "GetPromptRequestParams", "GetPromptResult", "Icon",
+    "ImageContent", "Implementation", "InputRequest", "InputRequests", "InputRequiredResult",
+    "InputResponse", "InputResponses", "ListRootsRequest", "ListRootsResult", "LoggingLevel",
+    "PaginatedRequestParams", "PromptMessage", "PromptReference", "ReadResourceRequestParams",
+    "ReadResourceResult", "RequestParams", "ResourceLink", "ResourceReference",
+    "ResourceTemplateReference", "Result", "Role", "Root", "RootsCapability", "SamplingCapability",
+    "SamplingMessage", "SamplingMessageContentBlock", "SubscriptionFilter",
+    "SubscriptionsListenRequestParams", "TextContent", "TextResourceContents", "ToolAnnotations",
+    "ToolResultContent", "ToolUseContent",
 ]
 # fmt: on
 # isort: on

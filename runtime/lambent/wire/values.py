@@ -145,6 +145,11 @@ class BlobResourceContents(Value, frozen=True):
 class Content(Value, frozen=True, tag_field="type"):
     """The base of the content blocks that tools and prompts return."""
 
+    @property
+    def type(self) -> str:
+        """The kind of the block, such as ``text``."""
+        return str(self.__struct_config__.tag)
+
 
 class TextContent(Content, frozen=True, tag="text"):
     """A piece of text."""
