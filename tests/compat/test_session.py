@@ -1,6 +1,6 @@
 """``ctx.session``: asking the client, and what it can do."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel
@@ -13,7 +13,15 @@ from lambent import (
     SamplingMessage,
     TextContent,
 )
-from lambent.compat import Context, MCPServer
+from lambent.compat import (
+    Context,
+    CreateMessageResult,
+    ListRoots,
+    ListRootsResult,
+    MCPServer,
+    Resolve,
+    Sample,
+)
 from lambent.testing import EVERYTHING, TestClient
 
 SIZE = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
@@ -58,6 +66,41 @@ def test_models() -> None:
 def test_roots() -> None:
     shown = ask(lambda session: session.list_roots(), [Root(uri="file:///a")])
     assert shown == "ListRootsResult(roots=[Root(uri='file:///a', name=None, meta=None)])"
+
+
+def test_resolvers_give_the_results_of_the_official_sdk() -> None:
+    mcp = MCPServer("shop")
+
+    def folders() -> ListRoots:
+        return ListRoots()
+
+    def blurb() -> Sample:
+        return Sample("Hi", max_tokens=9)
+
+    @mcp.tool()
+    async def ask(
+        roots: Annotated[ListRootsResult, Resolve(folders)],
+        said: Annotated[CreateMessageResult, Resolve(blurb)],
+    ) -> str:
+        assert isinstance(roots, ListRootsResult)
+        assert isinstance(said, CreateMessageResult)
+        return f"{roots.roots[0].uri} {said.text}"
+
+    answers: Any = {"roots": [Root(uri="file:///a")], "sampling": "Hello"}
+    client = TestClient(mcp, on_question=lambda question: answers[question.kind])
+    assert client.call("ask").text == "file:///a Hello"
+
+
+def test_roots_are_a_list_too() -> None:
+    mcp = MCPServer("shop")
+
+    @mcp.tool()
+    async def ask(ctx: Context) -> str:
+        roots = await ctx.list_roots()
+        return f"{len(roots)} {roots[0].uri} {[root.uri for root in roots]}"
+
+    answers = [[Root(uri="file:///a"), Root(uri="file:///b")]]
+    assert TestClient(mcp, answers=answers).call("ask").text == "2 file:///a ['file:///a', 'file:///b']"
 
 
 def test_it_works_in_plain_functions_too() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -21,9 +21,21 @@ class ElicitResult(msgspec.Struct, frozen=True):
 
 
 class ListRootsResult(msgspec.Struct, frozen=True):
-    """The folders that a server may work on."""
+    """The folders that a server may work on; it can be gone through as a list of them, too."""
 
     roots: list[Root]
+
+    def __iter__(self) -> Iterator[Root]:
+        """Each of them."""
+        return iter(self.roots)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.roots)
+
+    def __getitem__(self, index: int) -> Root:
+        """One of them."""
+        return self.roots[index]
 
 
 CreateMessageResult = SamplingResult

@@ -130,6 +130,12 @@ class Context(NativeContext, Generic[StateT, RequestT, AnyT]):
         reading = super().read_resource(str(uri))
         return Mapped(reading, lambda contents: [content_of(one) for one in contents], _not_found)
 
+    def list_roots(self, *, key: str | None = None) -> Any:
+        """Ask which folders the server may work on; the result has them as ``roots``, too."""
+        from lambent.compat.answers import ListRootsResult  # loaded where it is asked
+
+        return Mapped(super().list_roots(key=key), ListRootsResult)
+
     def elicit_url(
         self, message: str, url: str, elicitation_id: str | None = None, *, key: str | None = None
     ) -> Pending[ElicitationResult[None]]:

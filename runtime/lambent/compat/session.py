@@ -91,9 +91,8 @@ class ServerSession:
 
     def list_roots(self) -> Pending[Any]:
         """Ask which folders the server may work on; the result has them as ``roots``."""
-        from lambent.compat.answers import ListRootsResult
-
-        return Mapped(self._context.list_roots(), ListRootsResult)
+        asked: Pending[Any] = self._context.list_roots()
+        return asked
 
     def elicit(
         self,
