@@ -120,6 +120,18 @@ def _is_question_without_channel(difference: Difference) -> bool:
     return "no back-channel" in _original_error(difference)
 
 
+def _is_unknown_method(difference: Difference) -> bool:
+    return _codes(difference) == (-32601, -32601) and difference.place == "error.data"
+
+
+def _is_about_parameters(difference: Difference) -> bool:
+    return (
+        _codes(difference) == (-32602, -32602)
+        and _original_error(difference) == "Invalid request parameters"
+        and difference.place in ("error.message", "error.data")
+    )
+
+
 def _is_text_of_a_missing_capability(difference: Difference) -> bool:
     return _codes(difference) == (-32021, -32021) and difference.place == "error.message"
 
@@ -182,6 +194,8 @@ RULES = [
     Rule("an unknown prompt or resource", _is_unknown_resource, True),
     Rule("arguments of a tool that are not valid", _is_about_arguments, True),
     Rule("arguments of a prompt or template that are not valid", _is_about_text_arguments, True),
+    Rule("a method that there is not", _is_unknown_method, True),
+    Rule("parameters of a method that are not valid", _is_about_parameters, True),
     Rule("the text of a capability that is missing", _is_text_of_a_missing_capability, True),
     Rule("`ctx.elicit(...)`, to a client of 2026-07-28", _is_question_without_channel),
     Rule("the HTTP status of an error", _is_status_of_an_error, True),
