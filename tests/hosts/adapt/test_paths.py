@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.hosts.adapt.apps import adapted
@@ -15,9 +16,9 @@ import lambent
 from lambent import DeclarationError
 
 
-def application(*mounted: str) -> Starlette:
+def application(*mounted: str, **options: Any) -> Starlette:
     """An application with servers below paths, whose lifespans it enters."""
-    apps = {path: make().streamable_http_app(host="0.0.0.0") for path in mounted}
+    apps = {path: make().streamable_http_app(**options) for path in mounted}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -46,7 +47,17 @@ def test_of_several_endpoints_one_has_to_be_named() -> None:
     body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
     with adapted(application("/a", "/b"), path="/b/mcp") as handler:
         assert Client(handler).post(body, path="/b/mcp").text == "1"
-        assert Client(handler).post(body, path="/a/mcp").status == 200  # as a request for another path
+        # A request for another path: what the server has in front of it by itself stays.
+        assert Client(handler).post(body, path="/a/mcp").status == 421
+
+
+def test_hosts_that_the_author_has_named_stay() -> None:
+    body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
+    security = TransportSecuritySettings(allowed_hosts=["shop.test"])
+    with adapted(application("/api", transport_security=security)) as handler:
+        client = Client(handler)
+        assert client.post(body, {"host": "shop.test"}, path="/api/mcp").text == "1"
+        assert client.post(body, {"host": "other.test"}, path="/api/mcp").status == 421
 
 
 @pytest.mark.parametrize(

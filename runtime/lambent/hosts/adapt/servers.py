@@ -33,7 +33,7 @@ _MAX_DEPTH = 8
 """Of applications within applications in which endpoints are looked for."""
 
 _AUTOMATIC_HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
-"""The hosts that the SDK 1.x allows on its own where nobody has named any: those of a developer's machine."""
+"""The hosts that the SDK allows on its own where nobody has named any: those of a developer's machine."""
 
 
 class Adapted(msgspec.Struct, frozen=True):
@@ -88,13 +88,16 @@ def _of_application(app: Any, path: str | None) -> Adapted:
     if path is None and len(endpoints) > 1:
         found = ", ".join(sorted(endpoints))
         raise DeclarationError(f"The application has several MCP endpoints: say path= which one of {found}")
+    path = path or next(iter(endpoints), _DEFAULT_PATH)
+    if (manager := endpoints.get(path)) is not None and _is_automatic(manager.security_settings):
+        manager.security_settings = None
     title = getattr(app, "title", "")
     return Adapted(
         lambda: app,
         title if isinstance(title, str) else "",
-        path or next(iter(endpoints), _DEFAULT_PATH),
+        path,
         is_server=False,
-        seals=tuple(seal for server in endpoints.values() for seal in _seals_of(server)),
+        seals=tuple(seal for one in endpoints.values() for seal in _seals_of(one.app)),
     )
 
 
@@ -110,8 +113,7 @@ def _of_sdk_2(server: Any, path: str) -> Adapted:
 def _of_sdk_1(server: Any, path: str | None) -> Adapted:
     settings = server.settings
     settings.streamable_http_path = path = path or settings.streamable_http_path
-    security = getattr(settings, "transport_security", None)  # since 1.9.3
-    if security is not None and security.allowed_hosts == _AUTOMATIC_HOSTS:
+    if _is_automatic(getattr(settings, "transport_security", None)):  # releases before 1.9.3 have none
         settings.transport_security = None
 
     def make() -> App:
@@ -154,10 +156,10 @@ def _seals_of(server: Any) -> tuple[Any, ...]:
 
 
 def _endpoints_within(app: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """The endpoints of the SDK that an application has among its routes, with their low-level servers."""
-    server = getattr(getattr(app, "session_manager", None), "app", None)
-    if server is not None:
-        yield path, server
+    """The endpoints of the SDK that an application has among its routes, with their session managers."""
+    manager = getattr(app, "session_manager", None)
+    if manager is not None and hasattr(manager, "app") and hasattr(manager, "security_settings"):
+        yield path, manager
         return
     routes = getattr(app, "routes", None)
     if depth and isinstance(routes, list):
@@ -166,6 +168,11 @@ def _endpoints_within(app: Any, path: str, depth: int) -> Iterator[tuple[str, An
             yield from _endpoints_within(getattr(one, "app", None), below, depth - 1)
     elif depth and (inner := getattr(app, "app", None)) is not None:
         yield from _endpoints_within(inner, path, depth - 1)
+
+
+def _is_automatic(security: Any) -> bool:
+    """Whether the SDK itself has decided to refuse other hosts; in Lambda the platform routes by host."""
+    return security is not None and security.allowed_hosts == _AUTOMATIC_HOSTS
 
 
 def _once(server: Any) -> Callable[[], AbstractAsyncContextManager[None]]:
