@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -146,6 +147,58 @@ def test_a_server_that_is_too_late() -> None:
         assert ended == ["cancelled"] * 2
         assert [client.call("add", {"a": 1}).text, legacy.call("add", {"a": 1}).text] == ["1", "1"]
         assert handler_with_context.call("add", {"a": 2}).text == "2"
+
+
+def test_a_result_that_lambda_cannot_return_is_an_error_that_says_so() -> None:
+    server = make()
+
+    @server.tool()
+    def large() -> str:
+        return "x" * 7_000_000
+
+    with adapted(server) as handler:
+        client = Client(handler)
+        reply = client.call("large")
+        assert reply.result["isError"] is True
+        wanted = r"The result would take \d+ bytes, the limit is 6291556: return less, or a ResourceLink"
+        assert re.fullmatch(wanted, reply.text)
+        assert client.call("add", {"a": 1}).text == "1"
+
+
+async def _plain(scope: Any, receive: Any, send: Any) -> None:
+    """An application that is no MCP server."""
+    if scope["type"] == "http":
+        headers = [(b"content-type", b"text/plain"), (b"x-one", b"1")]
+        await send({"type": "http.response.start", "status": 418, "headers": headers})
+        await send({"type": "http.response.body", "body": b"a teapot"})
+
+
+async def _broken(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        raise ValueError("the secret is 42")
+
+
+@pytest.mark.parametrize("version", ["modern", "legacy"])
+def test_an_answer_that_is_no_message_is_passed_on(version: str) -> None:
+    body: dict[str, Any] = message("tools/list")
+    headers: dict[str, str | None] = {}
+    if version == "legacy":
+        body, headers = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, {"mcp-protocol-version": None}
+    with adapted(_plain) as handler:
+        reply = Client(handler).post(body, {**headers, "mcp-method": None})
+    assert (reply.status, reply.headers, reply.body) == (
+        418,
+        {"content-type": "text/plain", "x-one": "1"},
+        b"a teapot",
+    )
+
+
+def test_an_exception_of_the_application_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with adapted(_broken) as handler:
+        reply = Client(handler).request("tools/list")
+    assert reply.error["code"] == -32603
+    assert b"secret" not in reply.body
+    assert "the secret is 42" in caplog.text
 
 
 def test_errors_are_those_of_the_server() -> None:
