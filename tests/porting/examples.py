@@ -13,7 +13,7 @@ from lambent.cli.migration.names import COMPAT, FASTMCP, TYPES, Names
 from lambent.cli.migration.rewriting import Rewritten, rewrite
 
 _MARK = "MCPServer("
-_LEFT_TO_DO = ("run-lines", "applications")
+LEFT_TO_DO = ("run-lines", "applications")
 """Where findings lead to that do not keep a module from being imported."""
 _READ_NAMES = """
 import importlib, json
@@ -62,6 +62,6 @@ def port(sources: Path, target: Path, names: Names) -> dict[str, list[str]]:
         left[str(path.relative_to(target))] = [
             f"{one.name}: {one.reason}"
             for one in done.findings
-            if not one.is_client and one.anchor not in _LEFT_TO_DO
+            if not one.is_client and one.anchor not in LEFT_TO_DO
         ]
     return left

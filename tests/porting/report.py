@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.porting.classes import CLASSES, REFUSED, Result
+from tests.porting.public import KINDS, Imported
 
 BEGIN, END = "<!-- written by python -m tests.porting -->", "<!-- end -->"
 
 
-def table(results: Sequence[Result]) -> str:
+def table_of_examples(results: Sequence[Result]) -> str:
     """What became of examples, in Markdown."""
     found = Counter(one.kind for one in results)
     lines = [f"| of {len(results)} server examples | |", "|---|---|"]
@@ -22,6 +23,16 @@ def table(results: Sequence[Result]) -> str:
     if refused:
         lines += ["", "| refused | what it names |", "|---|---|"]
         lines += [f"| `{one.name}` | {_cell(one.reason)} |" for one in refused]
+    return "\n".join(lines)
+
+
+def table_of_public(packages: Sequence[Imported]) -> str:
+    """What became of public servers, in Markdown."""
+    found = Counter(one.kind for one in packages)
+    lines = [f"| of {len(packages)} public servers | |", "|---|---|"]
+    lines += [f"| {kind} | {found[kind]} |" for kind in KINDS]
+    lines += ["", "| public server | | what it needs |", "|---|---|---|"]
+    lines += [f"| {one.name} | {one.kind} | {_cell(one.reason)} |" for one in packages]
     return "\n".join(lines)
 
 

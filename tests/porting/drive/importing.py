@@ -4,7 +4,6 @@ Reads what to import as JSON, and writes the failure of each one. Stand-ins take
 installed.
 """
 
-import contextlib
 import importlib
 import json
 import logging
@@ -23,7 +22,10 @@ NEVER = ("lambent", "mcp", "mcp_types", "fastmcp")
 def main() -> None:
     """Import everything that standard input names."""
     job = json.load(sys.stdin)
-    out, sys.stdout = sys.stdout, sys.stderr
+    # A module that runs its server when it is imported gets streams that have ended.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = ["server"]
     os.environ |= dict.fromkeys(job["environment"], "value")
     warnings.simplefilter("ignore")
@@ -38,8 +40,7 @@ def main() -> None:
 
 def _failure(name: str) -> Any:
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            importlib.import_module(name)
+        importlib.import_module(name)
     except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"

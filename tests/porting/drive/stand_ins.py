@@ -15,6 +15,8 @@ class Stand(ModuleType):
 
     __path__: ClassVar[list[str]] = []
 
+    __version__ = "1.0.0"
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -24,6 +26,9 @@ class Stand(ModuleType):
 
 
 class _Meta(type):
+    def __add__(cls, other: Any) -> Any:
+        return cls
+
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -33,6 +38,10 @@ class _Meta(type):
 class _Anything(metaclass=_Meta):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         pass
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        return {"type": "any"}
 
     def __class_getitem__(cls, item: Any) -> Any:
         return cls
@@ -66,7 +75,11 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """See ``MetaPathFinder``."""
         root = name.partition(".")[0]
-        if root in self._never or (self._names is not None and root not in self._names):
+        if (
+            root in sys.stdlib_module_names
+            or root in self._never
+            or (self._names is not None and root not in self._names)
+        ):
             return None
         if "." in name and not isinstance(sys.modules.get(name.rpartition(".")[0]), Stand):
             return None
