@@ -228,6 +228,49 @@ def test_errors_are_shown_to_clients_where_that_is_asked_for(app, call, flags, s
     assert "ValueError: no such order" in errors  # on the console anyway
 
 
+ASKING = """\
+from dataclasses import dataclass
+
+from lambent import Context, MCPServer
+
+mcp = MCPServer("shop")
+
+
+@dataclass
+class Confirm:
+    sure: bool
+
+
+@mcp.tool()
+async def ask(ctx: Context) -> str:
+    return (await ctx.elicit("Sure?", Confirm)).action
+
+
+handler = mcp.lambda_handler()
+"""
+
+
+def test_an_aws_that_does_not_answer_is_told_to_clients(app, call):
+    pytest.importorskip("boto3")
+    app.file.write_text(ASKING)
+    away = {
+        "LAMBENT_STATE_SECRET": "shop",
+        "LAMBENT_STATE_KEYS": "",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    with dev(app, "--no-reload", **away) as (process, url, _):
+        params = {"name": "ask", "arguments": {}}
+        error = rpc(call, url, "tools/call", params, {"elicitation": {"form": {}}})["error"]
+        process.terminate()
+        process.communicate()
+    assert error["code"] == -32603
+    assert (
+        "StoreError: secretsmanager: GetSecretValue of 'shop' failed: Could not connect" in error["message"]
+    )
+
+
 def test_a_port_that_is_taken(app, capsys, monkeypatch):
     monkeypatch.chdir(app.folder)
     with socket.create_server(("127.0.0.1", 0)) as taken:

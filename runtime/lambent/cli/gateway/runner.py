@@ -30,7 +30,7 @@ from lambent.cli.gateway.calling import (
 )
 from lambent.cli.gateway.frames import FrameKind, decode_invocation, encode, read
 from lambent.cli.gateway.launch import SHOW_ERRORS
-from lambent.errors import ConfigurationError
+from lambent.errors import ConfigurationError, StoreError
 from lambent.execution.failures import show
 
 _Inbox = queue.SimpleQueue[bytes | None]
@@ -49,7 +49,8 @@ def main(arguments: list[str]) -> int:
         The exit status: 1 if the app cannot be imported.
     """
     descriptor, text, *flags = arguments
-    show(BaseException if SHOW_ERRORS in flags else ConfigurationError)
+    # Always what the developer has to set, and an AWS that does not do what it is asked for.
+    show(*([BaseException] if SHOW_ERRORS in flags else [ConfigurationError, StoreError]))
     pipe = socket.socket(fileno=int(descriptor))
     # Child processes must not keep the pipe open: its end shows the gateway that this process has ended.
     pipe.set_inheritable(False)
