@@ -191,7 +191,12 @@ MIDDLEWARE = (_identify,)
 def make_server(recorder: EffectRecorder, name: str = NAME, *, store: bool = False) -> MCPServer:
     """Declare the server; its features record what they do."""
     mcp = MCPServer(
-        name, version="1.0.0", instructions="A server to be fuzzed.", page_size=4, middleware=MIDDLEWARE
+        name,
+        version="1.0.0",
+        instructions="A server to be fuzzed.",
+        page_size=4,
+        middleware=MIDDLEWARE,
+        compact_results=True,  # what is sent is compared with the text that comes back
     )
     plain.add(mcp, recorder)
     typed.add(mcp)

@@ -182,9 +182,11 @@ class Reply:
 
     @property
     def value(self) -> Any:
-        """The structured content of a call that succeeded."""
+        """The structured content of a call that succeeded, out of the object that wraps it."""
         assert "isError" not in self.result, self.result
-        return self.result["structuredContent"]
+        structured = self.result["structuredContent"]
+        is_wrapped = isinstance(structured, dict) and list(structured) == ["result"]
+        return structured["result"] if is_wrapped else structured
 
     @property
     def state(self) -> str:
@@ -316,6 +318,13 @@ def failure(code: int, text: str, data: Any = None, *, request_id: Any = 1) -> b
     head = "" if request_id is ... else f'"id":{dumps(request_id)},'
     tail = "" if data is None else f',"data":{dumps(data)}'
     return (f'{{"jsonrpc":"2.0",{head}"error":{{"code":{code},"message":{dumps(text)}{tail}}}}}').encode()
+
+
+def text_result(text: str) -> str:
+    """The members of the result of a tool that returns text."""
+    return (
+        f'"content":[{{"type":"text","text":{dumps(text)}}}],"structuredContent":{{"result":{dumps(text)}}}'
+    )
 
 
 def tool_error(text: str, *, request_id: Any = 1) -> bytes:

@@ -53,7 +53,7 @@ def call(name, arguments):
     event = {{"version": "2.0", "rawPath": "/", "headers": headers, "body": body, "requestContext": context}}
     return json.loads(handler(event, None)["body"])["result"]
 
-assert call("add", {{"a": 1, "b": 2}})["structuredContent"] == 3
+assert call("add", {{"a": 1, "b": 2}})["structuredContent"] == {{"result": 3}}
 assert call("find", {{"order_id": "a"}})["structuredContent"] == {{"found": ["a"]}}
 {use}
 print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - before}})))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 
 class LambentError(Exception):
@@ -84,7 +84,7 @@ class ProtocolError(LambentError):
         headers: further HTTP headers of the response, such as ``Retry-After``.
     """
 
-    code: ClassVar[int] = -32603
+    code: int = -32603
     # The specification gives -32603 no status. Clients read a response's error at 200; some read none at 500.
     status: int = 200
     # For a subclass whose ``__init__`` does not call this one's.

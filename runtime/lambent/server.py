@@ -65,6 +65,11 @@ class MCPServer(Declarations):
             where the host ends in order. ``ctx.lifespan_context`` is what it gives.
         subscriptions: a bus that carries changes between the processes that serve this server; False: clients
             cannot subscribe. Default: changes reach the subscribers of the same process.
+        strict_arguments: an argument that a tool does not have is an error that names it. Default: it is
+            ignored, as by the official SDK; a model that has misspelt an optional argument is not told then.
+        compact_results: results of tools are as small as they can be: JSON without spaces, in one block,
+            lists too; structured content is the value itself, and text is text only. Default: as the official
+            SDK has them.
 
     Raises:
         DeclarationError: a hint or an extension identifier is malformed, or ``auth`` identifies nobody.
@@ -92,6 +97,8 @@ class MCPServer(Declarations):
         observers: Sequence[Observer] = (),
         lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
         subscriptions: SubscriptionBus | Literal[False] | None = None,
+        strict_arguments: bool = False,
+        compact_results: bool = False,
     ) -> None:
         if page_size < 1:
             raise DeclarationError(f"page_size must be 1 or more, not {page_size}")
@@ -121,7 +128,7 @@ class MCPServer(Declarations):
             hides_forbidden=hides_forbidden,
             takes_subscriptions=subscriptions is not False,
         )
-        super().__init__(empty, INJECTED)
+        super().__init__(empty, INJECTED, strict_arguments=strict_arguments, compact_results=compact_results)
         self._middleware = tuple(middleware)
         self._observers = tuple(observers)
         self._authenticators = _checked(auth)

@@ -259,7 +259,7 @@ class Run:
         if shown["status"] != "completed":
             return True
         expected = result_of(self._tasks[task_id]["plan"])
-        return bool(shown["result"].get("structuredContent") == expected)
+        return bool(shown["result"].get("structuredContent") == {"result": expected})
 
 
 def _arn(cloud: Cloud, url: str) -> str:

@@ -222,9 +222,7 @@ def test_errors_are_shown_to_clients_where_that_is_asked_for(app, call, flags, s
         process.terminate()
         _, errors = process.communicate()
     (block,) = result["content"]
-    assert re.fullmatch(
-        rf"Tool 'fail' failed unexpectedly \(reference [0-9a-f]{{12}}{shown}\)", block["text"]
-    )
+    assert re.fullmatch(rf"Error executing tool fail \(reference [0-9a-f]{{12}}{shown}\)", block["text"])
     assert "ValueError: no such order" in errors  # on the console anyway
 
 

@@ -109,7 +109,7 @@ def test_it_works_at_once(variant: Variant, newcomer: Newcomer, issuer: Issuer) 
         if has_auth:
             _sign_in(endpoint, issuer)
         found = endpoint.call("deadline", {"start": "2026-12-23", "days": 3})
-        assert found["structuredContent"] == "2026-12-29"
+        assert found["content"][0]["text"] == '"2026-12-29"'
         if "--tasks" in variant.options:
             _run_a_task(endpoint)
         if "--fastapi" in variant.options:

@@ -101,7 +101,7 @@ def test_a_redeploy_and_the_end(
     assert tools["build_report"] == DESCRIPTION
     assert tools["count_orders"] == "Count the orders of a month."
     assert [tool["name"] for tool in features(new)["tools"]] == list(tools)
-    assert reports.call("count_orders", {"month": "2026-03"})["structuredContent"] == 279
+    assert reports.call("count_orders", {"month": "2026-03"})["structuredContent"] == {"result": 279}
 
     # What is called has the parameter's new value, though neither its code nor its layers have changed.
     assert call_from_a_page(orders) == 200

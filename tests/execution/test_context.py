@@ -20,13 +20,14 @@ from tests.support import (
     message,
     meta,
     success,
+    text_result,
 )
 
 from lambent import Context
 from lambent.wire.values import LOG_LEVELS
 
 Serve = Callable[..., Client]
-DONE = success('"content":[{"type":"text","text":"done"}]')
+DONE = success(text_result("done"))
 
 
 def speaking(serve: Serve, speak: Callable[[Context], Any]) -> Client:
@@ -178,12 +179,12 @@ def test_any_json_value_can_be_said_and_no_frame_be_broken(serve: Serve, data: A
 @pytest.mark.parametrize("data", [object(), "\ud800"])
 def test_what_has_no_json_form_is_the_tools_failure(serve: Serve, data: Any) -> None:
     reply = speaking(serve, lambda ctx: ctx.info(data)).call("plain", logLevel="debug")
-    assert "unexpectedly" in reply.text
+    assert reply.text.startswith("Error executing tool plain (reference ")
 
 
 def test_levels_that_do_not_exist_are_the_tools_failure(serve: Serve) -> None:
     reply = speaking(serve, lambda ctx: ctx.log("loud", "x")).call("plain", logLevel="debug")  # type: ignore[arg-type]
-    assert "unexpectedly" in reply.text
+    assert reply.text.startswith("Error executing tool plain (reference ")
 
 
 def test_notifications_come_before_errors_as_well(serve: Serve) -> None:

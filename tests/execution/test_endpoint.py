@@ -97,9 +97,7 @@ def test_a_tool_that_fails_says_nothing_but_a_reference(
     (reference,) = REFERENCE.findall(reply.text)
     assert reply.status == 200
     assert reply.headers == {"content-type": "application/json"}
-    assert reply.body == tool_error(
-        f"Tool {tool!r} failed unexpectedly (reference {reference})", request_id="r-7"
-    )
+    assert reply.body == tool_error(f"Error executing tool {tool} (reference {reference})", request_id="r-7")
     (record,) = [record for record in caplog.records if record.name == "lambent"]
     assert record.levelno == logging.ERROR
     assert record.getMessage() == f"tools/call (id 'r-7') failed, reference {reference}"
@@ -211,7 +209,7 @@ def test_a_tool_error_that_cannot_be_written_is_shown_escaped(serve: Serve) -> N
 
     reply = serve(mcp).call("t")
     assert reply.result["isError"] is True
-    assert reply.text == r"no \ud800"
+    assert reply.text == r"Error executing tool t: no \ud800"
 
 
 @pytest.mark.parametrize("shape", ["text", "object", "list"])
@@ -247,10 +245,11 @@ def test_many_warm_calls_of_every_outcome(serve: Serve) -> None:
         body = client.call("t", {"n": n}, request_id=n).body
         if n % 3 == 0:
             assert body == success(
-                f'"content":[{{"type":"text","text":"{n}"}}],"structuredContent":{n}', request_id=n
+                f'"content":[{{"type":"text","text":"{n}"}}],"structuredContent":{{"result":{n}}}',
+                request_id=n,
             )
         elif n % 3 == 1:
-            assert body == tool_error(f"no {n}", request_id=n)
+            assert body == tool_error(f"Error executing tool t: no {n}", request_id=n)
         else:
             assert body == failure(-32602, f"bad {n}", request_id=n)
 

@@ -28,9 +28,7 @@ def client() -> Iterator[Client]:
 
 def test_nothing_is_shown_unless_it_is_asked_for(client: Client) -> None:
     assert re.fullmatch(r"Internal error \(reference [0-9a-f]{12}\)", client.call("unset").error["message"])
-    assert re.fullmatch(
-        r"Tool 'wrong' failed unexpectedly \(reference [0-9a-f]{12}\)", client.call("wrong").text
-    )
+    assert re.fullmatch(r"Error executing tool wrong \(reference [0-9a-f]{12}\)", client.call("wrong").text)
 
 
 def test_what_has_to_be_set_may_be_shown_alone(client: Client) -> None:

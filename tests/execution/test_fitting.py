@@ -40,7 +40,7 @@ def server() -> MCPServer:
     mcp = make_server()
 
     @mcp.tool()
-    def repeat(text: str, times: int = 1) -> str:
+    def repeat(text: str, times: int = 1) -> Any:  # without structured content
         return text * times
 
     @mcp.tool()
@@ -48,7 +48,7 @@ def server() -> MCPServer:
         raise HttpRefusal(403, text, {"X-Why": "because"}, {"also": text})
 
     @mcp.tool()
-    def talk(ctx: Context, logs: list[str], progress: list[str] = [], result: str = "done") -> str:  # noqa: B006
+    def talk(ctx: Context, logs: list[str], progress: list[str] = [], result: str = "done") -> Any:  # noqa: B006
         for number, text in enumerate(progress):
             ctx.report_progress(number + 1, message=text)
         for text in logs:

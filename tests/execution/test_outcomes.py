@@ -53,7 +53,7 @@ class BareError(ProtocolError):
 
 
 INTERNAL = {"error": {"code": -32603, "message": "Internal error (reference …)"}}
-UNEXPECTED = "Tool 'end' failed unexpectedly (reference …)"
+UNEXPECTED = "Error executing tool end (reference …)"
 CHALLENGE = {"WWW-Authenticate": 'Bearer scope="pay"'}
 
 
@@ -126,8 +126,8 @@ TOO_MANY = HttpRefusal(429, "Slow down", {"Retry-After": "3"}, {"seconds": 3})
 WAYS: dict[str, Way] = {
     "returns": Way({"result": {"content": [{"type": "text", "text": "done"}]}}, done),
     "returns an error": Way(is_error("no"), lambda: ToolResult(content=["no"], is_error=True), ToolResult),
-    "ToolError": Way(is_error("no"), raising(ToolError("no"))),
-    "RetryableError": Way(is_error("later"), raising(RetryableError("later"))),
+    "ToolError": Way(is_error("Error executing tool end: no"), raising(ToolError("no"))),
+    "RetryableError": Way(is_error("Error executing tool end: later"), raising(RetryableError("later"))),
     "ProtocolError": Way(error(-32603, "no", [1]), raising(ProtocolError("no", [1]))),
     "InvalidParamsError": Way(error(-32602, "no"), raising(InvalidParamsError("no")), status=400),
     "HttpRefusal": Way(
@@ -150,7 +150,7 @@ WAYS: dict[str, Way] = {
     "MemoryError": Way(is_error(UNEXPECTED), raising(MemoryError)),
     "RecursionError": Way(is_error(UNEXPECTED), recurse),
     "a group of exits": Way(is_error(UNEXPECTED), raising(BaseExceptionGroup("g", [SystemExit()]))),
-    "an error that says nothing": Way(is_error("MuteError"), raising(MuteError())),
+    "an error that says nothing": Way(is_error("Error executing tool end: MuteError"), raising(MuteError())),
     "an error made without a message": Way(error(-32603, "Internal error"), raising(BareError())),
     "Suspend": Way(is_error(UNEXPECTED), raising(Suspend)),
     "Cancelled": Way(is_error(UNEXPECTED), raising(Cancelled)),

@@ -44,19 +44,21 @@ class Model(pydantic.BaseModel):
     age: int = pydantic.Field(18, description="In years", ge=18)
 
 
-AGE = {"type": "integer", "description": "In years", "minimum": 18, "default": 18}
-EXPECTED = {"type": "object", "properties": {"name": {"type": "string"}, "age": AGE}, "required": ["name"]}
+AGE = {"type": "integer", "description": "In years", "minimum": 18, "default": 18, "title": "Age"}
+NAME = {"type": "string", "title": "Name"}
+EXPECTED = {"type": "object", "properties": {"name": NAME, "age": AGE}, "required": ["name"]}
 
 
 @pytest.mark.parametrize("record", [Dataclass, Struct, Model])
 def test_records_of_every_make_become_the_same_form(record: type) -> None:
-    assert form_of(record).schema == EXPECTED
+    assert form_of(record).schema == {"title": record.__name__, **EXPECTED}
 
 
 def test_typed_dicts_become_forms() -> None:
     assert form_of(Dictionary).schema == {
+        "title": "Dictionary",
         "type": "object",
-        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "properties": {"name": NAME, "age": {"type": "integer", "title": "Age"}},
         "required": ["name"],
     }
     assert form_of(Dictionary).read({"name": "a"}) == {"name": "a"}
@@ -128,12 +130,19 @@ def test_fields_are_primitive(by: str, hint: Any, expected: dict[str, Any]) -> N
         record = pydantic.create_model("Record", value=(hint, ...))
     schema = form_of(record).schema
     Draft202012Validator.check_schema(schema)
+    if hint not in (Color, Color | None):
+        expected = {"title": "Value", **expected}
     shown = schema["properties"]["value"]
     for choices in (shown, shown.get("items", {})):
         if "enum" in choices:
             choices["enum"] = sorted(choices["enum"])
     assert shown == expected
-    assert schema == {"type": "object", "properties": {"value": expected}, "required": ["value"]}
+    assert schema == {
+        "title": "Record",
+        "type": "object",
+        "properties": {"value": expected},
+        "required": ["value"],
+    }
 
 
 def test_defaults_are_shown() -> None:
@@ -207,11 +216,12 @@ class Camel(msgspec.Struct, rename="camel"):
 def test_fields_have_the_names_under_which_they_are_read() -> None:
     form = form_of(Aliased)
     assert form.schema == {
+        "title": "Aliased",
         "type": "object",
         "properties": {
-            "orderId": {"type": "string", "description": "Which one"},
-            "Count": {"type": "integer", "default": 1},
-            "note": {"type": "string", "default": ""},
+            "orderId": {"type": "string", "description": "Which one", "title": "Orderid"},
+            "Count": {"type": "integer", "default": 1, "title": "Count"},
+            "note": {"type": "string", "default": "", "title": "Note"},
         },
         "required": ["orderId"],
     }
@@ -233,9 +243,9 @@ class Excluded(pydantic.BaseModel):
 
 
 def test_a_form_is_described_as_it_is_read() -> None:
-    assert form_of(Shown).schema["properties"] == {"n": {"type": "integer"}}
+    assert form_of(Shown).schema["properties"] == {"n": {"type": "integer", "title": "N"}}
     assert form_of(Shown).read({"n": 5}) == Shown(n=5)
-    assert form_of(Excluded).schema["properties"] == {"secret": {"type": "string"}}
+    assert form_of(Excluded).schema["properties"] == {"secret": {"type": "string", "title": "Secret"}}
     assert form_of(Excluded).read({"secret": "x"}) == Excluded(secret="x")
 
 
@@ -259,7 +269,7 @@ class EmptyModel(pydantic.BaseModel):
 @pytest.mark.parametrize("record", [EmptyDataclass, EmptyStruct, EmptyDictionary, EmptyModel])
 def test_a_form_may_be_empty(record: Any) -> None:
     """Such as a question whose answer is only yes or no."""
-    assert form_of(record).schema == {"type": "object", "properties": {}}
+    assert form_of(record).schema == {"title": record.__name__, "type": "object", "properties": {}}
     assert form_of(record).read({}) == record()
 
 

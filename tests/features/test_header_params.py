@@ -48,7 +48,7 @@ def test_parameters_are_marked_in_the_schema(
     mcp = make_server()
     mcp.tool("t")(mention(adapter, function))
     client = serve(mcp)
-    assert client.tool("t")["inputSchema"]["properties"]["value"] == expected
+    assert client.tool("t")["inputSchema"]["properties"]["value"] == {"title": "Value", **expected}
     header = f"mcp-param-{expected['x-mcp-header'].lower()}"
     value, text = {"string": ("a", "a"), "integer": (5, "5"), "boolean": (True, "true")}[expected["type"]]
     assert client.call("t", {"value": value}, headers={header: text}).text == "ok"
@@ -64,7 +64,11 @@ def test_optional_parameters_stay_optional(serve: Serve, adapter: str) -> None:
     mcp.tool("t")(mention(adapter, function))
     client = serve(mcp)
     definition = client.tool("t")["inputSchema"]
-    assert definition["properties"]["region"] == {"type": "string", "x-mcp-header": "Region"}
+    assert definition["properties"]["region"] == {
+        "title": "Region",
+        "type": "string",
+        "x-mcp-header": "Region",
+    }
     assert "required" not in definition
     assert client.call("t").text == "None"
     assert client.call("t", {"region": None}).text == "None"

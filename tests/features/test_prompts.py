@@ -103,13 +103,13 @@ DICTS: list[tuple[Any, str]] = [
         )
     ),
     ({"role": "user", "content": TextContent(text="a")}, user(text("a"))),
-    ({"a": 1}, user(text('{\\"a\\":1}'))),
-    ({"content": "a"}, user(text('{\\"content\\":\\"a\\"}'))),
+    ({"a": 1}, user(text('{\\n  \\"a\\": 1\\n}'))),
+    ({"content": "a"}, user(text('{\\n  \\"content\\": \\"a\\"\\n}'))),
     (5, user(text("5"))),
-    ([5, [6]], f"{user(text('5'))},{user(text('[6]'))}"),
-    (dt.date(2026, 7, 28), user(text("2026-07-28"))),
-    (Model(name="a"), user(text('{\\"Name\\":\\"a\\"}'))),
-    (Line("a"), user(text('{\\"sku\\":\\"a\\"}'))),
+    ([5, [6]], user(text("5")) + "," + user(text("[\\n  6\\n]"))),
+    (dt.date(2026, 7, 28), user(text('\\"2026-07-28\\"'))),
+    (Model(name="a"), user(text('{\\n  \\"Name\\": \\"a\\"\\n}'))),
+    (Line("a"), user(text('{\\n  \\"sku\\": \\"a\\"\\n}'))),
 ]
 MESSAGES += DICTS
 
@@ -120,7 +120,7 @@ def test_messages_byte_for_byte(serve: Serve, value: Any, expected: str) -> None
     mcp.prompt("p")(lambda: value)
     reply = serve(mcp).prompt("p")
     assert reply.status == 200
-    assert reply.body == success(f'"messages":[{expected}]')
+    assert reply.body == success(f'"description":"","messages":[{expected}]')
 
 
 NO_MESSAGES: list[Any] = [
@@ -174,7 +174,7 @@ def test_a_definition_byte_for_byte(serve: Serve) -> None:
         '"prompts":[{"name":"review","title":"Review","description":"Reviews code.","arguments":'
         '[{"name":"code","description":"What to review","required":true},{"name":"style","required":false}],'
         '"icons":[{"src":"https://a/i.png"}],"_meta":{"com.example/k":1}},'
-        '{"name":"bare","description":"One line."}],"ttlMs":60000,"cacheScope":"public"'
+        '{"name":"bare","description":"One line.","arguments":[]}],"ttlMs":60000,"cacheScope":"public"'
     )
 
 
@@ -284,7 +284,7 @@ def test_an_alias_is_the_name_of_an_argument(serve: Serve) -> None:
     (definition,) = client.request("prompts/list").result["prompts"]
     assert definition["arguments"][0] == {"name": "Name", "description": "Whose", "required": True}
     assert client.prompt("p", {"Name": "a", "count": "2"}).body == success(
-        f'"messages":[{user(text("a 2"))}]'
+        f'"description":"","messages":[{user(text("a 2"))}]'
     )
 
 

@@ -96,15 +96,15 @@ READ: list[tuple[Any, str | None, str]] = [
     ("text", None, '{"uri":"a://b","text":"text","mimeType":"text/plain"}'),
     ("# text", "text/markdown", '{"uri":"a://b","text":"# text","mimeType":"text/markdown"}'),
     ("", None, '{"uri":"a://b","text":"","mimeType":"text/plain"}'),
-    (b"\x00\xff", None, '{"uri":"a://b","blob":"AP8=","mimeType":"application/octet-stream"}'),
+    (b"\x00\xff", None, '{"uri":"a://b","blob":"AP8=","mimeType":"text/plain"}'),
     (b"x", "image/png", '{"uri":"a://b","blob":"eA==","mimeType":"image/png"}'),
-    (bytearray(b"x"), None, '{"uri":"a://b","blob":"eA==","mimeType":"application/octet-stream"}'),
-    (memoryview(b"x"), None, '{"uri":"a://b","blob":"eA==","mimeType":"application/octet-stream"}'),
-    ({"a": [1]}, None, '{"uri":"a://b","text":"{\\"a\\":[1]}","mimeType":"application/json"}'),
-    ([1, 2], "text/x", '{"uri":"a://b","text":"[1,2]","mimeType":"text/x"}'),
-    ([], None, '{"uri":"a://b","text":"[]","mimeType":"application/json"}'),
-    (None, None, '{"uri":"a://b","text":"null","mimeType":"application/json"}'),
-    (Order("a"), None, '{"uri":"a://b","text":"{\\"id\\":\\"a\\"}","mimeType":"application/json"}'),
+    (bytearray(b"x"), None, '{"uri":"a://b","blob":"eA==","mimeType":"text/plain"}'),
+    (memoryview(b"x"), None, '{"uri":"a://b","blob":"eA==","mimeType":"text/plain"}'),
+    ({"a": [1]}, None, '{"uri":"a://b","text":"{\\n  \\"a\\": [\\n    1\\n  ]\\n}","mimeType":"text/plain"}'),
+    ([1, 2], "text/x", '{"uri":"a://b","text":"[\\n  1,\\n  2\\n]","mimeType":"text/x"}'),
+    ([], None, '{"uri":"a://b","text":"[]","mimeType":"text/plain"}'),
+    (None, None, '{"uri":"a://b","text":"null","mimeType":"text/plain"}'),
+    (Order("a"), None, '{"uri":"a://b","text":"{\\n  \\"id\\": \\"a\\"\\n}","mimeType":"text/plain"}'),
     (TextResourceContents(uri="c://d", text="x"), "text/x", '{"uri":"c://d","text":"x"}'),
     (
         [
@@ -363,8 +363,8 @@ def test_a_variable_may_be_a_field_with_another_name(serve: Serve) -> None:
 
     client = serve(mcp)
     assert client.request("resources/templates/list").status == 200
-    assert client.read("a://5").body == success(contents("a://5", "[5,1]", "application/json"))
-    assert client.read("a://5?Page=2").body == success(contents("a://5?Page=2", "[5,2]", "application/json"))
+    assert client.read("a://5").body == success(contents("a://5", "[\n  5,\n  1\n]"))
+    assert client.read("a://5?Page=2").body == success(contents("a://5?Page=2", "[\n  5,\n  2\n]"))
 
 
 TEXT = "{x} gives text; write str, a number, or {x*} for a list"
@@ -429,16 +429,16 @@ def test_variables_that_may_fit_are_taken(
 
 PICTURE = '{"uri":"a://b","blob":"eA==","mimeType":"image/png"}'
 TYPED: list[tuple[Any, Any, str | None, str]] = [
-    (Model, Model(order_id="a"), None, '{"orderId":"a","twice":"aa"}'),
-    (list[Model], [Model(order_id="a")], None, '[{"orderId":"a","twice":"aa"}]'),
+    (Model, Model(order_id="a"), None, '{\n  "orderId": "a",\n  "twice": "aa"\n}'),
+    (list[Model], [Model(order_id="a")], None, '[\n  {\n    "orderId": "a",\n    "twice": "aa"\n  }\n]'),
     (Model | None, None, None, "null"),
-    (Order, Order("a"), None, '{"id":"a"}'),
-    (Order, Order("a"), "text/x", '{"id":"a"}'),
-    (Order, {"id": "a"}, None, '{"id":"a"}'),
-    (dict[str, Order], {"x": Order("a")}, None, '{"x":{"id":"a"}}'),
-    (dt.date, dt.date(2026, 7, 28), None, "2026-07-28"),
+    (Order, Order("a"), None, '{\n  "id": "a"\n}'),
+    (Order, Order("a"), "text/x", '{\n  "id": "a"\n}'),
+    (Order, {"id": "a"}, None, '{\n  "id": "a"\n}'),
+    (dict[str, Order], {"x": Order("a")}, None, '{\n  "x": {\n    "id": "a"\n  }\n}'),
+    (dt.date, dt.date(2026, 7, 28), None, '"2026-07-28"'),
     (int, 5, None, "5"),
-    (Any, Model(order_id="a"), None, '{"orderId":"a","twice":"aa"}'),
+    (Any, Model(order_id="a"), None, '{\n  "orderId": "a",\n  "twice": "aa"\n}'),
 ]
 
 
@@ -453,7 +453,7 @@ def test_typed_results_are_written_as_their_type_says(
 
     read.__annotations__["return"] = hint
     mcp.resource("a://b", mime_type=mime_type)(read)
-    assert serve(mcp).read("a://b").body == success(contents("a://b", text, mime_type or "application/json"))
+    assert serve(mcp).read("a://b").body == success(contents("a://b", text, mime_type or "text/plain"))
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_typed_results_are_written_as_their_type_says(
         (Image | None, Image(data=b"x"), None, PICTURE),
         (Image, Image(data=b"x"), "image/webp", PICTURE.replace("png", "webp")),
         (Any, Audio(data=b"x"), None, PICTURE.replace("image/png", "audio/wav")),
-        (bytes | str, b"x", None, PICTURE.replace("image/png", "application/octet-stream")),
+        (bytes | str, b"x", None, PICTURE.replace("image/png", "text/plain")),
     ],
 )
 def test_media_are_blobs(serve: Serve, hint: Any, value: Any, mime_type: str | None, expected: str) -> None:

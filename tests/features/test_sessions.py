@@ -38,7 +38,11 @@ def test_the_schema_asks_for_a_handle(kind: Any) -> None:
 
     schema = Client(make_handler(mcp)).tool("add")["inputSchema"]
     text = f"Handle of a {kind.__qualname__} session, as another tool returned it."
-    assert schema["properties"]["cart"] == {"type": "string", "description": text}
+    assert schema["properties"]["cart"] == {
+        "title": "Cart",
+        "type": "string",
+        "description": text,
+    }
     assert sorted(schema["required"]) == ["cart", "item"]
     assert "$defs" not in schema
 

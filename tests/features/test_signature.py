@@ -223,7 +223,7 @@ def test_a_field_without_a_default_is_required() -> None:
     arguments = read(function).arguments
     assert arguments.schema() == {
         "type": "object",
-        "properties": {"x": {"description": "How many", "minimum": 1, "type": "integer"}},
+        "properties": {"x": {"description": "How many", "minimum": 1, "type": "integer", "title": "X"}},
         "required": ["x"],
         "additionalProperties": False,
     }
@@ -239,7 +239,7 @@ def test_the_default_of_a_field_is_shown_and_fills_in() -> None:
     arguments = read(function).arguments
     assert arguments.schema() == {
         "type": "object",
-        "properties": {"x": {"default": 5, "description": "How many", "type": "integer"}},
+        "properties": {"x": {"default": 5, "description": "How many", "type": "integer", "title": "X"}},
         "additionalProperties": False,
     }
     assert arguments.decode(b"{}") == {"x": 5}
@@ -251,7 +251,7 @@ def test_the_factory_of_a_field_is_called_for_each_call() -> None:
     def function(x: int = Field(default_factory=lambda: next(counter))) -> None: ...
 
     arguments = read(function).arguments
-    assert arguments.schema()["properties"] == {"x": {"type": "integer"}}
+    assert arguments.schema()["properties"] == {"x": {"type": "integer", "title": "X"}}
     assert "required" not in arguments.schema()
     assert [arguments.decode(b"{}"), arguments.convert({}), arguments.decode(b'{"x":7}')] == [
         {"x": 0},
@@ -267,6 +267,7 @@ def test_none_as_the_default_takes_null() -> None:
     assert arguments.schema()["properties"]["x"] == {
         "anyOf": [{"type": "string"}, {"type": "null"}],
         "default": None,
+        "title": "X",
     }
     assert arguments.decode(b'{"x":null,"y":null}') == arguments.decode(b"{}") == {"x": None, "y": None}
 
@@ -276,7 +277,7 @@ def test_none_as_the_default_leaves_a_field_what_it_is() -> None:
 
     arguments = read(function).arguments
     number = {"type": "integer", "minimum": 1}
-    shown = {"anyOf": [number, {"type": "null"}], "default": None, "description": "How many"}
+    shown = {"anyOf": [number, {"type": "null"}], "default": None, "description": "How many", "title": "X"}
     assert arguments.schema()["properties"] == {"X": shown}
     assert [arguments.decode(sent) for sent in (b"{}", b'{"X":null}', b'{"X":2}')] == [
         {"x": None},
@@ -357,7 +358,7 @@ class Aliases:
     ids=lambda function: function.__name__,
 )
 def test_clients_use_the_alias_of_a_parameter(function: Callable[..., Any]) -> None:
-    mcp = make_server()
+    mcp = make_server(strict_arguments=True)
     mcp.tool(name="t")(function)
     client = Client(mcp.lambda_handler())
     (name, schema), *others = client.tool("t")["inputSchema"]["properties"].items()
@@ -383,10 +384,10 @@ def test_each_choice_of_an_alias_may_hold_a_list_as_text() -> None:
 
 
 def test_two_choices_of_an_alias_at_once_are_told() -> None:
-    mcp = make_server()
+    mcp = make_server(strict_arguments=True)
     mcp.tool(name="t")(Aliases.choices)
     text = Client(mcp.lambda_handler()).call("t", {"a": 1, "A": 2}).text
-    assert text == "Invalid arguments for tool 't': Unexpected keyword argument - at `$.A`"
+    assert text == "Error executing tool t: Invalid arguments: Unexpected keyword argument - at `$.A`"
 
 
 def test_a_default_that_its_validator_refuses_is_not_shown() -> None:
@@ -397,7 +398,7 @@ def test_a_default_that_its_validator_refuses_is_not_shown() -> None:
         return str(x)
 
     client = Client(mcp.lambda_handler())
-    assert client.tool("divide")["inputSchema"]["properties"] == {"x": {"type": "integer"}}
+    assert client.tool("divide")["inputSchema"]["properties"] == {"x": {"type": "integer", "title": "X"}}
     assert client.call("divide").text == "0"
     assert client.call("divide", {"x": 0}).result["isError"] is True
 

@@ -1,4 +1,7 @@
-"""Tools on the wire: the same tests over both adapters, and what both share."""
+"""Tools on the wire: the same tests over both adapters, and what both share.
+
+The results are compact here; ``test_outputs.py`` has those of the official SDK.
+"""
 
 import datetime as dt
 import enum
@@ -45,6 +48,11 @@ from lambent import (
 Serve = Callable[..., Client]
 
 
+def compact_server() -> MCPServer:
+    """A server with the smallest results, that refuses what no tool takes."""
+    return make_server(strict_arguments=True, compact_results=True)
+
+
 class Color(enum.Enum):
     RED = "red"
     BLUE = "blue"
@@ -84,7 +92,7 @@ class Model(pydantic.BaseModel):
 
 
 def tool_of(adapter: str, function: Callable[..., Any], **options: Any) -> MCPServer:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t", **options)(mention(adapter, function))
     return mcp
 
@@ -161,7 +169,7 @@ def test_wrong_arguments_are_an_error_that_the_model_can_mend(
     reply = serve(tool_of(adapter, function)).call("t", arguments)
     assert reply.status == 200
     assert reply.result["isError"] is True
-    assert reply.text.startswith("Invalid arguments for tool 't': ")
+    assert reply.text.startswith("Error executing tool t: Invalid arguments: ")
     assert named in reply.text
     assert reply.body == tool_error(reply.text)
     assert calls == []
@@ -173,13 +181,13 @@ def test_wrong_arguments_byte_for_byte(serve: Serve) -> None:
 
     client = serve(tool_of("msgspec", function))
     assert client.call("t", {"n": "x"}).body == tool_error(
-        "Invalid arguments for tool 't': Expected `int`, got `str` - at `$.n`"
+        "Error executing tool t: Invalid arguments: Expected `int`, got `str` - at `$.n`"
     )
     assert client.call("t").body == tool_error(
-        "Invalid arguments for tool 't': Object missing required field `n`"
+        "Error executing tool t: Invalid arguments: Object missing required field `n`"
     )
     assert client.call("t", {"n": 1, "m": 2}).body == tool_error(
-        "Invalid arguments for tool 't': Object contains unknown field `m`"
+        "Error executing tool t: Invalid arguments: Object contains unknown field `m`"
     )
 
 
@@ -214,11 +222,12 @@ def test_a_tool_without_parameters_takes_none(serve: Serve, adapter: str) -> Non
         "type": "object",
         "properties": {},
         "additionalProperties": False,
+        "title": "functionArguments",
     }
 
 
 def test_a_tool_may_take_every_argument_there_is(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool(structured_output=True)
     def t(**arguments: Any) -> Any:
@@ -227,7 +236,11 @@ def test_a_tool_may_take_every_argument_there_is(serve: Serve) -> None:
     client = serve(mcp)
     sent = {"a": [1, {"b": None}], "json": "x"}
     assert client.call("t", sent).value == sent
-    assert client.tool("t")["inputSchema"] == {"type": "object"}
+    assert client.tool("t")["inputSchema"] == {
+        "type": "object",
+        "additionalProperties": True,
+        "title": "tArguments",
+    }
 
 
 @pytest.mark.filterwarnings("ignore::lambent.DeclarationWarning")
@@ -254,7 +267,7 @@ def test_awkward_text_comes_through(serve: Serve, adapter: str) -> None:
 
 
 def test_a_definition_byte_for_byte(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool(
         "lookup",
@@ -270,12 +283,14 @@ def test_a_definition_byte_for_byte(serve: Serve) -> None:
 
     assert serve(mcp).request("tools/list").body == success(
         '"tools":[{"name":"lookup","title":"Look up","description":"Finds an order.","inputSchema":'
-        '{"type":"object","properties":{"order_id":{"description":"Which one","type":"string"},'
-        '"deep":{"type":"boolean","default":false}},"required":["order_id"],"additionalProperties":false},'
-        '"outputSchema":{"title":"Order","type":"object","properties":{"id":{"type":"string"},"lines":'
-        '{"type":"array","items":{"$ref":"#/$defs/Line"}},"note":{"anyOf":[{"type":"string"},'
-        '{"type":"null"}],"default":null}},"required":["id"],"$defs":{"Line":{"title":"Line","type":'
-        '"object","properties":{"sku":{"type":"string"},"count":{"type":"integer","default":1}},'
+        '{"type":"object","properties":{"order_id":{"description":"Which one","type":"string",'
+        '"title":"Order Id"},"deep":{"type":"boolean","title":"Deep","default":false}},'
+        '"required":["order_id"],"additionalProperties":false,"title":"functionArguments"},'
+        '"outputSchema":{"title":"Order","type":"object","properties":{"id":{"type":"string","title":"Id"},"lines":'
+        '{"type":"array","items":{"$ref":"#/$defs/Line"},"title":"Lines"},"note":{"anyOf":[{"type":"string"},'
+        '{"type":"null"}],"default":null,"title":"Note"}},"required":["id"],"$defs":{"Line":{"title":"Line","type":'
+        '"object","properties":{"sku":{"type":"string","title":"Sku"},"count":{"type":"integer","default":1,'
+        '"title":"Count"}},'
         '"required":["sku"]}}},"annotations":{"readOnlyHint":true,"openWorldHint":false},'
         '"icons":[{"src":"https://a/i.png"}],"_meta":{"com.example/k":1}}],"ttlMs":60000,'
         '"cacheScope":"public"'
@@ -283,7 +298,7 @@ def test_a_definition_byte_for_byte(serve: Serve) -> None:
 
 
 def test_name_and_description_come_from_the_function(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool()
     def lookup_order() -> str:
@@ -298,14 +313,14 @@ def test_name_and_description_come_from_the_function(serve: Serve) -> None:
 
     client = serve(mcp)
     assert client.tool("lookup_order")["description"] == "Finds an order.\n\nBy its id."
-    assert set(client.tool("bare")) == {"name", "inputSchema"}
+    assert client.tool("bare")["description"] == ""
 
 
 def test_the_function_stays_what_it_was() -> None:
     def function(n: int) -> int:
         return n + 1
 
-    assert make_server().tool()(function) is function
+    assert compact_server().tool()(function) is function
     assert function(1) == 2
 
 
@@ -326,7 +341,12 @@ def test_input_schemas_are_valid_and_describe(serve: Serve, adapter: str) -> Non
     assert schema["required"] == ["quantity", "order"]
     assert schema["additionalProperties"] is False
     assert list(schema["properties"]) == ["quantity", "order", "color", "kind", "maybe"]
-    assert schema["properties"]["quantity"] == {"type": "integer", "description": "How many", "minimum": 1}
+    assert schema["properties"]["quantity"] == {
+        "title": "Quantity",
+        "type": "integer",
+        "description": "How many",
+        "minimum": 1,
+    }
     assert schema["properties"]["order"] == {"$ref": "#/$defs/Order"}
     assert schema["properties"]["maybe"]["default"] is None
     validator = Draft202012Validator(schema)
@@ -336,7 +356,7 @@ def test_input_schemas_are_valid_and_describe(serve: Serve, adapter: str) -> Non
 
 
 def test_the_context_is_no_argument(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool()
     def t(ctx: Context, n: int) -> str:
@@ -357,7 +377,7 @@ def test_an_explicit_schema_is_advertised_as_it_is(serve: Serve) -> None:
         "allOf": [{"required": ["b"]}],
         "x-anything": None,
     }
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool(input_schema=schema)
     def t(b: str, a: int | None = None) -> str:
@@ -484,7 +504,7 @@ def test_text_and_nothing_are_not_structured(serve: Serve, hint: Any, mentioned:
 
 
 def test_what_is_not_annotated_is_not_structured(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("text")(lambda: "x")
     mcp.tool("number")(lambda: 5)
     mcp.tool("object")(lambda: {"a": [1]})
@@ -510,7 +530,7 @@ def test_structured_output_can_be_switched_off_and_on(serve: Serve) -> None:
     def nothing() -> None:
         return None
 
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("off", structured_output=False)(number)
     mcp.tool("on", structured_output=True)(text)
     mcp.tool("none", structured_output=True)(nothing)
@@ -541,7 +561,7 @@ def test_a_result_that_does_not_fit_its_type_is_the_tools_failure(
     assert reply.status == 200
     assert reply.result["isError"] is True
     assert "structuredContent" not in reply.result
-    assert reply.text.startswith("Tool 't' failed unexpectedly (reference ")
+    assert reply.text.startswith("Error executing tool t (reference ")
     assert reply.text[-13:-1] in caplog.text
 
 
@@ -587,7 +607,7 @@ CONTENT: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("value", "expected"), CONTENT)
 def test_content_byte_for_byte(serve: Serve, value: Any, expected: str) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(lambda: value)
     assert serve(mcp).call("t").body == success(f'"content":{expected}')
 
@@ -637,13 +657,13 @@ READY: list[tuple[ToolResult, str]] = [
 
 @pytest.mark.parametrize(("result", "expected"), READY)
 def test_ready_results_byte_for_byte(serve: Serve, result: ToolResult, expected: str) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(lambda: result)
     assert serve(mcp).call("t").body == success(expected)
 
 
 def test_a_ready_result_may_have_meta(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(lambda: ToolResult(content=["x"], meta={"com.example/k": [1]}))
     result = serve(mcp).call("t").result
     assert result["_meta"]["com.example/k"] == [1]
@@ -652,7 +672,7 @@ def test_a_ready_result_may_have_meta(serve: Serve) -> None:
 
 @pytest.mark.parametrize("value", [Order("a"), Model(name="m"), [Model(name="m")], dt.date(2026, 7, 28)])
 def test_a_ready_result_may_hold_what_a_plain_one_may(serve: Serve, value: Any) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("plain")(lambda: value)
     mcp.tool("ready")(lambda: ToolResult(structured_content=value))
     client = serve(mcp)
@@ -666,7 +686,7 @@ def test_a_ready_result_may_hold_what_a_plain_one_may(serve: Serve, value: Any) 
 def test_a_ready_result_without_a_json_form_tells_nothing(
     serve: Serve, broken: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(lambda: ToolResult(**broken))
     reply = serve(mcp).call("t")
     assert reply.response.get("error", {}).get("code") == -32603 or reply.result["isError"] is True
@@ -690,7 +710,7 @@ def test_a_ready_result_has_to_fit_the_schema_too(serve: Serve, adapter: str) ->
     for which in ("good", "raw"):
         reply = client.call("t", {"which": which})
         assert (reply.text, reply.value) == ("x", {"id": "a", "lines": [], "note": None})
-    assert "unexpectedly" in client.call("t", {"which": "bad"}).text
+    assert "Error executing tool t (reference" in client.call("t", {"which": "bad"}).text
     assert client.call("t", {"which": "error"}).result["structuredContent"] == {"why": 1}
 
 
@@ -699,7 +719,7 @@ def test_a_ready_result_has_to_fit_the_schema_too(serve: Serve, adapter: str) ->
 
 @pytest.mark.parametrize("error", [ToolError, RetryableError])
 def test_tool_errors_are_shown_to_the_model(serve: Serve, error: type[ToolError]) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool()
     def t() -> int:
@@ -707,11 +727,11 @@ def test_tool_errors_are_shown_to_the_model(serve: Serve, error: type[ToolError]
 
     reply = serve(mcp).call("t")
     assert reply.status == 200
-    assert reply.body == tool_error('Out of "stock": größe')
+    assert reply.body == tool_error('Error executing tool t: Out of "stock": größe')
 
 
 def test_an_unknown_tool_is_a_protocol_error(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(lambda: "x")
     reply = serve(mcp).call("other")
     assert reply.status == 400
@@ -778,10 +798,10 @@ MADE = {
 
 @pytest.mark.parametrize("function", MADE.values(), ids=MADE.keys())
 def test_decorated_functions_are_run(serve: Serve, function: Callable[..., Any]) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(function)
     client = serve(mcp)
-    assert client.tool("t")["inputSchema"]["properties"] == {"n": {"type": "integer"}}
+    assert client.tool("t")["inputSchema"]["properties"] == {"n": {"type": "integer", "title": "N"}}
     assert client.call("t", {"n": "5"}).text == "5 done"
 
 
@@ -789,7 +809,7 @@ def test_decorated_functions_are_run(serve: Serve, function: Callable[..., Any])
 
 
 def test_a_name_can_be_taken_once() -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool("t")(lambda: "x")
     with pytest.raises(DeclarationError, match="There is a tool 't' already"):
         mcp.tool("t")(lambda: "y")
@@ -797,20 +817,20 @@ def test_a_name_can_be_taken_once() -> None:
 
 def test_the_decorator_needs_its_parentheses() -> None:
     with pytest.raises(DeclarationError, match=r"Write @mcp\.tool\(\) with parentheses"):
-        make_server().tool(lambda: "x")  # type: ignore[arg-type]
+        compact_server().tool(lambda: "x")  # type: ignore[arg-type]
 
 
 def test_wrong_signatures_are_found_while_declaring() -> None:
     def positional(a: int, /) -> None: ...
 
     with pytest.raises(DeclarationError, match="positional: parameter 'a'"):
-        make_server().tool()(positional)
+        compact_server().tool()(positional)
 
 
 @pytest.mark.filterwarnings("ignore::lambent.DeclarationWarning")
 @pytest.mark.parametrize("name", ["a", "DATA_EXPORT_v2", "admin.tools.list", "x" * 128, "-", "größe", "a b"])
 def test_names_are_case_sensitive_and_may_be_odd(serve: Serve, name: str) -> None:
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool(name)(lambda: "x")
     client = serve(mcp)
     assert client.call(name).text == "x"
@@ -930,13 +950,11 @@ class Strings(pydantic.BaseModel):
     amount: float
 
 
-def failed(
-    reply: Reply, caplog: pytest.LogCaptureFixture, reason: str, *, why: str = " unexpectedly"
-) -> None:
+def failed(reply: Reply, caplog: pytest.LogCaptureFixture, reason: str, *, why: str = "") -> None:
     """The call has failed with a reference, under which the log has the reason."""
     assert reply.status == 200
     reference = reply.text[-13:-1]
-    assert reply.body == tool_error(f"Tool 't' failed{why} (reference {reference})")
+    assert reply.body == tool_error(f"Error executing tool t{why} (reference {reference})")
     assert f"reference {reference}" in caplog.text
     assert reason in caplog.text
 
@@ -1032,20 +1050,20 @@ def test_lone_surrogates_are_the_tools_failure(
 
 
 def test_lone_surrogates_in_an_error_are_escaped(serve: Serve) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool()
     def t() -> str:
         raise ToolError(LONE)
 
-    assert serve(mcp).call("t").body == tool_error("a\\ud800")
+    assert serve(mcp).call("t").body == tool_error("Error executing tool t: a\\ud800")
 
 
 @pytest.mark.parametrize("data", [LONE, {"a": [LONE]}, {LONE: 1}, Line(LONE)])
 def test_lone_surrogates_in_a_log_message_are_the_tools_failure(
     serve: Serve, data: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool()
     def t(ctx: Context) -> str:
@@ -1141,7 +1159,7 @@ def test_what_a_validator_says_of_a_value_is_told(serve: Serve, kind: Any) -> No
     function.__annotations__["x"] = kind
     reply = serve(tool_of("", function)).call("t", {"x": {"n": TOLD}})
     assert reply.result["isError"] is True
-    assert reply.text.startswith("Invalid arguments for tool 't': ")
+    assert reply.text.startswith("Error executing tool t: Invalid arguments: ")
     assert "n is odd" in reply.text
 
 
@@ -1155,7 +1173,7 @@ class Place:
 @pytest.mark.parametrize("hint", [Place, list[Place], dict[str, Place], Any])
 def test_defaults_that_were_not_sent_are_written_all_the_same(serve: Serve, hint: Any) -> None:
     """msgspec leaves the defaults of dataclasses to their class."""
-    mcp = make_server()
+    mcp = compact_server()
 
     @mcp.tool()
     def echo(place: Place, many: list[Place]) -> Any:
@@ -1164,7 +1182,7 @@ def test_defaults_that_were_not_sent_are_written_all_the_same(serve: Serve, hint
         return shapes.get(hint, place)
 
     echo.__annotations__["return"] = hint
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool()(echo)
     reply = serve(mcp).call("echo", {"place": {"name": "a"}, "many": [{"name": "a"}]})
     assert '{"name":"a","country":"CH","zip":null}' in reply.text
@@ -1174,7 +1192,7 @@ def test_definitions_are_those_of_lambent_or_json() -> None:
     class Foreign:
         pass
 
-    mcp = make_server()
+    mcp = compact_server()
     for options in ({"annotations": Foreign()}, {"icons": [Foreign()]}, {"meta": {"a": Foreign()}}):
         with pytest.raises(
             DeclarationError, match="t: annotations, icons and meta have to be those of lambent"
@@ -1188,7 +1206,7 @@ def test_results_as_middleware_sees_them_may_be_returned(serve: Serve, hint: Any
         return CallToolResult(content=[TextContent(text="x")], structured_content={"a": 1}, is_error=True)
 
     t.__annotations__["return"] = hint
-    mcp = make_server()
+    mcp = compact_server()
     mcp.tool()(t)
     reply = serve(mcp).call("t")
     assert reply.body == success(
@@ -1202,4 +1220,4 @@ def test_structured_output_needs_a_type_that_is_json() -> None:
 
     for function in (lambda: 5, picture):
         with pytest.raises(DeclarationError, match="structured_output=True needs a return type"):
-            make_server().tool("t", structured_output=True)(function)
+            compact_server().tool("t", structured_output=True)(function)

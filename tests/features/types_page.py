@@ -170,29 +170,36 @@ def is_got(found: Any, row: Row) -> None:
 
 
 def tool_result(row: Row, hint: Any) -> None:
-    mcp = make_server()
-    mcp.tool("t")(typed(lambda: row.value, **{"return": hint}))
-    client = _client(mcp)
-    schema = client.tool("t").get("outputSchema")
-    reply = _good(client.call("t"))
-    if schema is None:
-        assert "structuredContent" not in reply.result
-        is_got(reply.text if isinstance(row.sent, str) else json.loads(reply.text), row)
-        return
-    Draft202012Validator.check_schema(schema)
-    Draft202012Validator(schema).validate(reply.value)
-    is_got(reply.value, row)
-    assert reply.text == (
-        reply.value if isinstance(reply.value, str) else json.dumps(reply.value, separators=(",", ":"))
-    )
+    for is_compact in (True, False):
+        mcp = make_server(compact_results=is_compact)
+        mcp.tool("t")(typed(lambda: row.value, **{"return": hint}))
+        client = _client(mcp)
+        schema = client.tool("t").get("outputSchema")
+        reply = _good(client.call("t"))
+        if schema is None:
+            assert "structuredContent" not in reply.result
+            if is_compact:
+                is_got(reply.text if isinstance(row.sent, str) else json.loads(reply.text), row)
+            continue
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema).validate(reply.result["structuredContent"])
+        is_got(reply.value, row)
+        if is_compact:
+            assert reply.text == (
+                reply.value
+                if isinstance(reply.value, str)
+                else json.dumps(reply.value, separators=(",", ":"))
+            )
 
 
 def resource_result(row: Row, hint: Any) -> None:
     mcp = make_server()
     mcp.resource("r://x", name="r")(typed(lambda: row.value, **{"return": hint}))
     (contents,) = _good(_client(mcp).read("r://x")).result["contents"]
-    found = contents.get("blob", contents.get("text"))
-    is_got(found if isinstance(row.sent, str) else json.loads(found), row)
+    if "blob" in contents or isinstance(row.value, str):
+        is_got(contents.get("blob", contents.get("text")), row)
+    else:
+        is_got(json.loads(contents["text"]), row)
 
 
 def step_result(row: Row, hint: Any) -> None:

@@ -34,6 +34,7 @@ mcp = MCPServer(
     title="Interop",
     instructions="Call anything; nothing breaks.",
     page_size=3,
+    compact_results=True,  # results of every kind, also those that are no objects
 )
 
 

@@ -68,7 +68,7 @@ def test_a_release_gets_through_a_session(talk_as: "TalkAs", release: Release, h
     check_structured(release, divided, 0.25 if release.protocol >= "2026" else {"result": 0.25})
     failed = value()
     assert failed["result"]["isError"] is True
-    assert text(failed) == "Nothing can be divided by zero"
+    assert text(failed) == "Error executing tool divide: Nothing can be divided by zero"
     check_error(-32602, "Unknown tool: nothing")
 
     counted = value()

@@ -43,7 +43,7 @@ def test_a_structured_result_need_not_be_an_object(modern: "Talk") -> None:
 def test_a_tool_fails(talk: "Talk") -> None:
     called = talk.value(**call("divide", {"dividend": 1, "divisor": 0}))
     assert called["result"]["isError"] is True
-    assert text(called) == "Nothing can be divided by zero"
+    assert text(called) == "Error executing tool divide: Nothing can be divided by zero"
 
 
 def test_progress_is_reported(talk: "Talk") -> None:

@@ -13,7 +13,7 @@ from lambent.features.forms import form_of
 ARRIVED = "arrived"
 """What a declaration says that takes the row's value and has got it; it says what it got otherwise."""
 
-mcp = MCPServer("lambent-interop-types", version="1")
+mcp = MCPServer("lambent-interop-types", version="1", compact_results=True)
 
 
 class Case(NamedTuple):

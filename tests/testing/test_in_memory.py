@@ -93,7 +93,7 @@ def test_the_bytes_are_those_of_the_wire(client: TestClient) -> None:
         == (
             f'{{"jsonrpc":"2.0","id":1,"result":{{"resultType":"complete","_meta":'
             f'{{"io.modelcontextprotocol/serverInfo":{SERVER_INFO}}},'
-            f'"content":[{{"type":"text","text":"2"}}],"structuredContent":2}}}}'
+            f'"content":[{{"type":"text","text":"2"}}],"structuredContent":{{"result":2}}}}}}'
         ).encode()
     )
 
@@ -113,11 +113,11 @@ def test_content_that_is_no_text(client: TestClient) -> None:
 
 
 def test_a_tool_that_fails(client: TestClient) -> None:
-    with pytest.raises(ToolFailed, match=r"^fail: Sold out$") as caught:
+    with pytest.raises(ToolFailed, match=r"^fail: Error executing tool fail: Sold out$") as caught:
         client.call("fail")
     assert caught.value.result.is_error
     result = client.attempt("fail")
-    assert (result.text, result.is_error, result.error) == ("Sold out", True, None)
+    assert (result.text, result.is_error, result.error) == ("Error executing tool fail: Sold out", True, None)
 
 
 def test_a_call_that_is_refused(client: TestClient) -> None:
@@ -163,7 +163,7 @@ def test_progress_and_log_messages_are_kept(version: str) -> None:
 
 def test_resources_prompts_and_completion(client: TestClient) -> None:
     today = client.read("shop://today")
-    assert (today.mime_type, today.text) == ("application/json", '{"open":9}')
+    assert (today.mime_type, today.text) == ("application/json", '{\n  "open": 9\n}')
     assert client.read("shop://logo").data == b"\x89PNG"
     assert client.read("shop://mon/hours").text == "mon: 9 to 5"
     with pytest.raises(CallError, match="Resource not found"):
@@ -179,7 +179,7 @@ def test_lists_have_all_pages() -> None:
     client = TestClient(make_shop(page_size=1))
     add = client.list_tools()[0]
     assert (add.name, add.description, add.input_schema["required"]) == ("add", "Add two numbers.", ["a"])
-    assert add.output_schema == {"type": "integer"}
+    assert add.output_schema["properties"] == {"result": {"type": "integer", "title": "Result"}}
     assert [one.uri for one in client.list_resources()] == ["shop://today", "shop://logo"]
     assert [one.uri_template for one in client.list_resource_templates()] == ["shop://{day}/hours"]
     (prompt,) = client.list_prompts()
@@ -187,7 +187,9 @@ def test_lists_have_all_pages() -> None:
 
 
 def test_a_request_as_it_is(client: TestClient) -> None:
-    assert client.request("tools/call", {"name": "add", "arguments": {"a": 1}})["structuredContent"] == 1
+    assert client.request("tools/call", {"name": "add", "arguments": {"a": 1}})["structuredContent"] == {
+        "result": 1
+    }
     with pytest.raises(CallError) as caught:
         client.request("no/such")
     assert (caught.value.code, caught.value.status) == (-32601, 404)

@@ -130,7 +130,7 @@ def test_matches(value: str, expected: str) -> None:
 
 @pytest.fixture
 def client(serve: Callable[..., Client]) -> Client:
-    mcp = make_server()
+    mcp = make_server(compact_results=True)
 
     @mcp.tool(structured_output=True)
     def locate(

@@ -21,6 +21,7 @@ from tests.support import (
     make_server,
     message,
     success,
+    text_result,
 )
 
 from lambent import Context, Settings
@@ -39,7 +40,7 @@ from lambent.wire.http import (
 HOST = "abc123.execute-api.eu-west-1.amazonaws.com"
 CALL = message("tools/call", REQUESTS["tools/call"])
 HEADERS = headers_of(CALL)
-THREE = success('"content":[{"type":"text","text":"3"}],"structuredContent":3')
+THREE = success('"content":[{"type":"text","text":"3"}],"structuredContent":{"result":3}')
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_a_plain_call_byte_for_byte(client: Client) -> None:
         "headers": {"content-type": "application/json"},
         "body": '{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","_meta":'
         f'{{"{PREFIX}serverInfo":{{"name":"shop","version":"1.2.3"}}}},'
-        '"content":[{"type":"text","text":"3"}],"structuredContent":3}}',
+        '"content":[{"type":"text","text":"3"}],"structuredContent":{"result":3}}}',
         "isBase64Encoded": False,
     }
 
@@ -252,7 +253,7 @@ def test_the_response_is_of_a_kind_that_the_client_reads(
         return "done"
 
     client = serve(mcp)
-    done = success('"content":[{"type":"text","text":"done"}]')
+    done = success(text_result("done"))
     note = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"working"}}'
     quiet_reply = client.call("quiet", headers={"accept": accept})
     loud_reply = client.call("loud", headers={"accept": accept}, logLevel="debug")

@@ -199,7 +199,7 @@ def test_the_id_comes_back_as_it_was(client: Client, request_id: Any) -> None:
     reply = client.call("echo", {"value": 1}, request_id=request_id)
     assert reply.status == 200
     assert reply.body == success(
-        '"content":[{"type":"text","text":"1"}],"structuredContent":1', request_id=request_id
+        '"content":[{"type":"text","text":"1"}],"structuredContent":{"result":1}', request_id=request_id
     )
 
 
@@ -267,7 +267,7 @@ def test_no_depth_of_nesting_is_an_internal_error(serve: Callable[..., Client], 
             "ignored": dumps(call).replace('"name":', f'"x":{nested},"name":'),
         }[place]
         reply = client.post(sent, headers_of(call))
-        unexpected = reply.status == 500 or b"unexpectedly" in reply.body
+        unexpected = reply.status == 500 or b"Error executing tool echo (reference" in reply.body
         assert not unexpected, f"depth {depth}: {reply.body[:200]!r}"
 
 
@@ -312,7 +312,9 @@ def test_what_is_wide_is_not_deep(
 def test_awkward_arguments_come_through_unharmed(client: Client, value: str, echoed: str) -> None:
     reply = client.post(dumps(CALL).replace('{"value":1}', f'{{"value":{value}}}'), HEADERS)
     text = echoed if echoed.startswith('"') else dumps(echoed)  # text has no quotes of its own
-    assert reply.body == success(f'"content":[{{"type":"text","text":{text}}}],"structuredContent":{echoed}')
+    assert reply.body == success(
+        f'"content":[{{"type":"text","text":{text}}}],"structuredContent":{{"result":{echoed}}}'
+    )
 
 
 @pytest.mark.parametrize("value", ["1e400", "-1e400", "9" * 5_000])
@@ -320,7 +322,7 @@ def test_numbers_that_no_type_holds_are_invalid_arguments(client: Client, value:
     reply = client.post(dumps(CALL).replace('{"value":1}', f'{{"value":{value}}}'), HEADERS)
     assert reply.status == 200
     assert reply.result["isError"] is True
-    assert reply.text.startswith("Invalid arguments for tool 'echo': ")
+    assert reply.text.startswith("Error executing tool echo: Invalid arguments: ")
     assert "out of range" in reply.text
 
 
@@ -339,7 +341,9 @@ def test_of_duplicate_members_all_readers_see_the_last(client: Client, name: str
     sent = dumps(CALL).replace(original.get(name, '"params":'), DUPLICATES[name])
     reply = client.post(sent, HEADERS)
     if reply.status == 200:
-        assert reply.body == success('"content":[{"type":"text","text":"1"}],"structuredContent":1')
+        assert reply.body == success(
+            '"content":[{"type":"text","text":"1"}],"structuredContent":{"result":1}'
+        )
     else:
         assert (reply.status, reply.error["code"]) == (400, -32600)
 

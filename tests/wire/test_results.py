@@ -34,12 +34,14 @@ BODIES = {
     '"2024-11-05"],"capabilities":{"logging":{},"tools":{},'
     f'"resources":{{}},"prompts":{{}},"completions":{{}}}},{LISTED}',
     "tools/list": '"tools":[{"name":"add","description":"Add two numbers.","inputSchema":{"type":"object",'
-    '"properties":{"a":{"type":"integer"},"b":{"type":"integer","default":0}},"required":["a"],'
-    f'"additionalProperties":false}},"outputSchema":{{"type":"integer"}}}}],{LISTED}',
-    "tools/call": '"content":[{"type":"text","text":"3"}],"structuredContent":3',
-    "resources/list": f'"resources":[{{"uri":"note://today","name":"today"}}],{LISTED}',
-    "resources/templates/list": '"resourceTemplates":[{"uriTemplate":"note://{day}/text","name":"note"}],'
-    + LISTED,
+    '"properties":{"a":{"type":"integer","title":"A"},"b":{"type":"integer","title":"B","default":0}},'
+    '"required":["a"],"title":"addArguments"},"outputSchema":{"properties":{"result":{"type":"integer",'
+    f'"title":"Result"}}}},"required":["result"],"title":"addOutput","type":"object"}}}}],{LISTED}',
+    "tools/call": '"content":[{"type":"text","text":"3"}],"structuredContent":{"result":3}',
+    "resources/list": f'"resources":[{{"uri":"note://today","name":"today","description":"",'
+    f'"mimeType":"text/plain"}}],{LISTED}',
+    "resources/templates/list": '"resourceTemplates":[{"uriTemplate":"note://{day}/text","name":"note","description":"",'
+    f'"mimeType":"text/plain"}}],{LISTED}',
     "resources/read": '"contents":[{"uri":"note://today","text":"Buy milk.","mimeType":"text/plain"}],'
     '"ttlMs":0,"cacheScope":"private"',
     "prompts/list": '"prompts":[{"name":"greet","description":"Say hello.","arguments":[{"name":"name",'

@@ -24,6 +24,7 @@ from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.handlers import handlers_of
 from lambent.execution.handlers.tools import failed
 from lambent.execution.middleware import Middleware, Observer, chain, forget, in_thread, note
+from lambent.features.tools import is_foreign_type
 from lambent.wire.eras import RpcRequest, method_not_found
 from lambent.wire.jsonrpc import RpcMessage
 from lambent.wire.results import Outcome, Result
@@ -94,6 +95,10 @@ class Executor:
 
 def _ended(call: Call, error: BaseException) -> Outcome:
     """The outcome of a call that has raised: the one place that decides it."""
+    if is_foreign_type(type(error)):
+        from lambent.features.foreign import read_error  # loaded where there is another library
+
+        error = read_error(error)
     if isinstance(error, ProtocolError):
         return Outcome(error=error)
     if isinstance(error, ToolError):

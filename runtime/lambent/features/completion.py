@@ -40,6 +40,9 @@ def render(value: Any) -> Completion:
     Raises:
         TypeError: the value is neither a completion nor a list of strings.
     """
+    from lambent.features.contents import native
+
+    value = native(value)
     if value is None or isinstance(value, list | tuple):
         value = Completion(values=list(value or ()))
     if not isinstance(value, Completion) or not all(isinstance(item, str) for item in value.values):

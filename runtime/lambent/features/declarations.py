@@ -14,7 +14,7 @@ from lambent.features.resolvers import Injected
 from lambent.features.signature import Definition, read_signature
 from lambent.features.tasks import TaskPolicy
 from lambent.features.tool_names import is_tool_name
-from lambent.features.tools import Tool, output_codec
+from lambent.features.tools import Tool, output_of
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
 if TYPE_CHECKING:
@@ -31,8 +31,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Declarations:
     """Collects what a server offers until it is frozen, starting with a catalog without any feature."""
 
-    def __init__(self, empty: Catalog, injected: Injected) -> None:
+    def __init__(
+        self,
+        empty: Catalog,
+        injected: Injected,
+        *,
+        strict_arguments: bool = False,
+        compact_results: bool = False,
+    ) -> None:
         self._empty = empty
+        self._strict_arguments = strict_arguments
+        self._compact_results = compact_results
         self._injected = injected
         self._tools: dict[str, Tool] = {}
         self._resources: dict[str, Resource] = {}
@@ -70,7 +79,8 @@ class Declarations:
             annotations: hints on what it does.
             icons: images for user interfaces.
             meta: ``_meta`` of the definition.
-            structured_output: False: text only; True: structured even where the return type is text.
+            structured_output: False: text only; True: structured, or an error where the return type has no
+                schema. Default: structured where the return type has one.
             input_schema: listed in place of that of the parameters. Arguments are still converted as the
                 signature says; the function itself has to check whatever else the schema demands.
             task: how its calls may become tasks; True: as ``TaskPolicy`` says by default.
@@ -93,11 +103,13 @@ class Declarations:
             raise DeclarationError('sensitive is a list of names, such as ["card_number"]')
 
         def register(function: F) -> F:
-            signature = read_signature(function, self._injected, name)
+            strict, compact = self._strict_arguments, self._compact_results
+            signature = read_signature(function, self._injected, name, ignores_unknown=not strict)
+            output, wraps = output_of(signature, structured_output, compact=compact)
             definition = Definition(
                 name=signature.name,
                 title=title,
-                description=description or signature.doc,
+                description=description or signature.doc or "",
                 input_schema=input_schema,
                 annotations=annotations,
                 icons=icons,
@@ -106,7 +118,9 @@ class Declarations:
             tool = Tool(
                 signature=signature,
                 definition=definition,
-                output=output_codec(signature, structured_output),
+                output=output,
+                wraps=wraps,
+                compact=compact,
                 task=TaskPolicy() if task is True else task or None,
                 idempotency=idempotency,
                 single_use=single_use,
@@ -145,7 +159,7 @@ class Declarations:
             name: default: the function's name.
             title: the name for people.
             description: default: the docstring.
-            mime_type: the media type; default: text, bytes or JSON, by what is returned.
+            mime_type: the media type; default: ``text/plain``, whatever is returned.
             size: in bytes, if known.
             icons: images for user interfaces.
             annotations: hints on how clients may use it.
@@ -165,8 +179,8 @@ class Declarations:
             definition = Definition(
                 name=signature.name,
                 title=title,
-                description=description or signature.doc,
-                mime_type=mime_type,
+                description=description or signature.doc or "",
+                mime_type=mime_type or "text/plain",
                 size=size,
                 annotations=annotations,
                 icons=icons,
@@ -201,7 +215,7 @@ class Declarations:
             definition = Definition(
                 name=signature.name,
                 title=title,
-                description=description or signature.doc,
+                description=description or signature.doc or "",
                 arguments=arguments_of(signature),
                 icons=icons,
                 meta=meta,
@@ -308,6 +322,12 @@ class Declarations:
         try:
             msgspec.json.encode(item.definition)
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            from lambent.features.foreign import read_definition  # loaded where there is something amiss
+
+            definition = read_definition(item.definition)
+            if definition is not item.definition:
+                self._add(registry, key, msgspec.structs.replace(item, definition=definition), kind)
+                return
             text = f"annotations, icons and meta have to be those of lambent, or JSON: {error}"
             raise DeclarationError(f"{item.signature.name}: {text}") from None
         registry[key] = item

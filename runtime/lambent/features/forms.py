@@ -94,7 +94,8 @@ def _typed_form(record: Any) -> Form[Any]:
     if root.get("type") != "object" or "properties" not in root:
         raise DeclarationError(f"A form is a record with named fields, not {record!r}")
     properties = {name: _flatten(name, prop, definitions) for name, prop in root["properties"].items()}
-    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    schema: dict[str, Any] = {key: root[key] for key in ("title", "description") if key in root}
+    schema |= {"type": "object", "properties": properties}
     if root.get("required"):
         schema["required"] = root["required"]
     return Form(schema, codec)
@@ -103,18 +104,23 @@ def _typed_form(record: Any) -> Form[Any]:
 def _flatten(name: str, prop: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     from lambent.features.codecs.schemas import resolve
 
+    is_named = "$ref" in prop
     prop = resolve(prop, definitions)
     if "anyOf" in prop:
-        options = [resolve(option, definitions) for option in prop["anyOf"]]
-        others = [option for option in options if option.get("type") != "null"]
+        others = [option for option in prop["anyOf"] if option.get("type") != "null"]
         if len(others) == 1:
-            prop = {**others[0], **{key: value for key, value in prop.items() if key != "anyOf"}}
+            is_named = "$ref" in others[0]
+            prop = {
+                **resolve(others[0], definitions),
+                **{key: value for key, value in prop.items() if key != "anyOf"},
+            }
     prop = dict(prop)
     if "const" in prop:
         prop["enum"] = [prop.pop("const")]
     if "enum" in prop and all(isinstance(choice, str) for choice in prop["enum"]):
         prop.setdefault("type", "string")
-        prop.pop("title", None)
+        if is_named:
+            prop.pop("title", None)  # that of the class
     if prop.get("default", ...) is None:
         del prop["default"]
     if prop.get("format") not in (*_FORMATS, "binary"):

@@ -8,9 +8,10 @@ import msgspec
 
 from lambent.errors import DeclarationError
 from lambent.features.codecs import to_plain
+from lambent.features.contents import block_of, native
 from lambent.features.hints import description_of
 from lambent.features.signature import Definition, PromptArgument, Signature
-from lambent.features.tools import block_of
+from lambent.wire.results import GetPromptResult
 from lambent.wire.values import (
     Annotations,
     AudioContent,
@@ -37,8 +38,8 @@ class Prompt(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...] = ()
 
 
-def arguments_of(signature: Signature) -> list[PromptArgument] | None:
-    """The arguments that a prompt's definition shows; None where it has none.
+def arguments_of(signature: Signature) -> list[PromptArgument]:
+    """The arguments that a prompt's definition shows.
 
     Raises:
         DeclarationError: the function takes ``**arguments``, which have no names to show.
@@ -52,18 +53,27 @@ def arguments_of(signature: Signature) -> list[PromptArgument] | None:
             required=parameter.default is msgspec.NODEFAULT,
         )
         for parameter in signature.parameters
-    ] or None
+    ]
 
 
-def render(value: Any) -> list[PromptMessage]:
-    """Turn what a prompt's function returned into messages.
-
-    A dict with a role and a content is a message. Text and content become messages of the user, and so does
-    any other value, as JSON.
+def render(definition: Definition, value: Any) -> GetPromptResult:
+    """Turn what a prompt's function returned into its result; a whole result stays as it is.
 
     Raises:
         ValidationError: a value has no JSON form.
         TypeError: a value is None, or a dict with a role that is no message.
+    """
+    value = native(value)
+    if isinstance(value, GetPromptResult):
+        return value
+    return GetPromptResult(description=definition.description or "", messages=_messages(value))
+
+
+def _messages(value: Any) -> list[PromptMessage]:
+    """Messages of what a function returned.
+
+    A dict with a role and a content is a message. Text and content become messages of the user, and so does
+    any other value, as JSON.
     """
     items = value if isinstance(value, list | tuple) else [value]
     return [_message(item) for item in items]
@@ -86,6 +96,7 @@ class _Embedded(Content, frozen=True, tag="resource"):
 
 
 def _message(item: Any) -> PromptMessage:
+    item = native(item)
     if isinstance(item, PromptMessage):
         return item
     if isinstance(item, dict) and "role" in item:

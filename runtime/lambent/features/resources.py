@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Codec, codec_of, to_json
+from lambent.features.codecs import Codec, codec_of
+from lambent.features.contents import json_text, native, to_base64
 from lambent.features.functions import Parameter
 from lambent.features.hints import mentions, show
 from lambent.features.signature import Definition, Signature
-from lambent.features.tools import Audio, Image, text_of, to_base64
+from lambent.features.tools import Audio, Image
 from lambent.wire.results import ReadResourceResult
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Contents = TextResourceContents | BlobResourceContents
 _CONTENTS = (TextResourceContents, BlobResourceContents)
+
+DEFAULT_TYPE = "text/plain"
+"""The media type of resources that declare none, as the official SDK has it."""
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -105,12 +109,14 @@ def _output(hint: Any) -> Codec | None:
 def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     """Turn what a resource's function returned into contents.
 
-    Text and bytes keep the declared media type; contents objects stay as they are, but that an empty URI
-    becomes the one that is read; anything else is JSON.
+    Contents objects stay as they are, but that an empty URI becomes the one that is read; text is text, bytes
+    are a blob, and anything else is JSON; all of it has the declared media type.
 
     Raises:
         ValidationError: the value does not fit its type, or cannot be written as JSON.
+        TypeError: it is an object of another library for MCP that is no contents.
     """
+    value = native(value)
     if isinstance(value, ReadResourceResult):
         value = list(value.contents)
     if isinstance(value, list | tuple) and any(isinstance(item, Contents | Image | Audio) for item in value):
@@ -120,13 +126,14 @@ def render(resource: Resource, uri: str, value: Any) -> list[Contents]:
     declared = resource.definition.mime_type
     if isinstance(value, Image | Audio):
         block = value.to_content()
-        return [BlobResourceContents(uri=uri, blob=block.data, mime_type=declared or block.mime_type)]
+        mime_type = block.mime_type if declared == DEFAULT_TYPE else declared
+        return [BlobResourceContents(uri=uri, blob=block.data, mime_type=mime_type)]
     if isinstance(value, bytes | bytearray | memoryview):
-        blob = to_base64(value)
-        return [BlobResourceContents(uri=uri, blob=blob, mime_type=declared or "application/octet-stream")]
-    usual = "text/plain" if isinstance(value, str) else "application/json"
+        return [BlobResourceContents(uri=uri, blob=to_base64(value), mime_type=declared)]
     if isinstance(value, str):
         text = value
+    elif resource.output is None:
+        text = json_text(value)
     else:
-        text = text_of(to_json(value) if resource.output is None else resource.output.encode(value))
-    return [TextResourceContents(uri=uri, text=text, mime_type=declared or usual)]
+        text = msgspec.json.format(resource.output.encode(value), indent=2).decode()
+    return [TextResourceContents(uri=uri, text=text, mime_type=declared)]

@@ -159,8 +159,16 @@ def _check_sendable(name: str, parameter: Parameter) -> None:
             raise DeclarationError(f"{name}: write {parameter.name!r} with the Context of lambent")
 
 
-def read_signature(function: Callable[..., Any], injected: Injected, name: str | None = None) -> Signature:
+def read_signature(
+    function: Callable[..., Any],
+    injected: Injected,
+    name: str | None = None,
+    *,
+    ignores_unknown: bool = False,
+) -> Signature:
     """Read the signature of a function, a method, a partial function or a callable object.
+
+    ``ignores_unknown``: arguments that it does not have are left out; else they are refused.
 
     Raises:
         DeclarationError: it is no function that returns a value, a hint cannot be resolved or described, a
@@ -205,7 +213,9 @@ def read_signature(function: Callable[..., Any], injected: Injected, name: str |
         function=function,
         doc=functions.doc_of(function),
         parameters=sent,
-        arguments=arguments_codec(f"{name}Arguments", sent, others, {context, *resolved}),
+        arguments=arguments_codec(
+            f"{name}Arguments", sent, others, {context, *resolved}, ignores_unknown=ignores_unknown
+        ),
         untyped=tuple([parameter.name for parameter in sent if parameter.name not in hints]),
         takes_others=others is not UNSET,
         context=context,

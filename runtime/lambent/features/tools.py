@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import collections.abc
 import functools
-import types
-import typing
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 from msgspec.structs import force_setattr
 
 from lambent.errors import DeclarationError
-from lambent.features.codecs import Codec, ValidationError, codec_of, to_json
-from lambent.features.hints import mentions
+from lambent.features.codecs import Codec, codec_of
+from lambent.features.functions import name_of
 from lambent.features.mcp_header import mentions_header
 from lambent.features.signature import Definition, Signature
 from lambent.features.tasks import TaskPolicy
 from lambent.wire.headers import HeaderParam
-from lambent.wire.results import CallToolResult
+from lambent.wire.results import CallToolResult, Result
 from lambent.wire.values import AudioContent, Content, ImageContent, TextContent, ToolResult
 
 if TYPE_CHECKING:
@@ -28,38 +25,89 @@ if TYPE_CHECKING:
     from lambent.features.limits import RateLimit
 
 
-class Image(msgspec.Struct, frozen=True):
-    """An image to return from a tool: its bytes, and the subtype of its media type (``png``, ``jpeg``)."""
+class _Media(msgspec.Struct, frozen=True):
+    """Bytes, or the file that has them, and the subtype of their media type.
 
-    data: bytes
-    format: str = "png"
+    The first positional argument is a path, or the bytes themselves.
+    """
 
-    def to_content(self) -> ImageContent:
-        """The content block that contains it."""
-        return ImageContent(data=to_base64(self.data), mime_type=f"image/{self.format}")
+    path: Any = None
+    data: bytes | None = None
+    format: str | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.path, bytes | bytearray | memoryview) and self.data is None:
+            force_setattr(self, "data", bytes(self.path))
+            force_setattr(self, "path", None)
+        if (self.path is None) == (self.data is None):
+            raise ValueError(f"{type(self).__name__} takes either a path or data")
 
-class Audio(msgspec.Struct, frozen=True):
-    """A sound to return from a tool: its bytes, and the subtype of its media type (``wav``, ``mpeg``)."""
+    def _content(self, kind: str, usual: str) -> tuple[str, str]:
+        from lambent.features.contents import media_type, to_base64  # loaded where there are media
 
-    data: bytes
-    format: str = "wav"
-
-    def to_content(self) -> AudioContent:
-        """The content block that contains it."""
-        return AudioContent(data=to_base64(self.data), mime_type=f"audio/{self.format}")
-
-
-def to_base64(data: bytes | bytearray | memoryview) -> str:
-    """Bytes in Base64, as content blocks and contents carry them."""
-    import binascii  # loaded where there are media
-
-    return binascii.b2a_base64(data, newline=False).decode()
+        if self.data is not None:
+            return to_base64(self.data), f"{kind}/{(self.format or usual).lower()}"
+        with open(self.path, "rb") as file:
+            return to_base64(file.read()), media_type(kind, str(self.path), self.format)
 
 
-_BLOCKS = (Content, Image, Audio)
-_QUOTE = ord('"')
-_OPEN_LISTS = (list, tuple, set, frozenset, collections.abc.Sequence)
+class Image(_Media, frozen=True):
+    """An image to return from a tool or prompt: ``Image(path="chart.png")`` or ``Image(data=…)``.
+
+    Args:
+        path: of a file, which is read when the result is made; its ending says the media type.
+        data: the bytes, in place of a path.
+        format: the subtype of the media type (``png``, ``jpeg``); default: by the path, else ``png``.
+
+    Raises:
+        ValueError: both a path and data are given, or neither.
+    """
+
+    def to_image_content(self) -> ImageContent:
+        """The content block that contains it.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        data, mime_type = self._content("image", "png")
+        return ImageContent(data=data, mime_type=mime_type)
+
+    to_content = to_image_content
+
+
+class Audio(_Media, frozen=True):
+    """A sound to return from a tool or prompt: ``Audio(path="hello.mp3")`` or ``Audio(data=…)``.
+
+    Args:
+        path: of a file, which is read when the result is made; its ending says the media type.
+        data: the bytes, in place of a path.
+        format: the subtype of the media type (``wav``, ``mpeg``); default: by the path, else ``wav``.
+
+    Raises:
+        ValueError: both a path and data are given, or neither.
+    """
+
+    def to_audio_content(self) -> AudioContent:
+        """The content block that contains it.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        data, mime_type = self._content("audio", "wav")
+        return AudioContent(data=data, mime_type=mime_type)
+
+    to_content = to_audio_content
+
+
+_BRACE, _BRACKET = b"{["
+_WRAPPED = frozenset({str, int, float, bool})
+"""Return types that need no look at what they consist of."""
+
+_DATA = frozenset({str, int, float, bool, dict, list, tuple, type(None)})
+"""Types of which a value is no content, whatever is in it."""
+
+_CONTENT = (Content, Image, Audio, ToolResult, Result)
+_OTHER_LIBRARIES = frozenset({"mcp", "mcp_types", "fastmcp"})
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -68,6 +116,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     Attributes:
         definition: what ``tools/list`` shows; schemas are derived when somebody lists the tools.
         output: checks and writes structured results; None where results are text or content only.
+        wraps: structured results are the member ``result`` of an object.
+        compact: results as small as they can be, see ``MCPServer``.
         single_use: a request state may complete a call once.
         scopes: what the caller of it needs.
         limit: how often one caller may call it; None: the server's limit, if there is one.
@@ -75,6 +125,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         sensitive: the parameters whose values no audit record may show.
         headers: the parameters that clients mirror into headers. Compiled here, never given.
         is_plain: its calls ask nothing and keep nothing: they need no journal. Compiled here, never given.
+        is_text: its structured results are text that is wrapped. Compiled here, never given.
+        data: types of which a value is no content. Compiled here, never given.
 
     Raises:
         DeclarationError: these do not fit together, or a header annotation is not allowed where it is.
@@ -83,6 +135,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     signature: Signature
     definition: Definition
     output: Codec | None
+    wraps: bool = False
+    compact: bool = False
     task: TaskPolicy | None = None
     idempotency: Idempotency | None = None
     single_use: bool = False
@@ -92,6 +146,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     sensitive: frozenset[str] = frozenset()
     headers: tuple[HeaderParam, ...] = ()
     is_plain: bool = False
+    is_text: bool = False
+    data: frozenset[type] = _DATA
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, and compile the headers."""
@@ -114,6 +170,10 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             force_setattr(self, "headers", compile_headers(self._input_schema()))
         keeps = self.single_use or self.task is not None or self.idempotency is not None
         force_setattr(self, "is_plain", not (keeps or self.signature.needs_journal))
+        returns = self.signature.returns
+        force_setattr(self, "is_text", self.wraps and returns is str)
+        if self.output is not None and isinstance(returns, type) and returns not in _DATA:
+            force_setattr(self, "data", _DATA | {returns})
 
     @property
     def name(self) -> str:
@@ -142,9 +202,13 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The JSON Schema of structured results; None where results are text or content only."""
         if self.output is None:
             return None
-        from lambent.features.codecs.schemas import admit_results
+        from lambent.features.codecs.schemas import admit_results, inline_root, wrap
 
-        return admit_results(self.output.schema())
+        schema = admit_results(self.output.schema())
+        name = name_of(self.signature.function)
+        if self.wraps:
+            return wrap(schema, f"{name}Output")
+        return schema if self.compact else {"title": f"{name}DictOutput", **inline_root(schema)}
 
     def _input_schema(self) -> dict[str, Any]:
         if self.definition.input_schema is not None:
@@ -153,40 +217,33 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         schema = self.signature.arguments.schema()
         flatten_optionals(schema)
-        return schema
+        for name in self.signature.untyped:  # the function takes anything; models send text if in doubt
+            schema["properties"][name] |= {"title": name, "type": "string"}
+        return {**schema, "title": f"{name_of(self.signature.function)}Arguments"}
 
 
-def output_codec(signature: Signature, structured: bool | None) -> Codec | None:
-    """The codec of a tool's structured results; None where its results are text or content only.
+def output_of(signature: Signature, structured: bool | None, *, compact: bool) -> tuple[Codec | None, bool]:
+    """The codec of a tool's structured results, and whether they are wrapped in an object.
 
-    Text, media, lists of anything and ready-made results go to the model as they are; every other hint has a
-    schema.
-    ``structured``: False: never; True: also where the function returns text.
+    The codec is None where results are text or content only: where the function has no return type, returns
+    content, or objects of which nothing is known.
+
+    Args:
+        signature: of the function.
+        structured: False: never; True: wherever the type can be described.
+        compact: nothing is wrapped, and text is text only.
+
+    Raises:
+        DeclarationError: the type cannot be described.
     """
     hint = signature.returns
-    if structured and (hint is UNSET or mentions(hint, *_BLOCKS)):
-        what = "" if hint is UNSET else " without images and sounds, which are no JSON"
-        raise DeclarationError(f"{signature.name}: structured_output=True needs a return type{what}")
-    if structured is False or hint is UNSET or (structured is None and _is_content(hint)):
-        return None
-    try:
-        return codec_of(type(None) if hint is None else hint, "write")
-    except DeclarationError as error:
-        raise DeclarationError(f"{signature.name}, result: {error}") from None
+    if structured is False:
+        return None, False
+    if type(hint) is type and hint in _WRAPPED and not compact:
+        return codec_of(hint, "write"), True
+    from lambent.features.outputs import describe  # servers with plain results never load it
 
-
-def _is_content(hint: Any) -> bool:
-    """Whether a hint says text, media or anything: results of it go to the model as they are."""
-    if mentions(hint, ToolResult, CallToolResult, bytes, *_BLOCKS):
-        return True
-    args, origin = typing.get_args(hint), typing.get_origin(hint)
-    if origin is Annotated:
-        return _is_content(args[0])
-    if origin in (typing.Union, types.UnionType):
-        return [arg for arg in args if arg is not type(None)] == [str]
-    if (origin or hint) in _OPEN_LISTS:
-        return all(arg in (Any, object, ...) for arg in args)
-    return hint in (None, type(None), str, Any, object)
+    return describe(signature, structured, compact=compact)
 
 
 def render(tool: Tool, value: Any) -> CallToolResult:
@@ -195,65 +252,50 @@ def render(tool: Tool, value: Any) -> CallToolResult:
     Raises:
         ValidationError: the value does not fit the tool's output schema.
     """
-    if isinstance(value, CallToolResult):  # as middleware sees it
-        content: list[Any] = list(value.content)
-        is_error = value.is_error is True
-        value = ToolResult(content=content, structured_content=value.structured_content, is_error=is_error)
-    if isinstance(value, ToolResult):
-        return _render_ready(tool, value)
-    if tool.output is not None:
-        raw = tool.output.encode(value)
-        text = text_of(raw) if raw[0] == _QUOTE else raw.decode()
-        return CallToolResult(content=[TextContent(text=text)], structured_content=Raw(raw))
-    if isinstance(value, str):  # the most frequent kind, without the search for media
-        return CallToolResult(content=[block_of(value)])
-    return CallToolResult(content=[] if value is None else list(_blocks_of(value)))
-
-
-def _render_ready(tool: Tool, value: ToolResult) -> CallToolResult:
-    structured = value.structured_content
-    output = None if value.is_error else tool.output
-    if structured is not UNSET:
-        structured = Raw(to_json(structured) if output is None else output.encode(structured))
-    elif output is not None:
-        raise ValidationError("structured_content is missing: the tool has an output schema")
-    return CallToolResult(
-        content=[block_of(item) for item in value.content],
-        structured_content=structured,
-        is_error=value.is_error or UNSET,
-        meta=msgspec.json.decode(to_json(value.meta)) if value.meta else UNSET,
-    )
-
-
-def _blocks_of(value: Any) -> Iterator[Content]:
-    """The content blocks of a value: one for each item of a list with media in it, else one."""
-    if isinstance(value, list | tuple) and _holds_media(value):
-        for item in value:
-            yield from _blocks_of(item)
-    else:
-        yield block_of(value)
-
-
-def _holds_media(value: Any) -> bool:
-    return isinstance(value, _BLOCKS) or (isinstance(value, list | tuple) and any(map(_holds_media, value)))
-
-
-def block_of(value: Any) -> Content:
-    """The content block of a value: text and media as they are, anything else as JSON.
-
-    Raises:
-        ValidationError: it has no JSON form.
-    """
-    if isinstance(value, str):
+    if tool.is_text and type(value) is str:  # the most frequent kind
         if not value.isascii():
             value.encode()  # a lone surrogate is the tool's failure, so it is found here
-        return TextContent(text=value)
-    if isinstance(value, Content):
-        msgspec.json.encode(value)  # as above
-        return value
-    if isinstance(value, Image | Audio):
-        return value.to_content()
-    return TextContent(text=text_of(to_json(value)))
+        return CallToolResult(content=[TextContent(text=value)], structured_content={"result": value})
+    if tool.output is None or (type(value) not in tool.data and is_content(value)):
+        from lambent.features.contents import render_content  # tools with plain results never load it
+
+        return render_content(tool, value)
+    raw = tool.output.encode(value)
+    structured = b'{"result":%b}' % raw if tool.wraps else raw
+    content = [TextContent(text=text_of(raw))] if tool.compact else _texts(value, raw)
+    return CallToolResult(content=content, structured_content=Raw(structured))
+
+
+def is_content(value: Any) -> bool:
+    """Whether a value is content or a whole result: of this library, or of another one for MCP."""
+    return isinstance(value, _CONTENT) or is_foreign(value)
+
+
+def is_foreign(value: Any) -> bool:
+    """Whether a value is an object of another library for MCP."""
+    return not _OTHER_LIBRARIES.isdisjoint(sys.modules) and is_foreign_type(type(value))
+
+
+def is_foreign_type(cls: type) -> bool:
+    """Whether a class is one of another library for MCP, or derived from one."""
+    return any(base.__module__.partition(".")[0] in _OTHER_LIBRARIES for base in cls.__mro__)
+
+
+def _texts(value: Any, raw: bytes) -> list[Content]:
+    """The text blocks of a value and its JSON: one for each item of a list, however deep."""
+    first = raw[0]
+    if value is None:
+        return []
+    if first == _BRACKET and isinstance(value, list | tuple):
+        pairs = zip(value, msgspec.json.decode(raw, type=list[Raw]), strict=True)
+        return [block for item, own in pairs for block in _texts(item, bytes(own))]
+    if first == _BRACE and type(value) not in _DATA and is_content(value):
+        from lambent.features.contents import block_of
+
+        return [block_of(value)]
+    if first in (_BRACE, _BRACKET):
+        return [TextContent(text=msgspec.json.format(raw, indent=2).decode())]
+    return [TextContent(text=text_of(raw) if isinstance(value, str) else raw.decode())]
 
 
 def text_of(raw: bytes) -> str:

@@ -288,9 +288,7 @@ class McpClient(abc.ABC):
         return self._read(result, heard)
 
     def _read(self, result: Mapping[str, Any], heard: Heard, task_id: str | None = None) -> CallResult:
-        return read_call(
-            result, is_legacy=self.is_legacy, progress=heard.progress, logs=heard.logs, task_id=task_id
-        )
+        return read_call(result, progress=heard.progress, logs=heard.logs, task_id=task_id)
 
     def _settle(self, task_id: str, tool: str, heard: Heard) -> CallResult:
         for _ in range(_MOST_MOVES):

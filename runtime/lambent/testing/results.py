@@ -61,8 +61,7 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         content: the blocks that the model reads.
-        structured: the structured content. In the legacy era it is always an object, in which the server
-            puts other values under ``result``.
+        structured: the structured content. Servers put other values than objects under ``result``.
         has_structured: there is one; it may be null.
         is_error: the tool failed, and ``text`` says why.
         meta: the ``_meta`` of the result.
@@ -70,7 +69,6 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
         progress: what the call has told of its progress.
         logs: the log messages of the call.
         task_id: the task that the call has become; None where it was none.
-        is_legacy: the version of the protocol is one that begins with ``initialize``.
     """
 
     content: list[Content] = []
@@ -82,7 +80,6 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     progress: list[Progress] = []
     logs: list[LogMessage] = []
     task_id: str | None = None
-    is_legacy: bool = False
 
     @property
     def text(self) -> str:
@@ -93,13 +90,21 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     def value(self) -> Any:
         """What the tool returned, as JSON: the structured content, or where there is none the text.
 
-        In the legacy era it is taken out of the object with the one member ``result``.
+        It is taken out of the object with the one member ``result``, into which servers put other values
+        than objects.
         """
         if not self.has_structured:
             return self.text
-        if self.is_legacy and list(self.structured) == ["result"]:
-            return self.structured["result"]
-        return self.structured
+        return self.structured["result"] if self._is_wrapped else self.structured
+
+    @property
+    def _is_wrapped(self) -> bool:
+        if not isinstance(self.structured, dict) or list(self.structured) != ["result"]:
+            return False
+        try:
+            return bool(msgspec.json.decode(self.text) != self.structured)  # the text is never wrapped
+        except msgspec.DecodeError:
+            return True
 
     def into(self, type_: type[T]) -> T:
         """What the tool returned, read as a type such as that of its return annotation.
@@ -266,7 +271,7 @@ def joined_text(content: Sequence[Content]) -> str:
     return "".join(texts)
 
 
-def read_call(result: Json, *, is_legacy: bool, **more: Any) -> CallResult:
+def read_call(result: Json, **more: Any) -> CallResult:
     """Read the result of ``tools/call``."""
     return CallResult(
         content=[read_block(dict(block)) for block in result["content"]],
@@ -274,7 +279,6 @@ def read_call(result: Json, *, is_legacy: bool, **more: Any) -> CallResult:
         has_structured="structuredContent" in result,
         is_error=result.get("isError", False),
         meta=result.get("_meta", {}),
-        is_legacy=is_legacy,
         **more,
     )
 

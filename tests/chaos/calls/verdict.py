@@ -121,7 +121,7 @@ def wrong_answers(calls: list[Made], lines: list[Line]) -> list[str]:
         wrong += [
             f"{made.call} of {made.tool}: {first} and {other}" for other in made.answers if other != first
         ]
-        values = first.get("structuredContent", [])
+        values = first.get("structuredContent", {}).get("result", [])
         if len(values) != len(STEPS):
             wrong.append(f"{made.call} of {made.tool}: {first}")
         for name, value in zip(STEPS, values, strict=False):

@@ -22,9 +22,14 @@ cloud = pytest.fixture(shared_cloud)
 Worlds = Callable[..., World]
 
 SKEW = 30.0
-USED_WITH_OTHERS = "The idempotency key was used before with other arguments: use a new key"
-STILL_RUNNING = "The same call is still running: ask again in a moment, with the same key"
+USED_WITH_OTHERS = (
+    "Error executing tool pay: The idempotency key was used before with other arguments: use a new key"
+)
+STILL_RUNNING = (
+    "Error executing tool pay: The same call is still running: ask again in a moment, with the same key"
+)
 REJECTED = "Invalid or expired requestState: start the request over"
+NOT_FINITE = "NaN and infinity are no JSON numbers - at `$`"
 META = "com.example/idempotencyKey"
 
 
@@ -164,7 +169,7 @@ def test_nan_is_no_key(world: Worlds) -> None:
     reply = pay(here.client)
     assert (reply.result["isError"], reply.text) == (
         True,
-        "The idempotency key cannot be used: NaN and infinity are no JSON numbers - at `$`",
+        f"Error executing tool pay: The idempotency key cannot be used: {NOT_FINITE}",
     )
     assert bank.paid == []
 
@@ -557,7 +562,7 @@ def test_a_state_used_elsewhere_at_the_same_moment_waits(world: Worlds, counter:
     soon = Deadline(time.monotonic, 1.0)
     counter.during = lambda: replies.append(other.client.call("vote", also=retry, context=soon))
     assert here.client.call("vote", also=retry).text == "vote 1"
-    assert replies[0].text == STILL_RUNNING.replace("key", "state")
+    assert replies[0].text == STILL_RUNNING.replace("key", "state").replace("pay", "vote")
     assert counter.done == ["accept"]
 
 

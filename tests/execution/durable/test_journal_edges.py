@@ -71,9 +71,9 @@ def test_a_step_that_exits_fails_its_call_and_no_other(world: Worlds, effects: E
     if task:
         task_id = here.client.start("work", ORDER)
         here.run_all()
-        assert "failed unexpectedly" in text_of_task(here, task_id)
+        assert "Error executing tool " in text_of_task(here, task_id)
     else:
-        assert "failed unexpectedly" in call(here, capabilities=EVERYTHING).text
+        assert "Error executing tool " in call(here, capabilities=EVERYTHING).text
     assert effects.done == ["pay"]  # it ended within its own invocation
     assert here.client.call("other").text == "pay 2"
 
@@ -104,7 +104,7 @@ def test_no_step_begins_when_its_handler_has_ended(world: Worlds, effects: Effec
     mcp = made(work, idempotency=BY_ORDER)
     mcp.tool("other")(other)
     here = world(mcp)
-    assert call(here).text == "a failed"
+    assert call(here).text == "Error executing tool work: a failed"
     assert here.client.call("other").text == "b"
     assert call(here).text == "done"
     assert effects.done == ["b", "c"]
@@ -242,9 +242,9 @@ def test_a_task_group_does_not_hide_what_went_wrong(world: Worlds, task: bool) -
         shown = here.client.get(task_id).result
         return shown.get("error", shown.get("result", {}).get("content"))
 
-    assert outcome("tool") == [{"type": "text", "text": "no"}]
+    assert outcome("tool") == [{"type": "text", "text": "Error executing tool work: no"}]
     assert outcome("refusal") == {"code": -32600, "message": "no"}
-    assert outcome("later") == [{"type": "text", "text": "later"}]
+    assert outcome("later") == [{"type": "text", "text": "Error executing tool work: later"}]
 
 
 async def asks_in_a_group(ctx: Context) -> str:

@@ -348,7 +348,9 @@ def test_an_interrupted_step_that_is_not_caught_is_told_to_the_model(world: Worl
 
     here = world(made(work, idempotency=BY_ORDER))
     call(here)
-    assert call(here).text == "The step 'pay' was interrupted: it may or may not have taken effect"
+    assert call(here).text == (
+        "Error executing tool work: The step 'pay' was interrupted: it may or may not have taken effect"
+    )
     assert effects.done == ["pay"]
 
 
@@ -525,8 +527,11 @@ class Cart:
     items: dict[str, int] = field(default_factory=dict)
 
 
-BUSY = "Another call is working on the same session: try again in a moment"
-CHANGED = "The session was changed after a step of this call was done: look at it, and start over"
+BUSY = "Error executing tool add: Another call is working on the same session: try again in a moment"
+CHANGED = (
+    "Error executing tool checkout: The session was changed after a step of this call was done: "
+    "look at it, and start over"
+)
 
 
 class Shop:

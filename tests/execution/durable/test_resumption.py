@@ -128,8 +128,10 @@ def test_every_round_meets_another_environment(world: World) -> None:
         "mode": "form",
         "message": "How much of A-1?",
         "requestedSchema": {
+            "title": "Amount",
+            "description": "What the form asks for.",
             "type": "object",
-            "properties": {"euros": {"type": "integer"}},
+            "properties": {"euros": {"type": "integer", "title": "Euros"}},
             "required": ["euros"],
         },
     }
@@ -375,8 +377,8 @@ def test_older_clients_cannot_be_asked_where_streams_end(world: World, version: 
     reply = world.client(version).call("several")
     assert reply.result["isError"] is True
     assert reply.text == (
-        f"This client cannot be asked here: version {version} of the protocol needs a host that keeps "
-        "streams open (ASGI, stdio)"
+        f"Error executing tool several: This client cannot be asked here: version {version} of the protocol "
+        "needs a host that keeps streams open (ASGI, stdio)"
     )
 
 
@@ -527,7 +529,7 @@ def test_answers_of_one_era_are_read_by_the_other(world: World) -> None:
 
     client = served(world, mcp)
     first = begin(client, "keyed", order="A")
-    assert answered(client, first, accept(euros=1)).text == "The bank is closed"
+    assert answered(client, first, accept(euros=1)).text == "Error executing tool keyed: The bank is closed"
     assert Client(client.handler()).call("keyed", {"order": "A"}, capabilities=EVERYTHING).text == "accept"
     assert world.ran == ["A"]
 

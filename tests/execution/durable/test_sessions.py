@@ -282,7 +282,9 @@ def test_who_is_always_too_late_is_told_so(world: Worlds) -> None:
     meddling(here, handle, TRIES)
     reply = here.client.call("add", {"cart": handle, "item": "mine"})
     assert reply.result["isError"] is True
-    assert reply.text == "Others keep changing the same session: try again in a moment"
+    assert (
+        reply.text == "Error executing tool add: Others keep changing the same session: try again in a moment"
+    )
     assert "mine" not in items(here, handle)
     assert len(items(here, handle)) == TRIES
 
@@ -332,7 +334,7 @@ def test_no_update_of_many_clients_is_lost(cloud: Any) -> None:
             reply = client.call("add", {"cart": handle, "item": str(number)})
             if "isError" not in reply.result:
                 return
-            if not reply.text.startswith("Others keep changing"):
+            if not reply.text.startswith("Error executing tool add: Others keep changing"):
                 errors.append(reply.text)
                 return
 

@@ -14,7 +14,9 @@ from lambent import Context, MCPServer, ToolError
 world = pytest.fixture(worlds)
 Worlds = Callable[..., World]
 
-STILL_RUNNING = "The same call is still running: ask again in a moment, with the same state"
+STILL_RUNNING = (
+    "Error executing tool refund: The same call is still running: ask again in a moment, with the same state"
+)
 REJECTED = {"code": -32602, "message": "Invalid or expired requestState: start the request over"}
 
 

@@ -23,6 +23,7 @@ from tests.support import (
     headers_of,
     message,
     success,
+    text_result,
 )
 
 from lambent import Context, InvalidParamsError, TaskPolicy, ToolError
@@ -44,8 +45,9 @@ ELICITATION = {
         "mode": "form",
         "message": "Sure?",
         "requestedSchema": {
+            "title": "Sure",
             "type": "object",
-            "properties": {"ok": {"type": "boolean"}},
+            "properties": {"ok": {"type": "boolean", "title": "Ok"}},
             "required": ["ok"],
         },
     },
@@ -156,7 +158,7 @@ def test_a_completed_task(world: Worlds) -> None:
     task_id = here.client.start("work")
     after(here)
     here.deliver()
-    result = ',"result":{"resultType":"complete","content":[{"type":"text","text":"dönë"}]}'
+    result = ',"result":{"resultType":"complete",' + text_result("dönë") + "}"
     same(here.client.get(task_id), success(task(task_id, "completed", LATER, result)))
 
 
@@ -168,7 +170,7 @@ def test_a_completed_task_whose_tool_failed(world: Worlds) -> None:
     task_id = here.client.start("work")
     after(here)
     here.deliver()
-    content = '[{"type":"text","text":"No such month"}]'
+    content = '[{"type":"text","text":"Error executing tool work: No such month"}]'
     result = f',"result":{{"resultType":"complete","content":{content},"isError":true}}'
     same(here.client.get(task_id), success(task(task_id, "completed", LATER, result)))
 
@@ -295,7 +297,7 @@ def test_tools_do_not_say_that_they_are_tasks(world: Worlds) -> None:
         return "done"
 
     here = world(of(work))
-    assert set(here.client.tool("work")) == {"name", "inputSchema"}
+    assert set(here.client.tool("work")) == {"name", "description", "inputSchema", "outputSchema"}
 
 
 # Notifications.
@@ -342,7 +344,7 @@ def test_subscribers_are_told_where_their_tasks_stand(world: Worlds) -> None:
     here.deliver()
     reply = listen(here, [*tasks, "unknown", "x" * 5000], request_id="s")
     assert (reply.status, reply.headers) == (200, SSE_HEADERS)
-    done = ',"result":{"resultType":"complete","content":[{"type":"text","text":"done"}]}'
+    done = ',"result":{"resultType":"complete",' + text_result("done") + "}"
     requests = f',"inputRequests":{dumps({"sure": ELICITATION})}'
     assert reply.body == frames(
         acknowledged(tasks, "s"),

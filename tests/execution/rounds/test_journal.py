@@ -22,6 +22,7 @@ from tests.support import (
     failure,
     make_server,
     success,
+    text_result,
 )
 
 from lambent import (
@@ -43,8 +44,12 @@ class Confirm:
 
 
 CONFIRM = {
+    "title": "Confirm",
     "type": "object",
-    "properties": {"ok": {"type": "boolean"}, "note": {"type": "string", "default": ""}},
+    "properties": {
+        "ok": {"type": "boolean", "title": "Ok"},
+        "note": {"type": "string", "default": "", "title": "Note"},
+    },
     "required": ["ok"],
 }
 YES = accept(ok=True)
@@ -127,7 +132,7 @@ def test_a_question_byte_for_byte(asking: Client, tool: str) -> None:
 def test_an_answer_goes_where_it_was_asked_for(asking: Client, tool: str, answer: Any, expected: Any) -> None:
     state = ask(asking, tool).state
     reply = ask(asking, tool, inputResponses={"elicitation-1": answer}, requestState=state)
-    assert reply.body == success(f'"content":[{{"type":"text","text":{dumps(repr(expected))}}}]')
+    assert reply.body == success(text_result(repr(expected)))
     assert expected.action == answer["action"]
 
 
@@ -473,7 +478,7 @@ def test_a_key_names_one_question(serve: Serve, caplog: pytest.LogCaptureFixture
         ctx.elicit("A?", Confirm, key="k")
         ctx.elicit("B?", Confirm, key="k")
 
-    assert "unexpectedly" in ask(serve(mcp)).text
+    assert "Error executing tool " in ask(serve(mcp)).text
     assert "ValueError: The key 'k' names two questions" in caplog.text
 
 
@@ -649,7 +654,7 @@ def test_a_failure_beside_a_question_is_a_failure(serve: Serve, caplog: pytest.L
         return []
 
     reply = ask(gathered(serve, body))
-    assert "unexpectedly" in reply.text
+    assert "Error executing tool " in reply.text
     assert "broken beside it" in caplog.text
 
 
@@ -824,7 +829,7 @@ def test_a_step_that_failed_is_tried_again(serve: Serve, tool: str) -> None:
         return await ctx.step("s", shaky)
 
     client = serve(mcp)
-    assert "unexpectedly" in client.call(tool).text
+    assert "Error executing tool " in client.call(tool).text
     assert client.call(tool).text == "worked"
 
 
@@ -837,7 +842,7 @@ def test_a_step_name_names_one_step(serve: Serve, caplog: pytest.LogCaptureFixtu
         ctx.step("s", effects.note, "a")
         ctx.step("s", effects.note, "b")
 
-    assert "unexpectedly" in serve(mcp).call("t").text
+    assert "Error executing tool " in serve(mcp).call("t").text
     assert "ValueError: The name 's' names two steps" in caplog.text
     assert effects.happened == ["a"]
 
@@ -849,7 +854,7 @@ def test_a_step_without_a_json_form_is_a_failure(serve: Serve, caplog: pytest.Lo
     def t(ctx: Context) -> None:
         ctx.step("s", object)
 
-    assert "unexpectedly" in serve(mcp).call("t").text
+    assert "Error executing tool " in serve(mcp).call("t").text
     assert "ValidationError" in caplog.text
 
 

@@ -237,7 +237,9 @@ def test_every_version_is_asked_what_it_knows(version: str) -> None:
             process.answer(question, result=accept(euros=1))
             assert text_of(response) == "accept 1"
         else:
-            assert text_of(response) == "This client's version of the protocol cannot ask its user"
+            assert text_of(response) == (
+                "Error executing tool plain: This client's version of the protocol cannot ask its user"
+            )
         response, stream = process.call("roots")
         process.answer(stream.wait_for(1)[0], result={"roots": []})
         assert text_of(response) == "0"
@@ -246,8 +248,14 @@ def test_every_version_is_asked_what_it_knows(version: str) -> None:
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ({"error": {"message": "Not now"}}, "The client did not answer elicitation/create: Not now"),
-        ({"result": {"action": "accept", "content": {}}}, "Invalid input response"),
+        (
+            {"error": {"message": "Not now"}},
+            "Error executing tool plain: The client did not answer elicitation/create: Not now",
+        ),
+        (
+            {"result": {"action": "accept", "content": {}}},
+            "Error executing tool plain: Invalid input response",
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_an_error_of_the_tool(
@@ -269,7 +277,9 @@ def test_nobody_answers() -> None:
         process.open("2025-11-25")
         for tool in ("plain", "coroutine"):
             response, _ = process.call(tool)
-            assert text_of(response) == "The user has not answered in time: call the tool again"
+            assert text_of(response) == (
+                f"Error executing tool {tool}: The user has not answered in time: call the tool again"
+            )
 
 
 def test_late_and_foreign_answers_are_ignored(process: Process) -> None:
@@ -331,7 +341,7 @@ def test_a_call_goes_on_when_its_connection_ends(process: Process) -> None:
     response, stream = process.call("plain")
     stream.wait_for(1)
     stream.cancel()
-    assert text_of(response) == "The client has gone before it answered"
+    assert text_of(response) == "Error executing tool plain: The client has gone before it answered"
 
 
 def test_a_question_that_nobody_waits_for_is_forgotten(process: Process) -> None:
@@ -384,6 +394,6 @@ def test_when_the_client_has_gone_nobody_waits_any_more(process: Process) -> Non
     response, stream = process.call("plain")
     stream.wait_for(1)
     live.hang_up()
-    assert text_of(response) == "The client has gone before it answered"
+    assert text_of(response) == "Error executing tool plain: The client has gone before it answered"
     response, _ = process.call("plain", request_id=2)
-    assert text_of(response) == "The client has gone before it answered"
+    assert text_of(response) == "Error executing tool plain: The client has gone before it answered"

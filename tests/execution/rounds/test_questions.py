@@ -60,8 +60,9 @@ QUESTIONS: list[tuple[Ask, str, str, dict[str, Any]]] = [
             "mode": "form",
             "message": "Sure?",
             "requestedSchema": {
+                "title": "Confirm",
                 "type": "object",
-                "properties": {"ok": {"type": "boolean"}},
+                "properties": {"ok": {"type": "boolean", "title": "Ok"}},
                 "required": ["ok"],
             },
         },
@@ -74,8 +75,11 @@ QUESTIONS: list[tuple[Ask, str, str, dict[str, Any]]] = [
             "mode": "form",
             "message": "Which?",
             "requestedSchema": {
+                "title": "Model",
                 "type": "object",
-                "properties": {"size": {"default": "m", "enum": ["s", "m"], "type": "string"}},
+                "properties": {
+                    "size": {"default": "m", "enum": ["s", "m"], "type": "string", "title": "Size"}
+                },
             },
         },
     ),
@@ -373,5 +377,5 @@ def test_forms_that_cannot_be_shown_are_the_tools_failure(
     serve: Serve, schema: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     reply = asking(serve, lambda ctx: ctx.elicit("?", schema)).call("t", capabilities=EVERYTHING)
-    assert "unexpectedly" in reply.text
+    assert reply.text.startswith("Error executing tool t (reference ")
     assert "DeclarationError" in caplog.text

@@ -51,5 +51,5 @@ def test_a_result_that_is_not_of_its_type_is_a_failure(
         return str(ctx.step("s", work).result())
 
     reply = serve(mcp).call("t", capabilities={"elicitation": {}})
-    assert reply.text.startswith("Tool 't' failed unexpectedly (reference ")
+    assert reply.text.startswith("Error executing tool t (reference ")
     assert "Expected `int`, got `str`" in caplog.text

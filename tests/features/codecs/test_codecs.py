@@ -365,7 +365,7 @@ def test_parameters_may_be_called_anything(adapter: str, name: str) -> None:
     """Neither base class may get in the way; warnings are errors here."""
     arguments = record(adapter, Parameter(name, int, REQUIRED), Parameter("other", int, 1))
     assert arguments.decode(json.dumps({name: 5}).encode()) == {name: 5, "other": 1}
-    assert arguments.schema()["properties"][name] == {"type": "integer"}
+    assert arguments.schema()["properties"][name]["type"] == "integer"
     with pytest.raises(ValidationError, match=name):
         arguments.decode(b"{}")
 
@@ -413,7 +413,7 @@ def test_schemas_say_what_hints_say(adapter: str, hint: Any, expected: dict[str,
     assert codec(adapter, hint).schema() == expected
     assert record(adapter, Parameter("v", hint, REQUIRED)).schema() == {
         "type": "object",
-        "properties": {"v": expected},
+        "properties": {"v": {"title": "V", **expected}},
         "required": ["v"],
         "additionalProperties": False,
     }
@@ -427,6 +427,7 @@ class Described:
 @each_adapter
 def test_descriptions_within_records_are_shown(adapter: str) -> None:
     assert codec(adapter, Described).schema()["properties"]["reason"] == {
+        "title": "Reason",
         "type": "string",
         "description": "Why",
     }
@@ -625,6 +626,7 @@ def test_a_default_may_mention_pydantic_too() -> None:
     assert type(arguments) is PydanticArguments
     assert arguments.decode(b"{}") == {"n": 5}
     assert arguments.schema()["properties"]["n"] == {
+        "title": "N",
         "type": "integer",
         "minimum": 1,
         "description": "How many",

@@ -325,7 +325,7 @@ def test_other_numbers_and_text_are_not(sent: str) -> None:
     ],
 )
 def test_no_result_holds_them(hint: Any, value: Any) -> None:
-    mcp = make_server()
+    mcp = make_server(compact_results=True)
 
     def give() -> Any:
         return value

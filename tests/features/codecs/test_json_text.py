@@ -188,6 +188,6 @@ def test_deep_text_is_refused_not_fatal(adapter: str) -> None:
     mcp.prompt()(take)
     client = Client(mcp.lambda_handler())
     text = '{"nodes":[' * 300 + "]}" * 300
-    assert client.call("take", {"node": text}).text.startswith("Invalid arguments for tool 'take'")
+    assert client.call("take", {"node": text}).text.startswith("Error executing tool take: Invalid arguments")
     assert client.prompt("take", {"node": text}).error["code"] == -32602
     assert client.call("take", {"node": json.dumps({"nodes": ["{}"]})}).text == "taken"

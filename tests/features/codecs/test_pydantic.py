@@ -41,7 +41,12 @@ class Replaced(BaseModel):
         (
             Untyped(when=dt.date(2026, 7, 28)),
             b'{"when":2026}',
-            {"title": "Untyped", "type": "object", "properties": {"when": {}}, "required": ["when"]},
+            {
+                "title": "Untyped",
+                "type": "object",
+                "properties": {"when": {"title": "When"}},
+                "required": ["when"],
+            },
         ),
         (Replaced(x=1), b'{"y":1}', {}),
     ],

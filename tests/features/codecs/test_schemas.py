@@ -183,6 +183,7 @@ def test_descriptions_of_fields_are_shown_once(adapter: str) -> None:
         "type": "string",
         "default": "x",
         "description": "Which one",
+        "title": "Sku",
     }
 
 
@@ -200,8 +201,12 @@ def test_what_is_no_schema_is_left_as_it_is() -> None:
         "$defs": {"items": {"type": "array", "default": data}},
     }
     expected = json.loads(json.dumps(written))
+    expected["properties"]["default"]["additionalProperties"] = True
     expected["additionalProperties"]["anyOf"][0]["items"] = {}
     expected["$defs"]["items"]["items"] = {}
+    for name, title in {"default": "Default", "const": "Const", "enum": "Enum", "type": "Type"}.items():
+        expected["properties"][name]["title"] = title
+    expected["properties"]["enum"]["const"] = expected["properties"]["enum"].pop("enum")[0]
     assert refine(json.loads(json.dumps(written)), []) == expected
 
 
@@ -262,7 +267,7 @@ def by_pydantic(hint: Any) -> Any:
 
 
 def tool(**hints: Any) -> dict[str, Any]:
-    mcp = make_server()
+    mcp = make_server(compact_results=True)
     mcp.tool("t")(typed((lambda x: x) if "x" in hints else (lambda: None), **hints))
     return dict(Client(mcp.lambda_handler(SETTINGS)).tool("t"))
 
@@ -307,7 +312,12 @@ def tool(**hints: Any) -> dict[str, Any]:
         ),
         pytest.param(
             Untyped,
-            {"title": "Untyped", "type": "object", "properties": {"price": {}}, "required": ["price"]},
+            {
+                "title": "Untyped",
+                "type": "object",
+                "properties": {"price": {"title": "Price"}},
+                "required": ["price"],
+            },
             id="serializer that tells no type",
         ),
     ],
@@ -357,7 +367,7 @@ def test_the_bounds_of_bytes_are_those_of_their_text() -> None:
     ],
 )
 def test_an_argument_is_described_as_it_should_be_sent(hint: Any, schema: dict[str, Any]) -> None:
-    assert tool(x=hint, **{"return": None})["inputSchema"]["properties"]["x"] == schema
+    assert tool(x=hint, **{"return": None})["inputSchema"]["properties"]["x"] == {"title": "X", **schema}
 
 
 class Up(enum.IntEnum):

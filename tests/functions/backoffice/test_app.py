@@ -120,7 +120,7 @@ def test_a_shipment_that_is_not_there(client: Client, rest: Rest) -> None:
     detail = json.loads(missing.body)["detail"]
     assert "'B-9'" in detail
     reply = client.call("get_shipment", {"order_id": "B-9"})
-    assert (reply.result["isError"], reply.text) == (True, detail)
+    assert (reply.result["isError"], reply.text) == (True, f"Error executing tool get_shipment: {detail}")
     error = client.read("shipments://B-9").error
     assert (error["code"], error["data"]) == (-32602, {"uri": "shipments://B-9"})
 
@@ -204,7 +204,8 @@ def test_what_left_in_one_parcel_did_not_leave_in_another(client: Client, rest: 
     refused = rest("PUT", f"/shipments/{order_id}/parcel", PARCEL)
     assert refused.status == 409
     reply = client.call("mark_as_shipped", {"order_id": order_id, "parcel": PARCEL})
-    assert (reply.result["isError"], reply.text) == (True, json.loads(refused.body)["detail"])
+    detail = json.loads(refused.body)["detail"]
+    assert (reply.result["isError"], reply.text) == (True, f"Error executing tool mark_as_shipped: {detail}")
 
 
 def test_what_has_left_is_no_longer_on_the_shelf(rest: Rest) -> None:
@@ -322,7 +323,7 @@ async def test_under_uvicorn(modules: dict[str, ModuleType]) -> None:
     async with uvicorn_of(modules["app"].app) as url, http() as plain:
         listed = (await plain.get(f"{url}/shipments")).json()
         called = await post(plain, f"{url}/mcp", support.message("tools/call", {"name": "list_shipments"}))
-        assert called.json()["result"]["structuredContent"] == listed
+        assert called.json()["result"]["structuredContent"] == {"result": listed}
         assert (await plain.get(f"{url}/docs")).status_code == 200
 
         questions: list[str] = []

@@ -207,4 +207,6 @@ def test_who_knows_no_tasks_is_told_so(client: TestClient) -> None:
 def test_months_the_wrong_way_round(client: TestClient) -> None:
     with pytest.raises(ToolFailed) as caught:
         client.call("compare_months", year=2026, first=3, last=2)
-    assert caught.value.result.text == "The first month comes after the last one. Swap them."
+    assert caught.value.result.text == (
+        "Error executing tool compare_months: The first month comes after the last one. Swap them."
+    )

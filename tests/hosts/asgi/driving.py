@@ -187,9 +187,7 @@ def unframe(frame: bytes) -> dict[str, Any]:
 
 def text_result(text: str, request_id: Any = 1) -> bytes:
     """The response to a call of a tool of ``make`` that returned a text."""
-    return support.success(
-        f'"content":[{{"type":"text","text":{support.dumps(text)}}}]', request_id=request_id
-    )
+    return support.success(support.text_result(text), request_id=request_id)
 
 
 def progress(done: float, *, token: str = "p") -> bytes:

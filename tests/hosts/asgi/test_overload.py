@@ -212,7 +212,9 @@ async def test_duplicates_beyond_the_limit_are_told_that_the_call_is_running() -
     app._threads = CallThreads(2, 3)
     message = tool_call("once", {"key": "a"})
     duplicates = [asyncio.ensure_future(exchange(app, message)) for _ in range(20)]
-    told = "The same call is still running: ask again in a moment, with the same key"
+    told = (
+        "Error executing tool once: The same call is still running: ask again in a moment, with the same key"
+    )
     await until(lambda: sum(one.done() for one in duplicates) == 16)  # one works, three wait
     assert text(await call(app, "ping")) == "pong"
     go.set()

@@ -194,7 +194,7 @@ async def test_sixty_four_clients_at_once() -> None:
     for number, response in enumerate(responses):
         note, last = (unframe(part + b"\n\n") for part in response.content.split(b"\n\n")[:-1])
         assert note["params"]["progressToken"] == number
-        assert (last["id"], last["result"]["structuredContent"]) == (number, number)
+        assert (last["id"], last["result"]["structuredContent"]) == (number, {"result": number})
 
 
 @on_loop
@@ -319,7 +319,7 @@ async def test_the_official_client() -> None:
     ):
         assert client.protocol_version == support.VERSION
         total = await client.call_tool("add", {"left": 1, "right": 2}, progress_callback=on_progress)
-        assert total.structured_content == 3
+        assert total.structured_content == {"result": 3}
         assert heard == [(1, 2, "adding"), (2, 2, None)]
         chosen = (await client.call_tool("choose", {})).content[0]
         assert isinstance(chosen, TextContent)

@@ -22,13 +22,14 @@ from tests.support import (
     make_server,
     message,
     success,
+    text_result,
 )
 
 from lambent import Context
 from lambent.hosts.aws_lambda.events import UnknownEventError
 
 CALL = message("tools/call", REQUESTS["tools/call"])
-THREE = success('"content":[{"type":"text","text":"3"}],"structuredContent":3').decode()
+THREE = success('"content":[{"type":"text","text":"3"}],"structuredContent":{"result":3}').decode()
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
@@ -149,7 +150,8 @@ def test_one_handler_serves_all_kinds_interleaved(serve: Callable[..., Client]) 
         body = message("tools/call", {"name": tool, "arguments": {"n": number}}, request_id=number)
         response = client.handler(random.choice(kinds)(sent(body)), None)
         assert response["body"].encode() == success(
-            f'"content":[{{"type":"text","text":"{number * factor}"}}],"structuredContent":{number * factor}',
+            f'"content":[{{"type":"text","text":"{number * factor}"}}],'
+            f'"structuredContent":{{"result":{number * factor}}}',
             request_id=number,
         )
 
@@ -341,5 +343,5 @@ def test_the_body_is_text_also_where_it_is_not_ascii(serve: Callable[..., Client
 
     call = message("tools/call", {"name": "speak"})
     written = serve(mcp).handler(http_api(dumps(call), headers_of(call)), None)
-    assert written["body"].encode() == success('"content":[{"type":"text","text":"größe \U0001f600 \u2028"}]')
+    assert written["body"].encode() == success(text_result("größe \U0001f600 \u2028"))
     assert written["isBase64Encoded"] is False

@@ -48,6 +48,8 @@ def legacy_server(**options: Any) -> MCPServer:
         icons=ICONS,
         instructions="Be kind.",
         extensions={"com.example/extra": {}},
+        strict_arguments=True,
+        compact_results=True,
         **options,
     )
     _add_tools(mcp)

@@ -388,9 +388,11 @@ def test_schemas_of_results(schema: dict[str, Any], wrapped: dict[str, Any] | No
 
 
 def test_a_tool_that_says_no(client: LegacyClient) -> None:
-    expected = ok('{"content":[{"type":"text","text":"Sold out"}],"isError":true}')
+    expected = ok(
+        '{"content":[{"type":"text","text":"Error executing tool refuse: Sold out"}],"isError":true}'
+    )
     assert client.call("refuse").body == expected
-    assert expected == tool_error("Sold out").replace(
+    assert expected == tool_error("Error executing tool refuse: Sold out").replace(
         b'"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"shop","version":"1.2.3"}},',
         b"",
     )
@@ -401,7 +403,7 @@ def test_a_tool_that_there_is_not(client: LegacyClient) -> None:
 
 
 def test_arguments_that_are_wrong_are_for_the_model(client: LegacyClient) -> None:
-    text = "Invalid arguments for tool 'add': Expected `int`, got `str` - at `$.a`"
+    text = "Error executing tool add: Invalid arguments: Expected `int`, got `str` - at `$.a`"
     assert client.call("add", {"a": "x"}).text == text
 
 

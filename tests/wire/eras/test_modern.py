@@ -274,7 +274,7 @@ def test_headers_that_differ_from_the_body(client: Client, name: str, value: str
 def test_headers_that_say_the_same_as_the_body(client: Client, name: str, value: str) -> None:
     reply = client.request("tools/call", REQUESTS["tools/call"], headers={name: value})
     assert reply.status == 200
-    assert reply.body == success('"content":[{"type":"text","text":"3"}],"structuredContent":3')
+    assert reply.body == success('"content":[{"type":"text","text":"3"}],"structuredContent":{"result":3}')
 
 
 @pytest.mark.parametrize(

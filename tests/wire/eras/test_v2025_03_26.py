@@ -24,9 +24,13 @@ TOOLS: dict[str, Any] = {
         "description": "Add two numbers.",
         "inputSchema": {
             "type": "object",
-            "properties": {"a": {"type": "integer"}, "b": {"type": "integer", "default": 0}},
+            "properties": {
+                "a": {"type": "integer", "title": "A"},
+                "b": {"type": "integer", "title": "B", "default": 0},
+            },
             "required": ["a"],
             "additionalProperties": False,
+            "title": "addArguments",
         },
         "annotations": {"title": "Add two", "readOnlyHint": True, "openWorldHint": False},
     },
@@ -35,23 +39,32 @@ TOOLS: dict[str, Any] = {
         "description": "Repeat.",
         "inputSchema": {
             "type": "object",
-            "properties": {"text": {"type": "string"}},
+            "properties": {"text": {"type": "string", "title": "Text"}},
             "required": ["text"],
             "additionalProperties": False,
+            "title": "sayArguments",
         },
         "annotations": {"title": "Say it"},
     },
     "maybe": {
         "name": "maybe",
+        "description": "",
         "inputSchema": {
             "type": "object",
-            "properties": {"is_there": {"type": "boolean", "default": False}},
+            "properties": {"is_there": {"type": "boolean", "title": "Is There", "default": False}},
             "additionalProperties": False,
+            "title": "maybeArguments",
         },
     },
     "tree": {
         "name": "tree",
-        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
+        "description": "",
+        "inputSchema": {
+            "type": "object",
+            "properties": {},
+            "additionalProperties": False,
+            "title": "treeArguments",
+        },
     },
 }
 
@@ -73,6 +86,7 @@ RESULTS: dict[str, Any] = {
             {
                 "uriTemplate": "note://{day}/text",
                 "name": "note",
+                "description": "",
                 "mimeType": "text/plain",
                 "annotations": HINTS,
             }

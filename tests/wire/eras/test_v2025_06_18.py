@@ -14,15 +14,23 @@ NODE = {
     "title": "Node",
     "type": "object",
     "properties": {
-        "value": {"type": "integer"},
-        "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}, "default": []},
+        "value": {"type": "integer", "title": "Value"},
+        "children": {
+            "type": "array",
+            "items": {"$ref": "#/$defs/Node"},
+            "default": [],
+            "title": "Children",
+        },
     },
     "required": ["value"],
 }
 LINE = {
     "title": "Line",
     "type": "object",
-    "properties": {"sku": {"type": "string"}, "count": {"type": "integer", "default": 1}},
+    "properties": {
+        "sku": {"type": "string", "title": "Sku"},
+        "count": {"type": "integer", "default": 1, "title": "Count"},
+    },
     "required": ["sku"],
 }
 
@@ -40,9 +48,13 @@ TOOLS: dict[str, Any] = {
         "description": "Add two numbers.",
         "inputSchema": {
             "type": "object",
-            "properties": {"a": {"type": "integer"}, "b": {"type": "integer", "default": 0}},
+            "properties": {
+                "a": {"type": "integer", "title": "A"},
+                "b": {"type": "integer", "title": "B", "default": 0},
+            },
             "required": ["a"],
             "additionalProperties": False,
+            "title": "addArguments",
         },
         "outputSchema": {
             "type": "object",
@@ -58,18 +70,21 @@ TOOLS: dict[str, Any] = {
         "description": "Repeat.",
         "inputSchema": {
             "type": "object",
-            "properties": {"text": {"type": "string"}},
+            "properties": {"text": {"type": "string", "title": "Text"}},
             "required": ["text"],
             "additionalProperties": False,
+            "title": "sayArguments",
         },
         "annotations": {"title": "Say it"},
     },
     "maybe": {
         "name": "maybe",
+        "description": "",
         "inputSchema": {
             "type": "object",
-            "properties": {"is_there": {"type": "boolean", "default": False}},
+            "properties": {"is_there": {"type": "boolean", "title": "Is There", "default": False}},
             "additionalProperties": False,
+            "title": "maybeArguments",
         },
         "outputSchema": {
             "$defs": {"Line": LINE},
@@ -80,7 +95,13 @@ TOOLS: dict[str, Any] = {
     },
     "tree": {
         "name": "tree",
-        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
+        "description": "",
+        "inputSchema": {
+            "type": "object",
+            "properties": {},
+            "additionalProperties": False,
+            "title": "treeArguments",
+        },
         "outputSchema": {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}, "type": "object"},
     },
 }
@@ -106,6 +127,7 @@ RESULTS: dict[str, Any] = {
                 "uriTemplate": "note://{day}/text",
                 "name": "note",
                 "title": "A day",
+                "description": "",
                 "mimeType": "text/plain",
                 "annotations": HINTS,
                 "_meta": META,

@@ -96,6 +96,8 @@ def call_legacy_tool(call: Call, following: Handler = call_tool) -> Any:
 
 
 def _wraps(tool: Tool, result: CallToolResult) -> bool:
+    if tool.wraps and result.is_error is not True:
+        return False
     if result.is_error is not True and tool.output_schema is not None:  # errors need not fit the schema
         return is_wrapped(tool.output_schema)
     structured = result.structured_content

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from msgspec import UNSET
+import functools
 
 from lambent.errors import InvalidParamsError
 from lambent.execution.call import Call
@@ -29,11 +27,6 @@ def get_prompt(call: Call) -> GetPromptResult | InputRequiredResult:
     except ValidationError as error:
         raise InvalidParamsError(f"Invalid arguments for prompt {params.name!r}: {error}") from None
 
-    def finish(value: Any) -> GetPromptResult:
-        if isinstance(value, GetPromptResult):
-            return value
-        return GetPromptResult(description=prompt.definition.description or UNSET, messages=render(value))
-
     result: GetPromptResult | InputRequiredResult
-    result = run_sealed(prompt.signature, kwargs, call, finish)
+    result = run_sealed(prompt.signature, kwargs, call, functools.partial(render, prompt.definition))
     return result

@@ -17,7 +17,7 @@ from lambent.execution.call import Call
 from lambent.execution.failures import is_interrupt, message_of, report
 from lambent.execution.rounds.run import invoke
 from lambent.features.codecs import NotFiniteError, ValidationError
-from lambent.features.tools import render
+from lambent.features.tools import is_foreign_type, render
 from lambent.wire.headers import check_params
 from lambent.wire.results import CallToolResult, InputRequiredResult, TaskResult
 from lambent.wire.values import TextContent
@@ -50,7 +50,7 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
         try:
             kwargs = tool.signature.arguments.decode(raw)
         except ValidationError as error:
-            return failed(f"Invalid arguments for tool {tool.name!r}: {error}")
+            return failed(f"Error executing tool {tool.name}: Invalid arguments: {error}")
         if tool.is_plain and params.request_state is UNSET:
             return render(tool, invoke(tool.signature, kwargs, call))
         from lambent.execution.handlers.journaled_tools import run_journaled  # plain tools never load it
@@ -60,12 +60,18 @@ def call_tool(call: Call) -> CallToolResult | InputRequiredResult | TaskResult:
     except BaseException as error:
         if isinstance(error, _NOT_THE_TOOLS) or is_interrupt(error) or call.invocation.may_retry(error):
             raise
+        if is_foreign_type(type(error)):
+            from lambent.features.foreign import read_error  # loaded where there is another library
+
+            error = read_error(error)
+            if isinstance(error, ProtocolError):
+                raise error from error.__cause__
         if isinstance(error, ToolError):
-            return failed(message_of(error))
+            return failed(f"Error executing tool {tool.name}: {message_of(error)}")
         reference = f"(reference {report(error, call.rpc)})"
         if isinstance(error, NotFiniteError):
-            return failed(f"Tool {tool.name!r} failed: {error} {reference}")
-        return failed(f"Tool {tool.name!r} failed unexpectedly {reference}")
+            return failed(f"Error executing tool {tool.name}: {error} {reference}")
+        return failed(f"Error executing tool {tool.name} {reference}")
 
 
 def failed(message: str) -> CallToolResult:

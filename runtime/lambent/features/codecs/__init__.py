@@ -77,11 +77,21 @@ def codec_of(hint: Any, use: Use = "read") -> Codec:
 
 
 def arguments_codec(
-    name: str, parameters: list[Parameter], others: Any = msgspec.UNSET, taken: Iterable[str | None] = ()
+    name: str,
+    parameters: list[Parameter],
+    others: Any = msgspec.UNSET,
+    taken: Iterable[str | None] = (),
+    *,
+    ignores_unknown: bool = False,
 ) -> Codec:
     """The codec of a function's arguments: an object with these members; values are dicts.
 
-    ``others`` is the type of further members, which it has if it is given, but none of the names ``taken``.
+    Args:
+        name: of the function, for errors.
+        parameters: the members.
+        others: the type of further members, which it has if it is given.
+        taken: names that none of those others has.
+        ignores_unknown: an unknown member is left out; else it is refused, and the schema says so.
 
     Raises:
         DeclarationError: neither adapter can handle the types.
@@ -94,12 +104,12 @@ def arguments_codec(
     def by_msgspec() -> Codec:
         from lambent.features.codecs._msgspec import MsgspecArguments
 
-        return MsgspecArguments(name, parameters)
+        return MsgspecArguments(name, parameters, ignores_unknown=ignores_unknown)
 
     def by_pydantic() -> Codec:
         from lambent.features.codecs._pydantic import PydanticArguments
 
-        return PydanticArguments(name, parameters)
+        return PydanticArguments(name, parameters, ignores_unknown=ignores_unknown)
 
     hints = [part for item in parameters for part in (item.hint, item.default)]
     try:

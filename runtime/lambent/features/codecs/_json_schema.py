@@ -10,12 +10,12 @@ from lambent.features.codecs._core_schema import is_users
 
 
 class ExactSchema(GenerateJsonSchema):
-    """Leaves out titles that repeat names, defaults that are no JSON, and what is not so of every value."""
+    """Leaves out defaults that are no JSON, and what is not so of every value."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
+        return False  # ``schemas.refine`` sets them, for both libraries
 
     def bytes_schema(self, schema: Any) -> dict[str, Any]:
         described = super().bytes_schema(schema)

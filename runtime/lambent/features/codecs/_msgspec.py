@@ -181,14 +181,20 @@ def _complete(value: Any) -> None:
 class MsgspecArguments(MsgspecCodec):
     """The codec of a function's arguments."""
 
-    def __init__(self, name: str, parameters: list[Parameter]) -> None:
+    def __init__(self, name: str, parameters: list[Parameter], *, ignores_unknown: bool = False) -> None:
         members = [
             (item.name, rewrite(item.hint, _translate, _AS_SENT), _default(item.default))
             for item in parameters
         ]
         aliases = {item.name: item.alias for item in parameters if item.alias is not None}
         super().__init__(
-            msgspec.defstruct(name, members, kw_only=True, forbid_unknown_fields=True, rename=aliases or None)
+            msgspec.defstruct(
+                name,
+                members,
+                kw_only=True,
+                forbid_unknown_fields=not ignores_unknown,
+                rename=aliases or None,
+            )
         )
         self._set_hints([item.hint for item in parameters])
         self._parameters = parameters
@@ -202,8 +208,6 @@ class MsgspecArguments(MsgspecCodec):
 
         schema = super().schema()
         schema.pop("title", None)
-        if not schema["required"]:
-            del schema["required"]
         return show_defaults(schema, self._parameters)
 
     def decode(self, raw: bytes | msgspec.Raw) -> dict[str, Any]:

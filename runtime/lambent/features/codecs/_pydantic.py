@@ -167,18 +167,19 @@ def _adapter_of(hint: Any) -> TypeAdapter[Any]:
 class PydanticArguments(PydanticCodec):
     """The codec of a function's arguments."""
 
-    def __init__(self, name: str, parameters: list[Parameter]) -> None:
+    def __init__(self, name: str, parameters: list[Parameter], *, ignores_unknown: bool = False) -> None:
         # Some names of parameters are not allowed for fields of a model, so the fields get other names.
         self._names = {f"p{index}": item.name for index, item in enumerate(parameters)}
         fields = [_member(item, self._names) for item in parameters]
         members: dict[str, Any] = dict(zip(self._names, fields, strict=True))
-        config: Any = {**core.BASE64, "extra": "allow"}
+        config: Any = {**core.BASE64, "extra": "ignore" if ignores_unknown else "allow"}
         model = create_model(name, __config__=config, **members)
         if len(model.model_fields) < len(parameters):
             raise DeclarationError(f"{name}: ClassVar and Final are for attributes of classes")
         super().__init__(model)
         self._hints = [item.hint for item in parameters]
         self._parameters = parameters
+        self._ignores_unknown = ignores_unknown
         self._wires = {wire for item in parameters for wire in item.wires}
 
     def schema(self) -> dict[str, Any]:
@@ -187,7 +188,9 @@ class PydanticArguments(PydanticCodec):
         schema = super().schema()
         schema.pop("title", None)
         schema.setdefault("properties", {})
-        schema["additionalProperties"] = False
+        schema.pop("additionalProperties", None)
+        if not self._ignores_unknown:
+            schema["additionalProperties"] = False
         return show_defaults(schema, self._parameters)
 
     def _readable(self) -> dict[str, Any]:
@@ -221,7 +224,7 @@ class PydanticArguments(PydanticCodec):
 
     def _with_unknown(self, error: ValidationError, names: Iterable[str]) -> ValidationError:
         """What is wrong with arguments, and the first of those that there are not."""
-        unknown = [name for name in names if name not in self._wires]
+        unknown = [] if self._ignores_unknown else [name for name in names if name not in self._wires]
         lines = [_UNEXPECTED.format(name) for name in unknown[:MAX_SHOWN]]
         more = [f"and {len(unknown) - MAX_SHOWN} more"] if len(unknown) > MAX_SHOWN else []
         return ValidationError("; ".join([*map(str, error.args), *lines, *more]))

@@ -31,6 +31,8 @@ class OpenArguments:
         """See ``Codec``."""
         schema = self._described.schema()
         others = schema["properties"].pop(_OTHERS)
+        if others.get("title") == _OTHERS:
+            del others["title"]
         required = [name for name in schema.pop("required") if name != _OTHERS]
         if not schema["properties"]:
             del schema["properties"]
@@ -66,4 +68,4 @@ class OpenArguments:
 
 
 def _members(others: dict[str, Any]) -> dict[str, Any]:
-    return {"additionalProperties": others} if others else {}
+    return {"additionalProperties": others or True}

@@ -25,13 +25,20 @@ def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
     """Complete a schema, in place, with what the libraries leave out of it."""
     _describe_fields(schema, hints)
     (orders, flags), definitions = _orders(hints), schema.get("$defs", {})
+    classes = {id(definition) for definition in definitions.values()}
     for node in subschemas(schema):
+        for name, prop in node.get("properties", {}).items():
+            set_title(prop, name)
         if "propertyNames" in node:
             names = alternatives(node["propertyNames"], definitions)
             if not any(admits(name, "string") for name in names):
                 del node["propertyNames"]  # such as the numbers of an enum: names are text
         if node.get("items") is False and "maxItems" in node:
             del node["items"]
+        if node.get("type") == "object" and not {"properties", "additionalProperties"} & node.keys():
+            node["additionalProperties"] = True
+        if node.get("required") == []:
+            del node["required"]
         if node.get("type") == "array" and not {"items", "prefixItems"} & node.keys():
             node["items"] = {}
         if isinstance(choices := node.get("enum"), list):
@@ -44,6 +51,8 @@ def refine(schema: dict[str, Any], hints: list[Any]) -> dict[str, Any]:
             kinds = {_TYPES.get(type(choice)) for choice in choices}
             if "type" not in node and len(kinds) == 1 and None not in kinds:
                 node["type"] = kinds.pop()
+            if len(choices) == 1 and id(node) not in classes:
+                node["const"] = node.pop("enum")[0]
     return schema
 
 
@@ -61,6 +70,26 @@ def admit_results(schema: dict[str, Any]) -> dict[str, Any]:
         if isinstance(node.get("multipleOf"), float):
             del node["multipleOf"]
     return schema
+
+
+def set_title(prop: dict[str, Any], name: str) -> None:
+    """Give the schema of a member a title for people, in place, unless it is that of a class."""
+    parts = [part for part in prop.get("anyOf", ()) if part != {"type": "null"}]
+    if "$ref" not in prop and not (len(parts) == 1 and "$ref" in parts[0]):
+        prop.setdefault("title", name.title().replace("_", " ").strip())
+
+
+def wrap(schema: dict[str, Any], title: str) -> dict[str, Any]:
+    """The schema of an object whose member ``result`` has a schema, which is changed."""
+    shared = {name: schema.pop(name) for name in ("$defs",) if name in schema}
+    set_title(schema, "result")
+    members = {"properties": {"result": schema}, "required": ["result"]}
+    return {**shared, **members, "title": title, "type": "object"}
+
+
+def inline_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose root is no reference, also where its type contains itself: clients look for its type."""
+    return resolve(schema, schema.get("$defs", {}))
 
 
 def show_defaults(schema: dict[str, Any], parameters: list[Parameter]) -> dict[str, Any]:

@@ -585,7 +585,7 @@ def test_a_legacy_client_is_told_that_a_tool_needs_a_task(world: Worlds) -> None
 
     reply = legacy(world(of(tool, support="required"))).call("tool")
     assert reply.result["isError"] is True
-    assert reply.text == f"Tool 'tool' runs as a task: {OLD}"
+    assert reply.text == f"Error executing tool tool: Tool 'tool' runs as a task: {OLD}"
 
 
 def test_a_legacy_client_gets_an_optional_task_inline(world: Worlds) -> None:
@@ -606,5 +606,6 @@ def test_a_legacy_client_is_told_what_to_do_about_a_slow_call(world: Worlds) -> 
     reply = legacy(world(of(tool, support="auto", inline=SOON))).call("tool")
     assert reply.result["isError"] is True
     assert reply.text == (
-        f"Tool 'tool' takes longer than a request may. Ask for less at a time, or use a task: {OLD}."
+        "Error executing tool tool: Tool 'tool' takes longer than a request may. "
+        f"Ask for less at a time, or use a task: {OLD}."
     )

@@ -113,8 +113,8 @@ def test_structured_results_and_their_meta_are_kept(world: Worlds) -> None:
     first, second = (here.client.get(task_id).result["result"] for task_id in tasks)
     assert first == {
         "resultType": "complete",
-        "content": [{"type": "text", "text": "[1,2]"}],
-        "structuredContent": [1, 2],
+        "content": [{"type": "text", "text": "1"}, {"type": "text", "text": "2"}],
+        "structuredContent": {"result": [1, 2]},
     }
     assert second == {
         "resultType": "complete",
@@ -145,8 +145,8 @@ def test_errors_that_a_call_would_show_complete_a_task(world: Worlds) -> None:
     assert {each["status"] for each in shown} == {"completed"}
     assert all(each["result"]["isError"] is True for each in shown)
     said = [text(each) for each in shown]
-    assert said[0] == "No such month"
-    assert all(said[at].startswith(f"Tool '{names[at]}' failed unexpectedly (reference ") for at in (1, 2, 3))
+    assert said[0] == "Error executing tool anticipated: No such month"
+    assert all(said[at].startswith(f"Error executing tool {names[at]} (reference ") for at in (1, 2, 3))
     assert "secret" not in json.dumps(shown)
 
 
@@ -361,7 +361,7 @@ def test_the_last_attempt_fails_with_the_error(world: Worlds, attempts: int) -> 
     here.run_all()
     result = here.client.get(task_id).result
     assert (result["status"], result["result"]["isError"]) == ("completed", True)
-    assert text(result) == "the bank is closed"
+    assert text(result) == "Error executing tool work: the bank is closed"
     assert len(tries) == attempts
 
 
@@ -379,7 +379,7 @@ def test_the_text_of_an_exception_that_retry_on_names_stays_in_the_log(
     assert found is not None
     here.run_all()
     last = here.client.get(task_id)
-    again = re.fullmatch(r"Tool 'work' failed unexpectedly \(reference ([0-9a-f]{12})\)", text(last.result))
+    again = re.fullmatch(r"Error executing tool work \(reference ([0-9a-f]{12})\)", text(last.result))
     assert again is not None
     assert "statusMessage" not in last.result
     assert b"hunter2" not in first.body + last.body
@@ -428,7 +428,7 @@ def test_every_result_of_a_task_can_be_fetched(world: Worlds, character: str) ->
     """One that has no room in the response of ``tasks/get`` is refused when it is made."""
     asked = {"x": 1, '"': 4, "é": 6}[character]
 
-    def work(times: int) -> str:
+    def work(times: int) -> Any:  # without structured content, which would be as large as the text
         return character * times
 
     here = world(of(work))
@@ -451,7 +451,7 @@ def test_every_result_of_a_task_can_be_fetched(world: Worlds, character: str) ->
 
 
 def test_a_subscription_leaves_out_results_that_do_not_fit(world: Worlds) -> None:
-    def work() -> str:
+    def work() -> Any:
         return "x" * 4_000_000
 
     here = world(of(work))
