@@ -95,7 +95,7 @@ def test_what_is_not_there_says_what_to_use_to_the_model(read: Any, text: str) -
         return str(read(ctx))
 
     result = TestClient(mcp).attempt("look")
-    assert (result.is_error, result.text.startswith(text)) == (True, True)
+    assert (result.is_error, result.text.startswith(f"Error executing tool look: {text}")) == (True, True)
     assert result.text.endswith("(docs/porting.md)")
 
 
@@ -217,7 +217,9 @@ def test_a_handler_reads_resources() -> None:
     for tool in ("read", "read_plainly"):
         assert client.call(tool, uri="note://a").text == "('A', 'text/markdown')"
         assert client.call(tool, uri="img://a").text.startswith("(b'\\x89PNG',")
-        assert client.attempt(tool, uri="note://b").text == "Unknown resource: note://b"
+        assert client.attempt(tool, uri="note://b").text == (
+            f"Error executing tool {tool}: Unknown resource: note://b"
+        )
 
 
 # Without a parameter

@@ -75,14 +75,14 @@ def test_a_resource_that_cannot_be_read(client: TestClient) -> None:
 def test_within_a_tool(client: TestClient) -> None:
     assert client.call("read", title="Dune").text == "caught: No book titled 'Dune'"
     result = client.attempt("read", title="broken")
-    assert (result.is_error, result.text) == (True, "The shelf is locked")
+    assert (result.is_error, result.text) == (True, "Error executing tool read: The shelf is locked")
     for uri, text in (
         ("books://Dune", "No book titled 'Dune'"),
         ("films://Dune", "Dune is no film"),
         ("nothing://x", "Unknown resource: nothing://x"),
     ):
         result = client.attempt("read_plainly", uri=uri)
-        assert (result.is_error, result.text) == (True, text)
+        assert (result.is_error, result.text) == (True, f"Error executing tool read_plainly: {text}")
 
 
 def test_they_have_one_base() -> None:

@@ -171,4 +171,6 @@ def test_a_tool_that_adds_a_tool_tells_the_model_that_it_cannot() -> None:
 
     result = TestClient(mcp).attempt("grow")
     assert result.is_error
-    assert result.text.startswith("tool 'greet' comes too late: the next request may be answered by another")
+    assert result.text.startswith(
+        "Error executing tool grow: tool 'greet' comes too late: the next request may be answered by another"
+    )

@@ -54,7 +54,7 @@ def test_what_a_plain_function_asks_and_raises_is_as_elsewhere() -> None:
         raise ValueError(answer.action)
 
     client = TestClient(mcp, answers=[{}])
-    assert client.attempt("ask").text.startswith("Tool 'ask' failed unexpectedly")
+    assert client.attempt("ask").text.startswith("Error executing tool ask (reference")
     assert len(client.questions) == 1
 
 

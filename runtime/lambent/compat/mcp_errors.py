@@ -45,7 +45,7 @@ class MCPError(ProtocolError):
     Version 1.x writes ``McpError(ErrorData(code=…, message=…))``.
     """
 
-    code: int  # type: ignore[misc]
+    code: int
 
     def __init__(self, code: int | Any, message: str = "", data: Any = None) -> None:
         if not isinstance(code, int):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from lambent.errors import DeclarationError
 from lambent.features.codecs import to_plain
@@ -66,7 +67,8 @@ def render(definition: Definition, value: Any) -> GetPromptResult:
     value = native(value)
     if isinstance(value, GetPromptResult):
         return value
-    return GetPromptResult(description=definition.description or "", messages=_messages(value))
+    described = UNSET if definition.description is None else definition.description
+    return GetPromptResult(description=described, messages=_messages(value))
 
 
 def _messages(value: Any) -> list[PromptMessage]:

@@ -190,7 +190,7 @@ def test_what_nobody_can_be_asked_is_the_tools_failure(
     def ask(ctx: Context):  # type: ignore[no-untyped-def]
         return result
 
-    assert TestClient(mcp).attempt("ask").text.startswith("Tool 'ask' failed unexpectedly")
+    assert TestClient(mcp).attempt("ask").text.startswith("Error executing tool ask (reference")
     assert why in caplog.text
 
 

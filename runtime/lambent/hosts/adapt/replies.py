@@ -44,7 +44,7 @@ class ErrorReplied(ProtocolError):  # noqa: N818 - says what happened
 
     def __init__(self, code: int, status: int, reply: HttpResponse) -> None:
         super().__init__("The application has answered with an error", status=status)
-        self.code = code  # type: ignore[misc]  # of this one error
+        self.code = code  # of this one error
         self.reply = reply
 
 
