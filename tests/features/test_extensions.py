@@ -139,7 +139,9 @@ def test_it_is_around_the_tools_of_the_server_behind_its_middleware(serve: Serve
 
 async def answer(call: Call, following: Handler) -> Any:
     if call.name == "buy":
-        return CallToolResult(content=[TextContent(text="Bought elsewhere")], structured_content=7)
+        return CallToolResult(
+            content=[TextContent(text="Bought elsewhere")], structured_content={"result": 7}
+        )
     return await following(call)
 
 
@@ -165,7 +167,7 @@ def shop(**options: Any) -> Any:
 
 def test_it_may_answer_in_place_of_a_tool(serve: Serve) -> None:
     client = serve(shop())
-    text = '"content":[{"type":"text","text":"Bought elsewhere"}],"structuredContent":7'
+    text = '"content":[{"type":"text","text":"Bought elsewhere"}],"structuredContent":{"result":7}'
     assert client.call("buy").body == success(text)
     assert client.call("look").text == "nice"
 

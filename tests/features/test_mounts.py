@@ -106,7 +106,7 @@ def test_the_answer_has_the_name_of_the_server_around_it(serve: Serve) -> None:
     mcp = make_server()
     mcp.mount(shop(), "one")
     reply = serve(mcp).call("one_order", {"article": "pen"})
-    content = '"content":[{"type":"text","text":"ordered pen"}]'
+    content = '"content":[{"type":"text","text":"ordered pen"}],"structuredContent":{"result":"ordered pen"}'
     assert reply.body == success(content, server_info=SERVER_INFO)
 
 

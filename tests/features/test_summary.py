@@ -57,7 +57,7 @@ def test_a_summary_has_what_the_lists_have() -> None:
     assert [msgspec.json.decode(tool)["name"] for tool in summary.tools] == ["sell", "count"]
     assert msgspec.json.decode(summary.tools[0])["inputSchema"]["required"] == ["amount"]
     assert [bytes(raw) for raw in summary.resources] == [
-        b'{"uri":"shop://stock","name":"stock","mimeType":"text/plain"}'
+        b'{"uri":"shop://stock","name":"stock","description":"","mimeType":"text/plain"}'
     ]
     assert [msgspec.json.decode(raw)["uriTemplate"] for raw in summary.resource_templates] == [
         "shop://{item}"

@@ -107,7 +107,7 @@ class Resource(msgspec.Struct, kw_only=True):
             str(self.uri),
             name=self.name or str(self.uri),
             title=self.title,
-            description=self.description,
+            description=self.description or "",
             mime_type=self.mime_type,
             icons=self.icons,
             annotations=self.annotations,

@@ -161,6 +161,7 @@ class Apps(Extension):
             with open(html, encoding="utf-8") as file:
                 return file.read()
 
+        options.setdefault("description", "")
         self.resource(uri, name=name or uri, **options)(page)
 
     def declare(self, server: Declarations) -> None:

@@ -158,7 +158,7 @@ class Declarations:
             uri: a URI, or an RFC 6570 template whose variables are the function's parameters.
             name: default: the function's name.
             title: the name for people.
-            description: default: the docstring.
+            description: default: the docstring; an empty one is left out.
             mime_type: the media type; default: ``text/plain``, whatever is returned.
             size: in bytes, if known.
             icons: images for user interfaces.
@@ -179,7 +179,7 @@ class Declarations:
             definition = Definition(
                 name=signature.name,
                 title=title,
-                description=description or signature.doc or "",
+                description=(signature.doc or "") if description is None else description or None,
                 mime_type=mime_type or "text/plain",
                 size=size,
                 annotations=annotations,
