@@ -4,13 +4,11 @@ import ast
 import asyncio
 import json
 import re
-import time
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -23,7 +21,6 @@ from tests.support import Client
 
 import lambent
 import lambent.testing
-from lambent import MCPServer
 from lambent.wire.eras import SUPPORTED_VERSIONS
 
 PAGES = sorted([ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md")])
@@ -33,42 +30,14 @@ ANSWERS = ("tool ", "tools/call ", "prompts/get ", "resources/read ", "completio
 """How comments above an answer begin: with the method, or ``tool`` for a tool's definition."""
 IN_MEMORY = msgspec.structs.replace(support.SETTINGS, in_memory=True)
 """Settings of `lambent dev` without a template: the process keeps what a table would have."""
-GUIDES = (
-    "tools",
-    "resources",
-    "prompts",
-    "completion",
-    "questions",
-    "tasks",
-    "sessions",
-    "idempotency",
-    "errors",
-    "middleware",
-)
-"""Pages whose code is complete: it takes nothing for granted, so that a reader can copy and run it."""
+WITHOUT_IMPORTS = {"auth.md"}
+"""Pages that say that they leave out imports. The code of all others is complete: readers can copy it."""
 CODE = re.compile(r"^ *```.*?^ *```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
-@dataclass
-class Cart:
-    items: list[str] = field(default_factory=list)
-    total: int = 0
-
-
-def _names() -> dict[str, Any]:
-    """What the pages take for granted: the library's names, a server, and code of one's own."""
-    own = dict.fromkeys(("fetch_rows", "render", "over_the_limit"), lambda *_: None)
-    gateway = SimpleNamespace(pay=str, refund=str, charge=str, find_charge=str)
-    records: Mapping[str, Any] = {"Cart": Cart, "Report": Cart, "Choice": Cart, "gateway": gateway}
-    return {
-        **{name: getattr(lambent, name) for name in lambent.__all__},
-        **own,
-        **records,
-        "Any": Any,
-        "mcp": MCPServer("docs"),
-        "time": time,
-        "timedelta": timedelta,
-    }
+def _names(page: Path) -> dict[str, Any]:
+    """What a page takes for granted."""
+    return {name: getattr(lambent, name) for name in lambent.__all__} if page.name in WITHOUT_IMPORTS else {}
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +52,7 @@ def loop() -> Iterator[None]:
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_the_code_of_a_page_runs(page: Path) -> None:
-    names: dict[str, Any] = {} if page.stem in GUIDES else _names()
+    names = _names(page)
     for block in blocks(page):
         if block.language == "python":
             # As many lines above it as in the page: a traceback names the right one.
@@ -95,6 +64,19 @@ def test_the_code_of_a_page_runs(page: Path) -> None:
         with closing(names["mcp"].lambda_handler(IN_MEMORY)) as handler:
             for block in answers:
                 assert _lacks(json.loads(block.code), _answer(Client(handler), block.note)) == []
+
+
+def test_functions_of_the_pages_use_no_name_that_is_not_there(tmp_path: Path) -> None:
+    for page in PAGES:
+        code = "\n\n".join(
+            block.code for block in blocks(page) if block.language == "python" and not block.is_excused
+        )
+        if page.name not in WITHOUT_IMPORTS:
+            (tmp_path / f"{page.stem}.py").write_text(code, encoding="utf-8")
+    options = ["--isolated", "--no-cache", "--select", "F821"]
+    command = [sys.executable, "-m", "ruff", "check", *options, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def _answer(client: Client, request: str) -> Any:
