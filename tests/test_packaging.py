@@ -337,7 +337,7 @@ def test_it_serves_standard_input_alone(alone: Path) -> None:
         assert process.stdout is not None
         process.stdin.write(support.dumps(message) + "\n")
         process.stdin.flush()
-        assert json.loads(process.stdout.readline())["result"]["structuredContent"] == 3
+        assert json.loads(process.stdout.readline())["result"]["structuredContent"] == {"result": 3}
         process.stdin.close()
         assert process.wait(30) == 0
 
@@ -363,7 +363,7 @@ def test_it_serves_asgi_alone(alone: Path) -> None:
     printed = run(
         alone / "python", "-I", "-W", "error", "-c", SERVER + ASGI, headers, stdin=support.dumps(message)
     )
-    assert json.loads(printed)["result"]["structuredContent"] == 3
+    assert json.loads(printed)["result"]["structuredContent"] == {"result": 3}
 
 
 ONE = """
