@@ -20,7 +20,13 @@ from lambent.hosts.adapt.handler import AdaptedHandler
 KEY = {"x-api-key": "secret-key-of-the-tests"}
 
 
-KEYS = ApiKeys({"ci": ApiKey(subject="ci", hash=hash_of(KEY["x-api-key"]), scopes=("orders:read",))})
+OTHER_KEY = {"x-api-key": "another-key-of-the-tests"}
+KEYS = ApiKeys(
+    {
+        "ci": ApiKey(subject="ci", hash=hash_of(KEY["x-api-key"]), scopes=("orders:read",)),
+        "other": ApiKey(subject="other", hash=hash_of(OTHER_KEY["x-api-key"])),
+    }
+)
 
 
 Environments = Callable[..., Callable[[], AdaptedHandler]]

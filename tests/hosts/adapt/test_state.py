@@ -10,7 +10,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer, RequestStateSecurity
 from mcp.server.streamable_http import EventMessage, EventStore
 from tests.hosts.adapt.apps import adapted
-from tests.hosts.adapt.servers import Environments, in_turn, make
+from tests.hosts.adapt.servers import KEY, KEYS, OTHER_KEY, Environments, in_turn, make
 from tests.legacy import VERSIONS, LegacyClient, read_stream
 from tests.support import EVERYTHING, Client, accept
 
@@ -28,6 +28,30 @@ def test_a_session_goes_from_environment_to_environment(environments: Environmen
         assert client.call("add", {"a": 1, "b": number}).text == str(1 + number)
     assert client.request("ping").result == {}
     assert client.send(None, "DELETE").status in (200, 202, 204)
+
+
+def test_an_ended_session_is_ended_in_the_application() -> None:
+    server = make()
+    with adapted(server) as handler:
+        client = LegacyClient(lambda: handler)
+        assert len(server.session_manager._server_instances) == 1
+        assert client.send(None, "DELETE").status == 200
+        assert len(server.session_manager._server_instances) == 0
+        assert client.call("add", {"a": 1}).status == 404
+
+
+def test_sessions_of_several_callers_are_closed_when_there_are_many() -> None:
+    server = make()
+    with adapted(server, auth=KEYS) as handler:
+        for number in range(20):
+            key = KEY if number < 10 else OTHER_KEY
+
+            def call(event: dict[str, Any], context: Any, key: dict[str, str] = key) -> dict[str, Any]:
+                return handler({**event, "headers": {**event["headers"], **key}}, context)
+
+            client = LegacyClient(lambda call=call: call)
+            assert client.call("add", {"a": 1}).text == "1"
+        assert len(server.session_manager._server_instances) == 16
 
 
 @pytest.mark.filterwarnings("ignore:The logging capability is deprecated")

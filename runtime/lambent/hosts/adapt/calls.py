@@ -15,13 +15,11 @@ from lambent.hosts.adapt.messages import AppMessage
 from lambent.hosts.adapt.questions import Questions
 from lambent.hosts.adapt.reading import StreamEndedError, ending, finish
 from lambent.hosts.adapt.replies import ErrorReplied, Replied, judged
-from lambent.hosts.adapt.running_app import Exchange
-from lambent.hosts.adapt.scopes import Site
+from lambent.hosts.adapt.scopes import Sender, Site
 from lambent.hosts.adapt.sessions import (
     OPENING,
     AppSession,
     AppSessions,
-    Post,
     SessionRefused,
     begin,
 )
@@ -88,8 +86,8 @@ class Calls:
 
     async def _initialize(self, call: Call) -> Result:
         """Start a session: the client's is a token, the application's is this environment's own."""
-        post = self._poster(call)
-        exchange = await post("POST", OPENING, _message_of(call))
+        send = self._sender(call)
+        exchange = await send("POST", OPENING, _message_of(call))
         async with ending(exchange):
             result = await finish(call, exchange)
         assert isinstance(result, Replied)  # noqa: S101 - it is no tool's
@@ -97,30 +95,30 @@ class Calls:
         token = call.services.handshakes.seal(handshake, call.caller) or ""
         if token:
             result.reply.headers[SESSION_HEADER] = token
-        session = await begin(exchange, handshake.version, post)
+        session = await begin(exchange, handshake.version, send)
         if token:
-            await self._sessions.keep(token, session, post)
+            await self._sessions.keep(token, session)
         else:
-            await session.close(post)
+            await session.close()
         return result
 
     async def _legacy(self, call: Call, handshake: Handshake) -> Result:
         if call.resumed is not None and call.resumed.principal != key_of(call.principal):
             call.resumed.is_foreign = True
             raise InternalError("The stream is another caller's")
-        post = self._poster(call)
+        send = self._sender(call)
         token = call.headers.get(SESSION_HEADER, "") if handshake.is_known else ""
         for _ in range(2):  # the application may have ended the session in the meantime
             try:
-                session = await self._sessions.of(token, handshake, post)
+                session = await self._sessions.of(token, handshake, send)
             except SessionRefused as error:
                 raise error.refusal from error
-            talk = _Talk(call, session, post)
+            talk = _Talk(call, session, send)
             try:
                 result = await talk.run()
             finally:
                 if not token or talk.is_over:
-                    await self._sessions.drop(token, session, post)
+                    await self._sessions.drop(token, session)
             if result is not None:
                 if token and call.rpc.method == "logging/setLevel":
                     self._keep_level(call, handshake, token, result)
@@ -135,11 +133,12 @@ class Calls:
             result.reply.headers[SESSION_HEADER] = new
             self._sessions.rename(token, new)
 
-    def _poster(self, call: Call) -> Post:
-        async def post(method: str, headers: dict[str, str], body: bytes) -> Exchange:
-            return await self._site.message(call.request, call.principal, headers, method, body)
+    async def end(self, token: str) -> None:
+        """End what this environment has of a client's session."""
+        await self._sessions.end(token)
 
-        return post
+    def _sender(self, call: Call) -> Sender:
+        return Sender(self._site, call.request, call.principal)
 
 
 class _Talk:
@@ -149,11 +148,11 @@ class _Talk:
         is_over: the session cannot be used any more.
     """
 
-    def __init__(self, call: Call, session: AppSession, post: Post) -> None:
+    def __init__(self, call: Call, session: AppSession, send: Sender) -> None:
         self.is_over = True  # until the call has ended as it should
         self._call = call
         self._session = session
-        self._post = post
+        self._send = send
         self._questions = Questions(call)
         self._asked: asyncio.Queue[AppMessage] = asyncio.Queue()
 
@@ -176,7 +175,7 @@ class _Talk:
             await asyncio.wait({reading})
 
     async def _read(self) -> Result | None:
-        exchange = await self._post("POST", self._session.headers, _message_of(self._call))
+        exchange = await self._send("POST", self._session.headers, _message_of(self._call))
         if self._session.is_gone(exchange):
             await exchange.leave()
             return None
@@ -193,7 +192,7 @@ class _Talk:
         while True:
             await asyncio.sleep(_RESUME_SECONDS)
             resuming = {**self._session.headers, "accept": SSE_TYPE, "last-event-id": last_id}
-            exchange = await self._post("GET", resuming, b"")
+            exchange = await self._send("GET", resuming, b"")
             try:
                 return await finish(self._call, exchange, self._asked.put_nowait)
             except StreamEndedError as ended:
@@ -234,7 +233,7 @@ class _Talk:
         answer = self._questions.answer(asked)
         if answer is None:
             return False
-        await (await self._post("POST", self._session.headers, answer)).read()
+        await (await self._send("POST", self._session.headers, answer)).read()
         return True
 
     async def _suspended(self) -> Result:
@@ -243,7 +242,7 @@ class _Talk:
         while not self._asked.empty():
             await self._answer(self._asked.get_nowait())
         cancelled = jsonrpc.notification("notifications/cancelled", {"requestId": self._call.rpc.id})
-        await (await self._post("POST", self._session.headers, cancelled)).read()
+        await (await self._send("POST", self._session.headers, cancelled)).read()
         return self._questions.suspended()
 
 

@@ -11,9 +11,8 @@ from msgspec import Raw
 from lambent.errors import ConfigurationError
 from lambent.execution.handshakes import VERSION_HEADER
 from lambent.hosts.adapt.messages import AppMessage
-from lambent.hosts.adapt.running_app import Exchange
-from lambent.hosts.adapt.scopes import Site
-from lambent.hosts.adapt.sessions import OPENING, Post, begin, response_of
+from lambent.hosts.adapt.scopes import Sender, Site
+from lambent.hosts.adapt.sessions import OPENING, begin, response_of
 from lambent.hosts.discovery import DiscoveryDocuments, read_bundle
 from lambent.wire import jsonrpc
 from lambent.wire.eras import LEGACY_VERSIONS, MODERN
@@ -77,28 +76,25 @@ async def _summarize(site: Site, endpoint: str, card: CardDetails) -> ServerSumm
     Raises:
         ConfigurationError: it does not say.
     """
-
-    async def post(method: str, headers: dict[str, str], body: bytes) -> Exchange:
-        return await site.message(Request(headers={"host": "localhost"}), None, headers, method, body)
-
+    send = Sender(site, Request(headers={"host": "localhost"}), None)
     params = {"protocolVersion": LEGACY_VERSIONS[0], "capabilities": {}, "clientInfo": _INFO}
-    exchange = await post("POST", OPENING, jsonrpc.request(0, "initialize", params))
+    exchange = await send("POST", OPENING, jsonrpc.request(0, "initialize", params))
     server = _read(await response_of(exchange), _Server)
     if server is None:
         raise ConfigurationError(f"The server does not say what it is: it answers {exchange.status}")
-    session = await begin(exchange, server.protocol_version, post)
+    session = await begin(exchange, server.protocol_version, send)
     lists: dict[str, tuple[Raw, ...]] = {}
     try:
         for name, capability, method in _LISTS:
             if capability in server.capabilities:
-                lists[name] = tuple([item async for item in _items(name, method, session.headers, post)])
+                lists[name] = tuple([item async for item in _items(name, method, session.headers, send)])
     finally:
-        await session.close(post)
+        await session.close()
     return ServerSummary(
         path=endpoint,
         info=server.server_info,
         card=card,
-        versions=(*await _modern_versions(post), server.protocol_version),
+        versions=(*await _modern_versions(send), server.protocol_version),
         instructions=server.instructions,
         capabilities=server.capabilities,
         tools=lists.get("tools", ()),
@@ -108,11 +104,11 @@ async def _summarize(site: Site, endpoint: str, card: CardDetails) -> ServerSumm
     )
 
 
-async def _items(name: str, method: str, headers: dict[str, str], post: Post) -> AsyncIterator[Raw]:
+async def _items(name: str, method: str, headers: dict[str, str], send: Sender) -> AsyncIterator[Raw]:
     """The items of a list, page by page; none where the application refuses to list them."""
     params: dict[str, Any] = {}
     for number in range(1, _MAX_PAGES):
-        exchange = await post("POST", headers, jsonrpc.request(number, method, params))
+        exchange = await send("POST", headers, jsonrpc.request(number, method, params))
         page = _read(await response_of(exchange), dict[str, Raw])
         if page is None:
             return
@@ -124,12 +120,12 @@ async def _items(name: str, method: str, headers: dict[str, str], post: Post) ->
         params = {"cursor": cursor}
 
 
-async def _modern_versions(post: Post) -> tuple[str, ...]:
+async def _modern_versions(send: Sender) -> tuple[str, ...]:
     """The versions of the modern era that an application speaks."""
     version = MODERN.version
     meta = {VERSION_KEY: version, f"{_PREFIX}clientCapabilities": {}, f"{_PREFIX}clientInfo": _INFO}
     headers = {**OPENING, VERSION_HEADER: version, "mcp-method": _DISCOVER}
-    exchange = await post("POST", headers, jsonrpc.request(0, _DISCOVER, {"_meta": meta}))
+    exchange = await send("POST", headers, jsonrpc.request(0, _DISCOVER, {"_meta": meta}))
     found = _read(await response_of(exchange), _Discovered)
     return () if found is None else tuple(one for one in found.supported_versions if one >= version)
 

@@ -12,7 +12,7 @@ from lambent.errors import ProtocolError, UnsupportedVersionError
 from lambent.execution.call import Call
 from lambent.execution.endpoint import Endpoint, era_of
 from lambent.execution.execute import Executor
-from lambent.execution.handshakes import Handshake
+from lambent.execution.handshakes import SESSION_HEADER, Handshake
 from lambent.execution.invocation import Invocation
 from lambent.hosts.adapt.calls import Calls
 from lambent.hosts.adapt.replies import reply_of
@@ -48,6 +48,12 @@ class AppEndpoint(Endpoint):
     def body_limit(self) -> int:
         """Bytes of a request body."""
         return self._policy.body_limit
+
+    def _other(self, request: Request, invocation: Invocation) -> HttpResponse:
+        response = super()._other(request, invocation)
+        if request.method == "DELETE":
+            invocation.run(self.executor.calls.end(request.headers[SESSION_HEADER]))
+        return response
 
     def answer(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from lambent.auth.principal import Principal
 from lambent.hosts.adapt.principals import tell
 from lambent.hosts.adapt.running_app import Exchange, RunningApp, Scope
@@ -68,6 +70,30 @@ class Site:
         scope["path"], scope["raw_path"] = unquote(path), path.encode()
         scope["root_path"], scope["query_string"] = request.root, request.query.encode()
         return await self.app.request(scope, content)
+
+
+class Sender:
+    """Sends messages to the endpoint of an application on account of one request.
+
+    Args:
+        site: the application.
+        request: whose headers the application sees.
+        principal: who is calling.
+    """
+
+    def __init__(self, site: Site, request: Request, principal: Principal | None) -> None:
+        self._site = site
+        self._request = request
+        self._principal = principal
+
+    async def __call__(self, method: str, headers: Mapping[str, str], body: bytes) -> Exchange:
+        """Send a request: method, headers in place of those of the request, body."""
+        return await self._site.message(self._request, self._principal, headers, method, body)
+
+    def lasting(self) -> Sender:
+        """One that can be kept: it does not hold the body of the request."""
+        request = msgspec.structs.replace(self._request, body=b"", event=None, context=None)
+        return Sender(self._site, request, self._principal)
 
 
 def _scope(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 
@@ -18,11 +18,9 @@ from lambent.execution.handshakes import SESSION_HEADER, VERSION_HEADER, Handsha
 from lambent.hosts.adapt.messages import AppMessage, EventStream, is_stream, read_message
 from lambent.hosts.adapt.replies import ErrorReplied, refused
 from lambent.hosts.adapt.running_app import Exchange
+from lambent.hosts.adapt.scopes import Sender
 from lambent.wire import jsonrpc
 from lambent.wire.http import JSON_TYPE, SSE_TYPE
-
-Post = Callable[[str, dict[str, str], bytes], Awaitable[Exchange]]
-"""Sends a request to the endpoint of the application: method, further headers, body."""
 
 _KEPT = 16
 """Sessions that are kept open, each with the objects that its client made the application make."""
@@ -51,16 +49,22 @@ class SessionRefused(Exception):  # noqa: N818 - says what happened
 
 
 class AppSession:
-    """A session with the application.
+    """A session with the application, which belongs to who has opened it.
+
+    Args:
+        session_id: the application's; empty where it keeps no sessions.
+        version: of the protocol.
+        send: sends the messages that open and end it.
 
     Attributes:
         stray: takes the messages that come on the application's own stream while a call runs.
     """
 
-    def __init__(self, session_id: str, version: str) -> None:
+    def __init__(self, session_id: str, version: str, send: Sender) -> None:
         self.stray: Callable[[AppMessage], None] | None = None
         self._id = session_id
         self._version = version
+        self._send = send.lasting()
         self._listening: asyncio.Task[None] | None = None
 
     @property
@@ -72,10 +76,10 @@ class AppSession:
         """Whether the application does not know the session any more."""
         return bool(self._id) and exchange.status == _GONE
 
-    def listen(self, post: Post) -> None:
+    def listen(self) -> None:
         """Read the application's own stream, on which it asks what is not about one call."""
         if self._id:
-            self._listening = asyncio.ensure_future(self._listen(post))
+            self._listening = asyncio.ensure_future(self._listen())
 
     async def leave(self) -> None:
         """Read the application's own stream no longer."""
@@ -83,16 +87,16 @@ class AppSession:
             self._listening.cancel()
             await asyncio.wait({self._listening})
 
-    async def close(self, post: Post) -> None:
+    async def close(self) -> None:
         """End the session."""
         await self.leave()
         if self._id:
             with contextlib.suppress(Exception):  # it is dropped, whatever the application says
-                await (await post("DELETE", self.headers, b"")).read()
+                await (await self._send("DELETE", self.headers, b"")).read()
 
-    async def _listen(self, post: Post) -> None:
+    async def _listen(self) -> None:
         with contextlib.suppress(Exception):  # an application need not have such a stream
-            exchange = await post("GET", {**self.headers, "accept": SSE_TYPE}, b"")
+            exchange = await self._send("GET", {**self.headers, "accept": SSE_TYPE}, b"")
             try:
                 if is_stream(exchange):
                     async for message in EventStream(exchange):
@@ -108,7 +112,7 @@ class AppSessions:
     def __init__(self) -> None:
         self._open: OrderedDict[str, AppSession] = OrderedDict()
 
-    async def of(self, token: str, handshake: Handshake, post: Post) -> AppSession:
+    async def of(self, token: str, handshake: Handshake, send: Sender) -> AppSession:
         """The session for a token; without one, a new session that nobody else has.
 
         Raises:
@@ -116,30 +120,35 @@ class AppSessions:
         """
         session = self._open.get(token) if token else None
         if session is None:
-            session = await open_session(handshake, post)
-            await self.keep(token, session, post)
+            session = await open_session(handshake, send)
+            await self.keep(token, session)
         else:
             self._open.move_to_end(token)
         return session
 
-    async def keep(self, token: str, session: AppSession, post: Post) -> None:
+    async def keep(self, token: str, session: AppSession) -> None:
         """Keep a session for further messages with a token."""
         if token:
             self._open[token] = session
         if len(self._open) > _KEPT:
             _, oldest = self._open.popitem(last=False)
-            await oldest.close(post)
+            await oldest.close()
 
     def rename(self, token: str, new: str) -> None:
         """Keep the session of a token for another one, which takes its place."""
         if (session := self._open.pop(token, None)) is not None:
             self._open[new] = session
 
-    async def drop(self, token: str, session: AppSession, post: Post) -> None:
+    async def drop(self, token: str, session: AppSession) -> None:
         """End a session, and forget it."""
         if self._open.get(token) is session:
             del self._open[token]
-        await session.close(post)
+        await session.close()
+
+    async def end(self, token: str) -> None:
+        """End the session of a token, if this environment has one."""
+        if (session := self._open.pop(token, None)) is not None:
+            await session.close()
 
     async def leave(self) -> None:
         """Let the application end its sessions itself."""
@@ -148,7 +157,7 @@ class AppSessions:
         self._open.clear()
 
 
-async def open_session(handshake: Handshake, post: Post) -> AppSession:
+async def open_session(handshake: Handshake, send: Sender) -> AppSession:
     """Open a session with what a client has said of itself.
 
     Raises:
@@ -160,23 +169,23 @@ async def open_session(handshake: Handshake, post: Post) -> AppSession:
         "capabilities": handshake.capabilities,
         "clientInfo": info,
     }
-    exchange = await post("POST", OPENING, jsonrpc.request(0, "initialize", params))
+    exchange = await send("POST", OPENING, jsonrpc.request(0, "initialize", params))
     answer, body = await response_of(exchange)
     if answer is None or answer.error is not msgspec.UNSET:
         raise SessionRefused(refused(exchange.status, exchange.headers, body))
-    session = await begin(exchange, handshake.version, post)
+    session = await begin(exchange, handshake.version, send)
     if handshake.log_level != _DEFAULT_LEVEL:
         params = {"level": handshake.log_level}
-        await response_of(await post("POST", session.headers, jsonrpc.request(0, "logging/setLevel", params)))
+        await response_of(await send("POST", session.headers, jsonrpc.request(0, "logging/setLevel", params)))
     return session
 
 
-async def begin(exchange: Exchange, version: str, post: Post) -> AppSession:
+async def begin(exchange: Exchange, version: str, send: Sender) -> AppSession:
     """Begin the session whose ``initialize`` was answered."""
-    session = AppSession(exchange.header(SESSION_HEADER), version)
+    session = AppSession(exchange.header(SESSION_HEADER), version, send)
     notification = jsonrpc.notification("notifications/initialized", {})
-    await (await post("POST", session.headers, notification)).read()
-    session.listen(post)
+    await (await send("POST", session.headers, notification)).read()
+    session.listen()
     return session
 
 
