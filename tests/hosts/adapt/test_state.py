@@ -15,6 +15,7 @@ from tests.legacy import VERSIONS, LegacyClient, read_stream
 from tests.support import EVERYTHING, Client, accept
 
 from lambent import Settings
+from lambent.hosts.adapt.handler import AdaptedHandler
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -40,16 +41,17 @@ def test_an_ended_session_is_ended_in_the_application() -> None:
         assert client.call("add", {"a": 1}).status == 404
 
 
+def _with(handler: AdaptedHandler, key: dict[str, str]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The handler as a front end with a key of its own calls it."""
+    return lambda event, context: handler({**event, "headers": {**event["headers"], **key}}, context)
+
+
 def test_sessions_of_several_callers_are_closed_when_there_are_many() -> None:
     server = make()
     with adapted(server, auth=KEYS) as handler:
         for number in range(20):
             key = KEY if number < 10 else OTHER_KEY
-
-            def call(event: dict[str, Any], context: Any, key: dict[str, str] = key) -> dict[str, Any]:
-                return handler({**event, "headers": {**event["headers"], **key}}, context)
-
-            client = LegacyClient(lambda call=call: call)
+            client = LegacyClient(lambda key=key: _with(handler, key))
             assert client.call("add", {"a": 1}).text == "1"
         assert len(server.session_manager._server_instances) == 16
 
@@ -155,6 +157,25 @@ def test_a_request_state_of_another_server_or_altered_is_refused(
     with adapted(make(), name="another") as other:
         foreign = Client(other).call("refund", {"amount": 5}, also={**again, "requestState": asked.state})
     assert foreign.error["code"] == -32602
+
+
+def test_a_request_state_of_another_caller_is_refused(environments: Environments) -> None:
+    client = in_turn(environments(auth=KEYS))
+    asked = client.call("refund", {"amount": 5}, capabilities=EVERYTHING, headers=KEY)
+    given = {"inputResponses": {"ok": accept()}, "requestState": asked.state}
+    stolen = client.call("refund", {"amount": 5}, also=given, headers=OTHER_KEY)
+    assert stolen.error["code"] == -32602
+    assert client.call("refund", {"amount": 5}, also=given, headers=KEY).text == "refund 5"
+
+
+def test_a_session_of_another_caller_is_refused(environments: Environments) -> None:
+    following = environments(auth=KEYS)
+    client = LegacyClient(lambda: _with(following(), KEY))
+    assert client.call("add", {"a": 1}).text == "1"
+    thief = LegacyClient(lambda: _with(following(), OTHER_KEY))
+    thief.session = client.session
+    assert thief.call("add", {"a": 1}).status == 404
+    assert client.call("add", {"a": 2}).text == "2"
 
 
 def test_states_that_the_servers_own_keys_have_sealed_are_still_read() -> None:
