@@ -1,6 +1,7 @@
 """Sessions, questions and request states that go from environment to environment: servers of the SDK 2.x."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,22 @@ def test_a_level_of_log_messages_goes_from_environment_to_environment(environmen
     for _ in range(4):
         assert client.request("ping").result == {}
     assert levels == ["error"] * 3  # once an environment
+
+
+def test_a_batch_is_taken_apart(environments: Environments) -> None:
+    client = LegacyClient(environments(), "2025-03-26")
+    calls = [
+        {
+            "jsonrpc": "2.0",
+            "id": number,
+            "method": "tools/call",
+            "params": {"name": "add", "arguments": {"a": number}},
+        }
+        for number in (7, 8)
+    ]
+    reply = client.send([*calls, {"jsonrpc": "2.0", "method": "notifications/initialized"}])
+    answers = json.loads(reply.body)
+    assert [(one["id"], one["result"]["content"][0]["text"]) for one in answers] == [(7, "7"), (8, "8")]
 
 
 def test_a_session_that_is_none_is_not_found(
