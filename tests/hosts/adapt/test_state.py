@@ -95,6 +95,17 @@ def test_a_batch_is_taken_apart(environments: Environments) -> None:
     assert [(one["id"], one["result"]["content"][0]["text"]) for one in answers] == [(7, "7"), (8, "8")]
 
 
+def test_without_a_key_there_is_no_session_and_each_call_stands_alone(
+    environments: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Any] = []
+    monkeypatch.setattr("lambent.hosts.adapt.leave_at_end", left.append)  # it would take SIGTERM of the tests
+    client = LegacyClient(environments(settings=Settings(in_lambda=True)))
+    assert client.session is None
+    assert [client.call("add", {"a": number}).text for number in range(4)] == ["0", "1", "2", "3"]
+    assert len(left) == 3
+
+
 def test_a_session_that_is_none_is_not_found(
     environments: Environments,
 ) -> None:
