@@ -7,11 +7,14 @@ import pytest
 from lambent.compat import (
     Context,
     FastMCPError,
+    InvalidSignature,
     MCPServer,
     MCPServerError,
     ResourceError,
     ResourceNotFoundError,
     ToolError,
+    UnexpectedResourceError,
+    UnexpectedToolError,
 )
 from lambent.testing import CallError, TestClient
 
@@ -86,6 +89,7 @@ def test_within_a_tool(client: TestClient) -> None:
 
 
 def test_they_have_one_base() -> None:
-    for error in (ToolError, ResourceError, ResourceNotFoundError):
+    known = (ToolError, ResourceError, ResourceNotFoundError, InvalidSignature)
+    for error in (*known, UnexpectedToolError, UnexpectedResourceError):
         assert issubclass(error, MCPServerError)
         assert issubclass(error, FastMCPError)

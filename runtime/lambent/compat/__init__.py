@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         get_access_token,
     )
     from lambent.compat.context import Context, RequestContext, ResourceContent
-    from lambent.compat.errors import FastMCPError, MCPServerError, ResourceError, ResourceNotFoundError
+    from lambent.compat.errors import (
+        FastMCPError, InvalidSignature, MCPServerError, ResourceError, ResourceNotFoundError,
+        UnexpectedResourceError, UnexpectedToolError,
+    )
     from lambent.compat.event_store import EventCallback, EventId, EventMessage, EventStore, StreamId
     from lambent.compat.features import (
         BinaryResource, DirectoryResource, FileResource, FunctionResource, HttpResource, Prompt,
@@ -68,7 +71,10 @@ _MODULES = {
         "get_access_token",
     ),
     "lambent.compat.context": ("Context", "RequestContext", "ResourceContent"),
-    "lambent.compat.errors": ("FastMCPError", "MCPServerError", "ResourceError", "ResourceNotFoundError"),
+    "lambent.compat.errors": (
+        "FastMCPError", "InvalidSignature", "MCPServerError", "ResourceError", "ResourceNotFoundError",
+        "UnexpectedResourceError", "UnexpectedToolError",
+    ),
     "lambent.compat.event_store": ("EventCallback", "EventId", "EventMessage", "EventStore", "StreamId"),
     "lambent.compat.features": (
         "BinaryResource", "DirectoryResource", "FileResource", "FunctionResource", "HttpResource", "Prompt",
@@ -146,18 +152,18 @@ __all__ = [
     "Context", "CreateMessageResult", "DeclinedElicitation", "DirectoryResource", "Elicit",
     "ElicitResult", "ElicitationResult", "EventCallback", "EventId", "EventMessage", "EventStore",
     "Extension", "FastMCP", "FastMCPError", "FileResource", "FunctionResource", "HandlerResult",
-    "HttpResource", "Icon", "Image", "InMemorySubscriptionBus", "InputRequiredResult", "ListRoots",
-    "ListRootsResult", "MCPError", "MCPServer", "MCPServerError", "McpError", "Message",
+    "HttpResource", "Icon", "Image", "InMemorySubscriptionBus", "InputRequiredResult", "InvalidSignature",
+    "ListRoots", "ListRootsResult", "MCPError", "MCPServer", "MCPServerError", "McpError", "Message",
     "MethodBinding", "PathEscapeError", "Prompt", "PromptsListChanged", "ReadResourceContents",
-    "RequestContext", "RequestStateSecurity", "Resolve", "Resource", "ResourceBinding",
-    "ResourceContent", "ResourceCsp", "ResourceError", "ResourceNotFoundError", "ResourcePermissions",
-    "ResourceSecurity", "ResourceUpdated", "ResourcesListChanged", "RevocationOptions", "Sample",
-    "ServerEvent", "ServerMiddleware", "ServerRequestContext", "ServerSession", "StreamId",
-    "SubscriptionBus", "TextResource", "TokenVerifier", "Tool", "ToolBinding", "ToolError",
-    "ToolsListChanged", "TransportSecuritySettings", "UrlElicitationRequiredError", "UserMessage",
-    "Visibility", "client_supports_apps", "configure_logging", "contains_path_traversal",
-    "get_access_token", "get_logger", "is_absolute_path", "require_client_extension", "safe_join",
-    "validate_extension_identifier",
+    "RequestContext", "RequestStateSecurity", "Resolve", "Resource", "ResourceBinding", "ResourceContent",
+    "ResourceCsp", "ResourceError", "ResourceNotFoundError", "ResourcePermissions", "ResourceSecurity",
+    "ResourceUpdated", "ResourcesListChanged", "RevocationOptions", "Sample", "ServerEvent",
+    "ServerMiddleware", "ServerRequestContext", "ServerSession", "StreamId", "SubscriptionBus",
+    "TextResource", "TokenVerifier", "Tool", "ToolBinding", "ToolError", "ToolsListChanged",
+    "TransportSecuritySettings", "UnexpectedResourceError", "UnexpectedToolError",
+    "UrlElicitationRequiredError", "UserMessage", "Visibility", "client_supports_apps",
+    "configure_logging", "contains_path_traversal", "get_access_token", "get_logger", "is_absolute_path",
+    "require_client_extension", "safe_join", "validate_extension_identifier",
 ]
 # fmt: on
 # isort: on

@@ -28,6 +28,18 @@ class ResourceNotFoundError(ResourceError):
     """There is no such resource; the client reads why."""
 
 
+class UnexpectedToolError(ToolError):
+    """Never raised here: a failure that nobody anticipated is a result with a reference to the log."""
+
+
+class UnexpectedResourceError(ResourceError):
+    """As above."""
+
+
+InvalidSignature = DeclarationError
+"""A function cannot be what it is declared as."""
+
+
 class NotHereError(AttributeError, ToolError):
     """Something that only a server with sessions has; the model reads what replaces it."""
 
