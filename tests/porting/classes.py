@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.porting.comparing import Difference, differences
-from tests.porting.rules import rule_of
+from tests.porting.rules import Rule, rule_of
 
 Json = dict[str, Any]
 SAME = "same"
@@ -58,8 +58,11 @@ def classify(name: str, original: Json, again: Json, ported: Json, left: list[st
             return Result(name, FAILS, reason=f"the original fails: {_told(one)}")
         if "failure" in other:
             return Result(name, _kind_of_failure(other), reason=_told(other))
+        cause: Rule | None = None
         for difference in differences(one, second, other):
-            rule = rule_of(difference)
+            rule = rule_of(difference) or cause
+            if rule is not None and rule.has_consequences:
+                cause = rule
             if rule is None:
                 unexplained.append(difference)
             elif not rule.is_everywhere:

@@ -19,11 +19,13 @@ class Rule:
         topic: the first cell of the row, in docs/differences.md or docs/porting.md.
         explains: whether it is this one.
         is_everywhere: whether servers have it whatever they do, so that one with nothing else is the same.
+        has_consequences: whether what is asked later may differ because of it.
     """
 
     topic: str
     explains: Callable[[Difference], bool]
     is_everywhere: bool = False
+    has_consequences: bool = False
 
 
 def rule_of(difference: Difference) -> Rule | None:
@@ -142,6 +144,50 @@ def _is_key_of_a_question(difference: Difference) -> bool:
     )
 
 
+def _texts(difference: Difference) -> tuple[str, str]:
+    """The texts of the first blocks of both results."""
+    first, second = (
+        next((str(block.get("text")) for block in _last(rounds, "result").get("content") or ()), "")
+        for rounds in (difference.whole_original, difference.whole_ported)
+    )
+    return first, second
+
+
+def _status(rounds: Any) -> Any:
+    return rounds[-1].get("status") if rounds else None
+
+
+def _is_unexpected_exception(difference: Difference) -> bool:
+    """Whether both hide an exception, each in its own words."""
+    one, other = _texts(difference)
+    if other.startswith(f"{one} (reference "):
+        return True
+    return _codes(difference) == (-32603, -32603) and _last(difference.whole_ported, "error")[
+        "message"
+    ].startswith("Internal error (reference ")
+
+
+def _comes_too_late(difference: Difference) -> bool:
+    return " comes too late: " in _texts(difference)[1]
+
+
+def _is_without_credentials(difference: Difference) -> bool:
+    return _status(difference.whole_original) == _status(difference.whole_ported) == 401
+
+
+def _is_text_of_a_declined_question(difference: Difference) -> bool:
+    one, other = _texts(difference)
+    return "could not resolve: elicitation was " in one and ", which this needs an answer to" in other
+
+
+def _cannot_be_asked(difference: Difference) -> bool:
+    return _error(difference.whole_ported) == -32021 and bool(difference.request.get("bare"))
+
+
+def _has_no_json_form(difference: Difference) -> bool:
+    return " object at 0x" in _texts(difference)[0]
+
+
 def _is_default_hint(difference: Difference) -> bool:
     defaults = {"ttlMs": 0, "cacheScope": "private"}
     member = difference.place.removeprefix("result.")
@@ -201,6 +247,17 @@ RULES = [
     Rule("the HTTP status of an error", _is_status_of_an_error, True),
     Rule("titles in schemas that nobody gave", _is_generated_title, True),
     Rule("`isError: false`", _is_false_error, True),
+    Rule("unexpected exceptions in a tool", _is_unexpected_exception),
+    Rule("registering after the host was made", _comes_too_late, has_consequences=True),
+    Rule("a request without valid credentials", _is_without_credentials),
+    Rule("metadata of the protected resource", _at(r"json\.resource_name")),
+    Rule("the text of a declined question", _is_text_of_a_declined_question),
+    Rule("a question to a client that cannot be asked", _cannot_be_asked),
+    Rule("an `InputRequiredResult` without a state", _at(r"result\.requestState")),
+    Rule("an object that has no JSON form as a result of a tool", _has_no_json_form),
+    Rule(
+        "formats and patterns in output schemas", _at(r"result\.tools\.\d+\.outputSchema.*\.(format|pattern)")
+    ),
     Rule("keys of questions", _is_key_of_a_question),
     Rule("indented docstrings", _is_indentation),
 ]

@@ -176,7 +176,10 @@ class Lambda:
         if took >= SECONDS:
             raise TimeoutError(_TOO_LONG)  # a coroutine that is cut off ends with an error of its own
         reply = front.reply(request, returned)
-        return Reply(reply.status, reply.headers, reply.body)
+        # As API Gateway has it.
+        renamed = {"x-amzn-remapped-www-authenticate": "www-authenticate"}
+        response = {renamed.get(name, name): value for name, value in reply.headers.items()}
+        return Reply(reply.status, response, reply.body)
 
     def close(self) -> None:
         """End its event loop."""
