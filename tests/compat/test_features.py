@@ -41,6 +41,16 @@ def test_without_a_name_the_uri_is_it() -> None:
     assert served(TextResource(uri="note://a", text="A")).list_resources()[0].name == "note://a"
 
 
+def test_without_a_description_there_is_none() -> None:
+    resources = [
+        TextResource(uri="note://a", text="A"),
+        TextResource(uri="note://b", text="B", description="The second"),
+        FunctionResource.from_function(lambda: "C", uri="note://c", name="c"),
+    ]
+    listed = served(*resources).request("resources/list")["resources"]
+    assert [one.get("description") for one in listed] == [None, "The second", ""]
+
+
 def test_bytes() -> None:
     client = served(BinaryResource(uri="img://a", data=b"\x89PNG", mime_type="image/png"))
     assert client.read("img://a").data == b"\x89PNG"

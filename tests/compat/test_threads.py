@@ -5,12 +5,15 @@ import functools
 import json
 import sys
 import threading
+from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from tests.support import SETTINGS, headers_of, http_api, message
 
 from lambent.compat import Context, MCPServer
+from lambent.compat.threads import on_worker_thread
 from lambent.testing import TestClient
 
 tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
@@ -75,6 +78,37 @@ def test_a_function_that_returns_a_coroutine_is_awaited() -> None:
     mcp = MCPServer("shop")
     mcp.tool("later")(functools.partial(lambda make: make(), later))
     assert TestClient(mcp).call("later").text == "later"
+
+
+def test_a_feature_that_is_registered_in_two_steps_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one with annotations of another library, which are read in between."""
+    begun: list[str] = []
+    run_sync = anyio.to_thread.run_sync
+
+    async def count(work: Any) -> Any:
+        begun.append("thread")
+        return await run_sync(work)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", count)
+
+    def add(a: int) -> int:
+        return a + 1
+
+    assert on_worker_thread(on_worker_thread(add)) is not add
+    mcp = MCPServer("shop")
+    mcp.add_tool(on_worker_thread(add), "add")
+    assert TestClient(mcp).call("add", a=1).text == "2"
+    assert begun == ["thread"]
+
+
+def test_a_method_is_a_tool() -> None:
+    class Shop:
+        def open(self) -> str:
+            return "open"
+
+    mcp = MCPServer("shop")
+    mcp.add_tool(Shop().open)
+    assert TestClient(mcp).call("open").text == "open"
 
 
 def test_it_needs_no_thread_where_nobody_has_imported_anyio(

@@ -107,12 +107,17 @@ class Resource(msgspec.Struct, kw_only=True):
             str(self.uri),
             name=self.name or str(self.uri),
             title=self.title,
-            description=self.description or "",
+            description=self._description,
             mime_type=self.mime_type,
             icons=self.icons,
             annotations=self.annotations,
             meta=self.meta,
         )(self._reader())
+
+    @property
+    def _description(self) -> str | None:
+        """What lists show; an empty one is left out, and that of a function is its docstring by default."""
+        return self.description or ""
 
     def _reader(self) -> Callable[[], Any]:
         async def read() -> Any:
@@ -163,10 +168,14 @@ class FunctionResource(Resource, kw_only=True):
             uri=uri,
             name=name or name_of(fn),
             title=title,
-            description=description or doc_of(fn) or "",
+            description=description or doc_of(fn),
             mime_type=mime_type or "text/plain",
             **options,
         )
+
+    @property
+    def _description(self) -> str | None:
+        return self.description
 
     async def read(self) -> Any:
         """What the function returns."""

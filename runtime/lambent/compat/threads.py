@@ -9,13 +9,16 @@ from typing import Any
 
 from lambent.features.functions import is_coroutine_function
 
+_MARK = "__lambent_thread__"
+"""An attribute of functions that run there already, where a feature is registered in two steps."""
+
 
 def on_worker_thread(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a plain function run on a worker thread of anyio, where anyio is in use; else where it is called.
 
     A server that nothing of imports anyio cannot call ``anyio.from_thread``, so it does without the thread.
     """
-    if is_coroutine_function(function):
+    if is_coroutine_function(function) or getattr(function, _MARK, False):
         return function
     code = getattr(function, "__code__", None)
     imports_it = code is not None and "anyio" in (*code.co_names, *code.co_consts)
@@ -26,6 +29,7 @@ def on_worker_thread(function: Callable[..., Any]) -> Callable[..., Any]:
             return _in_thread(functools.partial(function, **arguments))
         return function(**arguments)
 
+    vars(call)[_MARK] = True
     return call
 
 
