@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from tests.support import SETTINGS, headers_of, http_api, message
 
 from lambent import ConfigurationError
-from lambent.compat import Context, FastMCP, MCPServer, TransportSecuritySettings
+from lambent.compat import Context, EventStore, FastMCP, MCPServer, TransportSecuritySettings
 
 
 @pytest.fixture
@@ -132,6 +132,19 @@ async def test_responses_are_json_alone_where_that_is_wanted(host: str, is_json:
         kind, text = response.headers["content-type"], response.text
     assert kind == ("application/json" if is_json else "text/event-stream")
     assert ("notifications/progress" in text, "done" in text) == (not is_json, True)
+
+
+async def test_a_store_of_events_is_not_used_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    class Store(EventStore):
+        async def store_event(self, stream_id: str, message: Any) -> str:
+            raise NotImplementedError
+
+        async def replay_events_after(self, last_event_id: str, send_callback: Any) -> str | None:
+            raise NotImplementedError
+
+    app = shop().streamable_http_app(event_store=Store(), retry_interval=1)
+    assert caplog.messages == ["event_store has no effect: what a client has missed is not kept"]
+    assert text_of(await call(app)) == "{}"
 
 
 async def test_the_application_has_the_lifespan_of_the_server() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+NO_EVENT_STORE = "event_store has no effect: what a client has missed is not kept"
 _NO_SSE = (
     "HTTP+SSE needs one process that keeps a connection for each client, so it is not served: clients of it "
     f"reach the same server by streamable_http_app() or lambda_handler() ({PAGE})"
@@ -129,6 +130,8 @@ class Hosting(NativeServer):
         from lambent.compat.http_app import make_app  # loaded where it is served
 
         self.settings.json_response = json_response or self.settings.json_response
+        if event_store is not None:
+            self._log.warning(NO_EVENT_STORE)
         app, self._manager = make_app(
             self,
             self._routes,

@@ -11,6 +11,7 @@ import msgspec
 from lambent.compat.current_call import current_call, current_context, remember, remember_context
 from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.extending import Extending
+from lambent.compat.hosting import NO_EVENT_STORE
 from lambent.compat.queries import Queries
 from lambent.compat.registering import Registering
 from lambent.compat.settings import ServerSettings
@@ -114,7 +115,7 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
         self._routes = []
         self._functions = {}
         if event_store is not None:
-            self._log.warning("event_store has no effect: what a client has missed is not kept")
+            self._log.warning(NO_EVENT_STORE)
         super().__init__(
             name or self._default_name,
             title=title,
