@@ -1,6 +1,8 @@
 """The table of names of ``lambent.compat``."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
 
@@ -21,6 +23,23 @@ def test_the_table_and_the_list_of_names_are_the_same() -> None:
 def test_a_name_that_cannot_exist_says_what_to_write(name: str) -> None:
     with pytest.raises(ImportError, match=r"docs/porting\.md"):
         getattr(importlib.import_module("lambent.compat"), name)
+
+
+def test_a_server_loads_what_it_uses_alone() -> None:
+    """A cold start would pay for all of it."""
+    code = (
+        "import sys\n"
+        "from lambent.compat import Context, MCPServer\n"
+        "MCPServer('shop').tool('t')(lambda ctx: '')\n"
+        "MCPServer('shop').lambda_handler()\n"
+        "dear = {'asyncio', 'pydantic', 'starlette', 'anyio', 'mcp'}\n"
+        "own = {'middleware', 'requests', 'results', 'session', 'auth', 'http_app', 'paths'}\n"
+        "print(sorted((dear | {f'lambent.compat.{name}' for name in own}) & sys.modules.keys()))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "[]\n"
 
 
 def test_a_name_that_nobody_knows_is_no_attribute() -> None:
