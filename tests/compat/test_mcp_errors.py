@@ -40,7 +40,7 @@ def raising(error: Exception) -> MCPServer:
             200,
             failure(
                 -32042,
-                "The user has to visit a page first",
+                "URL elicitation required",
                 {"elicitations": [{"message": "Sign in", "url": "https://a.example", "elicitationId": "1"}]},
             ),
         ),

@@ -77,4 +77,7 @@ def test_documented_differences_are_named() -> None:
     one = {"targets": [target(result(tools=[{"description": "First.\n\n    More."}]), request=request)]}
     other = {"targets": [target(result(tools=[{"description": "First.\n\nMore."}]), request=request)]}
     found = classify("a.py", one, one, other, [])
-    assert (found.kind, found.topics) == (DOCUMENTED, ("indented docstrings",))
+    assert (found.kind, found.topics) == (
+        DOCUMENTED,
+        ("indented docstrings",),
+    )

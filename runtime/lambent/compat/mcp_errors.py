@@ -104,4 +104,5 @@ class UrlElicitationRequiredError(MCPError):
 
         self.elicitations = list(elicitations)
         data = {"elicitations": [members_of(one) for one in self.elicitations]}
-        super().__init__(URL_ELICITATION_REQUIRED, message or "The user has to visit a page first", data)
+        plural = "s" if len(self.elicitations) > 1 else ""
+        super().__init__(URL_ELICITATION_REQUIRED, message or f"URL elicitation{plural} required", data)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         CallToolRequestParams, GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams,
         RequestParams, Result, SubscriptionFilter, SubscriptionsListenRequestParams,
     )
+    from lambent.compat.notifications import (
+        LoggingMessageNotification, LoggingMessageNotificationParams, NotificationParams,
+        ProgressNotification, ProgressNotificationParams, ServerNotification,
+    )
     from lambent.compat.questions import (
         CreateMessageRequest, CreateMessageRequestParams, CreateMessageResultWithTools, ElicitRequest,
         ElicitRequestFormParams, ElicitRequestParams, ElicitRequestURLParams, ElicitRequestedSchema,
@@ -50,6 +54,10 @@ _MODULES = {
         "ReadResourceRequestParams", "RequestParams", "Result", "SubscriptionFilter",
         "SubscriptionsListenRequestParams",
     ),
+    "lambent.compat.notifications": (
+        "LoggingMessageNotification", "LoggingMessageNotificationParams", "NotificationParams",
+        "ProgressNotification", "ProgressNotificationParams", "ServerNotification",
+    ),
     "lambent.compat.questions": (
         "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResultWithTools",
         "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams", "ElicitRequestURLParams",
@@ -78,15 +86,17 @@ __all__ = [
     "BlobResourceContents", "CallToolRequestParams", "CallToolResult", "ClientCapabilities",
     "CompleteResult", "Completion", "CompletionArgument", "CompletionContext", "Content",
     "ContentBlock", "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
-    "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams",
-    "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult", "ElicitationCapability",
-    "EmbeddedResource", "ErrorData", "GetPromptRequestParams", "GetPromptResult", "Icon",
-    "ImageContent", "Implementation", "InputRequest", "InputRequests", "InputRequiredResult",
-    "InputResponse", "InputResponses", "ListRootsRequest", "ListRootsResult", "LoggingLevel",
-    "PaginatedRequestParams", "PromptMessage", "PromptReference", "ReadResourceRequestParams",
+    "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams",
+    "ElicitRequestParams", "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult",
+    "ElicitationCapability", "EmbeddedResource", "ErrorData", "GetPromptRequestParams",
+    "GetPromptResult", "Icon", "ImageContent", "Implementation", "InputRequest", "InputRequests",
+    "InputRequiredResult", "InputResponse", "InputResponses", "ListRootsRequest", "ListRootsResult",
+    "LoggingLevel", "LoggingMessageNotification", "LoggingMessageNotificationParams",
+    "NotificationParams", "PaginatedRequestParams", "ProgressNotification",
+    "ProgressNotificationParams", "PromptMessage", "PromptReference", "ReadResourceRequestParams",
     "ReadResourceResult", "RequestParams", "ResourceLink", "ResourceReference",
     "ResourceTemplateReference", "Result", "Role", "Root", "RootsCapability", "SamplingCapability",
-    "SamplingMessage", "SamplingMessageContentBlock", "SubscriptionFilter",
+    "SamplingMessage", "SamplingMessageContentBlock", "ServerNotification", "SubscriptionFilter",
     "SubscriptionsListenRequestParams", "TextContent", "TextResourceContents", "ToolAnnotations",
     "ToolResultContent", "ToolUseContent",
 ]
@@ -101,4 +111,4 @@ def __getattr__(name: str) -> Any:
         if name in names:
             found = globals()[name] = getattr(importlib.import_module(module), name)
             return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"{__name__} has no {name}: it has what servers use of mcp.types (docs/porting.md)")

@@ -87,6 +87,19 @@ def test_what_stays_is_split_off_and_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["import mcp.types as types", "from mcp import types", "from mcp.types import version as types"],
+)
+def test_what_a_module_that_has_moved_does_not_have_is_told(statement: str) -> None:
+    text = f"{SERVER}{statement}\n\nx = types.Tool, types.Nobody, types.ServerSession\n"
+    found = rewrite({"a.py": text.encode()}, NAMES)["a.py"].findings
+    assert [(one.line, one.name, one.reason) for one in found] == [
+        (4, "types.Nobody", "lambent.compat.types has no Nobody"),
+        (4, "types.ServerSession", "annotate the context as Context"),
+    ]
+
+
 def test_a_star_is_told() -> None:
     done = rewrite({"a.py": b"from mcp.server.mcpserver import *\n"}, NAMES)["a.py"]
     assert done.content == b"from mcp.server.mcpserver import *\n"

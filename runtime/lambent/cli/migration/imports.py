@@ -40,7 +40,7 @@ def move_imports(source: Source, tree: ast.Module, names: Names) -> Moves:
     for node in imports:
         if isinstance(node, ast.ImportFrom):
             if not node.level and node.module and root_of(node.module) in ROOTS:
-                _move_from(source, node, node.module, names, moves)
+                _move_from(source, tree, node, node.module, names, moves)
         else:
             for alias in node.names:
                 if root_of(alias.name) in ROOTS:
@@ -64,7 +64,19 @@ def _is_of_a_server(node: ast.Import | ast.ImportFrom) -> bool:
     )
 
 
-def _move_from(source: Source, node: ast.ImportFrom, module: str, names: Names, moves: Moves) -> None:
+def _check_uses(tree: ast.Module, bound: str, module: str, names: Names, moves: Moves) -> None:
+    """Find the names that a module which has moved is asked for and does not have."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == bound:
+            place = names.find_in(module, node.attr)
+            finding = place and Unmoved(node.lineno, f"{bound}.{node.attr}", place.reason, place.anchor)
+            if finding and finding not in moves.findings:
+                moves.findings.append(finding)
+
+
+def _move_from(
+    source: Source, tree: ast.Module, node: ast.ImportFrom, module: str, names: Names, moves: Moves
+) -> None:
     groups: dict[str | None, list[ast.alias]] = {}
     modules: list[tuple[ast.alias, str]] = []
     for alias in node.names:
@@ -80,8 +92,11 @@ def _move_from(source: Source, node: ast.ImportFrom, module: str, names: Names, 
             )
         elif place.is_module and not _is_exported_module(place, alias):
             modules.append((alias, place.module))
+            _check_uses(tree, alias.asname or alias.name, place.module, names, moves)
         else:
             groups.setdefault(COMPAT if place.is_module else place.module, []).append(alias)
+            if place.is_module:
+                _check_uses(tree, alias.asname or alias.name, place.module, names, moves)
     if set(groups) == {None} and not modules:
         return
     start, end = source.span(node)
@@ -135,6 +150,7 @@ def _move_module(
         place = names.find(*_parts(alias.name))
         if isinstance(place, Moved) and place.is_module:
             moves.edits.append(Edit(start, end, f"{place.module} as {alias.asname}"))
+            _check_uses(tree, alias.asname, place.module, names, moves)
         else:
             reason = "import what is used of it by name"
             moves.findings.append(Unmoved(node.lineno, alias.name, reason, "imports"))

@@ -87,9 +87,20 @@ class Names:
         for home in _homes(module):
             if name in self.exported[home]:
                 return Moved(home)
-        if name in self.replaced:
-            return Stays(self.replaced[name], "what-has-no-place")
-        return Stays(f"{COMPAT} has no {name}", "what-has-no-place")
+        return self._missing(name, COMPAT)
+
+    def find_in(self, module: str, name: str) -> Stays | None:
+        """Why a module of `lambent.compat` has no such name; None if it has it.
+
+        Args:
+            module: one of `exported`.
+            name: the name.
+        """
+        return None if name in self.exported[module] else self._missing(name, module)
+
+    def _missing(self, name: str, module: str) -> Stays:
+        reason = self.replaced.get(name, f"{module} has no {name}")
+        return Stays(reason, "what-has-no-place")
 
 
 def is_client(path: str) -> bool:
