@@ -9,7 +9,7 @@ NAMES = Names(
     {
         COMPAT: frozenset({"MCPServer", "FastMCP", "Context", "UserMessage", "ToolError", "Tool"}),
         TYPES: frozenset({"TextContent", "Tool", "ToolAnnotations"}),
-        FASTMCP: frozenset({"FastMCP", "Context"}),
+        FASTMCP: frozenset({"FastMCP", "Context", "Tool", "tool"}),
     },
     {"ServerSession": "annotate the context as Context"},
 )
@@ -29,6 +29,7 @@ def moved(text: str) -> str:
         ("from mcp.server.fastmcp import FastMCP, Context", "from lambent.compat import FastMCP, Context"),
         ("from mcp.server import MCPServer as M", "from lambent.compat import MCPServer as M"),
         ("from fastmcp import FastMCP", "from lambent.compat.fastmcp import FastMCP"),
+        ("from fastmcp.tools import Tool, tool", "from lambent.compat.fastmcp import Tool, tool"),
         ("from fastmcp.server.context import Context", "from lambent.compat.fastmcp import Context"),
         ("from mcp.server.mcpserver import (\n    Context,\n    MCPServer,  # it\n)",
          "from lambent.compat import (\n    Context,\n    MCPServer,  # it\n)"),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.support import Client
 
-from lambent import Idempotency, MCPServer, TaskPolicy
+from lambent import Apps, Context, Idempotency, MCPServer, TaskPolicy
 from lambent.compat.fastmcp import (
     BinaryResource,
     FastMCP,
@@ -61,6 +61,11 @@ def test_an_unknown_argument_is_refused() -> None:
         FastMCP().tool(colour="red")
     with pytest.raises(TypeError, match="colour"):
         FastMCP().prompt(colour="red")
+    with pytest.raises(TypeError, match="colour"):
+        FastMCP().resource("r://x", colour="red")
+    for declare in (FastMCP().tool, FastMCP().resource):
+        with pytest.raises(DeclarationError, match=r"docs/apps\.md"):
+            declare("r://x", app=True)
 
 
 @pytest.mark.parametrize("name", ["add_provider", "add_transform", "as_proxy", "docket"])
@@ -330,3 +335,21 @@ def test_how_calls_become_tasks() -> None:
         mcp.tool(lambda: "", name=mode, task=TaskConfig(mode=mode))
     support = [tool.task and tool.task.support for tool in mcp.freeze().tools.values()]
     assert support == ["optional", "required", None]
+
+
+def test_extensions_and_apps_of_lambent(serve: Serve) -> None:
+    apps = Apps()
+
+    @apps.tool(resource_uri="ui://clock/app.html")
+    def get_time(ctx: Context) -> str:
+        return "12:00"
+
+    apps.add_html_resource("ui://clock/app.html", "<p>", title="Clock", prefers_border=True)
+    mcp = FastMCP("clock", extensions=[apps])
+    client = serve(mcp)
+    assert client.tool("get_time")["_meta"]["ui"]["resourceUri"] == "ui://clock/app.html"
+    assert client.call("get_time").text == "12:00"
+    [contents] = client.read("ui://clock/app.html").result["contents"]
+    assert (contents["text"], contents["_meta"]) == ("<p>", {"ui": {"prefersBorder": True}})
+    with pytest.raises(AttributeError, match=r"extensions=\[…\]"):
+        _ = mcp.add_extension

@@ -82,7 +82,9 @@ class Names:
         path = f"{module}.{name}"
         if is_client(path) or (name in CLIENT_NAMES and path not in MODULES):
             return Stays("a client stays one of the SDK", "clients", is_client=True)
-        if path in MODULES:
+        # FastMCP 4 has functions by the names of modules of version 2, such as fastmcp.tools.tool.
+        is_function = root_of(path) == "fastmcp" and name in self.exported[FASTMCP]
+        if path in MODULES and not is_function:
             return Moved(_homes(path)[0], is_module=True)
         for home in _homes(module):
             if name in self.exported[home]:

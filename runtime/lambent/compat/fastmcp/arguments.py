@@ -53,12 +53,26 @@ def scopes_of(auth: Any) -> tuple[str, ...]:
     return tuple(scope for check in checks for scope in check.scopes)
 
 
+def refuse_app(options: dict[str, Any]) -> None:
+    """Refuse the page of a tool or resource.
+
+    Raises:
+        DeclarationError: there is one.
+    """
+    if options.pop("app", None):
+        raise DeclarationError(
+            "app=… is not supported: lambent.Apps has tools with pages (docs/apps.md), and FastMCP takes it "
+            "by extensions=[…]"
+        )
+
+
 def tool_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Arguments of ``lambent.MCPServer.tool``: those that a tool keeps, and its input schema.
 
     Raises:
         TypeError: there is another one.
     """
+    refuse_app(options)
     if unknown := sorted(
         options.keys() - {"idempotency", "single_use", "limit", "sensitive", "input_schema"}
     ):

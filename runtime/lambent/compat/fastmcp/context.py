@@ -11,7 +11,6 @@ from lambent.compat.errors import NotHereError
 from lambent.errors import ConfigurationError
 from lambent.execution.context import Context as NativeContext
 from lambent.execution.rounds.questions import AcceptedElicitation
-from lambent.features.resolvers import Injected
 
 if TYPE_CHECKING:
     from lambent.compat.fastmcp.results import PromptResult, ResourceResult
@@ -232,7 +231,3 @@ class Context(NativeContext):
     async def delete_state(self, key: str) -> None:
         """Forget a value."""
         await self.set_state(key, None)
-
-
-INJECTED = Injected(context=NativeContext, outcomes=())
-"""What features may ask of a running call by annotating a parameter."""

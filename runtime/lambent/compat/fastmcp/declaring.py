@@ -15,6 +15,7 @@ from lambent.compat.fastmcp.arguments import (
     named,
     native_template,
     policy_of,
+    refuse_app,
     scopes_of,
     secured,
     tool_options,
@@ -203,10 +204,15 @@ class Declaring(Declarations):
             raise DeclarationError('Write @mcp.resource("notes://today"), with the URI of the resource')
         from lambent.features.resources import make_resource
 
+        refuse_app(options)
+        if unknown := sorted(options.keys() - {"cache", "scopes"}):
+            raise TypeError(f"resource() has no argument {', '.join(unknown)}")
+
         if isinstance(annotations, dict):
             annotations = msgspec.convert(annotations, Annotations)
         scopes = (*scopes_of(auth), *options.pop("scopes", ()))
         kind = mime_type or "text/plain"
+        page = {"ui": meta["ui"]} if meta and "ui" in meta else None
 
         def register(function: F) -> F:
             known = name or named(function)
@@ -214,7 +220,7 @@ class Declaring(Declarations):
                 function,
                 self._injected,
                 known,
-                convert=features.read_contents(kind),
+                convert=features.read_contents(kind, page),
                 failed=features.reading_failed(f"Error reading resource {uri!r}", masked=self._masks_errors),
             )
             definition = Definition(

@@ -232,14 +232,21 @@ def reading_failed(what: str, *, masked: bool) -> Callable[[Exception, Any], Any
     return failed
 
 
-def read_contents(mime_type: str) -> Callable[[Any], Any]:
-    """How results of a resource are written, which declares a media type."""
+def read_contents(mime_type: str, page: dict[str, Any] | None) -> Callable[[Any], Any]:
+    """How results of a resource are written.
+
+    Args:
+        mime_type: that the resource declares.
+        page: what it declares of a page, which hosts look for in the contents.
+    """
 
     def convert(value: Any) -> Any:
         if isinstance(value, WireResult):
             return value
         # The handler knows the URI that was asked for.
         contents = [one.to_native("") for one in contents_of(value, mime_type)]
+        if page is not None:
+            contents = [replace(one, meta=one.meta or page) for one in contents]
         meta = value.meta if isinstance(value, ResourceResult) else None
         return ReadResourceResult(contents=contents, meta=_plain(meta) if meta else msgspec.UNSET)
 

@@ -25,6 +25,7 @@ REMOVED = {
 """Arguments that are refused unless they are empty."""
 
 INSTEAD = {
+    "add_extension": "give extensions=[…] to the constructor (docs/extensions.md)",
     "add_provider": "declare features on a server, and mount it",
     "add_transform": REMOVED["transforms"],
     "wrap_transform": REMOVED["transforms"],

@@ -10,7 +10,7 @@ import msgspec
 
 from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.fastmcp.adding import Adding
-from lambent.compat.fastmcp.context import INJECTED, PAGE
+from lambent.compat.fastmcp.context import PAGE
 from lambent.compat.fastmcp.hosting import Serving
 from lambent.compat.fastmcp.options import take
 from lambent.compat.fastmcp.replaced import INSTEAD
@@ -86,6 +86,16 @@ class FastMCP(Adding, Serving):
         if cache_ttl is not None or cache_scope is not None:
             hint = CacheHint(ttl_ms=1000 * (cache_ttl or 0), scope=cache_scope or "private")
             hints = {**dict.fromkeys(DEFAULT_HINTS, hint), **hints}
+        # Extensions declare their features while the base is made.
+        self._on_duplicate = older.on_duplicate or "warn"
+        self._serializer = older.serializer
+        self._resource_security = resource_security
+        self._masks_errors = bool(mask_error_details)
+        self._visibility = Visibility()
+        if older.include_tags is not None:
+            self._visibility.change(True, tags=older.include_tags, only=True)
+        if older.exclude_tags is not None:
+            self._visibility.change(False, tags=older.exclude_tags)
         super().__init__(
             name or "FastMCP",
             instructions=instructions,
@@ -98,20 +108,10 @@ class FastMCP(Adding, Serving):
             cache_hints=hints,
             **{"hides_forbidden": True, **options},
         )
-        self._injected = INJECTED
         self.settings = older.settings
         self._routes = []
         self._state_security = request_state_security
         self._entered: Lifespan | None = None
-        self._on_duplicate = older.on_duplicate or "warn"
-        self._serializer = older.serializer
-        self._resource_security = resource_security
-        self._masks_errors = bool(mask_error_details)
-        self._visibility = Visibility()
-        if older.include_tags is not None:
-            self._visibility.change(True, tags=older.include_tags, only=True)
-        if older.exclude_tags is not None:
-            self._visibility.change(False, tags=older.exclude_tags)
         for one in middleware or ():
             self.add_middleware(one)
         for tool in tools or ():
