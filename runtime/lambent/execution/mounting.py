@@ -135,11 +135,16 @@ def inside(call: Call, home: Home) -> Call:
             params = replace(params, ref=replace(params.ref, **renamed))
         case _ if hasattr(params, "uri"):  # methods beyond the protocol's have no name of a feature
             params = replace(params, uri=home.inward(params.uri))
+    return replace(beside(call, home), rpc=replace(call.rpc, params=params))
+
+
+def beside(call: Call, home: Home) -> Call:
+    """A call of another feature, within which one of a mounted server runs: its parameters stay."""
     key = id(home.server.catalog), home.prefixes
     services = call.services.views.get(key)
     if services is None:
         services = call.services.views[key] = _as_seen(call.services, home)
-    return replace(call, rpc=replace(call.rpc, params=params), services=services)
+    return replace(call, services=services)
 
 
 def _as_seen(services: Services, home: Home) -> Services:

@@ -56,6 +56,10 @@ class Reading(Pending[list[Contents]]):
         if not permits(call, resource.scopes):
             raise ResourceNotFoundError(self._uri)
         signature = resource.signature
+        if signature.homes:
+            from lambent.execution.mounting import beside  # loaded where servers are mounted
+
+            call = beside(call, signature.homes[-1])
         context = (call.services.context or Context)(call, journal)
         try:
             if signature.plan is not None:

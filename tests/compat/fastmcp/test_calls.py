@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.support import Client, failure
 
-from lambent import HttpRefusal, TextContent
+from lambent import Context as NativeContext
+from lambent import HttpRefusal, MCPServer, TextContent
 from lambent.compat.fastmcp import (
     Audio,
     AuthorizationError,
@@ -284,3 +285,19 @@ def test_plain_functions_run_on_worker_threads_of_anyio(serve: Serve) -> None:
     client = serve(mcp)
     assert client.call("ask").text == "loop of FastMCP"
     assert client.call("here").text == threading.current_thread().name
+
+
+def test_a_server_of_lambent_reads_what_is_mounted_in_it(serve: Serve) -> None:
+    inner, mcp = FastMCP("inner"), MCPServer("outer")
+
+    @inner.resource("r://who")
+    async def who(ctx: Context) -> str:
+        return f"{ctx.fastmcp.name} for {ctx._call.name}"
+
+    @mcp.tool()
+    async def look(ctx: NativeContext) -> str:
+        [contents] = await ctx.read_resource("r://in/who")
+        return f"{contents.uri} {contents.text}"  # type: ignore[union-attr]
+
+    mcp.mount(inner, "in")
+    assert serve(mcp).call("look").text == "r://in/who inner for look"

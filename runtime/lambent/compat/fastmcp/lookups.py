@@ -62,9 +62,9 @@ async def _run(call: Call, signature: Signature, kwargs: dict[str, Any]) -> Any:
     """Call a function that is declared here; it can do everything but ask the client."""
     journal = Journal()
     if signature.homes:
-        from lambent.execution.mounting import inside
+        from lambent.execution.mounting import beside
 
-        call = inside(call, signature.homes[-1])
+        call = beside(call, signature.homes[-1])
     context = (call.services.context or Context)(call, journal)
     value = signature.function(**kwargs, **{signature.context or HIDDEN: context})
     return await value if hasattr(type(value), "__await__") else value

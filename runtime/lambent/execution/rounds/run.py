@@ -72,7 +72,10 @@ def _run_handler(
 ) -> Any:
     kwargs = given
     journal.restart()  # a session has changed, or middleware runs a call a second time
-    context = _context_of(signature, call, journal)
+    if signature.homes:
+        context = _context_of(signature, call, journal)
+    else:  # the usual way, without a call
+        context = (call.services.context or Context)(call, journal)
     try:
         if signature.plan is not None:
             from lambent.execution.rounds.resolving import resolve  # loaded where there are resolvers
