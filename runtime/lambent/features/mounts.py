@@ -214,7 +214,7 @@ class _Mounting:
         return replace(
             tool,
             signature=self._signature(tool.signature, name, tool.name),
-            definition=replace(tool.definition, name=name),
+            definition=tool.defined_as(name),
             limit=limit,
             limited_as=limited_as,
         )

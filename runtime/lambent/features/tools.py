@@ -180,6 +180,10 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Unique within the server."""
         return self.signature.name
 
+    def defined_as(self, name: str) -> Definition:
+        """The definition of the tool where it has another name."""
+        return msgspec.structs.replace(self.definition, name=name)
+
     @property
     def needs_table(self) -> str:
         """Why its calls need a table; empty where they work without one."""

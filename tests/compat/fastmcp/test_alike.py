@@ -14,12 +14,10 @@ HERE = Path(__file__).parent
 RECORDED: dict[str, Any] = json.loads((HERE / "answers.json").read_text(encoding="utf-8"))
 
 DIFFERENT = {
-    ("mounted", 0): "default titles of mounted tools are made of their own names",
     ("prompts", 5): "an argument that does not fit is the client's error: -32602",
     ("prompts", 7): "a PromptMessage of the protocol is a message too",
     ("results", 0): "other words in schemas: no format where clients check it by other rules",
     ("templates", 3): "a value that does not fit its type is of no resource",
-    ("unnamed_mounts", 0): "as for mounted",
     ("visibility", 1): "a server without any resource has no method for them",
     ("visibility", 7): "as above",
     ("visibility", 8): "as above",

@@ -353,3 +353,26 @@ def test_extensions_and_apps_of_lambent(serve: Serve) -> None:
     assert (contents["text"], contents["_meta"]) == ("<p>", {"ui": {"prefersBorder": True}})
     with pytest.raises(AttributeError, match=r"extensions=\[…\]"):
         _ = mcp.add_extension
+
+
+def test_a_server_is_asked_by_its_own_code() -> None:
+    mcp = FastMCP()
+    mcp.tool(lambda: 1, name="a")
+    mcp.resource("r://x", name="x")(lambda: "text")
+    mcp.resource("r://y/{z}", name="y")(lambda z: z)
+    mcp.prompt(lambda what: what, name="p")
+
+    async def ask() -> None:
+        tool, prompt = await mcp.get_tool("a"), await mcp.get_prompt("p")
+        resource, template = await mcp.get_resource("r://x"), await mcp.get_resource_template("r://y/{z}")
+        assert [one and one.name for one in (tool, prompt, resource, template)] == ["a", "p", "x", "y"]
+        assert [await mcp.get_tool("b"), await mcp.get_prompt("b"), await mcp.get_resource("r://b")] == [
+            None
+        ] * 3
+        assert (await mcp.call_tool("a")).content[0].text == "1"
+        assert (await mcp.read_resource("r://y/z")).contents[0].content == "z"
+        assert (await mcp.render_prompt("p", {"what": "this"})).messages[0].content.text == "this"
+
+    asyncio.run(ask())
+    with pytest.raises(AttributeError, match="list_tools"):
+        _ = mcp.get_tools

@@ -151,6 +151,7 @@ class Declaring(Declarations):
                 wraps_result=wraps,
                 given_schema=output_schema if isinstance(output_schema, dict) else None,
                 described_parameters=read.parameters,
+                is_untitled=not (title or shown),
                 task=policy,
                 scopes=tuple(scopes),
                 **kept,

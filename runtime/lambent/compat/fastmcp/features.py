@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from lambent.compat.fastmcp.arguments import in_words
 from lambent.compat.fastmcp.calling import HIDDEN, dependencies_of, prepare, without
 from lambent.compat.fastmcp.failures import note_failure
 from lambent.compat.fastmcp.results import (
@@ -24,7 +25,7 @@ from lambent.compat.fastmcp.schemas import WRAPS, read_doc, result_codec, result
 from lambent.errors import ConfigurationError, ProtocolError, RetryableError, StoreError, ToolError
 from lambent.execution.failures import message_of, report
 from lambent.features.codecs import Codec, to_json, to_plain
-from lambent.features.signature import Signature, read_signature
+from lambent.features.signature import Definition, Signature, read_signature
 from lambent.features.tools import Tool as NativeTool
 from lambent.features.tools import text_of
 from lambent.wire.results import GetPromptResult, ReadResourceResult
@@ -50,12 +51,14 @@ class DeclaredTool(NativeTool, frozen=True, kw_only=True, dict=True):
         wraps: structured results are the member ``result`` of an object.
         given_schema: of structured results, as the declaration says.
         described_parameters: what the docstring says of parameters, by name.
+        is_untitled: its title is its name in words.
     """
 
     codec: Codec | None = None
     wraps_result: bool = False
     given_schema: dict[str, Any] | None = None
     described_parameters: Mapping[str, str] = {}
+    is_untitled: bool = False
 
     @functools.cached_property
     def output_schema(self) -> dict[str, Any] | None:
@@ -63,6 +66,11 @@ class DeclaredTool(NativeTool, frozen=True, kw_only=True, dict=True):
         if self.given_schema is not None:
             return self.given_schema
         return None if self.codec is None else result_schema(self.codec, wraps=self.wraps_result)
+
+    def defined_as(self, name: str) -> Definition:
+        """See ``lambent.features.tools.Tool.defined_as``."""
+        definition = super().defined_as(name)
+        return replace(definition, title=in_words(name)) if self.is_untitled else definition
 
     def _input_schema(self) -> dict[str, Any]:
         if self.definition.input_schema is not None:

@@ -30,6 +30,10 @@ INSTEAD = {
     "add_transform": REMOVED["transforms"],
     "wrap_transform": REMOVED["transforms"],
     "as_proxy": "lambent serves features of this process only",
+    "get_prompts": "write await mcp.list_prompts()",
+    "get_resource_templates": "write await mcp.list_resource_templates()",
+    "get_resources": "write await mcp.list_resources()",
+    "get_tools": "write await mcp.list_tools()",
     "docket": "tasks are kept in a table and run by a worker (docs/tasks.md)",
 }
 """Methods that are not there."""

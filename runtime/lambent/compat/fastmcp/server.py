@@ -10,6 +10,7 @@ import msgspec
 
 from lambent.compat.errors import NotHereError, TooLateError
 from lambent.compat.fastmcp.adding import Adding
+from lambent.compat.fastmcp.asking import Asking
 from lambent.compat.fastmcp.context import PAGE
 from lambent.compat.fastmcp.hosting import Serving
 from lambent.compat.fastmcp.options import take
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from lambent.hosts.assembly import ServerParts
 
 
-class FastMCP(Adding, Serving):
+class FastMCP(Adding, Asking, Serving):
     """A server, declared with the names of FastMCP.
 
     Args:
