@@ -301,3 +301,27 @@ def test_a_server_of_lambent_reads_what_is_mounted_in_it(serve: Serve) -> None:
 
     mcp.mount(inner, "in")
     assert serve(mcp).call("look").text == "r://in/who inner for look"
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
+def test_clients_of_the_legacy_era(version: str) -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def number() -> int:
+        return 3
+
+    @mcp.tool
+    def record() -> dict[str, int]:
+        return {"a": 1}
+
+    @mcp.tool
+    def anything() -> Any:
+        return [1, "a"]
+
+    with TestClient(mcp, version=version) as client:
+        results = [client.call(name) for name in ("number", "record", "anything")]
+    assert [one.text for one in results] == ["3", '{"a":1}', '[1,"a"]']
+    if version >= "2025":
+        assert [one.structured for one in results[:2]] == [{"result": 3}, {"a": 1}]
+        assert not results[2].has_structured
