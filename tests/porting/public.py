@@ -25,7 +25,14 @@ PINS = install.HERE / "public.txt"
 SECONDS = 60
 IMPORTS = "imports"
 KINDS = (IMPORTS, REFUSED, FAILS)
-_VARIABLES = ["ELEVENLABS_API_KEY", "MINIMAX_API_KEY", "MINIMAX_API_HOST", "MINIMAX_MCP_BASE_PATH", "DB_URL"]
+_VARIABLES = [
+    "PUBMED_EMAIL",
+    "ELEVENLABS_API_KEY",
+    "MINIMAX_API_KEY",
+    "MINIMAX_API_HOST",
+    "MINIMAX_MCP_BASE_PATH",
+    "DB_URL",
+]
 """What servers want to find in the environment when they are imported."""
 
 

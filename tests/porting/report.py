@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.porting.classes import CLASSES, REFUSED, Result
 from tests.porting.public import KINDS, Imported
 
+_LONGEST = 200
 BEGIN, END = "<!-- written by python -m tests.porting -->", "<!-- end -->"
 
 
@@ -41,7 +42,8 @@ def _most_first(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def _cell(text: str) -> str:
-    return text.split("\n", maxsplit=1)[0].replace("|", "\\|")
+    line = text.split("\n", maxsplit=1)[0].replace("|", "\\|")
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def write(page: Path, text: str) -> None:

@@ -42,6 +42,8 @@ def _failure(name: str) -> Any:
     try:
         importlib.import_module(name)
     except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and not error.code:
+            return None  # it ran its server, whose input has ended
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
         return {"type": type(error).__name__, "message": str(error), "where": [where]}

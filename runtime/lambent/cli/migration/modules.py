@@ -44,7 +44,7 @@ _FASTMCP: Final = """
 fastmcp.exceptions fastmcp.prompts fastmcp.prompts.prompt fastmcp.resources fastmcp.resources.resource
 fastmcp.resources.template fastmcp.resources.types fastmcp.server fastmcp.server.auth
 fastmcp.server.context fastmcp.server.dependencies fastmcp.server.middleware fastmcp.server.openapi
-fastmcp.server.server fastmcp.settings fastmcp.tools fastmcp.tools.tool fastmcp.utilities
+fastmcp.server.server fastmcp.tools fastmcp.tools.tool fastmcp.utilities
 fastmcp.utilities.logging fastmcp.utilities.types
 """
 

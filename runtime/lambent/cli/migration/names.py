@@ -118,7 +118,7 @@ def root_of(path: str) -> str:
 def _homes(module: str) -> tuple[str, ...]:
     """The modules of `lambent.compat` that may have the names of a module, the likeliest first."""
     if root_of(module) == "fastmcp":
-        return (FASTMCP,)
+        return (FASTMCP, TYPES)
     if module == "mcp":
         return (TYPES, COMPAT)
     if root_of(module) == "mcp_types" or module == "mcp.types" or module.startswith("mcp.types."):
