@@ -9,24 +9,17 @@ from pathlib import Path
 
 from tests.porting.install import FOLDERS
 
-from lambent.cli.migration.names import COMPAT, FASTMCP, TYPES, Names
+from lambent.cli.migration.names import Names
 from lambent.cli.migration.rewriting import Rewritten, rewrite
 
 _MARK = "MCPServer("
 LEFT_TO_DO = ("run-lines", "applications")
 """Where findings lead to that do not keep a module from being imported."""
 _READ_NAMES = """
-import importlib, json
-found = {"exported": {}, "replaced": {}}
-for name in %r:
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError:
-        found["exported"][name] = []
-        continue
-    found["exported"][name] = list(module.__all__)
-    found["replaced"] |= getattr(module, "_REPLACED", {})
-print(json.dumps(found))
+import json
+from lambent.cli.migration.names import Names
+names = Names.installed()
+print(json.dumps([{name: list(all_) for name, all_ in names.exported.items()}, names.replaced]))
 """
 
 
@@ -38,13 +31,15 @@ def examples(sources: Path) -> list[str]:
 
 def names_of(runtime: Path) -> Names:
     """The names of `lambent.compat` in a source folder, which need not be that of this process."""
-    code = _READ_NAMES % ((COMPAT, TYPES, FASTMCP),)
-    environment = os.environ | {"PYTHONPATH": str(runtime)}
     done = subprocess.run(
-        [sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", _READ_NAMES],
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(runtime)},
+        capture_output=True,
+        text=True,
     )
-    found = json.loads(done.stdout)
-    return Names({name: frozenset(all_) for name, all_ in found["exported"].items()}, found["replaced"])
+    exported, replaced = json.loads(done.stdout)
+    return Names({name: frozenset(all_) for name, all_ in exported.items()}, replaced)
 
 
 def port(sources: Path, target: Path, names: Names) -> dict[str, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -64,9 +63,6 @@ class Names:
         exported: dict[str, frozenset[str]] = {}
         replaced: dict[str, str] = {}
         for name in (COMPAT, TYPES, FASTMCP):
-            if importlib.util.find_spec(name) is None:
-                exported[name] = frozenset()
-                continue
             module = importlib.import_module(name)
             exported[name] = frozenset(module.__all__)
             replaced |= getattr(module, "_REPLACED", {})
