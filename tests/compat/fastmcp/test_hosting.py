@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.support import SETTINGS, headers_of, http_api, message
 
 from lambent import ConfigurationError
-from lambent.compat.fastmcp import Context, FastMCP
+from lambent.compat.fastmcp import Context, FastMCP, combine_lifespans
 from lambent.compat.settings import RequestStateSecurity
 
 LIST = message("tools/list")
@@ -88,9 +88,13 @@ def test_the_lifespan_is_that_of_an_application_around_it() -> None:
     app = shop().http_app()
     lifespan: Any = app.lifespan  # type: ignore[attr-defined]
 
+    @contextlib.asynccontextmanager
+    async def own(_: Any) -> AsyncIterator[dict[str, int]]:
+        yield {"own": 1}
+
     async def enter() -> None:
-        async with lifespan(app):
-            pass
+        async with combine_lifespans(own, lifespan)(app) as state:
+            assert state == {"own": 1}
 
     asyncio.run(enter())
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         AuthorizationError, DisabledError, FastMCPError, NotFoundError, PromptError, ResourceError, ToolError,
         ValidationError,
     )
-    from lambent.compat.fastmcp.lifespans import Lifespan, lifespan
+    from lambent.compat.fastmcp.lifespans import Lifespan, combine_lifespans, lifespan
     from lambent.compat.fastmcp.media import Audio, File, Image
     from lambent.compat.fastmcp.middleware import CallNext, Middleware, MiddlewareContext
     from lambent.compat.fastmcp.objects import (
@@ -70,7 +70,7 @@ _MODULES = {
         "AuthorizationError", "DisabledError", "FastMCPError", "NotFoundError", "PromptError",
         "ResourceError", "ToolError", "ValidationError",
     ),
-    "lambent.compat.fastmcp.lifespans": ("Lifespan", "lifespan"),
+    "lambent.compat.fastmcp.lifespans": ("Lifespan", "combine_lifespans", "lifespan"),
     "lambent.compat.fastmcp.media": ("Audio", "File", "Image"),
     "lambent.compat.fastmcp.middleware": ("CallNext", "Middleware", "MiddlewareContext"),
     "lambent.compat.fastmcp.objects": (
@@ -84,35 +84,6 @@ _MODULES = {
 }
 """The names by the module that has them."""
 
-_REPLACED = {
-    "Client": "test with lambent.testing.TestClient, or use the Client of FastMCP itself",
-    "MultiAuth": "auth= takes a list, of which the first one that finds credentials decides",
-    "OAuthProvider": "auth=lambent.OAuth(issuer=…): no authorization server can be in one of many processes",
-    "OAuthProxy": "auth=lambent.OAuth(issuer=…, registration=…) (docs/auth.md)",
-    "OIDCProxy": "auth=lambent.OAuth(issuer=…, registration=…) (docs/auth.md)",
-    "Provider": "declare features on a server, and mount it",
-    "Transform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
-    "RateLimitingMiddleware": "limits=Limits(rate=RateLimit(…)) (docs/limits.md)",
-    "ResponseCachingMiddleware": "cache_ttl=… tells clients how long they may keep what they have",
-    "AuthMiddleware": "auth=require_scopes(…) of features, or scopes=[…] of lambent.OAuth",
-    "CallArgument": "a resolver of lambent gets arguments by their names (docs/questions.md)",
-    "ErrorHandlingMiddleware": "errors are in the log, and mask_error_details hides their causes",
-    "FastMCPApp": "extensions=[lambent.Apps(…)] (docs/apps.md)",
-    "LoggingMiddleware": "LAMBENT_CALL_LOG writes a line for each call (docs/observability.md)",
-    "Progress": "await ctx.report_progress(…)",
-    "RetryMiddleware": "TaskPolicy(retry_on=…) of a task (docs/tasks.md)",
-    "Shared": "lifespan=… opens once what every call uses",
-    "StructuredLoggingMiddleware": "LAMBENT_CALL_LOG writes a line for each call (docs/observability.md)",
-    "create_proxy": "servers elsewhere cannot be mounted: give clients their URLs",
-    "require_roles": "auth=require_scopes(…), or ctx.principal.claims in the function",
-    "restrict_tag": "auth=require_scopes(…) of each feature",
-    "MCPType": "import it from FastMCP, which from_openapi needs",
-    "RouteMap": "import it from FastMCP, which from_openapi needs",
-    "TimingMiddleware": "metrics and traces are settings (docs/observability.md)",
-    "settings": "settings are environment variables (docs/configuration.md)",
-}
-"""Names that cannot exist here, with what to write in their place."""
-
 __all__ = [
     "AcceptedElicitation", "AccessToken", "Audio", "AuthorizationError", "BinaryResource", "CallNext",
     "CancelledElicitation", "Context", "CurrentAccessToken", "CurrentContext", "CurrentFastMCP",
@@ -123,8 +94,8 @@ __all__ = [
     "PromptMessage", "PromptResult", "RemoteAuthProvider", "Resource", "ResourceContent", "ResourceError",
     "ResourceResult", "ResourceSecurity", "ResourceTemplate", "StaticTokenVerifier", "TaskConfig",
     "TextResource", "TokenClaim", "TokenVerifier", "Tool", "ToolAnnotations", "ToolError", "ToolResult",
-    "ValidationError", "get_access_token", "get_context", "get_http_headers", "get_http_request",
-    "get_server", "lifespan", "prompt", "require_scopes", "resource", "tool",
+    "ValidationError", "combine_lifespans", "get_access_token", "get_context", "get_http_headers",
+    "get_http_request", "get_server", "lifespan", "prompt", "require_scopes", "resource", "tool",
 ]
 # fmt: on
 # isort: on
@@ -133,13 +104,17 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     import importlib
 
+    from lambent.compat.fastmcp.replaced import NAMES
+
     for module, names in _MODULES.items():
         if name in names:
             found = globals()[name] = getattr(importlib.import_module(module), name)
             return found
-    if name in _REPLACED:
+    if name == "_REPLACED":  # as lambent migrate reads it
+        return NAMES
+    if name in NAMES:
         # ``from … import`` would replace the text of an AttributeError by its own.
         raise ImportError(
-            f"lambent.compat.fastmcp has no {name}: {_REPLACED[name]} (docs/fastmcp.md)", name=__name__
+            f"lambent.compat.fastmcp has no {name}: {NAMES[name]} (docs/fastmcp.md)", name=__name__
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,3 +37,17 @@ class Lifespan:
 def lifespan(function: Callable[..., Any]) -> Lifespan:
     """Make a lifespan of an asynchronous generator function that takes the server and yields a dict."""
     return Lifespan(asynccontextmanager(function))
+
+
+def combine_lifespans(*lifespans: _Enter) -> _Enter:
+    """The lifespans of an application and of what is mounted in it: the last one is left first."""
+
+    @asynccontextmanager
+    async def combined(app: Any) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            state: dict[str, Any] = {}
+            for enter in lifespans:
+                state |= await stack.enter_async_context(enter(app)) or {}
+            yield state
+
+    return combined
