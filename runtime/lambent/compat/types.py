@@ -39,6 +39,11 @@ if TYPE_CHECKING:
         SamplingMessage, SamplingMessageContentBlock, TextContent, TextResourceContents,
         ToolAnnotations, ToolResultContent, ToolUseContent,
     )
+    from lambent.compat.versions import (
+        HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION,
+        LATEST_MODERN_VERSION, LATEST_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSIONS,
+        OLDEST_SUPPORTED_VERSION, SUPPORTED_PROTOCOL_VERSIONS,
+    )
     from lambent.wire.results import InputRequiredResult
     from lambent.wire.values import Role
 
@@ -74,31 +79,38 @@ _MODULES = {
         "TextContent", "TextResourceContents", "ToolAnnotations", "ToolResultContent",
         "ToolUseContent",
     ),
+    "lambent.compat.versions": (
+        "HANDSHAKE_PROTOCOL_VERSIONS", "KNOWN_PROTOCOL_VERSIONS", "LATEST_HANDSHAKE_VERSION",
+        "LATEST_MODERN_VERSION", "LATEST_PROTOCOL_VERSION", "MODERN_PROTOCOL_VERSIONS",
+        "OLDEST_SUPPORTED_VERSION", "SUPPORTED_PROTOCOL_VERSIONS",
+    ),
     "lambent.wire.results": ("InputRequiredResult",),
     "lambent.wire.values": ("Role",),
 }
 """The names by the module that has them."""
 
 __all__ = [
-    "CONNECTION_CLOSED", "HEADER_MISMATCH", "INTERNAL_ERROR", "INVALID_PARAMS", "INVALID_REQUEST",
-    "METHOD_NOT_FOUND", "MISSING_REQUIRED_CLIENT_CAPABILITY", "PARSE_ERROR", "REQUEST_TIMEOUT",
-    "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "Annotations", "AudioContent",
-    "BlobResourceContents", "CallToolRequestParams", "CallToolResult", "ClientCapabilities",
-    "CompleteResult", "Completion", "CompletionArgument", "CompletionContext", "Content",
-    "ContentBlock", "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResult",
-    "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams",
-    "ElicitRequestParams", "ElicitRequestURLParams", "ElicitRequestedSchema", "ElicitResult",
-    "ElicitationCapability", "EmbeddedResource", "ErrorData", "GetPromptRequestParams",
-    "GetPromptResult", "Icon", "ImageContent", "Implementation", "InputRequest", "InputRequests",
-    "InputRequiredResult", "InputResponse", "InputResponses", "ListRootsRequest", "ListRootsResult",
-    "LoggingLevel", "LoggingMessageNotification", "LoggingMessageNotificationParams",
-    "NotificationParams", "PaginatedRequestParams", "ProgressNotification",
-    "ProgressNotificationParams", "PromptMessage", "PromptReference", "ReadResourceRequestParams",
-    "ReadResourceResult", "RequestParams", "ResourceLink", "ResourceReference",
-    "ResourceTemplateReference", "Result", "Role", "Root", "RootsCapability", "SamplingCapability",
-    "SamplingMessage", "SamplingMessageContentBlock", "ServerNotification", "SubscriptionFilter",
-    "SubscriptionsListenRequestParams", "TextContent", "TextResourceContents", "ToolAnnotations",
-    "ToolResultContent", "ToolUseContent",
+    "CONNECTION_CLOSED", "HANDSHAKE_PROTOCOL_VERSIONS", "HEADER_MISMATCH", "INTERNAL_ERROR",
+    "INVALID_PARAMS", "INVALID_REQUEST", "KNOWN_PROTOCOL_VERSIONS", "LATEST_HANDSHAKE_VERSION",
+    "LATEST_MODERN_VERSION", "LATEST_PROTOCOL_VERSION", "METHOD_NOT_FOUND",
+    "MISSING_REQUIRED_CLIENT_CAPABILITY", "MODERN_PROTOCOL_VERSIONS", "OLDEST_SUPPORTED_VERSION",
+    "PARSE_ERROR", "REQUEST_TIMEOUT", "SUPPORTED_PROTOCOL_VERSIONS", "UNSUPPORTED_PROTOCOL_VERSION",
+    "URL_ELICITATION_REQUIRED", "Annotations", "AudioContent", "BlobResourceContents",
+    "CallToolRequestParams", "CallToolResult", "ClientCapabilities", "CompleteResult", "Completion",
+    "CompletionArgument", "CompletionContext", "Content", "ContentBlock", "CreateMessageRequest",
+    "CreateMessageRequestParams", "CreateMessageResult", "CreateMessageResultWithTools",
+    "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams", "ElicitRequestURLParams",
+    "ElicitRequestedSchema", "ElicitResult", "ElicitationCapability", "EmbeddedResource",
+    "ErrorData", "GetPromptRequestParams", "GetPromptResult", "Icon", "ImageContent",
+    "Implementation", "InputRequest", "InputRequests", "InputRequiredResult", "InputResponse",
+    "InputResponses", "ListRootsRequest", "ListRootsResult", "LoggingLevel",
+    "LoggingMessageNotification", "LoggingMessageNotificationParams", "NotificationParams",
+    "PaginatedRequestParams", "ProgressNotification", "ProgressNotificationParams", "PromptMessage",
+    "PromptReference", "ReadResourceRequestParams", "ReadResourceResult", "RequestParams",
+    "ResourceLink", "ResourceReference", "ResourceTemplateReference", "Result", "Role", "Root",
+    "RootsCapability", "SamplingCapability", "SamplingMessage", "SamplingMessageContentBlock",
+    "ServerNotification", "SubscriptionFilter", "SubscriptionsListenRequestParams", "TextContent",
+    "TextResourceContents", "ToolAnnotations", "ToolResultContent", "ToolUseContent",
 ]
 # fmt: on
 # isort: on
