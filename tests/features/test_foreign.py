@@ -1,6 +1,7 @@
 """Objects of the official SDK, as tools, resources and prompts of this library return and raise them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
@@ -179,6 +180,12 @@ def test_protocol_errors_keep_their_code(serve: Serve) -> None:
 def test_errors_of_tools_are_shown(serve: Serve) -> None:
     error = pytest.importorskip("mcp.server.mcpserver.exceptions").ToolError("no such month")
     assert raising(serve, error).call("t").text == "Error executing tool t: no such month"
+
+
+def test_a_class_of_a_servers_own_module_is_data(serve: Serve) -> None:
+    own = dataclass(type("Line", (), {"__annotations__": {"sku": str}, "__module__": "mcp"}))
+    client = returning(serve, [own("a")], list[own])  # type: ignore[valid-type]
+    assert client.call("t").result["structuredContent"] == {"result": [{"sku": "a"}]}
 
 
 def test_a_class_of_the_same_name_elsewhere_is_data(serve: Serve) -> None:

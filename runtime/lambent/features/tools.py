@@ -281,8 +281,12 @@ def is_foreign(value: Any) -> bool:
 
 
 def is_foreign_type(cls: type) -> bool:
-    """Whether a class is one of another library for MCP, or derived from one."""
-    return any(base.__module__.partition(".")[0] in _OTHER_LIBRARIES for base in cls.__mro__)
+    """Whether a class is one of another library for MCP, or derived from one.
+
+    All of theirs are in modules of packages: a class of a server's own module ``mcp`` is none.
+    """
+    homes = (base.__module__.partition(".") for base in cls.__mro__)
+    return any(dot and package in _OTHER_LIBRARIES for package, dot, _ in homes)
 
 
 def _texts(value: Any, raw: bytes) -> list[Content]:
