@@ -17,20 +17,20 @@ def test_every_page_of_tools_is_listed(talk: "Talk") -> None:
         "inputSchema": {
             "type": "object",
             "properties": {
-                "label": {"type": "string"},
-                "items": {"type": "array", "items": {"type": "integer"}},
+                "label": {"type": "string", "title": "Label"},
+                "items": {"type": "array", "items": {"type": "integer"}, "title": "Items"},
             },
             "required": ["label", "items"],
-            "additionalProperties": False,
+            "title": "weighArguments",
         },
         "outputSchema": {
             "title": "Parcel",
             "description": "A parcel on a scale.",
             "type": "object",
             "properties": {
-                "grams": {"type": "integer"},
-                "label": {"type": "string"},
-                "fragile": {"type": "boolean"},
+                "grams": {"type": "integer", "title": "Grams"},
+                "label": {"type": "string", "title": "Label"},
+                "fragile": {"type": "boolean", "title": "Fragile"},
             },
             "required": ["grams", "label", "fragile"],
         },
