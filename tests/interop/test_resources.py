@@ -28,15 +28,15 @@ def test_a_template(modern: "Talk") -> None:
     (content,) = modern.value("read", uri="interop://cities/graz/people/7")
     assert content == {
         "uri": "interop://cities/graz/people/7",
-        "mimeType": "application/json",
-        "text": '{"city":"Graz","number":7,"protocol":"2026-07-28"}',
+        "mimeType": "text/plain",
+        "text": '{\n  "city": "Graz",\n  "number": 7,\n  "protocol": "2026-07-28"\n}',
     }
 
 
 @pytest.mark.parametrize("city", ["zürich", "z%C3%BCrich"])
 def test_a_template_with_a_value_that_is_not_ascii(modern: "Talk", city: str) -> None:
     (content,) = modern.value("read", uri=f"interop://cities/{city}/people/7")
-    assert content["text"] == '{"city":"Zürich","number":7,"protocol":"2026-07-28"}'
+    assert content["text"] == '{\n  "city": "Zürich",\n  "number": 7,\n  "protocol": "2026-07-28"\n}'
 
 
 def test_the_uri_of_a_resource_is_not_ascii(talk: "Talk") -> None:
