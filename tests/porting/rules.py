@@ -99,7 +99,7 @@ def _is_about_arguments(difference: Difference) -> bool:
     results = [_last(rounds, "result") for rounds in (difference.whole_original, difference.whole_ported)]
     if _method(difference) != "tools/call" or not all(result.get("isError") for result in results):
         return False
-    first, other = (result["content"][0].get("text") for result in results)
+    first, other = (next(iter(result["content"]), {}).get("text") for result in results)
     return bool(
         re.match(r"Error executing tool \S+: \d+ validation errors? for \S+Arguments\n", str(first))
         and re.match(r"Error executing tool \S+: Invalid arguments: ", str(other))
