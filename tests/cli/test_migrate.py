@@ -89,6 +89,14 @@ def test_environments_hidden_folders_and_builds_are_not_looked_into(
     assert capsys.readouterr().out == "wrote app.py\n"
 
 
+def test_what_links_lead_to_stays_as_it_is(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other") / "shared.py"
+    other.write_text(SERVER)
+    (folder / "linked.py").symlink_to(other)
+    assert main(["migrate", str(folder), "--write"]) == 0
+    assert other.read_text() == SERVER
+
+
 def test_a_path_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", str(tmp_path / "nothing")]) == 2
     assert "does not exist" in capsys.readouterr().err

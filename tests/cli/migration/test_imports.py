@@ -144,3 +144,25 @@ def test_the_names_are_those_of_the_package() -> None:
     names = Names.installed()
     assert "MCPServer" in names.exported[COMPAT]
     assert "Server" in names.replaced
+
+
+def test_a_path_with_spaces_and_continued_lines_moves() -> None:
+    before = "from mcp \\\n  . server . fastmcp import FastMCP\nfrom mcp . types import TextContent\n"
+    assert moved(before).startswith("from lambent.compat import FastMCP\nfrom lambent.compat")
+
+
+def test_no_comment_is_lost() -> None:
+    text = b"if True: from mcp.server.fastmcp import (FastMCP, # a\n    Nope) # b\n"
+    done = rewrite({"app.py": text}, NAMES)["app.py"]
+    assert done.content == text
+    assert done.findings[-1].reason == (
+        "comments stand within it, and another statement in front: give it lines of its own"
+    )
+
+
+@pytest.mark.parametrize("deep", ["-" * 20_000 + "1", "+".join(["1"] * 20_000)])
+def test_what_is_nested_too_deeply_is_told(deep: str) -> None:
+    text = f"from mcp.server.fastmcp import FastMCP\nx = {deep}\n".encode()
+    done = rewrite({"app.py": text}, NAMES)["app.py"]
+    assert done.content == text
+    assert done.findings[0].reason.startswith("it cannot be read: ")

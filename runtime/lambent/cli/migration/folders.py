@@ -14,13 +14,15 @@ def find_modules(path: Path) -> Iterator[Path]:
 
     Args:
         path: a file, which is taken whatever its name, or a folder. Hidden folders, environments and what
-            builds leave behind are not looked into.
+            builds leave behind are not looked into, and symbolic links in it are not followed.
     """
     if path.is_file():
         yield path
         return
     for entry in sorted(path.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
+        if entry.is_symlink():
+            continue  # what it leads to is taken where it is, or is not the folder's
+        if entry.is_dir():
             is_own = not entry.name.startswith(".") and entry.name not in _SKIPPED
             if is_own and not (entry / "pyvenv.cfg").exists():
                 yield from find_modules(entry)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from lambent.cli.migration.names import root_of
 from lambent.cli.migration.runs import RUNS, Runs
 from lambent.cli.migration.source import Edit, Source
 from lambent.cli.migration.unmoved import Unmoved
@@ -48,7 +49,9 @@ def choose(modules: Mapping[str, Runs]) -> tuple[dict[str, str], dict[str, list[
         elif names:
             chosen[path] = names[0]
         else:
-            reason = "made within a function: write handler = SERVER.lambda_handler() at the end"
+            reason = (
+                "made within a function or an expression: write handler = SERVER.lambda_handler() at the end"
+            )
             findings[path] = [Unmoved(runs.made_within[0], "the server", reason, _ANCHOR)]
     return chosen, findings
 
@@ -77,7 +80,7 @@ def low_level(modules: Mapping[str, Runs]) -> dict[str, Unmoved]:
 
 
 def add_handler(source: Source, tree: ast.Module, server: str) -> Iterator[Edit]:
-    """Make a Lambda handler of a server once everything is declared, and guard the line that runs it.
+    """Make a Lambda handler of a server once everything is declared, and guard the lines that run it.
 
     Args:
         source: the text of the module.
@@ -86,24 +89,65 @@ def add_handler(source: Source, tree: ast.Module, server: str) -> Iterator[Edit]
     """
     end = source.line_end
     line = f"{_free(tree)} = {server}.lambda_handler()"
-    first = next((node for node in tree.body if _is_main(node) or _is_run(node, server)), None)
-    if first is None:
+    last = _last_block(source, tree, server)
+    if last is None:
         text = source.text
         before = "" if text.endswith(("\n", "\r")) else end
         is_block = isinstance(tree.body[-1], ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         blank = end * (2 if is_block else 1)
         yield Edit(len(text), len(text), f"{before}{blank}{line}{end}")
-        return
-    at = _before_comments(source, first.lineno)
-    yield Edit(at, at, line + end * 3)
+    else:
+        at = _before_comments(source, last.lineno)
+        yield Edit(at, at, line + end * 3)
     for node in tree.body:
-        if _is_run(node, server):
+        if _is_run(node, server) and source.begins_line(node):
             start, _ = source.span(node)
             yield Edit(start, start, f'if __name__ == "__main__":{end}    ')
             within = {line for one in ast.walk(node) for line in _lines_of_text(one)}
             for number in range(node.lineno + 1, (node.end_lineno or node.lineno) + 1):
                 if number not in within:
                     yield Edit(source.starts[number - 1], source.starts[number - 1], "    ")
+
+
+def _last_block(source: Source, tree: ast.Module, server: str) -> ast.stmt | None:
+    """The first of the statements at the end of a module that only run it; None where it ends otherwise."""
+    found = None
+    for node in reversed(tree.body):
+        if not (_is_main(node) or _is_run(node, server)):
+            break
+        found = node
+    return found if found is not None and source.begins_line(found) else None
+
+
+def run_when_imported(source: Source, tree: ast.Module, server: str) -> Iterator[Unmoved]:
+    """Lines that run the server wherever the module is imported, and that cannot be guarded as they stand.
+
+    Args:
+        source: the text of the module.
+        tree: its syntax tree.
+        server: the name of the server.
+    """
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    runners = {
+        node.name
+        for node in tree.body
+        if isinstance(node, functions) and any(_runs(one, server, ()) for one in ast.walk(node))
+    }
+    for node in tree.body:
+        if isinstance(node, (*functions, ast.ClassDef)) or _is_main(node):
+            continue
+        if _is_run(node, server) and source.begins_line(node):
+            continue
+        if any(_runs(one, server, runners) for one in ast.walk(node)):
+            reason = 'runs the server where it is imported: write it under if __name__ == "__main__":'
+            yield Unmoved(node.lineno, server, reason, _ANCHOR)
+
+
+def _runs(node: ast.AST, server: str, runners: Collection[str]) -> bool:
+    """Whether something is a method that serves, or calls a function that does."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in RUNS and isinstance(node.value, ast.Name) and node.value.id == server
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in runners
 
 
 def _lines_of_text(node: ast.AST) -> range:
@@ -114,11 +158,18 @@ def _lines_of_text(node: ast.AST) -> range:
 
 
 def _free(tree: ast.Module) -> str:
-    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    taken |= {
-        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
+    taken = {name for node in ast.walk(tree) for name in _names_in(node)}
     return next((name for name in _HANDLERS if name not in taken), "mcp_handler")
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds or reads."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.alias):
+        yield node.asname or root_of(node.name)
+    elif isinstance(name := getattr(node, "name", None), str):
+        yield name  # of functions, classes, caught exceptions and patterns
 
 
 def _is_main(node: ast.stmt) -> bool:

@@ -102,10 +102,19 @@ def _move_from(
     start, end = source.span(node)
     if len(groups) == 1 and not modules:
         found = _MODULE.match(source.text, start)
-        if found:
+        if found and found[1] == module:
             moves.edits.append(Edit(found.start(1), found.end(1), str(next(iter(groups)))))
             return
+    if not source.begins_line(node) and _comments_in(source, node):
+        reason = "comments stand within it, and another statement in front: give it lines of its own"
+        moves.findings.append(Unmoved(node.lineno, module, reason, "imports"))
+        return
     moves.edits.append(Edit(start, end, _split(source, node, module, groups, modules)))
+
+
+def _comments_in(source: Source, node: ast.ImportFrom) -> list[str]:
+    start, end = source.span(node)
+    return re.findall(r"#[^\r\n]*", source.text[start:end])
 
 
 def _is_exported_module(place: Moved, alias: ast.alias) -> bool:
@@ -126,14 +135,10 @@ def _split(
         for place, aliases in sorted(groups.items(), key=lambda item: item[0] is None)
     ]
     statements += [f"import {place} as {alias.asname or alias.name}" for alias, place in modules]
-    start, end = source.span(node)
-    line_start = source.starts[node.lineno - 1]
-    before = source.text[line_start:start]
-    separator = source.line_end + before if not before.strip() else "; "
-    comments = [found.group() for found in re.finditer(r"#[^\r\n]*", source.text[start:end])]
-    if comments and not before.strip():
-        statements = comments + statements
-    return separator.join(statements)
+    start, _ = source.span(node)
+    before = source.text[source.starts[node.lineno - 1] : start]
+    separator = "; " if before.strip() else source.line_end + before
+    return separator.join([*_comments_in(source, node), *statements])
 
 
 def _shown(alias: ast.alias) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lambent.cli.migration.handlers import add_handler, choose, low_level
+from lambent.cli.migration.handlers import add_handler, choose, low_level, run_when_imported
 from lambent.cli.migration.imports import move_imports
 from lambent.cli.migration.names import ROOTS, Names
 from lambent.cli.migration.runs import find_runs
-from lambent.cli.migration.source import Edit, Source
+from lambent.cli.migration.source import Source
 from lambent.cli.migration.unmoved import Unmoved
 
 
@@ -52,10 +52,12 @@ def rewrite(modules: Mapping[str, bytes], names: Names) -> dict[str, Rewritten]:
         try:
             # A module that runs the server of another one need not name the SDK.
             parsed[path] = _parse(content)
-        except (SyntaxError, UnicodeDecodeError) as error:
+        except (SyntaxError, UnicodeDecodeError, RecursionError, MemoryError) as error:
             if any(root.encode() in content for root in ROOTS):
                 line = getattr(error, "lineno", None) or 1
-                finding = Unmoved(line, path, f"it cannot be read: {error}", "imports")
+                finding = Unmoved(
+                    line, path, f"it cannot be read: {error or 'it is nested too deeply'}", "imports"
+                )
                 done[path] = Rewritten(content, (finding,))
     runs = {path: find_runs(one.tree) for path, one in parsed.items()}
     handlers, left = choose(runs)
@@ -69,10 +71,12 @@ def rewrite(modules: Mapping[str, bytes], names: Names) -> dict[str, Rewritten]:
             continue
         source = Source(one.text)
         moves = move_imports(source, one.tree, names)
-        edits = moves.edits + list(_handler(source, one.tree, handlers.get(path)))
-        findings = (*moves.findings, *left.get(path, ()))
+        edits, findings = moves.edits, [*moves.findings, *left.get(path, ())]
+        if (server := handlers.get(path)) is not None:
+            edits += add_handler(source, one.tree, server)
+            findings += run_when_imported(source, one.tree, server)
         if edits or findings:
-            done[path] = Rewritten(source.changed(edits).encode(one.encoding), findings)
+            done[path] = Rewritten(source.changed(edits).encode(one.encoding), tuple(findings))
     return done
 
 
@@ -80,8 +84,3 @@ def _parse(content: bytes) -> _Parsed:
     encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
     text = content.decode(encoding)
     return _Parsed(text, encoding, ast.parse(text))
-
-
-def _handler(source: Source, tree: ast.Module, server: str | None) -> Iterator[Edit]:
-    if server is not None:
-        yield from add_handler(source, tree, server)

@@ -62,6 +62,8 @@ def find_runs(tree: ast.Module) -> Runs:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             _note_import(node, runs, classes)
+        elif isinstance(node, ast.ClassDef) and any(_is_server_class(base, classes) for base in node.bases):
+            classes.add(node.name)
         elif isinstance(node, ast.Call):
             calls.append(node)
     at_the_top = {id(value): name for name, value in _assigned(tree)}
@@ -82,6 +84,15 @@ def _note_import(node: ast.ImportFrom, runs: Runs, classes: set[str]) -> None:
             runs.low_level[name] = node.lineno
 
 
+def _is_server_class(node: ast.expr, classes: set[str]) -> bool:
+    """Whether an expression, such as ``FastMCP`` or ``FastMCP[State]``, is the class of a server."""
+    if isinstance(node, ast.Subscript):
+        node = node.value
+    if isinstance(node, ast.Attribute):
+        return node.attr in SERVERS
+    return isinstance(node, ast.Name) and node.id in classes
+
+
 def _note_call(call: ast.Call, assigned_to: str | None, runs: Runs, classes: set[str]) -> None:
     called = call.func
     if isinstance(called, ast.Attribute):
@@ -91,7 +102,7 @@ def _note_call(call: ast.Call, assigned_to: str | None, runs: Runs, classes: set
         runs.has_handler |= name == "lambda_handler"
     else:
         name = called.id if isinstance(called, ast.Name) else ""
-        is_server = name in classes
+        is_server = _is_server_class(called, classes)
     if is_server and assigned_to is None:
         runs.made_within.append(call.lineno)
     elif is_server and assigned_to is not None:

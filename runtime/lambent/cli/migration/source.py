@@ -57,6 +57,11 @@ class Source:
         """Where a node begins and ends."""
         return self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno, node.end_col_offset)
 
+    def begins_line(self, node: Any) -> bool:
+        """Whether nothing stands in front of a statement in its line."""
+        start, _ = self.span(node)
+        return not self.text[self.starts[node.lineno - 1] : start].strip()
+
     def changed(self, edits: Iterable[Edit]) -> str:
         """The text with changes, which must not overlap."""
         pieces, at = [], 0
