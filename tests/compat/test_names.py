@@ -1,25 +1,41 @@
-"""The table of names of ``lambent.compat``."""
+"""The table of names of ``lambent.compat``, and what all such tables have in common."""
 
+import ast
 import importlib
+import inspect
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
 from lambent import compat
+from lambent.compat import fastmcp, types
+
+TABLES = pytest.mark.parametrize("module", [compat, types, fastmcp])
 
 
-def test_every_name_is_there() -> None:
-    for name in compat.__all__:
-        assert getattr(compat, name) is not None
+@TABLES
+def test_every_name_is_there(module: ModuleType) -> None:
+    for name in module.__all__:
+        assert getattr(module, name) is not None
 
 
-def test_the_table_and_the_list_of_names_are_the_same() -> None:
-    known = [name for names in compat._MODULES.values() for name in names]
-    assert sorted(compat.__all__) == sorted([*known, *compat._ALIASES])
+@TABLES
+def test_the_table_the_list_of_names_and_the_imports_for_checkers_are_the_same(module: ModuleType) -> None:
+    assert sorted(module.__all__) == sorted(name for names in module.HOMES.values() for name in names)
+    [block] = [
+        node
+        for node in ast.parse(inspect.getsource(module)).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert {node.module: sorted(one.name for one in node.names) for node in imports} == {
+        home: sorted(names) for home, names in module.HOMES.items()
+    }
 
 
-@pytest.mark.parametrize("name", compat._REPLACED)
+@pytest.mark.parametrize("name", compat.REPLACED)
 def test_a_name_that_cannot_exist_says_what_to_write(name: str) -> None:
     with pytest.raises(ImportError, match=r"docs/porting\.md"):
         getattr(importlib.import_module("lambent.compat"), name)

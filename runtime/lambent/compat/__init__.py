@@ -8,7 +8,10 @@ first asked for. What they do here is described in docs/porting.md.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lambent.compat.errors import PAGE
+from lambent.compat.late_names import loader
 
 # Tables of names: several stand in a line.
 # fmt: off
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
         AccessToken, AuthSettings, ClientRegistrationOptions, RevocationOptions, TokenVerifier,
         get_access_token,
     )
-    from lambent.compat.context import Context, RequestContext, ResourceContent
+    from lambent.compat.context import Context, ReadResourceContents, RequestContext, ResourceContent
     from lambent.compat.errors import (
         FastMCPError, InvalidSignature, MCPServerError, ResourceError, ResourceNotFoundError,
         UnexpectedResourceError, UnexpectedToolError,
@@ -57,9 +60,8 @@ if TYPE_CHECKING:
     )
     from lambent.compat.session import ServerSession
     from lambent.compat.settings import RequestStateSecurity, TransportSecuritySettings
-    ReadResourceContents = ResourceContent
 
-_MODULES = {
+HOMES = {
     "lambent": (
         "AcceptedElicitation", "AssistantMessage", "Audio", "CacheHint", "CancelledElicitation",
         "DeclinedElicitation", "Elicit", "ElicitationResult", "Image", "InputRequiredResult",
@@ -70,7 +72,7 @@ _MODULES = {
         "AccessToken", "AuthSettings", "ClientRegistrationOptions", "RevocationOptions", "TokenVerifier",
         "get_access_token",
     ),
-    "lambent.compat.context": ("Context", "RequestContext", "ResourceContent"),
+    "lambent.compat.context": ("Context", "ReadResourceContents", "RequestContext", "ResourceContent"),
     "lambent.compat.errors": (
         "FastMCPError", "InvalidSignature", "MCPServerError", "ResourceError", "ResourceNotFoundError",
         "UnexpectedResourceError", "UnexpectedToolError",
@@ -107,16 +109,13 @@ _MODULES = {
 }
 """The names by the module that has them."""
 
-_ALIASES = {"ReadResourceContents": "ResourceContent"}
-"""Further names, with the ones above that they stand for."""
-
 _ADAPT = "serve a low-level server by lambent.adapt(server), or declare its features on MCPServer"
 _PROVIDER = "let an issuer of its own issue tokens, and verify them by token_verifier= or lambent.OAuth"
 _METADATA = "the metadata of an authorization server is its own: a server names it by auth=AuthSettings(...)"
 _ERAS = "the endpoint tells the versions of the protocol apart itself; ctx.protocol_version is the request's"
 _SEALED = "states are sealed here: give RequestStateSecurity(keys=[...]), or set LAMBENT_STATE_KEYS"
 _IN_HOST = "callers are identified by auth= and token_verifier= of MCPServer"
-_REPLACED = {
+REPLACED = {
     "ListenHandler": "write MCPServer(subscriptions=bus), which answers subscriptions/listen itself",
     "InitializationOptions": _ADAPT,
     "NotificationOptions": _ADAPT,
@@ -168,18 +167,5 @@ __all__ = [
 # fmt: on
 # isort: on
 
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    if name in _ALIASES:
-        found = globals()[name] = __getattr__(_ALIASES[name])
-        return found
-    for module, names in _MODULES.items():
-        if name in names:
-            found = globals()[name] = getattr(importlib.import_module(module), name)
-            return found
-    if name in _REPLACED:
-        # ``from … import`` would replace the text of an AttributeError by its own.
-        raise ImportError(f"lambent.compat has no {name}: {_REPLACED[name]} (docs/porting.md)", name=__name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # so that a checker of types knows what is not there
+    __getattr__ = loader(globals(), HOMES, REPLACED, PAGE)

@@ -41,6 +41,9 @@ class ResourceContent(msgspec.Struct, frozen=True):
     meta: dict[str, Any] | None = None
 
 
+ReadResourceContents = ResourceContent
+
+
 class Headers(dict[str, str]):
     """HTTP headers: names in any case."""
 

@@ -5,7 +5,10 @@ Each is loaded when it is first asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lambent.compat.errors import PAGE
+from lambent.compat.late_names import loader
 
 # Tables of names: several stand in a line.
 # fmt: off
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from lambent.wire.results import InputRequiredResult
     from lambent.wire.values import Role
 
-_MODULES = {
+HOMES = {
     "lambent.compat.answers": ("CreateMessageResult", "ElicitResult", "ListRootsResult"),
     "lambent.compat.mcp_errors": (
         "CONNECTION_CLOSED", "HEADER_MISMATCH", "INTERNAL_ERROR", "INVALID_PARAMS", "INVALID_REQUEST",
@@ -115,12 +118,5 @@ __all__ = [
 # fmt: on
 # isort: on
 
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    for module, names in _MODULES.items():
-        if name in names:
-            found = globals()[name] = getattr(importlib.import_module(module), name)
-            return found
-    raise AttributeError(f"{__name__} has no {name}: it has what servers use of mcp.types (docs/porting.md)")
+if not TYPE_CHECKING:  # so that a checker of types knows what is not there
+    __getattr__ = loader(globals(), HOMES, {}, PAGE)

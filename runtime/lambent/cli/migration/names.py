@@ -65,7 +65,7 @@ class Names:
         for name in (COMPAT, TYPES, FASTMCP):
             module = importlib.import_module(name)
             exported[name] = frozenset(module.__all__)
-            replaced |= getattr(module, "_REPLACED", {})
+            replaced |= getattr(module, "REPLACED", {})
         return cls(exported, replaced)
 
     def find(self, module: str, name: str) -> Moved | Stays:

@@ -8,7 +8,10 @@ when it is first asked for. What they do here is described in docs/fastmcp.md.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lambent.compat.fastmcp.replaced import REPLACED
+from lambent.compat.late_names import loader
 
 # Tables of names: several stand in a line.
 # fmt: off
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from lambent.compat.features import DirectoryResource, FileResource, HttpResource
     from lambent.compat.paths import ResourceSecurity
 
-_MODULES = {
+HOMES = {
     "lambent": (
         "AcceptedElicitation", "CancelledElicitation", "DeclinedElicitation", "Icon", "PromptMessage",
         "ToolAnnotations",
@@ -100,21 +103,5 @@ __all__ = [
 # fmt: on
 # isort: on
 
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    from lambent.compat.fastmcp.replaced import NAMES
-
-    for module, names in _MODULES.items():
-        if name in names:
-            found = globals()[name] = getattr(importlib.import_module(module), name)
-            return found
-    if name == "_REPLACED":  # as lambent migrate reads it
-        return NAMES
-    if name in NAMES:
-        # ``from … import`` would replace the text of an AttributeError by its own.
-        raise ImportError(
-            f"lambent.compat.fastmcp has no {name}: {NAMES[name]} (docs/fastmcp.md)", name=__name__
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # so that a checker of types knows what is not there
+    __getattr__ = loader(globals(), HOMES, REPLACED, "docs/fastmcp.md")

@@ -38,7 +38,7 @@ INSTEAD = {
 }
 """Methods that are not there."""
 
-NAMES = {
+REPLACED = {
     "AWSCognitoProvider": "auth=lambent.Cognito(user_pool_id=…)",
     "AppConfig": "extensions=[lambent.Apps(…)] (docs/apps.md)",
     "ArgTransform": "mount servers with namespace=… and tool_names=…, and use enable and disable",
