@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lambent.execution.call import Call
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.rounds.questions import ElicitationResult
+    from lambent.wire.content import Contents
     from lambent.wire.values import LogLevel
 
     StateT = TypeVar("StateT", default=Any)
@@ -194,13 +195,11 @@ def _not_found(error: Exception) -> Exception:
     return ResourceNotFoundError(f"Unknown resource: {error.data['uri']}")
 
 
-def content_of(contents: Any) -> ResourceContent:
+def content_of(contents: Contents) -> ResourceContent:
     """Contents of the wire as handlers read them."""
-    if (text := getattr(contents, "text", None)) is not None:
-        return ResourceContent(text, contents.mime_type, contents.meta)
-    import binascii  # loaded where there are bytes
+    from lambent.wire.content import data_of  # loaded where handlers read resources
 
-    return ResourceContent(binascii.a2b_base64(contents.blob), contents.mime_type, contents.meta)
+    return ResourceContent(data_of(contents), contents.mime_type, contents.meta)
 
 
 class RequestContext:

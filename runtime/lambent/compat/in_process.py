@@ -18,16 +18,10 @@ from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.live import LiveInvocation
 from lambent.hosts.settings import Settings
 from lambent.wire import jsonrpc
+from lambent.wire.content import read_block, read_contents, read_message
 from lambent.wire.eras import MODERN
-from lambent.wire.eras.legacy import read_block
 from lambent.wire.http import Request
-from lambent.wire.values import (
-    BlobResourceContents,
-    ClientCapabilities,
-    PromptMessage,
-    RequestMeta,
-    TextResourceContents,
-)
+from lambent.wire.values import ClientCapabilities, RequestMeta
 
 if TYPE_CHECKING:
     from lambent.hosts.assembly import ServerParts
@@ -75,7 +69,7 @@ class InProcess:
             raise (ResourceNotFoundError if is_unknown else ResourceError)(answer["error"]["message"])
         if "contents" not in answer["result"]:
             raise ResourceError(f"{uri} asks its client, and there is none")
-        return [content_of(_contents(one)) for one in answer["result"]["contents"]]
+        return [content_of(read_contents(one)) for one in answer["result"]["contents"]]
 
     async def get_prompt(self, name: str, arguments: Mapping[str, Any]) -> Members:
         """The result of a prompt: ``description`` and ``messages``.
@@ -88,10 +82,7 @@ class InProcess:
             raise ValueError(answer["error"]["message"])
         if "messages" not in answer["result"]:
             raise ValueError(f"The prompt {name!r} asks its client, and there is none")
-        messages = [
-            PromptMessage(role=one["role"], content=read_block(one["content"]))
-            for one in answer["result"]["messages"]
-        ]
+        messages = list(map(read_message, answer["result"]["messages"]))
         return Members({**answer["result"], "messages": messages})
 
     async def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -107,9 +98,3 @@ class InProcess:
         reply = await asyncio.to_thread(self._endpoint.answer, jsonrpc.decode(written), Request(), invocation)
         answer: dict[str, Any] = msgspec.json.decode(reply.body)
         return answer
-
-
-def _contents(members: dict[str, Any]) -> TextResourceContents | BlobResourceContents:
-    kind: Any = TextResourceContents if "text" in members else BlobResourceContents
-    contents: TextResourceContents | BlobResourceContents = msgspec.convert(members, kind)
-    return contents

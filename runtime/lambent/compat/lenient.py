@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET, Struct, StructMeta
 
-from lambent.wire.eras.legacy import read_block
+from lambent.wire.content import read_block
 
 _VALUES = "lambent.compat.values"
 _BLOCKS = "content"
@@ -58,9 +58,9 @@ class Lenient(StructMeta):
 def _read(place: str, field: msgspec.structs.FieldInfo, value: Any) -> Any:
     if field.name == _BLOCKS:
         if isinstance(value, Mapping):
-            return read_block(dict(value))
+            return read_block(value)
         if isinstance(value, Iterable) and not isinstance(value, str):
-            return [read_block(dict(one)) if isinstance(one, Mapping) else one for one in value]
+            return [read_block(one) if isinstance(one, Mapping) else one for one in value]
         return value
     if field.name in ("uri", "url", "src", "website_url"):
         value = str(value)  # objects of pydantic

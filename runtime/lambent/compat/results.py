@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from lambent.features.codecs import to_plain
 from lambent.wire import jsonrpc
-from lambent.wire.eras.legacy import read_block
+from lambent.wire.content import read_block, read_contents, read_message
 from lambent.wire.open_results import open_result
 from lambent.wire.results import (
     CallToolResult,
@@ -20,7 +20,6 @@ from lambent.wire.results import (
     ReadResourceResult,
     Result,
 )
-from lambent.wire.values import BlobResourceContents, PromptMessage, TextResourceContents
 
 _COMPLETE = (None, "complete")
 
@@ -66,29 +65,19 @@ def result_of(method: str, value: Any) -> Result:
 def _called(members: dict[str, Any]) -> Result:
     structured = members.get("structuredContent")
     return CallToolResult(
-        content=[read_block(dict(block)) for block in members["content"]],
+        content=list(map(read_block, members["content"])),
         structured_content=UNSET if structured is None else structured,
         is_error=members.get("isError") is True or UNSET,
     )
 
 
 def _read(members: dict[str, Any]) -> Result:
-    def contents(item: dict[str, Any]) -> TextResourceContents | BlobResourceContents:
-        kind: Any = TextResourceContents if "text" in item else BlobResourceContents
-        found: TextResourceContents | BlobResourceContents = msgspec.convert(item, kind)
-        return found
-
-    return ReadResourceResult(contents=[contents(item) for item in members["contents"]], **_hint(members))
+    return ReadResourceResult(contents=list(map(read_contents, members["contents"])), **_hint(members))
 
 
 def _prompted(members: dict[str, Any]) -> Result:
-    return GetPromptResult(
-        description=members.get("description", UNSET),
-        messages=[
-            PromptMessage(role=message["role"], content=read_block(dict(message["content"])))
-            for message in members["messages"]
-        ],
-    )
+    messages = list(map(read_message, members["messages"]))
+    return GetPromptResult(description=members.get("description", UNSET), messages=messages)
 
 
 def _page(kind: str, name: str) -> Callable[[dict[str, Any]], Result]:

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from lambent.errors import DeclarationError, ProtocolError, ToolError
 from lambent.features.signature import Definition
 from lambent.features.tools import is_foreign_type
+from lambent.wire.content import read_block, read_contents, read_message
 from lambent.wire.results import (
     CallToolResult,
     GetPromptResult,
@@ -23,22 +24,12 @@ from lambent.wire.results import (
 )
 from lambent.wire.values import (
     Annotations,
-    AudioContent,
-    BlobResourceContents,
     Completion,
-    Content,
-    EmbeddedResource,
     Icon,
-    ImageContent,
-    PromptMessage,
-    ResourceLink,
-    TextContent,
-    TextResourceContents,
     ToolAnnotations,
     ToolResult,
 )
 
-_PLAIN_BLOCKS: Any = TextContent | ImageContent | AudioContent | ResourceLink
 _READ = "lambent cannot read {}: write the class of that name in lambent.compat.types (docs/porting.md)"
 
 
@@ -108,32 +99,6 @@ def _plain(kind: Any) -> Callable[[Any], Any]:
     return convert
 
 
-def read_block(members: dict[str, Any]) -> Content:
-    """A content block from decoded JSON.
-
-    Raises:
-        ValidationError: of msgspec: it is no content block.
-    """
-    if members.get("type") != "resource":
-        plain: Content = msgspec.convert(members, _PLAIN_BLOCKS)
-        return plain
-    return EmbeddedResource(
-        resource=_contents(members["resource"]),
-        annotations=msgspec.convert(members.get("annotations"), Annotations | None),
-        meta=members.get("_meta"),
-    )
-
-
-def _contents(members: dict[str, Any]) -> TextResourceContents | BlobResourceContents:
-    kind: Any = TextResourceContents if "text" in members else BlobResourceContents
-    contents: TextResourceContents | BlobResourceContents = msgspec.convert(members, kind)
-    return contents
-
-
-def _message(members: dict[str, Any]) -> PromptMessage:
-    return PromptMessage(role=members["role"], content=read_block(members["content"]))
-
-
 def _call_result(value: Any) -> CallToolResult:
     members = _dump(value)
     structured = getattr(value, "structured_content", getattr(value, "structuredContent", None))
@@ -158,12 +123,12 @@ def _tool_result(value: Any) -> ToolResult:
 
 def _prompt_result(value: Any) -> GetPromptResult:
     members = _dump(value)
-    messages = [_message(message) for message in members["messages"]]
+    messages = [read_message(message) for message in members["messages"]]
     return GetPromptResult(description=members.get("description", UNSET), messages=messages)
 
 
 def _read_result(value: Any) -> ReadResourceResult:
-    return ReadResourceResult(contents=[_contents(item) for item in _dump(value)["contents"]])
+    return ReadResourceResult(contents=[read_contents(item) for item in _dump(value)["contents"]])
 
 
 def _input_required(value: Any) -> InputRequiredResult:
@@ -178,8 +143,10 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         ("TextContent", "ImageContent", "AudioContent", "ResourceLink", "EmbeddedResource"),
         lambda value: read_block(_dump(value)),
     ),
-    **dict.fromkeys(("TextResourceContents", "BlobResourceContents"), lambda value: _contents(_dump(value))),
-    **dict.fromkeys(("PromptMessage", "Message"), lambda value: _message(_dump(value))),
+    **dict.fromkeys(
+        ("TextResourceContents", "BlobResourceContents"), lambda value: read_contents(_dump(value))
+    ),
+    **dict.fromkeys(("PromptMessage", "Message"), lambda value: read_message(_dump(value))),
     "CallToolResult": _call_result,
     "ToolResult": _tool_result,
     "GetPromptResult": _prompt_result,

@@ -11,7 +11,7 @@ from msgspec import field
 
 from lambent.features.codecs import codec_of
 from lambent.testing.errors import CallError
-from lambent.wire.eras.legacy import read_block
+from lambent.wire.content import read_block, read_contents
 from lambent.wire.values import (
     BlobResourceContents,
     Content,
@@ -274,7 +274,7 @@ def joined_text(content: Sequence[Content]) -> str:
 def read_call(result: Json, **more: Any) -> CallResult:
     """Read the result of ``tools/call``."""
     return CallResult(
-        content=[read_block(dict(block)) for block in result["content"]],
+        content=list(map(read_block, result["content"])),
         structured=result.get("structuredContent"),
         has_structured="structuredContent" in result,
         is_error=result.get("isError", False),
@@ -285,17 +285,10 @@ def read_call(result: Json, **more: Any) -> CallResult:
 
 def read_resource(result: Json) -> ReadResult:
     """Read the result of ``resources/read``."""
-    return ReadResult(
-        [
-            msgspec.convert(one, BlobResourceContents)
-            if "blob" in one
-            else msgspec.convert(one, TextResourceContents)
-            for one in result["contents"]
-        ]
-    )
+    return ReadResult(list(map(read_contents, result["contents"])))
 
 
 def read_prompt(result: Json) -> PromptResult:
     """Read the result of ``prompts/get``."""
-    messages = [ReceivedMessage(one["role"], read_block(dict(one["content"]))) for one in result["messages"]]
+    messages = [ReceivedMessage(one["role"], read_block(one["content"])) for one in result["messages"]]
     return PromptResult(messages, result.get("description"))

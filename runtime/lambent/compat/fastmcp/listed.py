@@ -18,6 +18,7 @@ from lambent.compat.fastmcp.results import (
 )
 from lambent.compat.members import Members
 from lambent.features.codecs import to_plain
+from lambent.wire.content import data_of
 from lambent.wire.results import CallToolResult, GetPromptResult, PageResult, ReadResourceResult, Result
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def from_native(method: str, result: Any) -> Any:
         items = getattr(result, _LISTS[method])
         return [Params(msgspec.json.decode(msgspec.json.encode(item))) for item in items]
     if isinstance(result, ReadResourceResult):
-        contents = [ResourceContent(_content(one), one.mime_type, one.meta) for one in result.contents]
+        contents = [ResourceContent(data_of(one), one.mime_type, one.meta) for one in result.contents]
         return ResourceResult(contents, result.meta or None)
     if isinstance(result, GetPromptResult):
         messages = [Message(one.content, one.role) for one in result.messages]
@@ -70,13 +71,6 @@ def _tool_result(result: CallToolResult) -> ToolResult:
     if structured is not UNSET:
         made.structured_content = msgspec.json.decode(msgspec.json.encode(structured))
     return made
-
-
-def _content(contents: Any) -> str | bytes:
-    import binascii
-
-    text: str | None = getattr(contents, "text", None)
-    return binascii.a2b_base64(contents.blob) if text is None else text
 
 
 def to_native(method: str, value: Any, before: Any, call: Call) -> Any:

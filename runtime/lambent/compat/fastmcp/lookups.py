@@ -12,6 +12,7 @@ from lambent.compat.fastmcp.results import Message, PromptResult, ResourceConten
 from lambent.errors import ResourceNotFoundError
 from lambent.execution.context import Context
 from lambent.execution.rounds.journal import Journal
+from lambent.wire.content import data_of
 from lambent.wire.results import GetPromptResult, ReadResourceResult
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def read_resource(call: Call, uri: str) -> ResourceResult:
     value = await _run(call, resource.signature, kwargs)
     whole = value if isinstance(value, ReadResourceResult) else None
     parts: list[Any] = render(resource, uri, value if whole is None else whole.contents)
-    contents = [ResourceContent(_content(one), one.mime_type, one.meta) for one in parts]
+    contents = [ResourceContent(data_of(one), one.mime_type, one.meta) for one in parts]
     return ResourceResult(contents, None if whole is None or not whole.meta else whole.meta)
 
 
@@ -68,10 +69,3 @@ async def _run(call: Call, signature: Signature, kwargs: dict[str, Any]) -> Any:
     context = (call.services.context or Context)(call, journal)
     value = signature.function(**kwargs, **{signature.context or HIDDEN: context})
     return await value if hasattr(type(value), "__await__") else value
-
-
-def _content(contents: Any) -> str | bytes:
-    import binascii
-
-    text: str | None = getattr(contents, "text", None)
-    return binascii.a2b_base64(contents.blob) if text is None else text

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from lambent.compat.fastmcp.media import MEDIA, to_base64
 from lambent.features.codecs import to_json, to_plain
 from lambent.features.tools import text_of
+from lambent.wire.content import read_block
 from lambent.wire.values import (
-    AudioContent,
     BlobResourceContents,
     Content,
-    EmbeddedResource,
-    ImageContent,
     PromptMessage,
-    ResourceLink,
     Role,
     TextContent,
     TextResourceContents,
 )
 from lambent.wire.values import ToolResult as NativeResult
 
-_Block = TextContent | ImageContent | AudioContent | ResourceLink
 _BLOCKS = frozenset({"text", "image", "audio", "resource", "resource_link"})
 
 
@@ -90,7 +85,7 @@ def block_of(value: Any) -> Content:
         made: Content = value.to_content()
         return made
     if is_block(value):
-        return _read_block(value)
+        return read_block(value.model_dump(mode="json", by_alias=True, exclude_none=True))
     if isinstance(value, str):
         return TextContent(text=value)
     if isinstance(value, bytes | bytearray):
@@ -104,15 +99,6 @@ def is_block(value: Any) -> bool:
         return True
     # Blocks of another library are known by what they have.
     return hasattr(value, "model_dump") and getattr(value, "type", None) in _BLOCKS
-
-
-def _read_block(value: Any) -> Content:
-    plain = value.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if plain["type"] != "resource":
-        block: Content = msgspec.convert(plain, _Block)
-        return block
-    kind: Any = BlobResourceContents if "blob" in plain["resource"] else TextResourceContents
-    return EmbeddedResource(resource=msgspec.convert(plain["resource"], kind))
 
 
 class Message:

@@ -30,23 +30,16 @@ from lambent.wire.results import (
     SessionResult,
 )
 from lambent.wire.values import (
-    Annotations,
-    AudioContent,
     BlobResourceContents,
     ClientCapabilities,
     Content,
-    EmbeddedResource,
-    ImageContent,
     LogLevel,
     PromptMessage,
     RequestMeta,
-    ResourceLink,
-    TextContent,
     TextResourceContents,
 )
 
 Contents = TextResourceContents | BlobResourceContents
-_PlainBlock = TextContent | ImageContent | AudioContent | ResourceLink
 
 
 class InitializeParams(Params, frozen=True, kw_only=True):
@@ -261,18 +254,9 @@ def _read_block(block: Any) -> Content:
     if not isinstance(block, Raw):
         content: Content = block
         return content
+    from lambent.wire.content import read_block  # loaded where results were kept
+
     return read_block(msgspec.json.decode(block))
-
-
-def read_block(members: dict[str, Any]) -> Content:
-    """A content block from decoded JSON, which it changes."""
-    if members.get("type") != "resource":
-        plain: Content = msgspec.convert(members, _PlainBlock)
-        return plain
-    kind: Any = TextResourceContents if "text" in members["resource"] else BlobResourceContents
-    resource = msgspec.convert(members.pop("resource"), kind)
-    annotations = msgspec.convert(members.get("annotations"), Annotations | None)
-    return EmbeddedResource(resource=resource, annotations=annotations, meta=members.get("_meta"))
 
 
 def _members(value: Any) -> dict[str, Any]:
