@@ -78,7 +78,7 @@ def test_a_resource_that_asks_cannot_be_read_within_a_call(
 ) -> None:
     with pytest.raises(ToolFailed, match=r"\(reference "):
         TestClient(shop()).call(tool, uri=uri)
-    assert f"{uri} asks its client, so it cannot be read within another call" in caplog.text
+    assert f"{uri} asks its client, so it cannot be used within another call" in caplog.text
 
 
 @both

@@ -148,9 +148,9 @@ class Context(Notifications):
         Raises:
             ResourceNotFoundError: nothing is registered for the URI, or the caller may not read it.
         """
-        from lambent.execution.reading import Reading  # loaded where handlers read resources
+        from lambent.execution.reading import read_resource  # loaded where handlers read resources
 
-        return Reading(self._call, str(uri))
+        return read_resource(self._call, str(uri))
 
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops this invocation; None where it never does."""

@@ -1,10 +1,11 @@
-"""Reading a resource of the same server from within a call: ``ctx.read_resource``."""
+"""Features of the same server within a call, such as the resources that ``ctx.read_resource`` reads."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import functools
+from collections.abc import Callable, Generator
 from types import CoroutineType
-from typing import Any
+from typing import Any, TypeVar
 
 from lambent.errors import ResourceNotFoundError, Suspend
 from lambent.execution.authorization import permits
@@ -13,49 +14,54 @@ from lambent.execution.context import Context
 from lambent.execution.handlers.resources import find_resource
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
-from lambent.features.resources import Contents, render
+from lambent.features.resources import Contents, Resource, render
+from lambent.features.signature import Signature
+
+T = TypeVar("T")
+
+Found = tuple[Signature, dict[str, Any], Callable[[Any], T]]
 
 
-class Reading(Pending[list[Contents]]):
-    """The contents of a resource, which is read when it is waited for.
+class Within(Pending[T]):
+    """What a feature of the same server gives, whose function is called when this is waited for.
 
-    Its function gets a context of its own, in which it can do everything but ask the client.
+    The function gets a context of its own, in which it can do everything but ask the client.
+
+    Args:
+        call: that runs.
+        name: of the feature, for errors.
+        find: gives the signature of the feature, the arguments of its function, and what makes the value of
+            what the function has returned.
     """
 
-    __slots__ = ("_call", "_uri")
+    __slots__ = ("_call", "_find", "_name")
 
-    def __init__(self, call: Call, uri: str) -> None:
-        super().__init__(self._read)
+    def __init__(self, call: Call, name: str, find: Callable[[], Found[T]]) -> None:
+        super().__init__(self._run)
         self._call = call
-        self._uri = uri
+        self._name = name
+        self._find = find
 
-    def __await__(self) -> Generator[Any, None, list[Contents]]:
-        """See ``Pending``; a coroutine of the resource runs within that of the handler."""
+    def __await__(self) -> Generator[Any, None, T]:
+        """See ``Pending``; a coroutine of the feature runs within that of the handler."""
         journal = Journal()
-        value = self._begin(journal)
+        value, render = self._begin(journal)
         if type(value) is CoroutineType:
-            value = yield from self._watched(value, journal).__await__()
-        return self._end(value, journal)
+            value = yield from self._watched(value).__await__()
+        return self._end(value, render, journal)
 
-    def _read(self) -> list[Contents]:
+    def _run(self) -> T:
         journal = Journal()
-        value = self._begin(journal)
+        value, render = self._begin(journal)
         if type(value) is CoroutineType:
-            value = self._call.invocation.run(self._watched(value, journal))
-        return self._end(value, journal)
+            value = self._call.invocation.run(self._watched(value))
+        return self._end(value, render, journal)
 
-    def _begin(self, journal: Journal) -> Any:
-        """Call the function of the resource.
-
-        Raises:
-            ResourceNotFoundError: there is none of this URI, or the caller may not read it.
-        """
+    def _begin(self, journal: Journal) -> tuple[Any, Callable[[Any], T]]:
+        """Call the function."""
         call = self._call
         call.invocation.check()
-        resource, kwargs = find_resource(call.services.catalog, self._uri)
-        if not permits(call, resource.scopes):
-            raise ResourceNotFoundError(self._uri)
-        signature = resource.signature
+        signature, kwargs, render = self._find()
         if signature.homes:
             from lambent.execution.mounting import beside  # loaded where servers are mounted
 
@@ -68,18 +74,43 @@ class Reading(Pending[list[Contents]]):
                 kwargs = kwargs | resolve(signature.plan, kwargs, context, call, journal)
             if signature.context is not None:
                 kwargs = {**kwargs, signature.context: context}
-            return signature.function(**kwargs)
+            return signature.function(**kwargs), render
         except Suspend:
-            return None  # ``_end`` says why
+            return None, render  # ``_end`` says why
 
-    async def _watched(self, coroutine: CoroutineType[Any, Any, Any], journal: Journal) -> Any:
+    async def _watched(self, coroutine: CoroutineType[Any, Any, Any]) -> Any:
         try:
             return await coroutine
         except Suspend:
             return None
 
-    def _end(self, value: Any, journal: Journal) -> list[Contents]:
+    def _end(self, value: Any, render: Callable[[Any], T], journal: Journal) -> T:
         if journal.asked or journal.suspended:
-            raise RuntimeError(f"{self._uri} asks its client, so it cannot be read within another call")
-        resource, _ = find_resource(self._call.services.catalog, self._uri)
-        return render(resource, self._uri, value)
+            raise RuntimeError(f"{self._name} asks its client, so it cannot be used within another call")
+        return render(value)
+
+
+def find_permitted(call: Call, uri: str) -> tuple[Resource, dict[str, Any]]:
+    """The resource that a URI is of, and the arguments of its function.
+
+    Raises:
+        ResourceNotFoundError: there is none, or the caller may not read it.
+    """
+    resource, kwargs = find_resource(call.services.catalog, uri)
+    if not permits(call, resource.scopes):
+        raise ResourceNotFoundError(uri)
+    return resource, kwargs
+
+
+def read_resource(call: Call, uri: str) -> Pending[list[Contents]]:
+    """The contents of a resource; see ``Within``.
+
+    Raises:
+        ResourceNotFoundError: when it is waited for: see ``find_permitted``.
+    """
+
+    def find() -> Found[list[Contents]]:
+        resource, kwargs = find_permitted(call, uri)
+        return resource.signature, kwargs, functools.partial(render, resource, uri)
+
+    return Within(call, uri, find)

@@ -16,7 +16,6 @@ from lambent.wire.results import GetPromptResult
 from lambent.wire.values import (
     Annotations,
     AudioContent,
-    BlobResourceContents,
     Content,
     EmbeddedResource,
     ImageContent,
@@ -24,7 +23,6 @@ from lambent.wire.values import (
     ResourceLink,
     Role,
     TextContent,
-    TextResourceContents,
     UserMessage,
 )
 
@@ -92,8 +90,9 @@ class _Embedded(Content, frozen=True, tag="resource"):
     meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
     def to_content(self) -> EmbeddedResource:
-        kind: Any = BlobResourceContents if "blob" in self.resource else TextResourceContents
-        contents = msgspec.convert(self.resource, kind)
+        from lambent.wire.content import read_contents  # loaded where a dict is a message
+
+        contents = read_contents(self.resource)
         return EmbeddedResource(resource=contents, annotations=self.annotations, meta=self.meta)
 
 

@@ -264,6 +264,29 @@ def test_what_a_server_reads_from_itself(serve: Serve) -> None:
     assert contents["_meta"]["m"] == 1
 
 
+def test_what_a_server_reads_from_a_mounted_server_of_lambent(serve: Serve) -> None:
+    inner, mcp = MCPServer("inner"), FastMCP("outer")
+
+    @inner.resource("r://plain")
+    def plain() -> str:
+        return "a"
+
+    @inner.prompt()
+    def talk() -> str:
+        """A talk."""
+        return "b"
+
+    @mcp.tool
+    async def look(ctx: Context) -> list[str | bytes | None]:
+        read = await ctx.read_resource("r://in/plain")
+        prompt = await ctx.get_prompt("in_talk")
+        said = prompt.messages[0]
+        return [read.contents[0].content, prompt.description, said.role, said.content.text]
+
+    mcp.mount(inner, "in")
+    assert serve(mcp).call("look").text == '["a","A talk.","user","b"]'
+
+
 def test_plain_functions_run_on_worker_threads_of_anyio(serve: Serve) -> None:
     import anyio.from_thread
 
