@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.routing import Mount
-from tests.hosts.adapt.apps import adapted
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from tests.hosts.adapt.apps import Recorder, adapted
 from tests.hosts.adapt.servers import Environments, in_turn, make, refuse
 from tests.support import Client, http_api, message
 
@@ -64,7 +66,8 @@ def test_hosts_that_the_author_has_named_stay() -> None:
     ("path", "status"),
     [
         *[(path, 403) for path in ("/mcp", "/mcp/", "/v1/mcp", "//mcp", "/")],
-        *[(path, 404) for path in ("/%6dcp", "/mcp/below", "/other")],
+        ("/.well-known/mcp", 403),
+        *[(path, 404) for path in ("/%6dcp", "/mcp/below", "/other", "/.well-known/x", "/mcp/.well-known/x")],
     ],
 )
 @pytest.mark.parametrize("level", ["high", "low"])
@@ -88,3 +91,25 @@ def test_other_routes_are_the_servers_own() -> None:
     with adapted(make()) as handler:
         reply = Client(handler).event(http_api(None, method="GET", path="/about"))
     assert (reply.status, reply.body) == (200, b"a shop")
+
+
+@pytest.mark.parametrize(("mounted", "path"), [("/mcp", "/mcp"), ("/", "/")])
+@pytest.mark.parametrize("below", ["", "/below", "/.well-known/x", "//", "/%61"])
+def test_no_message_gets_past_by_a_path_below_a_mounted_endpoint(mounted: str, path: str, below: str) -> None:
+    endpoint = Recorder(b"reached")
+    app = Starlette(routes=[Route("/own", answer_plainly, methods=["POST"]), Mount(mounted, app=endpoint)])
+    body = message("tools/call", {"name": "add", "arguments": {"a": 1}})
+    with adapted(app, path=path, middleware=[refuse]) as handler:
+        client = Client(handler)
+        assert client.post(body, path=f"{path.rstrip('/')}{below or '/'}").status in (403, 404)
+        assert client.event(http_api("{}", path="/own")).body == b"own"
+    assert endpoint.scopes == []
+
+
+def test_an_application_mounted_around_no_endpoint_gets_its_messages() -> None:
+    with adapted(Starlette(routes=[Mount("/", app=Recorder(b"its own"))])) as handler:
+        assert Client(handler).event(http_api("{}", path="/login")).body == b"its own"
+
+
+async def answer_plainly(_: Request) -> Response:
+    return PlainTextResponse("own")

@@ -88,7 +88,7 @@ def adapt(
     made.executor.calls = Calls(site)
     documents = made.documents_of(AppDocuments, is_strict=True)
     documents.card = card or CardDetails()
-    handler = AdaptedHandler(made.endpoint_of(AppEndpoint), documents, site, is_server=adapted.is_server)
+    handler = AdaptedHandler(made.endpoint_of(AppEndpoint), documents, site, adapted)
     if settings.in_lambda:
         leave_at_end(handler)
     return handler

@@ -12,6 +12,7 @@ from lambent.hosts.adapt.documents import AppDocuments
 from lambent.hosts.adapt.forwarding import AppEndpoint
 from lambent.hosts.adapt.others import Others
 from lambent.hosts.adapt.scopes import Site
+from lambent.hosts.adapt.servers import Adapted
 from lambent.hosts.aws_lambda.events import Event, format_of, write
 from lambent.hosts.aws_lambda.handler import LambdaHandler, LambdaInvocation
 from lambent.wire.http import Request
@@ -26,13 +27,11 @@ class AdaptedHandler(LambdaHandler):
     the application's.
     """
 
-    def __init__(
-        self, endpoint: AppEndpoint, documents: AppDocuments, site: Site, *, is_server: bool
-    ) -> None:
+    def __init__(self, endpoint: AppEndpoint, documents: AppDocuments, site: Site, adapted: Adapted) -> None:
         super().__init__(endpoint, documents=documents)
         self._site = site
         self._calls = endpoint.executor.calls
-        self._is_server = is_server
+        self._adapted = adapted
         self._others = Others(endpoint, site)
         self._own_documents = documents
         documents.site, documents.run = site, self._run_coroutine
@@ -72,13 +71,15 @@ class AdaptedHandler(LambdaHandler):
         """Whether a request is for the MCP endpoint.
 
         Front ends may put something in front of its path, or take it away. Of an application that has other
-        paths, only that path itself is the endpoint.
+        paths, only that path itself is the endpoint, and those below it where the endpoint is mounted there.
         """
         path, short = self._site.path, unquote(request.path).rstrip("/")
-        if "/.well-known/" in request.path:
+        if "/.well-known/" in request.path and request.method != "POST":
             return False
-        if not self._is_server:
-            return short == path.rstrip("/")
+        if not self._adapted.is_server:
+            return short == path.rstrip("/") or (
+                request.method == "POST" and self._adapted.is_endpoint(unquote(request.path))
+            )
         if short.endswith(path):
             return True
         is_message = request.method == "POST" or "mcp-session-id" in request.headers

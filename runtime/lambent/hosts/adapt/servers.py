@@ -17,6 +17,7 @@ Nothing of these packages is imported here: who gives such an object has importe
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -46,6 +47,7 @@ class Adapted(msgspec.Struct, frozen=True):
         is_server: it is an MCP server, so that its endpoint may have any path.
         around: what is entered around the application's lifespan.
         seals: the objects that seal its request states.
+        is_endpoint: whether messages to a path reach the endpoint too, which is mounted there.
     """
 
     make: Callable[[], App]
@@ -54,6 +56,7 @@ class Adapted(msgspec.Struct, frozen=True):
     is_server: bool = True
     around: Callable[[], AbstractAsyncContextManager[None]] | None = None
     seals: tuple[Any, ...] = ()
+    is_endpoint: Callable[[str], bool] = lambda _: False
 
 
 def recognize(app: Any, path: str | None) -> Adapted:
@@ -98,7 +101,31 @@ def _of_application(app: Any, path: str | None) -> Adapted:
         path,
         is_server=False,
         seals=tuple(seal for one in endpoints.values() for seal in _seals_of(one.app)),
+        is_endpoint=functools.partial(_is_mounted_at, app, path.rstrip("/")),
     )
+
+
+def _is_mounted_at(app: Any, endpoint: str, path: str) -> bool:
+    """Whether an application gives messages to a path to the one that it has mounted at the endpoint."""
+    mounted, place = _route_of(app, f"{endpoint}/")
+    return mounted is not None and place == endpoint and mounted is _route_of(app, path)[0]
+
+
+def _route_of(app: Any, path: str) -> tuple[Any, str]:
+    """The innermost route of Starlette that a message to a path takes, and where it is; None if none does."""
+    scope: Scope = {"type": "http", "method": "POST", "path": path, "root_path": "", "headers": []}
+    place = ""
+    while True:
+        for route in getattr(app, "routes", None) or ():
+            match, below = route.matches(scope)
+            if match.value:
+                break
+        else:
+            return None, place
+        place += getattr(route, "path", "")
+        if not getattr(route, "routes", None):
+            return route, place
+        app, scope = route, {**scope, **below}
 
 
 def _of_sdk_2(server: Any, path: str) -> Adapted:
