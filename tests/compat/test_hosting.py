@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import httpx
 import mangum
+import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -343,6 +344,24 @@ async def test_everything_else_in_lambda_is_as_without_routes() -> None:
     assert handler(http_api(None, method="POST", path="/health"), None)["statusCode"] == 415
     with pytest.raises(Exception, match="This handler takes HTTP events"):
         handler({"detail-type": "x"}, None)
+    handler.close()
+
+
+@pytest.mark.parametrize("path", [None, "/mcp"])
+async def test_a_route_for_every_path_leaves_the_server_its_own(path: str | None) -> None:
+    mcp = with_routes()
+
+    @mcp.custom_route("/{rest:path}", methods=["GET", "POST"])
+    async def everything(request: Request) -> Response:
+        return Response(f"caught {request.url.path}")
+
+    handler = mcp.lambda_handler(msgspec.structs.replace(SETTINGS, mcp_path=path))
+    body = message("tools/call", {"name": "opened", "arguments": {}})
+    event = http_api(json.dumps(body), headers_of(body), path="/mcp")
+    assert '"text":"{}"' in handler(event, None)["body"]
+    for one, caught in (("/mcp/server-card", False), ("/health", False), ("/other", True)):
+        answer = handler(http_api(None, method="GET", path=one), None)
+        assert (answer["statusCode"], answer["body"] == f"caught {one}") == (200, caught)
     handler.close()
 
 

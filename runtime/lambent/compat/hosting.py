@@ -73,11 +73,14 @@ class Hosting(NativeServer):
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
         """See ``lambent.MCPServer.lambda_handler``; custom routes are served too."""
-        handler = super().lambda_handler(self._adjusted(settings))
+        settings = self._adjusted(settings)
+        handler = super().lambda_handler(settings)
         if self._routes:
-            from lambent.compat.routes import RoutedHandler  # loaded where there are some
+            from lambent.compat.http_app import own_paths  # loaded where there are some
+            from lambent.compat.routes import RoutedHandler
 
-            return RoutedHandler(handler, self._routes, debug=self.settings.debug)
+            own = own_paths(settings.mcp_path or self.settings.streamable_http_path, settings.health_path)
+            return RoutedHandler(handler, self._routes, own, debug=self.settings.debug)
         return handler
 
     def asgi(self, settings: Settings | None = None) -> AsgiApp:

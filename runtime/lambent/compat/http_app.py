@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -87,9 +87,8 @@ def make_app(
             yield
 
     manager = SessionManager(endpoint, app)
-    paths = [path, *_documents(path.rstrip("/"))]
-    if settings.health_path is not None and all(one.path != settings.health_path for one in routes):
-        paths.append(settings.health_path)
+    taken = {one.path for one in routes if one.path == settings.health_path}
+    paths = [one for one in own_paths(path, settings.health_path) if one not in taken]
     found: list[BaseRoute] = [Route(one, app, include_in_schema=False) for one in dict.fromkeys(paths)]
     made = Starlette(
         debug=server.settings.debug, routes=[*found, *starlette_routes(routes)], lifespan=lifespan
@@ -97,9 +96,13 @@ def make_app(
     return made, manager
 
 
-def _documents(path: str) -> Iterable[str]:
-    """The paths of the documents about an endpoint."""
-    return f"{path}{CARD_SUFFIX}", f"{path}{REGISTRY_SUFFIX}", f"{METADATA_PATH}{path}"
+def own_paths(path: str, health_path: str | None) -> Iterator[str]:
+    """The paths of an endpoint, of the documents about it, and of the host's health."""
+    yield path
+    path = path.rstrip("/")
+    yield from (f"{path}{CARD_SUFFIX}", f"{path}{REGISTRY_SUFFIX}", f"{METADATA_PATH}{path}")
+    if health_path is not None:
+        yield health_path
 
 
 def starlette_routes(routes: Sequence[Declared]) -> list[Route]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Coroutine, MutableMapping, Sequence
+from collections.abc import Coroutine, Iterable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
@@ -26,11 +26,21 @@ _Message = MutableMapping[str, Any]
 
 
 class RoutedHandler(LambdaHandler):
-    """A handler that answers the events of custom routes, and passes every other one on."""
+    """A handler that answers the events of custom routes, and passes every other one on.
 
-    def __init__(self, handler: LambdaHandler, routes: Sequence[Route], *, debug: bool) -> None:
+    Args:
+        handler: the server's own.
+        routes: the custom ones.
+        own_paths: the server's own, which no custom route takes unless it names one of them.
+        debug: show tracebacks.
+    """
+
+    def __init__(
+        self, handler: LambdaHandler, routes: Sequence[Route], own_paths: Iterable[str], *, debug: bool
+    ) -> None:
         super().__init__(handler._endpoint, handler._worker, handler._queue_url, handler._documents)
         self._handler = handler
+        self._own = frozenset(own_paths) - {one.path for one in routes}
         self._routes = starlette_routes(routes)
         self._app = Starlette(debug=debug, routes=self._routes)
 
@@ -49,7 +59,9 @@ class RoutedHandler(LambdaHandler):
         except (UnknownEventError, HttpRefusal, AttributeError, TypeError, ValueError):
             return self._handler(event, context)  # which says what is wrong with it
         scope = scope_of(request)
-        if all(route.matches(scope)[0] is not Match.FULL for route in self._routes):
+        if scope["path"] in self._own or all(
+            route.matches(scope)[0] is not Match.FULL for route in self._routes
+        ):
             return self._handler(event, context)
         start, body = self._run_coroutine(self._respond(scope, request))
         pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
