@@ -55,13 +55,14 @@ def test_the_meta_of_a_request_has_attributes() -> None:
     @mcp.tool()
     def look(ctx: Context) -> str:
         meta = ctx.request_context.meta
-        return repr((meta.progressToken, meta.progress_token, meta["trace"], meta.nothing, ctx.client_id))
+        names = meta.progressToken, meta.progress_token, meta["progress_token"]
+        return repr((*names, meta["trace"], meta.nothing, ctx.client_id))
 
     body = message(
         "tools/call", {"name": "look", "arguments": {}}, progressToken="p", trace="t", client_id="app"
     )
     event = http_api(body=__import__("json").dumps(body), headers=headers_of(body))
-    assert "\"('p', 'p', 't', None, 'app')\"" in mcp.lambda_handler(SETTINGS)(event, None)["body"]
+    assert "\"('p', 'p', 'p', 't', None, 'app')\"" in mcp.lambda_handler(SETTINGS)(event, None)["body"]
 
 
 def test_the_request_is_that_of_starlette() -> None:

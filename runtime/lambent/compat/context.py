@@ -237,8 +237,11 @@ class RequestContext:
 
     @property
     def meta(self) -> Members:
-        """``ctx.meta``, whose members are attributes too."""
-        return Members(self._context.meta)
+        """``ctx.meta``, whose members are attributes too, with ``progress_token`` by both its names."""
+        found = Members(self._context.meta)
+        if "progressToken" in found:
+            found["progress_token"] = found["progressToken"]
+        return found
 
     @property
     def method(self) -> str:

@@ -220,6 +220,67 @@ def test_refusals_keep_their_status(serve: Serve, caplog: pytest.LogCaptureFixtu
     assert caplog.records == []
 
 
+def test_what_a_tool_does_not_find_is_its_failure(serve: Serve) -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def find() -> str:
+        raise NotFoundError("No such order")
+
+    @mcp.tool
+    async def read(ctx: Context) -> str:
+        return str(await ctx.read_resource("r://missing"))
+
+    @mcp.tool
+    async def fill(ctx: Context) -> str:
+        return str(await ctx.get_prompt("missing"))
+
+    client = serve(mcp)
+    assert client.call("find").result["isError"] is True
+    assert client.call("find").text == "Error calling tool 'find': No such order"
+    assert client.call("read").text == "Error calling tool 'read': Resource not found"
+    assert client.call("fill").text == "Error calling tool 'fill': Unknown prompt: 'missing'"
+
+
+def test_meta_of_resources_and_prompts_is_in_their_results(serve: Serve) -> None:
+    mcp = FastMCP()
+
+    @mcp.resource("r://plain", meta={"a": 1, "b": 1}, tags={"t"})
+    def plain() -> str:
+        return "plain"
+
+    @mcp.resource("r://parts", meta={"a": 1, "b": 1})
+    def parts() -> list[ResourceContent]:
+        return [ResourceContent("x", meta={"b": 2}), ResourceContent("y")]
+
+    @mcp.resource("r://whole", meta={"a": 1})
+    def whole() -> ResourceResult:
+        return ResourceResult("x")
+
+    @mcp.prompt(meta={"a": 1})
+    def talk() -> str:
+        """Talk."""
+        return "hello"
+
+    @mcp.prompt(meta={"a": 1})
+    def other() -> PromptResult:
+        return PromptResult("hello")
+
+    client = serve(mcp)
+    metas = {
+        name: [one.get("_meta") for one in client.read(f"r://{name}").result["contents"]]
+        for name in ("plain", "parts", "whole")
+    }
+    assert metas == {
+        "plain": [{"a": 1, "b": 1}],
+        "parts": [{"a": 1, "b": 2}, {"a": 1, "b": 1}],
+        "whole": [None],
+    }
+    filled = client.request("prompts/get", {"name": "talk"}).result
+    assert (filled["description"], filled["_meta"]["a"]) == ("Talk.", 1)
+    assert "a" not in client.request("prompts/get", {"name": "other"}).result["_meta"]
+
+
 def test_unexpected_errors_are_in_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     mcp = FastMCP(mask_error_details=True)
 

@@ -213,7 +213,6 @@ class Declaring(Declarations):
             annotations = msgspec.convert(annotations, Annotations)
         scopes = (*scopes_of(auth), *options.pop("scopes", ()))
         kind = mime_type or "text/plain"
-        page = {"ui": meta["ui"]} if meta and "ui" in meta else None
 
         def register(function: F) -> F:
             known = name or named(function)
@@ -221,7 +220,7 @@ class Declaring(Declarations):
                 function,
                 self._injected,
                 known,
-                convert=features.read_contents(kind, page),
+                convert=features.read_contents(kind, meta),
                 failed=features.reading_failed(f"Error reading resource {uri!r}", masked=self._masks_errors),
             )
             definition = Definition(
@@ -287,9 +286,8 @@ class Declaring(Declarations):
         def register(function: F) -> F:
             known = name or named(function)
             failed = features.reading_failed(f"Error rendering prompt {known!r}", masked=self._masks_errors)
-            read = features.read(
-                function, self._injected, known, convert=features.read_messages(description), failed=failed
-            )
+            convert = features.read_messages(description, meta, lambda: said)
+            read = features.read(function, self._injected, known, convert=convert, failed=failed)
             said = description or read.description
             arguments = [
                 described(one, read.parameters, read.signature) for one in arguments_of(read.signature) or ()

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from lambent.compat.fastmcp.arguments import in_words
 from lambent.compat.fastmcp.calling import HIDDEN, dependencies_of, prepare, without
+from lambent.compat.fastmcp.exceptions import NotFoundError
 from lambent.compat.fastmcp.failures import note_failure
 from lambent.compat.fastmcp.results import (
     PromptResult,
@@ -22,7 +23,14 @@ from lambent.compat.fastmcp.results import (
     messages_of,
 )
 from lambent.compat.fastmcp.schemas import WRAPS, read_doc, result_codec, result_schema, tidy
-from lambent.errors import ConfigurationError, ProtocolError, RetryableError, StoreError, ToolError
+from lambent.errors import (
+    ConfigurationError,
+    ProtocolError,
+    ResourceNotFoundError,
+    RetryableError,
+    StoreError,
+    ToolError,
+)
 from lambent.execution.failures import message_of, report
 from lambent.features.codecs import Codec, to_json, to_plain
 from lambent.features.signature import Definition, Signature, read_signature
@@ -200,7 +208,9 @@ def tool_failed(name: str, *, masked: bool, keeps: bool) -> Callable[[Exception,
     """
 
     def failed(error: Exception, context: Any) -> Any:
-        if isinstance(error, _NOT_THE_FEATURES) and not hasattr(error, "__fastmcp__"):
+        # That a tool finds something else missing is the tool's failure.
+        is_own = isinstance(error, NotFoundError | ResourceNotFoundError) or hasattr(error, "__fastmcp__")
+        if isinstance(error, _NOT_THE_FEATURES) and not is_own:
             raise error
         if isinstance(error, ToolError):
             text = message_of(error)
@@ -240,40 +250,57 @@ def reading_failed(what: str, *, masked: bool) -> Callable[[Exception, Any], Any
     return failed
 
 
-def read_contents(mime_type: str, page: dict[str, Any] | None) -> Callable[[Any], Any]:
+def read_contents(mime_type: str, meta: dict[str, Any] | None) -> Callable[[Any], Any]:
     """How results of a resource are written.
 
     Args:
         mime_type: that the resource declares.
-        page: what it declares of a page, which hosts look for in the contents.
+        meta: what it declares as its ``_meta``, which hosts look for in the contents too.
     """
+    page = {"ui": meta["ui"]} if meta and "ui" in meta else None
 
     def convert(value: Any) -> Any:
         if isinstance(value, WireResult):
             return value
         # The handler knows the URI that was asked for.
         contents = [one.to_native("") for one in contents_of(value, mime_type)]
-        if page is not None:
-            contents = [replace(one, meta=one.meta or page) for one in contents]
-        meta = value.meta if isinstance(value, ResourceResult) else None
-        return ReadResourceResult(contents=contents, meta=_plain(meta) if meta else msgspec.UNSET)
+        if isinstance(value, ResourceResult):
+            whole = _plain(value.meta) if value.meta else msgspec.UNSET
+            if page is not None:
+                contents = [replace(one, meta=one.meta or page) for one in contents]
+            return ReadResourceResult(contents=contents, meta=whole)
+        if meta:
+            contents = [replace(one, meta={**meta, **(one.meta or {})}) for one in contents]
+        return ReadResourceResult(contents=contents)
 
     return convert
 
 
-def read_messages(description: str | None) -> Callable[[Any], Any]:
-    """How results of a prompt are written."""
+def read_messages(
+    description: str | None, meta: dict[str, Any] | None, described: Callable[[], str | None]
+) -> Callable[[Any], Any]:
+    """How results of a prompt are written.
+
+    Args:
+        description: that it was given.
+        meta: what it declares as its ``_meta``.
+        described: gives the description of its definition.
+    """
 
     def convert(value: Any) -> Any:
         if isinstance(value, WireResult):
             return value
-        if not isinstance(value, PromptResult):
+        said, own = description, None
+        if isinstance(value, PromptResult):
+            value, said, own = value.messages, value.description or description, value.meta
+        elif meta:
+            said, own = described(), meta
+        else:
             return messages_of(value)
-        said = value.description or description
         return GetPromptResult(
-            messages=messages_of(value.messages),
+            messages=messages_of(value),
             description=said or msgspec.UNSET,
-            meta=_plain(value.meta) if value.meta else msgspec.UNSET,
+            meta=_plain(own) if own else msgspec.UNSET,
         )
 
     return convert
