@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         BinaryResource, DirectoryResource, FileResource, FunctionResource, HttpResource, Prompt,
         Resource, TextResource, Tool,
     )
-    from lambent.compat.logs import configure_logging, get_logger
     from lambent.compat.mcp_errors import MCPError, McpError, UrlElicitationRequiredError
     from lambent.compat.paths import (
         DEFAULT_RESOURCE_SECURITY, PathEscapeError, ResourceSecurity, contains_path_traversal,
@@ -48,18 +47,22 @@ if TYPE_CHECKING:
         Extension, MethodBinding, ResourceBinding, ToolBinding, require_client_extension,
         validate_extension_identifier,
     )
-    from lambent.compat.requests import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
+    from lambent.compat.requests import (
+        CallNext, HandlerResult, SUBSCRIPTION_ID_META_KEY, ServerMiddleware, ServerRequestContext,
+    )
     from lambent.compat.server import FastMCP, MCPServer
     from lambent.compat.values import Icon
-    from lambent.compat.subscriptions import (
-        InMemorySubscriptionBus, PromptsListChanged, ResourceUpdated, ResourcesListChanged,
-        SUBSCRIPTION_ID_META_KEY, ServerEvent, SubscriptionBus, ToolsListChanged,
+    from lambent.execution.subscription_bus import (
+        InMemorySubscriptionBus, PromptsListChanged, ResourceUpdated, ResourcesListChanged, ServerEvent,
+        SubscriptionBus, ToolsListChanged,
     )
     from lambent.features.apps import (
         APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, ResourcePermissions, Visibility, client_supports_apps,
     )
     from lambent.compat.session import ServerSession
-    from lambent.compat.settings import RequestStateSecurity, TransportSecuritySettings
+    from lambent.compat.settings import (
+        RequestStateSecurity, TransportSecuritySettings, configure_logging, get_logger,
+    )
 
 HOMES = {
     "lambent": (
@@ -82,7 +85,6 @@ HOMES = {
         "BinaryResource", "DirectoryResource", "FileResource", "FunctionResource", "HttpResource", "Prompt",
         "Resource", "TextResource", "Tool",
     ),
-    "lambent.compat.logs": ("configure_logging", "get_logger"),
     "lambent.compat.mcp_errors": ("MCPError", "McpError", "UrlElicitationRequiredError"),
     "lambent.compat.paths": (
         "DEFAULT_RESOURCE_SECURITY", "PathEscapeError", "ResourceSecurity", "contains_path_traversal",
@@ -93,11 +95,13 @@ HOMES = {
         "Extension", "MethodBinding", "ResourceBinding", "ToolBinding", "require_client_extension",
         "validate_extension_identifier",
     ),
-    "lambent.compat.requests": ("CallNext", "HandlerResult", "ServerMiddleware", "ServerRequestContext"),
+    "lambent.compat.requests": (
+        "CallNext", "HandlerResult", "SUBSCRIPTION_ID_META_KEY", "ServerMiddleware", "ServerRequestContext",
+    ),
     "lambent.compat.values": ("Icon",),
-    "lambent.compat.subscriptions": (
+    "lambent.execution.subscription_bus": (
         "InMemorySubscriptionBus", "PromptsListChanged", "ResourceUpdated", "ResourcesListChanged",
-        "SUBSCRIPTION_ID_META_KEY", "ServerEvent", "SubscriptionBus", "ToolsListChanged",
+        "ServerEvent", "SubscriptionBus", "ToolsListChanged",
     ),
     "lambent.compat.server": ("FastMCP", "MCPServer"),
     "lambent.features.apps": (
@@ -105,7 +109,9 @@ HOMES = {
         "client_supports_apps",
     ),
     "lambent.compat.session": ("ServerSession",),
-    "lambent.compat.settings": ("RequestStateSecurity", "TransportSecuritySettings"),
+    "lambent.compat.settings": (
+        "RequestStateSecurity", "TransportSecuritySettings", "configure_logging", "get_logger",
+    ),
 }
 """The names by the module that has them."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
-from lambent.compat.errors import PAGE
+from lambent.compat.errors import PAGE, TooLateError
 from lambent.errors import ConfigurationError
 from lambent.hosts.settings import Settings
 from lambent.server import MCPServer as NativeServer
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from lambent.compat.settings import RequestStateSecurity, ServerSettings, TransportSecuritySettings
+    from lambent.execution.call import Call
+    from lambent.execution.context import Context
+    from lambent.execution.lifespan import Lifespan
+    from lambent.execution.rounds.journal import Journal
     from lambent.hosts.asgi import AsgiApp
+    from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,7 +52,38 @@ class Hosting(NativeServer):
     _routes: list[Route]
     _state_security: RequestStateSecurity | None
     _manager: SessionManager | None = None
+    _entered: Lifespan | None = None
+    _page = PAGE
     _log = logging.getLogger("lambent.compat")
+
+    @property
+    def instructions(self) -> str | None:
+        """How a model should use the server."""
+        return self._empty.instructions
+
+    @property
+    def website_url(self) -> str | None:
+        """Where to read more."""
+        return self._empty.info.website_url
+
+    @property
+    def version(self) -> str:
+        """The server's own version."""
+        return self._empty.info.version
+
+    def _parts(self) -> ServerParts:
+        """As every server's; all hosts of this one share its lifespan."""
+        parts = super()._parts()
+        self._entered = self._entered or parts.lifespan
+        return msgspec.structs.replace(parts, lifespan=self._entered, context=self._make_context)
+
+    def _make_context(self, call: Call, journal: Journal) -> Context:
+        """Make the context of a handler."""
+        raise NotImplementedError
+
+    def _not_frozen(self, what: str) -> None:
+        if self._catalog is not None:
+            raise TooLateError(what, self._page)
 
     def custom_route(
         self, path: str, methods: Sequence[str], name: str | None = None, include_in_schema: bool = True
@@ -208,16 +244,18 @@ class Hosting(NativeServer):
         Raises:
             ConfigurationError: uvicorn or Starlette is not installed, or a setting cannot be used.
         """
+        self.settings.configure_logging()
+        host = host or self.settings.host
+        await self._serve(self.streamable_http_app(host=host, **options), host=host, port=port)
+
+    async def _serve(self, app: Starlette, *, host: str, port: int | None, **options: Any) -> None:
+        """Serve an application with uvicorn; ``options`` are those of ``uvicorn.Config``."""
         try:
             import uvicorn
         except ImportError as error:
             raise ConfigurationError("Serving HTTP from this process needs uvicorn: install it") from error
-        host, settings = host or self.settings.host, self.settings
-        settings.configure_logging()
-        app = self.streamable_http_app(host=host, **options)
-        config = uvicorn.Config(
-            app, host=host, port=port or settings.port, log_level=settings.log_level.lower()
-        )
+        given = {"host": host, "port": port or self.settings.port, **options}
+        config = uvicorn.Config(app, **{"log_level": self.settings.log_level.lower(), **given})
         await uvicorn.Server(config).serve()
 
     async def run_sse_async(self, *_: Any, **__: Any) -> NoReturn:

@@ -182,9 +182,7 @@ class Registering(Declarations):
             ToolError: there is none of that name.
             TooLateError: requests are answered.
         """
-        self._not_frozen(f"Removing the tool {name!r}")
-        if self._tools.pop(name, None) is None:
-            raise ToolError(f"Unknown tool: {name}")
+        self._remove(self._tools, name, "tool", ToolError)
 
     def remove_resource(self, uri: str) -> None:
         """Take back a resource or a template.
@@ -193,9 +191,7 @@ class Registering(Declarations):
             ValueError: there is none of that URI.
             TooLateError: requests are answered.
         """
-        self._not_frozen(f"Removing the resource {uri!r}")
-        if self._resources.pop(str(uri), None) is None:
-            raise ValueError(f"Unknown resource: {uri}")
+        self._remove(self._resources, str(uri), "resource", ValueError)
 
     def remove_prompt(self, name: str) -> None:
         """Take back a prompt.
@@ -204,9 +200,12 @@ class Registering(Declarations):
             ValueError: there is none of that name.
             TooLateError: requests are answered.
         """
-        self._not_frozen(f"Removing the prompt {name!r}")
-        if self._prompts.pop(name, None) is None:
-            raise ValueError(f"Unknown prompt: {name}")
+        self._remove(self._prompts, name, "prompt", ValueError)
+
+    def _remove(self, registry: dict[str, Any], key: str, kind: str, error: type[Exception]) -> None:
+        self._not_frozen(f"Removing the {kind} {key!r}")
+        if registry.pop(key, None) is None:
+            raise error(f"Unknown {kind}: {key}")
 
     def _is_taken(self, registry: dict[str, Any], key: str, kind: str, warns: bool) -> bool:
         """Whether there is a feature of that name, which stays; a server that is frozen takes none at all."""

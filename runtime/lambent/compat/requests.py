@@ -18,10 +18,14 @@ from lambent.execution.rounds.questions import Question
 from lambent.wire.eras import RpcRequest, meta_of
 from lambent.wire.eras.modern import read_params
 from lambent.wire.methods import ANY_METHOD
+from lambent.wire.values import SUBSCRIPTION_ID_KEY
 
 T = TypeVar("T")
 StateT = TypeVar("StateT")
 RequestT = TypeVar("RequestT")
+
+SUBSCRIPTION_ID_META_KEY = SUBSCRIPTION_ID_KEY
+"""The member of ``_meta`` that says of which subscription a notification is."""
 
 HandlerResult = Any
 """What middleware or a method returns: a dict with the names of the wire, a model, or None."""

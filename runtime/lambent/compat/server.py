@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 import msgspec
 
 from lambent.compat.current_call import current_call, current_context, remember, remember_context
-from lambent.compat.errors import NotHereError, TooLateError
+from lambent.compat.errors import NotHereError
 from lambent.compat.extending import Extending
 from lambent.compat.hosting import NO_EVENT_STORE
 from lambent.compat.queries import Queries
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lambent.compat.context import Context
     from lambent.compat.internals import LowLevelServer, ToolManager
     from lambent.execution.call import Call, Handler
-    from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
     from lambent.hosts.assembly import ServerParts
     from lambent.wire.values import CacheHint, Icon
@@ -111,7 +110,6 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
                 "servers with the same keys apart"
             )
         self._state_security = request_state_security
-        self._entered: Lifespan | None = None
         self._routes = []
         self._functions = {}
         if event_store is not None:
@@ -145,24 +143,9 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
         return self._empty.info.description
 
     @property
-    def instructions(self) -> str | None:
-        """How a model should use the server."""
-        return self._empty.instructions
-
-    @property
-    def website_url(self) -> str | None:
-        """Where to read more."""
-        return self._empty.info.website_url
-
-    @property
     def icons(self) -> Sequence[Icon] | None:
         """Images for user interfaces."""
         return self._empty.info.icons
-
-    @property
-    def version(self) -> str:
-        """The server's own version."""
-        return self._empty.info.version
 
     @property
     def dependencies(self) -> list[str]:
@@ -177,19 +160,15 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
         return declare(auth, verifier, provider)
 
     def _parts(self) -> ServerParts:
-        """As every server's; all hosts of this one share its lifespan."""
+        """As every server's, with what the official SDK does around its handlers."""
         parts = super()._parts()
-        self._entered = self._entered or parts.lifespan
         # Innermost: other middleware may find out who is calling.
-        middleware = (*parts.middleware, remember)
-        middleware = (*middleware, self._drop_messages)
+        middleware = (*parts.middleware, remember, self._drop_messages)
         if self._resources:
             from lambent.compat.resource_errors import name_unknown  # loaded where there are resources
 
             middleware = (*middleware, name_unknown)
-        return msgspec.structs.replace(
-            parts, middleware=middleware, lifespan=self._entered, context=self._make_context
-        )
+        return msgspec.structs.replace(parts, middleware=middleware)
 
     def _drop_messages(self, call: Call, following: Handler) -> Any:
         """Middleware: send nothing before the response, where responses are JSON alone."""
@@ -237,10 +216,6 @@ class MCPServer(Registering, Queries, Extending, Generic[StateT]):
         from lambent.compat.internals import ToolManager  # as above
 
         return ToolManager(self._tools, self._functions)
-
-    def _not_frozen(self, what: str) -> None:
-        if self._catalog is not None:
-            raise TooLateError(what)
 
     def __getattr__(self, name: str) -> NoReturn:
         """Say what replaces a private attribute that servers use."""

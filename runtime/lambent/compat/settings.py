@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from lambent.compat.errors import PAGE
-from lambent.compat.logs import LINE
 from lambent.errors import ConfigurationError
+
+_LINE = "%(levelname)s %(name)s: %(message)s"
+"""How a record is written."""
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 """Addresses of this machine alone: servers on them are protected against DNS rebinding by default."""
@@ -152,4 +154,16 @@ class ServerSettings(msgspec.Struct, kw_only=True):
 
     def configure_logging(self) -> None:
         """Have the root logger write to standard error at this level, unless the program has set it up."""
-        logging.basicConfig(level=self.log_level.upper(), format=LINE)
+        logging.basicConfig(level=self.log_level.upper(), format=_LINE)
+
+
+def get_logger(name: str) -> logging.Logger:
+    """The logger of a module."""
+    return logging.getLogger(name)
+
+
+def configure_logging(
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO",
+) -> None:
+    """Have the root logger write to standard error at a level, unless the program has set it up."""
+    logging.basicConfig(level=level, format=_LINE)

@@ -21,17 +21,13 @@ if TYPE_CHECKING:
         UNSUPPORTED_PROTOCOL_VERSION, URL_ELICITATION_REQUIRED, ErrorData,
     )
     from lambent.compat.models import (
-        CallToolRequestParams, GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams,
-        RequestParams, Result, SubscriptionFilter, SubscriptionsListenRequestParams,
-    )
-    from lambent.compat.notifications import (
-        LoggingMessageNotification, LoggingMessageNotificationParams, NotificationParams,
-        ProgressNotification, ProgressNotificationParams, ServerNotification,
-    )
-    from lambent.compat.questions import (
-        CreateMessageRequest, CreateMessageRequestParams, CreateMessageResultWithTools, ElicitRequest,
-        ElicitRequestFormParams, ElicitRequestParams, ElicitRequestURLParams, ElicitRequestedSchema,
-        InputRequest, InputRequests, InputResponse, InputResponses, ListRootsRequest,
+        CallToolRequestParams, CreateMessageRequest, CreateMessageRequestParams,
+        CreateMessageResultWithTools, ElicitRequest, ElicitRequestFormParams, ElicitRequestParams,
+        ElicitRequestURLParams, ElicitRequestedSchema, GetPromptRequestParams, InputRequest, InputRequests,
+        InputResponse, InputResponses, ListRootsRequest, LoggingMessageNotification,
+        LoggingMessageNotificationParams, NotificationParams, PaginatedRequestParams, ProgressNotification,
+        ProgressNotificationParams, ReadResourceRequestParams, RequestParams, Result, ServerNotification,
+        SubscriptionFilter, SubscriptionsListenRequestParams,
     )
     from lambent.compat.values import (
         Annotations, AudioContent, BlobResourceContents, CallToolResult, ClientCapabilities,
@@ -58,19 +54,14 @@ HOMES = {
         "UNSUPPORTED_PROTOCOL_VERSION", "URL_ELICITATION_REQUIRED", "ErrorData",
     ),
     "lambent.compat.models": (
-        "CallToolRequestParams", "GetPromptRequestParams", "PaginatedRequestParams",
-        "ReadResourceRequestParams", "RequestParams", "Result", "SubscriptionFilter",
-        "SubscriptionsListenRequestParams",
-    ),
-    "lambent.compat.notifications": (
+        "CallToolRequestParams", "CreateMessageRequest", "CreateMessageRequestParams",
+        "CreateMessageResultWithTools", "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams",
+        "ElicitRequestURLParams", "ElicitRequestedSchema", "GetPromptRequestParams", "InputRequest",
+        "InputRequests", "InputResponse", "InputResponses", "ListRootsRequest",
         "LoggingMessageNotification", "LoggingMessageNotificationParams", "NotificationParams",
-        "ProgressNotification", "ProgressNotificationParams", "ServerNotification",
-    ),
-    "lambent.compat.questions": (
-        "CreateMessageRequest", "CreateMessageRequestParams", "CreateMessageResultWithTools",
-        "ElicitRequest", "ElicitRequestFormParams", "ElicitRequestParams", "ElicitRequestURLParams",
-        "ElicitRequestedSchema", "InputRequest", "InputRequests", "InputResponse", "InputResponses",
-        "ListRootsRequest",
+        "PaginatedRequestParams", "ProgressNotification", "ProgressNotificationParams",
+        "ReadResourceRequestParams", "RequestParams", "Result", "ServerNotification", "SubscriptionFilter",
+        "SubscriptionsListenRequestParams",
     ),
     "lambent.compat.values": (
         "Annotations", "AudioContent", "BlobResourceContents", "CallToolResult", "ClientCapabilities",

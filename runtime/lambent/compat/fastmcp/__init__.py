@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from lambent import (
         AcceptedElicitation, CancelledElicitation, DeclinedElicitation, Icon, PromptMessage, ToolAnnotations,
     )
-    from lambent.compat.fastmcp.arguments import TaskConfig
+    from lambent.compat.fastmcp.arguments import TaskConfig, require_scopes
     from lambent.compat.fastmcp.auth import (
         AccessToken, CurrentAccessToken, DebugTokenVerifier, JWTVerifier, RemoteAuthProvider,
         StaticTokenVerifier, TokenClaim, TokenVerifier, get_access_token,
     )
-    from lambent.compat.fastmcp.checks import require_scopes
     from lambent.compat.fastmcp.context import Context
     from lambent.compat.fastmcp.current import get_context
     from lambent.compat.fastmcp.dependencies import (
@@ -57,12 +56,11 @@ HOMES = {
     ),
     "lambent.compat.features": ("DirectoryResource", "FileResource", "HttpResource"),
     "lambent.compat.paths": ("ResourceSecurity",),
-    "lambent.compat.fastmcp.arguments": ("TaskConfig",),
+    "lambent.compat.fastmcp.arguments": ("TaskConfig", "require_scopes"),
     "lambent.compat.fastmcp.auth": (
         "AccessToken", "CurrentAccessToken", "DebugTokenVerifier", "JWTVerifier", "RemoteAuthProvider",
         "StaticTokenVerifier", "TokenClaim", "TokenVerifier", "get_access_token",
     ),
-    "lambent.compat.fastmcp.checks": ("require_scopes",),
     "lambent.compat.fastmcp.context": ("Context",),
     "lambent.compat.fastmcp.current": ("get_context",),
     "lambent.compat.fastmcp.dependencies": (

@@ -35,14 +35,23 @@ def secured(template: UriTemplate, security: Any) -> UriTemplate:
     return SecuredTemplate(template.template, security or ResourceSecurity(False, False, False))
 
 
+class RequiredScopes(msgspec.Struct, frozen=True):
+    """A check that the caller has scopes."""
+
+    scopes: tuple[str, ...]
+
+
+def require_scopes(*scopes: str) -> RequiredScopes:
+    """What ``auth`` of a feature takes: its caller needs these scopes."""
+    return RequiredScopes(scopes)
+
+
 def scopes_of(auth: Any) -> tuple[str, ...]:
     """The scopes that ``auth`` of a feature says are needed.
 
     Raises:
         DeclarationError: it is a check of another kind.
     """
-    from lambent.compat.fastmcp.checks import RequiredScopes
-
     checks = auth if isinstance(auth, list | tuple) else [] if auth is None else [auth]
     for check in checks:
         if not isinstance(check, RequiredScopes):

@@ -1,4 +1,4 @@
-"""The call that runs: the context that functions without a context parameter find."""
+"""The call that runs: the context that functions find without a parameter, and what its tools raise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lambent.compat.fastmcp.context import Context
 
 _current: ContextVar[Context] = ContextVar("lambent_compat_fastmcp")
+_failures: ContextVar[list[Exception] | None] = ContextVar("lambent_compat_fastmcp_failures", default=None)
 
 
 @contextmanager
@@ -38,3 +39,21 @@ def get_context() -> Context:
 def find_context() -> Context | None:
     """The context of the call that runs; None where none does."""
     return _current.get(None)
+
+
+@contextmanager
+def collected() -> Iterator[list[Exception]]:
+    """Collect what tools raise meanwhile: clients get results of it, which say less."""
+    failures: list[Exception] = []
+    token = _failures.set(failures)
+    try:
+        yield failures
+    finally:
+        _failures.reset(token)
+
+
+def note_failure(error: Exception) -> None:
+    """Let middleware see what a tool has raised."""
+    failures = _failures.get()
+    if failures is not None:
+        failures.append(error)

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from lambent.compat.fastmcp.arguments import in_words
 from lambent.compat.fastmcp.calling import HIDDEN, dependencies_of, prepare, without
+from lambent.compat.fastmcp.current import note_failure
 from lambent.compat.fastmcp.exceptions import NotFoundError
-from lambent.compat.fastmcp.failures import note_failure
 from lambent.compat.fastmcp.results import (
     PromptResult,
     ResourceResult,

@@ -148,16 +148,10 @@ class Serving(Hosting):
         Raises:
             ConfigurationError: uvicorn or Starlette is not installed, or a setting cannot be used.
         """
-        try:
-            import uvicorn
-        except ImportError as error:
-            raise ConfigurationError("Serving HTTP from this process needs uvicorn: install it") from error
         self._configure({"log_level": log_level})
         host = host or self.settings.host
         app = self.http_app(transport=transport, host=host, **options)
-        given = {"host": host, "port": port or self.settings.port, **(uvicorn_config or {})}
-        config = uvicorn.Config(app, **{"log_level": self.settings.log_level.lower(), **given})
-        await uvicorn.Server(config).serve()
+        await self._serve(app, **{"host": host, "port": port, **(uvicorn_config or {})})
 
     run_streamable_http_async = run_http_async
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lambent.features.contents import to_base64
 from lambent.wire.values import (
     AudioContent,
     BlobResourceContents,
@@ -20,13 +21,6 @@ _AUDIO = {"mp3": "mpeg", "m4a": "mp4"}
 _IMAGES = {"jpg": "jpeg", "svg": "svg+xml"}
 _TEXTS = {"txt": "plain", "text": "plain", "md": "markdown"}
 _TEXT_TYPES = frozenset({"plain", "markdown", "html", "css", "csv", "xml"})
-
-
-def to_base64(data: bytes) -> str:
-    """Bytes in Base64, as content blocks and contents carry them."""
-    import binascii  # loaded where there are media
-
-    return binascii.b2a_base64(data, newline=False).decode()
 
 
 class _Media:

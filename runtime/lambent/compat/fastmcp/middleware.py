@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from lambent.compat.fastmcp.current import entered
-from lambent.compat.fastmcp.failures import collected
+from lambent.compat.fastmcp.current import collected, entered
 from lambent.compat.fastmcp.listed import Params, from_native, to_native
 from lambent.compat.requests import ServerRequestContext
 from lambent.wire.results import CallToolResult

@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import UNSET
 
-from lambent.compat.fastmcp.media import MEDIA, to_base64
+from lambent.compat.fastmcp.media import MEDIA
 from lambent.features.codecs import to_json, to_plain
+from lambent.features.contents import to_base64
 from lambent.features.tools import text_of
 from lambent.wire.content import read_block
 from lambent.wire.values import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 
-from lambent.compat.errors import NotHereError, TooLateError
+from lambent.compat.errors import NotHereError
 from lambent.compat.fastmcp.adding import Adding
 from lambent.compat.fastmcp.asking import Asking
 from lambent.compat.fastmcp.context import PAGE
@@ -23,9 +23,7 @@ from lambent.wire.values import CacheHint, Icon
 if TYPE_CHECKING:
     from lambent.compat.fastmcp.context import Context
     from lambent.execution.call import Call
-    from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
-    from lambent.hosts.assembly import ServerParts
 
 
 class FastMCP(Adding, Asking, Serving):
@@ -56,6 +54,8 @@ class FastMCP(Adding, Asking, Serving):
     Raises:
         DeclarationError: an argument cannot have an effect here.
     """
+
+    _page = PAGE
 
     def __class_getitem__(cls, _: Any) -> type[FastMCP]:
         """``FastMCP[…]`` is ``FastMCP``: what its lifespan gives is not checked."""
@@ -112,7 +112,6 @@ class FastMCP(Adding, Asking, Serving):
         self.settings = older.settings
         self._routes = []
         self._state_security = request_state_security
-        self._entered: Lifespan | None = None
         for one in middleware or ():
             self.add_middleware(one)
         for tool in tools or ():
@@ -157,21 +156,6 @@ class FastMCP(Adding, Asking, Serving):
 
         made: Self = imported(cls, "from_fastapi", app, name, options)
         return made
-
-    @property
-    def instructions(self) -> str | None:
-        """How a model should use the server."""
-        return self._empty.instructions
-
-    @property
-    def version(self) -> str:
-        """The server's own version."""
-        return self._empty.info.version
-
-    @property
-    def website_url(self) -> str | None:
-        """Where to read more."""
-        return self._empty.info.website_url
 
     @property
     def icons(self) -> Sequence[Icon]:
@@ -260,20 +244,10 @@ class FastMCP(Adding, Asking, Serving):
             self._catalog = self._visibility.apply(super().freeze())
         return self._catalog
 
-    def _parts(self) -> ServerParts:
-        """As every server's; all hosts of this one share its lifespan."""
-        parts = super()._parts()
-        self._entered = self._entered or parts.lifespan
-        return msgspec.structs.replace(parts, lifespan=self._entered, context=self._make_context)
-
     def _make_context(self, call: Call, journal: Journal) -> Context:
         from lambent.compat.fastmcp.context import Context
 
         return Context(call, journal, self)
-
-    def _not_frozen(self, what: str) -> None:
-        if self._catalog is not None:
-            raise TooLateError(what, PAGE)
 
     def __getattr__(self, name: str) -> NoReturn:
         """Say what replaces something that is not there."""
