@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Coroutine, Iterable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +9,13 @@ from starlette.applications import Starlette
 from starlette.routing import Match
 
 from lambent.compat.http_app import starlette_routes
-from lambent.compat.scope import scope_of
 from lambent.errors import HttpRefusal
 from lambent.execution.failures import report
+from lambent.hosts.app_scopes import bytes_of, scope_of
+from lambent.hosts.aws_lambda.app_responses import CollectedResponse, written
 from lambent.hosts.aws_lambda.events import Event, UnknownEventError, format_of
 from lambent.hosts.aws_lambda.handler import LambdaHandler
-from lambent.wire.http import HttpResponse, Request
+from lambent.wire.http import Request
 
 if TYPE_CHECKING:
     from lambent.compat.hosting import Route
@@ -54,8 +54,7 @@ class RoutedHandler(LambdaHandler):
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """See ``LambdaHandler.__call__``."""
         try:
-            read, write = format_of(event)
-            request = read(event, context)
+            request = format_of(event)[0](event, context)
         except (UnknownEventError, HttpRefusal, AttributeError, TypeError, ValueError):
             return self._handler(event, context)  # which says what is wrong with it
         scope = scope_of(request)
@@ -63,27 +62,14 @@ class RoutedHandler(LambdaHandler):
             route.matches(scope)[0] is not Match.FULL for route in self._routes
         ):
             return self._handler(event, context)
-        start, body = self._run_coroutine(self._respond(scope, request))
-        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
-        headers = {name: value for name, value in pairs if name != "set-cookie"}
-        cookies = [value for name, value in pairs if name == "set-cookie"]
-        written = write(event, HttpResponse(start["status"], headers))
-        try:
-            written["body"] = body.decode()
-        except UnicodeDecodeError:
-            written["body"] = binascii.b2a_base64(body, newline=False).decode()
-            written["isBase64Encoded"] = True
-        if cookies and "httpMethod" not in event:
-            written["cookies"] = cookies
-        elif cookies:
-            written.setdefault("multiValueHeaders", {})["set-cookie"] = cookies
-        return written
+        response = self._run_coroutine(self._respond(scope, request))
+        return written(event, response, self._endpoint.executor.services.response_limit, request)
 
-    async def _respond(self, scope: _Message, request: Request) -> tuple[_Message, bytes]:
-        """The beginning and the body of the response; a failure is in the log, and a response too."""
+    async def _respond(self, scope: _Message, request: Request) -> CollectedResponse:
+        """The response; a failure is in the log, and a response too."""
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
             await lifespan.start()
-        body = request.body if isinstance(request.body, bytes) else request.body.encode()
+        body = bytes_of(request.body)
         received: list[_Message] = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[_Message] = []
 
@@ -97,4 +83,6 @@ class RoutedHandler(LambdaHandler):
             await self._app(scope, receive, send)
         except Exception as error:  # Starlette has answered already, and lets its host log it
             report(error)
-        return sent[0], b"".join(message.get("body", b"") for message in sent[1:])
+        start, *parts = sent
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+        return CollectedResponse.of(start["status"], pairs, b"".join(part.get("body", b"") for part in parts))

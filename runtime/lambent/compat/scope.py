@@ -1,4 +1,4 @@
-"""HTTP requests as ASGI and Starlette have them."""
+"""HTTP requests as Starlette has them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextvars
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from lambent.hosts.app_scopes import scope_of
 from lambent.wire.http import Request
 
 if TYPE_CHECKING:
@@ -36,26 +37,3 @@ def starlette_request(request: Request) -> StarletteRequest:
         user.access_token, user.scopes = token, token.scopes
         scope |= {"user": user, "auth": AuthCredentials(token.scopes)}
     return StarletteRequest(scope)
-
-
-def scope_of(request: Request) -> dict[str, Any]:
-    """The ASGI scope of a request."""
-    from urllib.parse import unquote
-
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": "https",
-        "path": unquote(request.path),
-        "raw_path": request.path.encode(),
-        "query_string": request.query.encode("latin-1"),
-        "root_path": "",
-        "headers": headers,
-        "client": (request.client_address, 0) if request.client_address else None,
-        "server": (request.domain or "localhost", 443),
-        "aws.event": request.event,
-        "aws.context": request.context,
-    }

@@ -111,7 +111,7 @@ class Context(NativeContext):
             from starlette.requests import Request  # loaded where it is used
         except ImportError as error:
             raise ConfigurationError("The HTTP request needs Starlette: install it") from error
-        from lambent.compat.scope import scope_of
+        from lambent.hosts.app_scopes import scope_of
 
         return Request(scope_of(request))
 

@@ -272,4 +272,4 @@ def _negotiated(call: Call, result: Replied) -> Handshake:
 def _ended_subscription(call: Call) -> Result:
     """The end of a subscription that the host does not hold open any longer."""
     result = {"resultType": "complete", "_meta": {_SUBSCRIPTION: call.rpc.id}}
-    return judged(AppMessage(jsonrpc.success(call.rpc.id, result), call.rpc.id), 200, [])
+    return judged(AppMessage(id=call.rpc.id, raw=jsonrpc.success(call.rpc.id, result)), 200, [])

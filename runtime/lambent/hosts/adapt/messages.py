@@ -12,24 +12,33 @@ from lambent.wire.http import SSE_TYPE
 from lambent.wire.jsonrpc import RequestId
 
 
-class AppMessage(msgspec.Struct):
-    """A message of an application, so far as it has to be understood here.
+class AppError(msgspec.Struct):
+    """Why there is no result."""
 
-    Attributes:
-        raw: the message as JSON in one line.
-        id: of a request or a response.
-        method: of a request or a notification.
-        params: of the same, as JSON.
-        result: of a response, as JSON.
-        error: of a response that says why there is no result.
-    """
+    code: int
 
-    raw: bytes = b""
+
+class _Members(msgspec.Struct):
     id: RequestId | UnsetType | None = UNSET
     method: str | UnsetType = UNSET
     params: Raw = Raw(b"{}")
     result: Raw | UnsetType = UNSET
     error: AppError | UnsetType = UNSET
+
+
+class AppMessage(_Members):
+    """A message of an application, so far as it has to be understood here.
+
+    Attributes:
+        id: of a request or a response.
+        method: of a request or a notification.
+        params: of the same, as JSON.
+        result: of a response, as JSON.
+        error: of a response that says why there is no result.
+        raw: the message as JSON in one line.
+    """
+
+    raw: bytes = b""
 
     @property
     def is_request(self) -> bool:
@@ -42,31 +51,17 @@ class AppMessage(msgspec.Struct):
         return isinstance(self.method, UnsetType)
 
 
-class AppError(msgspec.Struct):
-    """Why there is no result."""
-
-    code: int
-
-
-class _Body(msgspec.Struct):
-    id: RequestId | UnsetType | None = UNSET
-    method: str | UnsetType = UNSET
-    params: Raw = Raw(b"{}")
-    result: Raw | UnsetType = UNSET
-    error: AppError | UnsetType = UNSET
-
-
-_decoder = msgspec.json.Decoder(_Body)
+_decoder = msgspec.json.Decoder(_Members)
 
 
 def read_message(text: bytes) -> AppMessage | None:
     """Read a message; None where the text is none."""
     try:
-        body = _decoder.decode(text)
+        found = _decoder.decode(text)
         line = text if b"\n" not in text else msgspec.json.encode(msgspec.json.decode(text))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    return AppMessage(line, body.id, body.method, body.params, body.result, body.error)
+    return AppMessage(**msgspec.structs.asdict(found), raw=line)
 
 
 def is_stream(exchange: Exchange) -> bool:

@@ -9,14 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from lambent.errors import ConfigurationError
+from lambent.hosts.app_scopes import ASGI_VERSIONS
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 
 _LEAVE_SECONDS = 0.5
 """How long an application may go on after it was told that its client has gone."""
@@ -67,7 +66,6 @@ class RunningApp:
         await self.start()
         assert self._app is not None  # noqa: S101 - made by ``start``
         assert self._lifespan is not None  # noqa: S101
-        scope = {"type": "http", "asgi": _VERSIONS, "http_version": "1.1", **scope}
         if self._lifespan.state:
             scope["state"] = dict(self._lifespan.state)
         exchange = Exchange(self._app, scope, body)
@@ -127,7 +125,7 @@ class _Lifespan:
                 text = message.get("message") or "no reason given"
                 raise ConfigurationError(f"The lifespan of the application has failed: {text}")
 
-        scope = {"type": "lifespan", "asgi": _VERSIONS, "state": self.state}
+        scope = {"type": "lifespan", "asgi": ASGI_VERSIONS, "state": self.state}
         try:
             await self._app(scope, receive, send)
         except ConfigurationError:

@@ -1,18 +1,17 @@
-"""Requests as an ASGI application gets them."""
+"""Where requests to an application are sent, and with what the platform says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
 from lambent.auth.principal import Principal
 from lambent.hosts.adapt.principals import tell
-from lambent.hosts.adapt.running_app import Exchange, RunningApp, Scope
+from lambent.hosts.adapt.running_app import Exchange, RunningApp
+from lambent.hosts.app_scopes import bytes_of, scope_of
 from lambent.wire.http import Request
-
-_HOST_PORT = 443
 
 _MOVED = (307, 308)
 
@@ -48,9 +47,10 @@ class Site:
             body: in place of that of the request.
         """
         merged = {**request.headers, **(headers or {})}
-        content = _bytes_of(request.body) if body is None else body
+        content = bytes_of(request.body) if body is None else body
         while True:
-            scope = _scope(request, principal, method, merged, len(content))
+            scope = scope_of(request, method, merged, len(content))
+            tell(scope, principal, merged.get("authorization", ""))
             scope["path"], scope["raw_path"] = self._sent, self._sent.encode()
             scope["root_path"], scope["query_string"] = "", b""
             exchange = await self.app.request(scope, content)
@@ -64,12 +64,9 @@ class Site:
 
     async def pass_on(self, request: Request, principal: Principal | None) -> Exchange:
         """Send a request for another path as it is."""
-        content = _bytes_of(request.body)
-        scope = _scope(request, principal, request.method, request.headers, len(content))
-        path = f"{request.root}{request.path}"
-        scope["path"], scope["raw_path"] = unquote(path), path.encode()
-        scope["root_path"], scope["query_string"] = request.root, request.query.encode()
-        return await self.app.request(scope, content)
+        scope = scope_of(request)
+        tell(scope, principal, request.headers.get("authorization", ""))
+        return await self.app.request(scope, bytes_of(request.body))
 
 
 class Sender:
@@ -94,33 +91,3 @@ class Sender:
         """One that can be kept: it does not hold the body of the request."""
         request = msgspec.structs.replace(self._request, body=b"", event=None, context=None)
         return Sender(self._site, request, self._principal)
-
-
-def _scope(
-    request: Request, principal: Principal | None, method: str, headers: Mapping[str, str], size: int
-) -> Scope:
-    sent = {name: value for name, value in headers.items() if value and name != "content-length"}
-    if size or method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
-        sent["content-length"] = str(size)
-    host = request.domain or headers.get("host") or "localhost"
-    scope: Scope = {
-        "method": method,
-        "scheme": headers.get("x-forwarded-proto", "https"),
-        "headers": list(_encoded(sent.items())),
-        "client": (request.client_address, 0) if request.client_address else None,
-        "server": (host.partition(":")[0], _HOST_PORT),
-        "aws.event": request.event,
-        "aws.context": request.context,
-    }
-    tell(scope, principal, headers.get("authorization", ""))
-    return scope
-
-
-def _encoded(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:
-    return (
-        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers
-    )
-
-
-def _bytes_of(body: bytes | str) -> bytes:
-    return body if isinstance(body, bytes) else body.encode()
