@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UnexpectedResourceError, UnexpectedToolError,
     )
     from lambent.compat.event_store import EventCallback, EventId, EventMessage, EventStore, StreamId
-    from lambent.compat.features import (
+    from lambent.compat.objects import (
         BinaryResource, DirectoryResource, FileResource, FunctionResource, HttpResource, Prompt,
         Resource, TextResource, Tool,
     )
@@ -81,7 +81,7 @@ HOMES = {
         "UnexpectedResourceError", "UnexpectedToolError",
     ),
     "lambent.compat.event_store": ("EventCallback", "EventId", "EventMessage", "EventStore", "StreamId"),
-    "lambent.compat.features": (
+    "lambent.compat.objects": (
         "BinaryResource", "DirectoryResource", "FileResource", "FunctionResource", "HttpResource", "Prompt",
         "Resource", "TextResource", "Tool",
     ),

@@ -259,6 +259,6 @@ class RequestContext:
         request = self._context.request
         if not request.method:
             return None
-        from lambent.compat.scope import starlette_request  # loaded where it is used
+        from lambent.compat.starlette_requests import starlette_request  # loaded where it is used
 
         return starlette_request(request)

@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lambent.compat.hosting import SessionManager
-from lambent.compat.scope import remember_scope
 from lambent.compat.settings import LOCAL_HOSTS, LOCAL_SECURITY
+from lambent.compat.starlette_requests import remember_scope
 from lambent.hosts.settings import Settings
 from lambent.wire.discovery_paths import CARD_SUFFIX, METADATA_PATH, REGISTRY_SUFFIX
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 import msgspec
 
 from lambent.compat.current_call import current_call, current_context, remember, remember_context
+from lambent.compat.declaring import Declaring
 from lambent.compat.errors import NotHereError
-from lambent.compat.extending import Extending
 from lambent.compat.hosting import NO_EVENT_STORE
+from lambent.compat.middleware_argument import WithMiddleware
 from lambent.compat.queries import Queries
-from lambent.compat.registering import Registering
 from lambent.compat.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _PRIVATE = {
 }
 
 
-class MCPServer(Registering, Queries, Extending, Generic[StateT]):
+class MCPServer(Declaring, Queries, WithMiddleware, Generic[StateT]):
     """A server that is declared with the names of the official SDK, and served as every other one.
 
     Args:

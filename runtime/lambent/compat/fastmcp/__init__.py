@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         Message, PromptResult, ResourceContent, ResourceResult, ToolResult,
     )
     from lambent.compat.fastmcp.server import FastMCP
-    from lambent.compat.features import DirectoryResource, FileResource, HttpResource
+    from lambent.compat.objects import DirectoryResource, FileResource, HttpResource
     from lambent.compat.paths import ResourceSecurity
 
 HOMES = {
@@ -54,7 +54,7 @@ HOMES = {
         "AcceptedElicitation", "CancelledElicitation", "DeclinedElicitation", "Icon", "PromptMessage",
         "ToolAnnotations",
     ),
-    "lambent.compat.features": ("DirectoryResource", "FileResource", "HttpResource"),
+    "lambent.compat.objects": ("DirectoryResource", "FileResource", "HttpResource"),
     "lambent.compat.paths": ("ResourceSecurity",),
     "lambent.compat.fastmcp.arguments": ("TaskConfig", "require_scopes"),
     "lambent.compat.fastmcp.auth": (

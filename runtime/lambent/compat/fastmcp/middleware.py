@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from lambent.compat.fastmcp.current import collected, entered
-from lambent.compat.fastmcp.listed import Params, from_native, to_native
+from lambent.compat.fastmcp.middleware_values import Params, from_native, to_native
 from lambent.compat.requests import ServerRequestContext
 from lambent.wire.results import CallToolResult
 

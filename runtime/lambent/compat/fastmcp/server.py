@@ -10,10 +10,10 @@ import msgspec
 
 from lambent.compat.errors import NotHereError
 from lambent.compat.fastmcp.adding import Adding
-from lambent.compat.fastmcp.asking import Asking
 from lambent.compat.fastmcp.context import PAGE
 from lambent.compat.fastmcp.hosting import Serving
 from lambent.compat.fastmcp.options import take
+from lambent.compat.fastmcp.queries import Asking
 from lambent.compat.fastmcp.replaced import INSTEAD
 from lambent.compat.fastmcp.visibility import Visibility
 from lambent.features.catalog import DEFAULT_HINTS, Catalog

@@ -1,4 +1,4 @@
-"""The arguments of ``MCPServer`` for middleware, as the official SDK has them."""
+"""The argument ``middleware`` of ``MCPServer``, as the official SDK has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lambent.execution.call import Call, Handler
 
 
-class Extending(NativeServer):
+class WithMiddleware(NativeServer):
     """The part of ``MCPServer`` that has middleware.
 
     Args:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
 from lambent.features.functions import doc_of, name_of
 
 if TYPE_CHECKING:
-    from lambent.compat.registering import Registering
+    from lambent.compat.declaring import Declaring
 
 
-class Tool:
-    """A function that ``MCPServer(tools=…)`` and ``add_tool`` take.
+class _OfFunction:
+    """A function with the arguments of its decorator.
 
     Attributes:
         fn: the function.
-        name: of the tool.
-        options: the other arguments of ``MCPServer.tool``.
+        name: of the feature; default: the function's.
+        options: the other arguments of the decorator.
     """
+
+    kind: ClassVar[str]
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, **options: Any) -> None:
         self.fn = fn
@@ -30,44 +32,31 @@ class Tool:
         self.options = options
 
     @classmethod
-    def from_function(cls, fn: Callable[..., Any], name: str | None = None, **options: Any) -> Tool:
-        """Make a tool of a function; further arguments are those of ``MCPServer.tool``."""
+    def from_function(cls, fn: Callable[..., Any], name: str | None = None, **options: Any) -> Self:
+        """Make one of a function; further arguments are those of the decorator."""
         options.pop("context_kwarg", None)  # the annotation says it
         return cls(fn, name, **options)
+
+    def add_to(self, server: Declaring) -> None:
+        """Register it."""
+        getattr(server, self.kind)(self.name, **self.options)(self.fn)
+
+
+class Tool(_OfFunction):
+    """A function that ``MCPServer(tools=…)`` and ``add_tool`` take."""
+
+    kind = "tool"
 
     @property
     def description(self) -> str:
         """What models read."""
         return self.options.get("description") or doc_of(self.fn) or ""
 
-    def add_to(self, server: Registering) -> None:
-        """Register it."""
-        server.tool(self.name, **self.options)(self.fn)
 
+class Prompt(_OfFunction):
+    """A function that ``add_prompt`` takes."""
 
-class Prompt:
-    """A function that ``add_prompt`` takes.
-
-    Attributes:
-        fn: the function.
-        name: of the prompt.
-        options: the other arguments of ``MCPServer.prompt``.
-    """
-
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, **options: Any) -> None:
-        self.fn = fn
-        self.name = name or name_of(fn)
-        self.options = options
-
-    @classmethod
-    def from_function(cls, fn: Callable[..., Any], name: str | None = None, **options: Any) -> Prompt:
-        """Make a prompt of a function; further arguments are those of ``MCPServer.prompt``."""
-        options.pop("context_kwarg", None)  # the annotation says it
-        return cls(fn, name, **options)
-
-    def add_to(self, server: Registering) -> None:
-        """Register it."""
-        server.prompt(self.name, **self.options)(self.fn)
+    kind = "prompt"
 
 
 class Resource(msgspec.Struct, kw_only=True):
@@ -101,7 +90,7 @@ class Resource(msgspec.Struct, kw_only=True):
         """
         raise NotImplementedError(f"{type(self).__name__} has no read()")
 
-    def add_to(self, server: Registering) -> None:
+    def add_to(self, server: Declaring) -> None:
         """Register it."""
         server.resource(
             str(self.uri),
@@ -186,7 +175,21 @@ class FunctionResource(Resource, kw_only=True):
         return self.fn
 
 
-class FileResource(Resource, kw_only=True):
+class _ReadPlainly(Resource, kw_only=True):
+    """The base of those that a plain function reads."""
+
+    async def read(self) -> str | bytes:
+        """Its content."""
+        return self._content()
+
+    def _content(self) -> str | bytes:
+        raise NotImplementedError
+
+    def _reader(self) -> Callable[[], Any]:
+        return self._content
+
+
+class FileResource(_ReadPlainly, kw_only=True):
     """A file, read as text where its media type is one of text, or an encoding is given; else as bytes.
 
     Raises:
@@ -201,21 +204,14 @@ class FileResource(Resource, kw_only=True):
         """Refuse a relative path."""
         self.path = _absolute(self.path)
 
-    async def read(self) -> str | bytes:
-        """The content of the file."""
-        return self._content()
-
     def _content(self) -> str | bytes:
         encoding = self.encoding or _encoding_of(self.mime_type)
         if self.is_binary or (self.is_binary is None and encoding is None):
             return self.path.read_bytes()
         return self.path.read_text(encoding=encoding or "utf-8")
 
-    def _reader(self) -> Callable[[], Any]:
-        return self._content
 
-
-class DirectoryResource(Resource, kw_only=True):
+class DirectoryResource(_ReadPlainly, kw_only=True):
     """The names of the files of a folder, as JSON.
 
     Raises:
@@ -242,31 +238,16 @@ class DirectoryResource(Resource, kw_only=True):
         find = self.path.rglob if self.recursive else self.path.glob
         return sorted(find(self.pattern or "*"))
 
-    async def read(self) -> str:
-        """The names, relative to the folder."""
-        return self._content()
-
     def _content(self) -> str:
         names = [str(path.relative_to(self.path)) for path in self.list_files() if path.is_file()]
         return json.dumps({"files": names}, indent=2)
 
-    def _reader(self) -> Callable[[], Any]:
-        return self._content
 
-
-class HttpResource(Resource, kw_only=True):
-    """What a URL gives, fetched when it is read."""
+class HttpResource(_ReadPlainly, kw_only=True):
+    """The text that a URL gives, fetched when it is read."""
 
     url: str
     mime_type: str = "application/json"
-
-    async def read(self) -> str:
-        """The text of the response.
-
-        Raises:
-            OSError: it cannot be fetched.
-        """
-        return self._content()
 
     def _content(self) -> str:
         from urllib.request import urlopen  # loaded where something is fetched
@@ -276,9 +257,6 @@ class HttpResource(Resource, kw_only=True):
         with urlopen(self.url, timeout=30) as response:  # noqa: S310 - checked above
             text: bytes = response.read()
             return text.decode(response.headers.get_content_charset() or "utf-8")
-
-    def _reader(self) -> Callable[[], Any]:
-        return self._content
 
 
 def _absolute(path: str | Path) -> Path:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Registering(Declarations):
+class Declaring(Declarations):
     """The part of ``MCPServer`` that declares features: the first one of a name stays, with a warning."""
 
     settings: ServerSettings
@@ -160,7 +160,7 @@ class Registering(Declarations):
 
     def add_tool(self, fn: Any, *arguments: Any, **options: Any) -> None:
         """Register a function as a tool; the other arguments are those of ``tool``."""
-        from lambent.compat.features import Tool  # loaded where features are objects
+        from lambent.compat.objects import Tool  # loaded where features are objects
 
         if isinstance(fn, Tool):
             fn.add_to(self)
