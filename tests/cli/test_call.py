@@ -224,9 +224,9 @@ def test_questions_are_asked_in_the_terminal(server):
         os.close(child)
         shown = ""
         for wait, answer in (
-            ("accept]: ", "a"), ("sure: ", "perhaps"), ("sure: ", "y"), ("count (optional) [1]: ", "5"),
+            ("accept]: ", "a"), ("Sure: ", "perhaps"), ("Sure: ", "y"), ("Count (optional) [1]: ", "5"),
         ):  # fmt: skip
-            shown += until(main, wait)
+            shown += until(process, main, wait)
             os.write(main, f"{answer}\n".encode())
         assert process.stdout.read() == b"accept Confirm(sure=True, count=5)\n"
     os.close(main)
@@ -246,18 +246,20 @@ def test_progress_is_a_bar_in_a_terminal(server):
         env=environment(TERM="xterm"),
     ) as process:
         os.close(child)
-        shown = until(main, "half\\x07 way", at_end=False)
+        shown = until(process, main, "half\\x07 way", at_end=False)
         assert process.stdout.read() == b"done\n"
     os.close(main)
     assert process.returncode == 0
     assert "\x07" not in shown
 
 
-def until(descriptor, text, *, at_end=True):
+def until(process, descriptor, text, *, at_end=True):
+    """What a process shows, up to a text; without it the process is ended, for which its caller waits."""
     shown = ""
     while not (shown.endswith(text) if at_end else text in shown):
-        ready, _, _ = select.select([descriptor], [], [], 30)
-        assert ready, f"{text!r} is not asked, but {shown!r}"
+        if not select.select([descriptor], [], [], 30)[0]:
+            process.kill()
+            pytest.fail(f"{text!r} is not asked, but {shown!r}")
         shown += os.read(descriptor, 1024).decode()
     return shown
 

@@ -13,6 +13,6 @@ def test_the_session_of_the_demo(shop: Stack, capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().out
     assert "orders 1.0.0, protocol 2026-07-28" in told
     assert "lookup_order, search_orders, refund_order" in told
-    assert "isError: There is no order 'ORD-9'" in told
+    assert "isError: Error executing tool lookup_order: There is no order 'ORD-9'" in told
     assert "the server asks: " in told
     assert "the user agrees: " in told

@@ -23,6 +23,28 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
 
 
 @pytest.mark.parametrize(
+    ("source", "is_function", "kept"),
+    [
+        ("from lambent import MCPServer", True, []),
+        ("import compat, adapt", True, []),
+        ("from lambent import MCPServer", False, ["compat", "hosts/adapt"]),
+        ("from lambent.compat import MCPServer", True, ["compat"]),
+        ("from lambent import (\n    compat,\n)", True, ["compat"]),
+        ("import lambent\nhandler = lambent.adapt(app)", True, ["hosts/adapt"]),
+    ],
+)
+def test_parts_that_no_module_of_a_function_names(
+    source: str, is_function: bool, kept: list[str], tmp_path: Path
+) -> None:
+    for name in ("compat", "hosts/adapt"):
+        (tmp_path / "lambent" / name).mkdir(parents=True)
+        (tmp_path / "lambent" / name / "__init__.py").write_text('"""lambent.compat, lambent.adapt"""')
+    (tmp_path / "app.py").write_text(source)
+    strip(tmp_path, is_function=is_function)
+    assert [name for name in ("compat", "hosts/adapt") if (tmp_path / "lambent" / name).exists()] == kept
+
+
+@pytest.mark.parametrize(
     ("users", "kept"), [(["cryptography"], False), (["cryptography", "pynacl"], True), ([], True)]
 )
 def test_the_compiler_of_bindings_is_for_whoever_asks_for_it(

@@ -45,6 +45,7 @@ def bundle(
         BundleError: something cannot be installed or compiled.
     """
     target.mkdir(parents=True, exist_ok=True)
+    is_function = shown_at == FUNCTION and any(target.rglob("*.py"))
     install(
         target,
         requirements=requirements,
@@ -53,7 +54,7 @@ def bundle(
         architecture=architecture,
         python=python,
     )
-    strip(target)
+    strip(target, is_function=is_function)
     if bytecode:
         interpreter = find_python(python)
         if interpreter is None:

@@ -44,9 +44,23 @@ COMPILER_OF_BINDINGS: Final = ("/cffi", "/pycparser", "/pycparser-*.dist-info")
 """Left out where cryptography alone asks for them: it needs _cffi_backend, which lies beside them."""
 
 
-def strip(target: Path) -> None:
-    """Remove what `LEFT_OUT` names, symbols of libraries, descriptions, and docstrings of the library."""
+LEFT_OUT_UNLESS_NAMED: Final = {
+    "/lambent/compat": "compat",
+    "/lambent/hosts/adapt": "adapt",
+}
+"""Parts of the library that a function uses by name or not at all: a fifth of the smallest function."""
+
+
+def strip(target: Path, *, is_function: bool = False) -> None:
+    """Remove what `LEFT_OUT` names, symbols of libraries, descriptions, and docstrings of the library.
+
+    Args:
+        target: the folder.
+        is_function: it has the modules of a function, so what none of its modules names is not used.
+    """
     patterns = [*LEFT_OUT, *(COMPILER_OF_BINDINGS if _users_of_cffi(target) == {"cryptography"} else ())]
+    if is_function:
+        patterns += [part for part, name in LEFT_OUT_UNLESS_NAMED.items() if not _is_named(name, target)]
     for path in sorted(target.rglob("*"), reverse=True):
         name = f"/{path.relative_to(target).as_posix()}"
         if any(
@@ -59,6 +73,17 @@ def strip(target: Path) -> None:
         path.write_bytes(path.read_bytes().partition(b"\n\n")[0] + b"\n")
     for path in target.glob("lambent/**/*.py"):
         path.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _is_named(name: str, target: Path) -> bool:
+    """Whether a module beside the library has the name of a part of it, and that of the library."""
+    word = re.compile(rf"\b{name}\b".encode())
+    return any(
+        b"lambent" in source and word.search(source)
+        for path in target.rglob("*.py")
+        if path.relative_to(target).parts[0] != "lambent"
+        for source in (path.read_bytes(),)
+    )
 
 
 def _users_of_cffi(target: Path) -> set[str]:
