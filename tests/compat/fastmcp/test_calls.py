@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from tests.support import Client, failure
 
 from lambent import Context as NativeContext
@@ -17,13 +18,18 @@ from lambent.compat.fastmcp import (
     Context,
     Depends,
     FastMCP,
+    FastMCPError,
     File,
     Image,
     Message,
     NotFoundError,
+    PromptError,
     PromptResult,
     ResourceContent,
+    ResourceError,
     ResourceResult,
+    ToolError,
+    ValidationError,
     get_context,
     get_http_headers,
 )
@@ -240,6 +246,37 @@ def test_what_a_tool_does_not_find_is_its_failure(serve: Serve) -> None:
     assert client.call("find").text == "Error calling tool 'find': No such order"
     assert client.call("read").text == "Error calling tool 'read': Resource not found"
     assert client.call("fill").text == "Error calling tool 'fill': Unknown prompt: 'missing'"
+
+
+@pytest.mark.parametrize("error", [FastMCPError, ResourceError, PromptError, ValidationError, ToolError])
+def test_errors_of_fastmcp_are_shown_as_they_are(serve: Serve, error: type[Exception]) -> None:
+    mcp = FastMCP(mask_error_details=True)
+
+    @mcp.tool
+    def fail() -> str:
+        raise error("as it is")
+
+    result = serve(mcp).call("fail").result
+    assert (result["isError"], result["content"]) == (True, [{"type": "text", "text": "as it is"}])
+
+
+class Part(BaseModel):
+    parts: list["Part"] = []
+
+
+def test_a_recursive_record_is_structured_content_itself(serve: Serve) -> None:
+    mcp = FastMCP()
+
+    @mcp.tool
+    def take() -> Part:
+        return Part(parts=[Part()])
+
+    client = serve(mcp)
+    assert client.call("take").result["structuredContent"] == {"parts": [{"parts": []}]}
+    (tool,) = client.request("tools/list").result["tools"]
+    items = {"type": "array", "items": {"$ref": "#/$defs/Part"}, "default": []}
+    record = {"type": "object", "properties": {"parts": items}}
+    assert tool["outputSchema"] == {**record, "$defs": {"Part": record}}
 
 
 def test_meta_of_resources_and_prompts_is_in_their_results(serve: Serve) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from lambent.compat.fastmcp.arguments import in_words
 from lambent.compat.fastmcp.calling import HIDDEN, dependencies_of, prepare, without
 from lambent.compat.fastmcp.current import note_failure
-from lambent.compat.fastmcp.exceptions import NotFoundError
+from lambent.compat.fastmcp.exceptions import AuthorizationError, FastMCPError, NotFoundError
 from lambent.compat.fastmcp.results import (
     PromptResult,
     ResourceResult,
@@ -208,12 +208,14 @@ def tool_failed(name: str, *, masked: bool, keeps: bool) -> Callable[[Exception,
     """
 
     def failed(error: Exception, context: Any) -> Any:
-        # That a tool finds something else missing is the tool's failure.
-        is_own = isinstance(error, NotFoundError | ResourceNotFoundError) or hasattr(error, "__fastmcp__")
-        if isinstance(error, _NOT_THE_FEATURES) and not is_own:
+        # That a tool cannot read a resource, or finds it missing, is the tool's failure.
+        is_own = isinstance(error, FastMCPError | ResourceNotFoundError) or hasattr(error, "__fastmcp__")
+        if isinstance(error, AuthorizationError) or (isinstance(error, _NOT_THE_FEATURES) and not is_own):
             raise error
         if isinstance(error, ToolError):
             text = message_of(error)
+        elif isinstance(error, FastMCPError) and not isinstance(error, NotFoundError):
+            text = str(error)
         else:
             text = f"Error calling tool {name!r}" if masked else f"Error calling tool {name!r}: {error}"
             if not keeps:

@@ -78,7 +78,14 @@ def result_codec(hint: Any, name: str) -> tuple[Codec, bool] | None:
     if not _has_schema(hint):
         return None
     codec = codec_of(hint, "write")
-    return codec, tidy(codec.schema()).get("type") != "object"
+    return codec, _with_root(tidy(codec.schema())).get("type") != "object"
+
+
+def _with_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose root is no reference, as that of a recursive record is."""
+    from lambent.features.codecs.schemas import resolve
+
+    return resolve(schema, schema.get("$defs", {}))
 
 
 def _has_schema(hint: Any) -> bool:
@@ -106,7 +113,7 @@ def result_schema(codec: Codec, *, wraps: bool) -> dict[str, Any]:
 
     schema = tidy(admit_results(codec.schema()))
     if not wraps:
-        return schema
+        return _with_root(schema)
     return {"type": "object", "properties": {"result": schema}, "required": ["result"], WRAPS: True}
 
 
