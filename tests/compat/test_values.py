@@ -2,9 +2,11 @@
 
 import json
 import re
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from lambent.compat import Context, MCPServer, types
 from lambent.testing import TestClient, ToolFailed
@@ -118,3 +120,13 @@ def test_tools_return_them_and_get_them():
         client.call("whole")
     answer = types.CreateMessageResult(role="assistant", content=values.TextContent(text="Hello"), model="m")
     assert TestClient(mcp, answers=[answer]).call("sampled").text == "Hello"
+
+
+@pytest.mark.parametrize("value", [0, False, "", [], {}])
+def test_structured_content_may_be_any_value(value: Any) -> None:
+    assert types.CallToolResult(content=[], structuredContent=value).structured_content == value
+
+
+def test_what_is_not_given_is_not_there() -> None:
+    result = types.CallToolResult(content=[], structuredContent=None, isError=False)
+    assert (result.structured_content, result.is_error) == (UNSET, UNSET)

@@ -43,7 +43,7 @@ class Lenient(StructMeta):
             field = fields.get(names.get(member, member))
             if field is None:
                 raise TypeError(f"{name} has no {member!r}; it has {', '.join(fields)}")
-            if field.default is UNSET and value in (None, False):
+            if field.default is UNSET and (value is None or (value is False and field.type is not Any)):
                 continue  # as if it was not given
             given[field.name] = _read(f"{name}.{field.name}", field, value)
         return super().__call__(**given)
