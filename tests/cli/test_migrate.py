@@ -97,6 +97,29 @@ def test_what_links_lead_to_stays_as_it_is(folder: Path, tmp_path_factory: pytes
     assert other.read_text() == SERVER
 
 
+def test_a_file_that_cannot_be_written_is_as_it_was(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (folder / "app.py").read_bytes()
+
+    def fail(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:5])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    assert main(["migrate", str(folder), "--write"]) == 1
+    assert (folder / "app.py").read_bytes() == before
+    assert [one.name for one in folder.iterdir() if one.name.startswith(".")] == []
+    assert "cannot be written, and is as it was: No space left on device" in capsys.readouterr().err
+
+
+def test_a_file_keeps_its_mode(folder: Path) -> None:
+    (folder / "app.py").chmod(0o750)
+    main(["migrate", str(folder), "--write"])
+    assert (folder / "app.py").stat().st_mode & 0o777 == 0o750
+
+
 def test_a_path_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", str(tmp_path / "nothing")]) == 2
     assert "does not exist" in capsys.readouterr().err

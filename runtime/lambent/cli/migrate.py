@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from lambent.cli.errors import CommandError
 from lambent.cli.migration.folders import find_modules
 from lambent.cli.migration.names import Names
 from lambent.cli.migration.rewriting import Rewritten, rewrite
@@ -41,7 +43,7 @@ def command(path: Path, write: bool) -> int:
     changed = {file: one for file, one in done.items() if one.content != contents[file]}
     for file, one in changed.items():
         if write:
-            (folder / file).write_bytes(one.content)
+            _write(folder / file, one.content)
             click.echo(f"wrote {file}")
         else:
             _print_diff(file, contents[file], one.content)
@@ -51,6 +53,23 @@ def command(path: Path, write: bool) -> int:
     for line, _ in findings:
         click.echo(line, err=True)
     return 1 if any(is_of_a_server for _, is_of_a_server in findings) else 0
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Replace a file by another one, so that it is whole whatever happens.
+
+    Raises:
+        CommandError: it cannot be written; it is as it was.
+    """
+    target = file.resolve()  # a link stays one
+    written = target.with_name(f".{target.name}.new")
+    try:
+        written.write_bytes(content)
+        shutil.copymode(target, written)
+        written.replace(target)
+    except OSError as error:
+        written.unlink(missing_ok=True)
+        raise CommandError(f"{file} cannot be written, and is as it was: {error}") from error
 
 
 def _print_diff(file: str, before: bytes, after: bytes) -> None:
