@@ -347,6 +347,26 @@ async def test_everything_else_in_lambda_is_as_without_routes() -> None:
     handler.close()
 
 
+async def test_a_route_answers_where_the_lifespan_fails(caplog: pytest.LogCaptureFixture) -> None:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
+        raise OSError("no database")
+        yield {}
+
+    mcp = MCPServer("shop", lifespan=lifespan)
+
+    @mcp.custom_route("/health", methods=["GET"])
+    async def health(request: Request) -> Response:
+        return Response("fine")
+
+    handler = mcp.lambda_handler(SETTINGS)
+    answer = handler(http_api(None, method="GET", path="/health"), None)
+    assert answer["statusCode"] == 500
+    assert answer["body"].startswith("Internal error (reference ")
+    assert "no database" in caplog.text
+    handler.close()
+
+
 @pytest.mark.parametrize("path", [None, "/mcp"])
 async def test_a_route_for_every_path_leaves_the_server_its_own(path: str | None) -> None:
     mcp = with_routes()

@@ -12,10 +12,10 @@ from lambent.compat.http_app import starlette_routes
 from lambent.errors import HttpRefusal
 from lambent.execution.failures import report
 from lambent.hosts.app_scopes import bytes_of, scope_of
-from lambent.hosts.aws_lambda.app_responses import CollectedResponse, written
+from lambent.hosts.aws_lambda.app_responses import CollectedResponse, failed, written
 from lambent.hosts.aws_lambda.events import Event, UnknownEventError, format_of
 from lambent.hosts.aws_lambda.handler import LambdaHandler
-from lambent.wire.http import Request
+from lambent.wire.http import HttpResponse, Request
 
 if TYPE_CHECKING:
     from lambent.compat.hosting import Route
@@ -62,7 +62,11 @@ class RoutedHandler(LambdaHandler):
             route.matches(scope)[0] is not Match.FULL for route in self._routes
         ):
             return self._handler(event, context)
-        response = self._run_coroutine(self._respond(scope, request))
+        response: HttpResponse
+        try:
+            response = self._run_coroutine(self._respond(scope, request))
+        except Exception as error:  # the lifespan cannot be entered
+            response = failed(error)
         return written(event, response, self._endpoint.executor.services.response_limit, request)
 
     async def _respond(self, scope: _Message, request: Request) -> CollectedResponse:

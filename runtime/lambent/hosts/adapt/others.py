@@ -7,13 +7,12 @@ from typing import Any
 
 from lambent.auth.principal import Principal
 from lambent.errors import HttpRefusal, ProtocolError
-from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.hosts.adapt.forwarding import AppEndpoint
 from lambent.hosts.adapt.messages import is_stream
 from lambent.hosts.adapt.running_app import Exchange
 from lambent.hosts.adapt.scopes import Site
-from lambent.hosts.aws_lambda.app_responses import CollectedResponse, written
+from lambent.hosts.aws_lambda.app_responses import CollectedResponse, failed, written
 from lambent.hosts.aws_lambda.events import Event
 from lambent.wire.http import HttpResponse, Request, error_response
 
@@ -34,8 +33,7 @@ class Others:
         except ProtocolError as refusal:
             response = error_response(refusal)
         except Exception as error:
-            text = f"Internal error (reference {report(error)})"
-            response = HttpResponse(500, {"content-type": "text/plain; charset=utf-8"}, text.encode())
+            response = failed(error)
         return written(event, response, self._services.response_limit, request)
 
     def _caller(self, request: Request) -> Principal | None:

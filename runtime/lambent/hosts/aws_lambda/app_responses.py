@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambent.errors import HttpRefusal
+from lambent.execution.failures import report
 from lambent.hosts.aws_lambda.events import Event, write
 from lambent.wire.http import HttpResponse, Request, error_response
 from lambent.wire.payloads import ResponseLimit
@@ -28,6 +29,12 @@ class CollectedResponse(HttpResponse):
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
         cookies = tuple(value for name, value in pairs if name == _COOKIE)
         return cls(status, headers, body, cookies)
+
+
+def failed(error: Exception) -> HttpResponse:
+    """The response where an application could not answer; why is in the log."""
+    text = f"Internal error (reference {report(error)})"
+    return HttpResponse(500, {"content-type": "text/plain; charset=utf-8"}, text.encode())
 
 
 def written(
