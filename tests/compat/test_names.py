@@ -3,8 +3,10 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -32,6 +34,16 @@ def test_the_table_the_list_of_names_and_the_imports_for_checkers_are_the_same(m
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     assert {node.module: sorted(one.name for one in node.names) for node in imports} == {
         home: sorted(names) for home, names in module.HOMES.items()
+    }
+
+
+def test_the_map_of_the_architecture_has_every_module() -> None:
+    """And no other: a newcomer finds the place to change there."""
+    text = (Path(__file__).parents[2] / "docs/architecture.md").read_text(encoding="utf-8")
+    section = text.partition("\n## The names of other SDKs\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\b(\w+\.py)\b", section))
+    assert named - {"content.py", "foreign.py"} == {
+        file.name for file in Path(str(compat.__file__)).parent.rglob("*.py")
     }
 
 
