@@ -53,30 +53,15 @@ class Extension:
 
     def tool(self, name: str | None = None, **options: Any) -> Callable[[F], F]:
         """Contribute a tool; the arguments are those of ``MCPServer.tool``."""
-
-        def register(function: F) -> F:
-            self._add(lambda server: server.tool(name, **options)(function))
-            return function
-
-        return register
+        return self._contribute(lambda server: server.tool(name, **options))
 
     def resource(self, uri: str, **options: Any) -> Callable[[F], F]:
         """Contribute a resource; the arguments are those of ``MCPServer.resource``."""
-
-        def register(function: F) -> F:
-            self._add(lambda server: server.resource(uri, **options)(function))
-            return function
-
-        return register
+        return self._contribute(lambda server: server.resource(uri, **options))
 
     def prompt(self, name: str | None = None, **options: Any) -> Callable[[F], F]:
         """Contribute a prompt; the arguments are those of ``MCPServer.prompt``."""
-
-        def register(function: F) -> F:
-            self._add(lambda server: server.prompt(name, **options)(function))
-            return function
-
-        return register
+        return self._contribute(lambda server: server.prompt(name, **options))
 
     def method(self, name: str, *, for_everybody: bool = False, **options: Any) -> Callable[[F], F]:
         """Contribute a method; the other arguments are those of ``MCPServer.method``.
@@ -89,12 +74,7 @@ class Extension:
             options: see ``MCPServer.method``.
         """
         extension = None if for_everybody else self.identifier
-
-        def register(function: F) -> F:
-            self._add(lambda server: server.method(name, extension=extension, **options)(function))
-            return function
-
-        return register
+        return self._contribute(lambda server: server.method(name, extension=extension, **options))
 
     def tool_middleware(self, function: F) -> F:
         """Put a function around every call of a tool of the server, behind its own middleware.
@@ -114,6 +94,13 @@ class Extension:
         self._is_used = True
         for contribute in self._contributions:
             contribute(server)
+
+    def _contribute(self, decorator: Callable[[Declarations], Callable[[F], F]]) -> Callable[[F], F]:
+        def register(function: F) -> F:
+            self._add(lambda server: decorator(server)(function))
+            return function
+
+        return register
 
     def _add(self, contribute: Callable[[Declarations], object]) -> None:
         if self._is_used:

@@ -69,7 +69,7 @@ def _check_uses(tree: ast.Module, bound: str, module: str, names: Names, moves: 
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == bound:
             place = names.find_in(module, node.attr)
-            finding = place and Unmoved(node.lineno, f"{bound}.{node.attr}", place.reason, place.anchor)
+            finding = place and place.at(node.lineno, f"{bound}.{node.attr}")
             if finding and finding not in moves.findings:
                 moves.findings.append(finding)
 
@@ -80,16 +80,13 @@ def _move_from(
     groups: dict[str | None, list[ast.alias]] = {}
     modules: list[tuple[ast.alias, str]] = []
     for alias in node.names:
+        is_star = alias.name == "*"
         place = (
-            Stays("list the names in place of *", "imports")
-            if alias.name == "*"
-            else names.find(module, alias.name)
+            Stays("list the names in place of *", "imports") if is_star else names.find(module, alias.name)
         )
         if isinstance(place, Stays):
             groups.setdefault(None, []).append(alias)
-            moves.findings.append(
-                Unmoved(node.lineno, f"{module}.{alias.name}", place.reason, place.anchor, place.is_client)
-            )
+            moves.findings.append(place.at(node.lineno, f"{module}.{alias.name}"))
         elif place.is_module and not _is_exported_module(place, alias):
             modules.append((alias, place.module))
             _check_uses(tree, alias.asname or alias.name, place.module, names, moves)
@@ -175,7 +172,7 @@ def _move_module(
         else:
             stays = True
             if isinstance(place, Stays):
-                finding = Unmoved(chain.lineno, path, place.reason, place.anchor, place.is_client)
+                finding = place.at(chain.lineno, path)
                 if finding not in moves.findings:
                     moves.findings.append(finding)
     if needed:

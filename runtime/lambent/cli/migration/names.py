@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lambent.cli.migration.modules import CLIENT_MODULES, CLIENT_NAMES, MODULES
+from lambent.cli.migration.unmoved import Unmoved
 
 COMPAT: Final = "lambent.compat"
 TYPES: Final = "lambent.compat.types"
@@ -43,6 +44,10 @@ class Stays:
     reason: str
     anchor: str
     is_client: bool = False
+
+    def at(self, line: int, name: str) -> Unmoved:
+        """The same of a name on a line."""
+        return Unmoved(line, name, self.reason, self.anchor, self.is_client)
 
 
 @dataclass(frozen=True, slots=True)
