@@ -93,17 +93,9 @@ class Declaring(Declarations):
         Raises:
             DeclarationError: the signature cannot work, or an argument cannot have an effect here.
         """
-        if name_or_fn is not None and not isinstance(name_or_fn, str):
-            if isinstance(name_or_fn, Component):
-                return name_or_fn.add_to(self)
-            add = self.tool(
-                name=name, version=version, title=title, description=description, icons=icons, tags=tags,
-                output_schema=output_schema, annotations=annotations, meta=meta, task=task, timeout=timeout,
-                auth=auth, run_in_thread=run_in_thread, enabled=enabled, exclude_args=exclude_args,
-                serializer=serializer, **options,
-            )  # fmt: skip
-            return add(name_or_fn)
-        name = name or name_or_fn
+        if isinstance(name_or_fn, Component):
+            return name_or_fn.add_to(self)
+        given, name = _function_of(name_or_fn, name)
         scopes = (*scopes_of(auth), *options.pop("scopes", ()))
         serializer = serializer or self._serializer
         policy, kept, input_schema = policy_of(task), *tool_options(options)
@@ -159,7 +151,7 @@ class Declaring(Declarations):
             self._declare(self._tools, known, declared, "tool", enabled=enabled)
             return function
 
-        return register
+        return register if given is None else register(given)
 
     def resource(
         self,
@@ -267,18 +259,12 @@ class Declaring(Declarations):
         Raises:
             DeclarationError: the signature cannot work.
         """
-        if name_or_fn is not None and not isinstance(name_or_fn, str):
-            if isinstance(name_or_fn, Component):
-                return name_or_fn.add_to(self)
-            add = self.prompt(
-                name=name, version=version, title=title, description=description, icons=icons, tags=tags,
-                meta=meta, auth=auth, enabled=enabled, **options,
-            )  # fmt: skip
-            return add(name_or_fn)
+        if isinstance(name_or_fn, Component):
+            return name_or_fn.add_to(self)
+        given, name = _function_of(name_or_fn, name)
         from lambent.features.prompts import Prompt as NativePrompt
         from lambent.features.prompts import arguments_of
 
-        name = name or name_or_fn
         scopes = (*scopes_of(auth), *options.pop("scopes", ()))
         if options:
             raise TypeError(f"prompt() has no argument {', '.join(options)}")
@@ -304,7 +290,7 @@ class Declaring(Declarations):
             self._declare(self._prompts, known, made, "prompt", enabled=enabled)
             return function
 
-        return register
+        return register if given is None else register(given)
 
     def _declare(self, registry: dict[str, Any], key: str, item: Any, kind: str, *, enabled: bool) -> None:
         self._not_frozen(f"{kind} {key!r}")
@@ -323,3 +309,10 @@ class Declaring(Declarations):
         if not enabled:
             self._visibility.change(False, names={item.definition.name}, components={kind})
         self._add(registry, key, item, kind)
+
+
+def _function_of(name_or_fn: Any, name: str | None) -> tuple[Any, str | None]:
+    """What a decorator was given at once, and the name: a function where it has no parentheses, else None."""
+    if name_or_fn is None or isinstance(name_or_fn, str):
+        return None, name or name_or_fn
+    return name_or_fn, name
