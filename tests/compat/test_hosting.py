@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
 import httpx
@@ -18,7 +18,8 @@ from starlette.routing import Mount
 from tests.support import SETTINGS, headers_of, http_api, message
 
 from lambent import ConfigurationError
-from lambent.compat import Context, EventStore, FastMCP, MCPServer, TransportSecuritySettings
+from lambent.compat import Context, EventStore, FastMCP, MCPServer, TransportSecuritySettings, fastmcp
+from lambent.compat.hosting import NO_NAME
 
 
 @pytest.fixture
@@ -345,6 +346,24 @@ async def test_everything_else_in_lambda_is_as_without_routes() -> None:
     with pytest.raises(Exception, match="This handler takes HTTP events"):
         handler({"detail-type": "x"}, None)
     handler.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "warns"),
+    [
+        (MCPServer, {}, True),
+        (FastMCP, {}, True),
+        (fastmcp.FastMCP, {}, True),
+        (lambda: MCPServer("shop"), {}, False),
+        (MCPServer, {"audience": "shop"}, False),
+        (MCPServer, {"state_keys": ()}, False),
+    ],
+)
+async def test_a_server_without_a_name_and_with_shared_keys_says_so(
+    make: Callable[[], Any], changes: dict[str, Any], warns: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    make().lambda_handler(msgspec.structs.replace(SETTINGS, in_lambda=True, **changes)).close()
+    assert (NO_NAME in caplog.messages) is warns
 
 
 async def test_a_route_answers_where_the_lifespan_fails(caplog: pytest.LogCaptureFixture) -> None:

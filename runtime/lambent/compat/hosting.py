@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 NO_EVENT_STORE = "event_store has no effect: what a client has missed is not kept"
+NO_NAME = (
+    "The server has no name of its own, so it takes request states of every other one without a name that "
+    "has the same keys: give it a name"
+)
+_NO_NAMES = ("mcp-server", "FastMCP")
+"""The names of servers without one."""
 _NO_SSE = (
     "HTTP+SSE needs one process that keeps a connection for each client, so it is not served: clients of it "
     f"reach the same server by streamable_http_app() or lambda_handler() ({PAGE})"
@@ -110,6 +116,9 @@ class Hosting(NativeServer):
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
         """See ``lambent.MCPServer.lambda_handler``; custom routes are served too."""
         settings = self._adjusted(settings)
+        keeps_states = settings.state_keys or settings.state_secret is not None
+        if settings.in_lambda and keeps_states and settings.audience is None and self.name in _NO_NAMES:
+            self._log.warning(NO_NAME)
         handler = super().lambda_handler(settings)
         if self._routes:
             from lambent.compat.http_app import own_paths  # loaded where there are some
