@@ -44,12 +44,8 @@ class InProcess:
         Raises:
             ToolError: it failed, or there is none of that name.
         """
-        answer = await self._ask("tools/call", {"name": name, "arguments": dict(arguments)})
-        if "error" in answer:
-            raise ToolError(answer["error"]["message"])
-        result = answer["result"]
-        if result.get("resultType") != "complete":
-            raise ToolError(f"Tool {name!r} asks its client, and there is none")
+        params = {"name": name, "arguments": dict(arguments)}
+        result = await self._ask("tools/call", params, f"Tool {name!r}", ToolError)
         content = [read_block(block) for block in result["content"]]
         is_error = result.get("isError") is True
         if is_error:
@@ -63,13 +59,8 @@ class InProcess:
             ResourceNotFoundError: there is none of that URI.
             ResourceError: it cannot be read.
         """
-        answer = await self._ask("resources/read", {"uri": uri})
-        if "error" in answer:
-            is_unknown = answer["error"]["code"] == _INVALID_PARAMS
-            raise (ResourceNotFoundError if is_unknown else ResourceError)(answer["error"]["message"])
-        if "contents" not in answer["result"]:
-            raise ResourceError(f"{uri} asks its client, and there is none")
-        return [content_of(read_contents(one)) for one in answer["result"]["contents"]]
+        result = await self._ask("resources/read", {"uri": uri}, uri, ResourceError, ResourceNotFoundError)
+        return [content_of(read_contents(one)) for one in result["contents"]]
 
     async def get_prompt(self, name: str, arguments: Mapping[str, Any]) -> Members:
         """The result of a prompt: ``description`` and ``messages``.
@@ -77,15 +68,27 @@ class InProcess:
         Raises:
             ValueError: it failed, or there is none of that name.
         """
-        answer = await self._ask("prompts/get", {"name": name, "arguments": dict(arguments)})
-        if "error" in answer:
-            raise ValueError(answer["error"]["message"])
-        if "messages" not in answer["result"]:
-            raise ValueError(f"The prompt {name!r} asks its client, and there is none")
-        messages = list(map(read_message, answer["result"]["messages"]))
-        return Members({**answer["result"], "messages": messages})
+        params = {"name": name, "arguments": dict(arguments)}
+        result = await self._ask("prompts/get", params, f"The prompt {name!r}", ValueError)
+        return Members({**result, "messages": list(map(read_message, result["messages"]))})
 
-    async def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(
+        self,
+        method: str,
+        params: dict[str, Any],
+        what: str,
+        failed: type[Exception],
+        unknown: type[Exception] | None = None,
+    ) -> dict[str, Any]:
+        """The result of a request.
+
+        Args:
+            method: of JSON-RPC.
+            params: of the request, without ``_meta``.
+            what: is asked, for the error that says that it asks its client.
+            failed: is raised for errors and questions.
+            unknown: is raised in place of it for error -32602.
+        """
         if current_call() is not None:
             # Who calls may not do everything, and the client of the call would not be asked.
             raise NotHereError(
@@ -97,4 +100,11 @@ class InProcess:
         invocation = LiveInvocation(asyncio.get_running_loop())
         reply = await asyncio.to_thread(self._endpoint.answer, jsonrpc.decode(written), Request(), invocation)
         answer: dict[str, Any] = msgspec.json.decode(reply.body)
-        return answer
+        if (error := answer.get("error")) is not None:
+            if unknown is not None and error["code"] == _INVALID_PARAMS:
+                raise unknown(error["message"])
+            raise failed(error["message"])
+        result: dict[str, Any] = answer["result"]
+        if result.get("resultType") != "complete":
+            raise failed(f"{what} asks its client, and there is none")
+        return result

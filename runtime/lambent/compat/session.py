@@ -9,6 +9,7 @@ import msgspec
 
 from lambent.compat.errors import NotHereError
 from lambent.compat.mapped import Mapped
+from lambent.compat.members import Members
 from lambent.execution.rounds.pending import DONE, Pending
 
 if TYPE_CHECKING:
@@ -49,20 +50,14 @@ class ServerSession:
     @property
     def client_params(self) -> Any:
         """What the client said of itself: ``clientInfo``, ``capabilities``, ``protocolVersion``."""
-        from types import SimpleNamespace
-
         info = self._context.client_info
-        shown = (
-            None if info is None else SimpleNamespace(**{"name": "", "version": "", "title": None, **info})
+        if info is None:
+            return None
+        return Members(
+            clientInfo=Members({"name": "", "version": "", "title": None, **info}),
+            capabilities=self.client_capabilities,
+            protocolVersion=self.protocol_version,
         )
-        names = {
-            "clientInfo": shown,
-            "client_info": shown,
-            "capabilities": self.client_capabilities,
-            "protocolVersion": self.protocol_version,
-            "protocol_version": self.protocol_version,
-        }
-        return None if info is None else SimpleNamespace(**names)
 
     @property
     def can_send_request(self) -> bool:
