@@ -44,7 +44,9 @@ async def named(call: Call, following: Handler) -> Any:
     return result
 
 
-TWICE = success('"content":[{"type":"text","text":"ada"},{"type":"text","text":"ada"}]')
+TWICE = success(
+    '"content":[{"type":"text","text":"ada"},{"type":"text","text":"ada"}],"structuredContent":{"result":"ada"}'
+)
 
 
 @pytest.mark.parametrize("tool", ["plain", "waiting"])

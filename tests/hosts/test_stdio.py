@@ -1422,7 +1422,7 @@ def test_the_official_client(folder: Path) -> None:
                 tool.name for tool in (await client.list_tools()).tools
             }
             total = await client.call_tool("add", {"left": 20, "right": 22})
-            assert total.structured_content == 42
+            assert total.structured_content == {"result": 42}
             removed = (await client.call_tool("remove", {"name": "lamp"})).content[0]
             assert isinstance(removed, TextContent)
             assert removed.text == "accept True"
@@ -1437,7 +1437,7 @@ def test_the_official_client(folder: Path) -> None:
             answers = await asyncio.gather(
                 *(client.call_tool("add", {"left": n, "right": n}) for n in range(5))
             )
-            assert [answer.structured_content for answer in answers] == [0, 2, 4, 6, 8]
+            assert [answer.structured_content for answer in answers] == [{"result": 2 * n} for n in range(5)]
             waiting.cancel()
             await asyncio.wait([waiting])
 
