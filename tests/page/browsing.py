@@ -136,5 +136,6 @@ async def call(found: Any, **fields: str) -> None:
 
 
 def labelled(found: Any, label: str) -> Any:
-    """The field with a label, to which a star is added where something is required."""
-    return found.get_by_label(re.compile(rf"^{re.escape(label)}( \*)?$"))
+    """The field of a name, whose label is its title; to that a star is added where something is required."""
+    title = re.escape(label.replace("_", " "))
+    return found.get_by_label(re.compile(rf"^{title}( \*)?$", re.IGNORECASE))
