@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -32,8 +33,7 @@ class Lenient(StructMeta):
         """
         kind = cast("type[Struct]", self)
         config, name = kind.__struct_config__, kind.__name__
-        fields = {field.name: field for field in msgspec.structs.fields(kind)}
-        names = {field.encode_name: field.name for field in fields.values()}
+        fields, names = _fields(kind)
         given: dict[str, Any] = {}
         for member, value in members.items():
             if member == config.tag_field:
@@ -53,6 +53,13 @@ class Lenient(StructMeta):
         if self.__module__ == _VALUES:
             return isinstance(value, self.__mro__[1])
         return super().__instancecheck__(value)
+
+
+@functools.cache
+def _fields(kind: type[Struct]) -> tuple[dict[str, msgspec.structs.FieldInfo], dict[str, str]]:
+    """The fields of a class by name, and their names by those of the wire; msgspec reads hints for them."""
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    return fields, {field.encode_name: field.name for field in fields.values()}
 
 
 def _read(place: str, field: msgspec.structs.FieldInfo, value: Any) -> Any:
@@ -76,7 +83,7 @@ def _dump(value: Any, *, by_alias: bool) -> Any:
     if isinstance(value, Struct):
         config = value.__struct_config__
         found = {} if config.tag is None else {str(config.tag_field): config.tag}
-        for field in msgspec.structs.fields(value):
+        for field in _fields(type(value))[0].values():
             if (member := getattr(value, field.name)) not in (None, UNSET):
                 found[field.encode_name if by_alias else field.name] = _dump(member, by_alias=by_alias)
         return found
@@ -98,9 +105,8 @@ class Model:
         """A member by its name on the wire."""
         if name.startswith("__"):
             raise AttributeError(name)
-        for field in msgspec.structs.fields(type(self)):  # type: ignore[arg-type]
-            if field.encode_name == name:
-                return getattr(self, field.name)
+        if field := _fields(cast("type[Struct]", type(self)))[1].get(name):
+            return getattr(self, field)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @classmethod
