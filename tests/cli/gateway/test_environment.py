@@ -67,6 +67,22 @@ def test_the_app_is_imported_once_and_serves_many(run):
     assert log == ""
 
 
+@pytest.mark.parametrize("turns", range(8))
+def test_code_that_changes_as_an_invocation_begins(run, turns):
+    async def check(environment):
+        await environment.wait_imported()
+        before = environment.pid
+        invocation = asyncio.create_task(environment.invoke(event(), arrival()))
+        # Each turn of the loop is one more step of the invocation.
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        environment.reload()
+        body(await invocation)
+        assert body(await environment.invoke(event(), arrival()))["pid"] != before
+
+    run(check)
+
+
 def test_the_context_of_an_invocation(run):
     came = arrival()
 

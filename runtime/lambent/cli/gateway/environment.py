@@ -113,7 +113,8 @@ class Environment:
         Returns:
             None, or the error.
         """
-        return await _import_error(await self._up_to_date())
+        _, error = await self._up_to_date()
+        return error
 
     async def invoke(self, event: bytes, arrival: Arrival) -> Outcome:
         """Run the handler once.
@@ -128,7 +129,11 @@ class Environment:
         async with self._busy:
             if self._closed:
                 return Failed(FailureReason.STOPPED)
-            outcome = await self._invoke(await self._up_to_date(), event, arrival)
+            process, error = await self._up_to_date()
+            if error is None:
+                outcome = await self._invoke(process, event, arrival)
+            else:
+                outcome = self._failed(FailureReason.IMPORT, last_line(error))
             if self._outdated or (self._process is not None and not self._process.usable):
                 self._replace_after(outcome)
             return outcome
@@ -145,11 +150,10 @@ class Environment:
             await asyncio.gather(*self._ending)
 
     async def _invoke(self, process: EnvironmentProcess, event: bytes, arrival: Arrival) -> Outcome:
-        if (error := await _import_error(process)) is not None:
-            return self._failed(FailureReason.IMPORT, last_line(error))
+        # Nothing may be awaited between `_up_to_date` and here: changed code would replace the process.
+        self._invoking = True
         deadline_ms = int((time.time() + self._timeout) * 1000)
         message = encode_invocation(InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), event)
-        self._invoking = True
         try:
             async with asyncio.timeout(self._timeout):
                 kind, payload, calls = await process.exchange(message)
@@ -177,14 +181,15 @@ class Environment:
             self._log.note(f"{self._name}: {reason.value}: {detail}")
         return Failed(reason, detail)
 
-    async def _up_to_date(self) -> EnvironmentProcess:
-        process = self._running()
-        await _import_error(process)
-        # Changed code may have replaced it meanwhile.
-        while process is not self._process and not self._closed:
+    async def _up_to_date(self) -> tuple[EnvironmentProcess, str | None]:
+        # The process, and why its import failed; code that changes meanwhile replaces it.
+        while True:
             process = self._running()
-            await _import_error(process)
-        return process
+            error = await _import_error(process)
+            if self._closed:
+                return process, error or "the gateway stopped"
+            if process is self._process:
+                return process, error
 
     def _running(self) -> EnvironmentProcess:
         # A process may end between invocations, and a failed import is tried again by the next request.
