@@ -128,6 +128,18 @@ def test_without_audit_nothing_of_it_is_loaded() -> None:
     loaded(use="assert [name for name in sys.modules if 'audit' in name and 'lambent' in name] == []")
 
 
+def test_without_skills_nothing_of_them_is_loaded() -> None:
+    loaded(use="assert [name for name in sys.modules if 'skill' in name] == []")
+
+
+def test_a_plain_call_of_a_server_with_skills_computes_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/SKILL.md").write_text("---\nname: a\ndescription: b\n---\n", encoding="utf-8")
+    with_it = loaded(f"mcp.skills({str(tmp_path)!r})")
+    assert third_party(with_it) == third_party(loaded())
+    assert "hashlib" not in with_it
+
+
 def test_declaring_an_async_tool_costs_nothing_before_it_runs() -> None:
     assert "asyncio" not in loaded(ASYNC)
 

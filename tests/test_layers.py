@@ -19,7 +19,7 @@ THIRD_PARTY = {
     "errors": set[str](),
     "wire": {"msgspec"},
     "auth": {"msgspec", "cryptography", "joserfc"},
-    "features": {"msgspec", "pydantic", "pydantic_core", "annotated_types"},
+    "features": {"msgspec", "pydantic", "pydantic_core", "annotated_types", "yaml"},
     "execution": {"msgspec", "cryptography", "aws_lambda_powertools"},
     "stores": {"msgspec", "boto3", "botocore"},
     "hosts": {"msgspec", "fastapi", "starlette", "mangum", "anyio", "aws_lambda_powertools"}
@@ -212,7 +212,7 @@ def test_names_of_other_libraries_are_loaded_by_who_imports_them() -> None:
 BY_PYDANTIC = tuple(
     f"lambent.features.codecs.{name}" for name in ("_pydantic", "_core_schema", "_json_schema")
 )
-LATE = {"boto3", "botocore", "cryptography", "asyncio", "fastapi", "starlette", "pydantic"}
+LATE = {"boto3", "botocore", "cryptography", "asyncio", "fastapi", "starlette", "pydantic", "yaml"}
 LIVE = tuple(f"lambent.hosts.{name}" for name in ("adapt", "asgi", "live", "stdio", "fastapi"))
 """Hosts that are themselves imported late, as they are no part of a cold start in Lambda, or of one that has
 an application which imports the same."""

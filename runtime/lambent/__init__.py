@@ -66,7 +66,9 @@ if TYPE_CHECKING:
     from lambent.features.extensions import Extension
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
+    from lambent.features.skills.files import SkillFile, SkillFiles
     from lambent.hosts.adapt import adapt
+    from lambent.stores.skills import S3Skills
 
 _LOADED_LATER = {
     "auth.api_keys": ("ApiKey", "ApiKeys"),
@@ -90,7 +92,9 @@ _LOADED_LATER = {
     "features.extensions": ("Extension",),
     "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
+    "features.skills.files": ("SkillFile", "SkillFiles"),
     "hosts.adapt": ("adapt",),
+    "stores.skills": ("S3Skills",),
 }
 """What few servers use, by module: loaded when it is first asked for."""
 
@@ -114,10 +118,11 @@ __all__ = [
     "PromptsListChanged", "ProtocolError", "RateLimit", "ReadResourceResult", "Registration", "Repository",
     "Request", "Resolve", "ResourceCsp", "ResourceLink", "ResourceNotFoundError", "ResourcePermissions",
     "ResourceTemplateReference", "ResourceUpdated", "ResourcesListChanged", "RetryableError", "Root",
-    "Sample", "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal",
-    "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
-    "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "ToolsListChanged",
-    "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt", "client_supports_apps",
+    "S3Skills", "Sample", "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal",
+    "SkillFile", "SkillFiles", "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy",
+    "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult",
+    "ToolsListChanged", "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt",
+    "client_supports_apps",
 ]
 
 

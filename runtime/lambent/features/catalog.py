@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
+    from lambent.features.skills.declaring import PlacedShelf
 
 # Lists change only when the server is deployed.
 _OF_LISTS = CacheHint(ttl_ms=60_000, scope="public")
@@ -43,6 +44,7 @@ class Catalog(msgspec.Struct, frozen=True):
         takes_subscriptions: clients may subscribe to changes.
         mounts_wrap_tools: there is some around tools of a mounted server.
         hides_forbidden: lists leave out what the caller may not use.
+        skills: folders and other sources of skills.
     """
 
     info: Implementation
@@ -61,6 +63,7 @@ class Catalog(msgspec.Struct, frozen=True):
     tool_middleware: tuple[Callable[..., Any], ...] = ()
     mounts_wrap_tools: bool = False
     takes_subscriptions: bool = True
+    skills: tuple[PlacedShelf, ...] = ()
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from lambent.features.mounts import Mount
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
+    from lambent.features.skills.files import SkillFiles
+    from lambent.features.skills.shelf import Shelf
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +53,7 @@ class Declarations:
         self._mounts: list[Mount] = []
         self._methods: dict[str, CustomMethod] = {}
         self._tool_middleware: list[Callable[..., Any]] = []
+        self._shelves: list[Shelf] = []
         self._catalog: Catalog | None = None
 
     def tool(
@@ -288,6 +292,44 @@ class Declarations:
             raise DeclarationError(f"There is a method {method.name!r} already")
         self._methods[method.name] = method
 
+    def skill(self, folder: str | os.PathLike[str], path: str | None = None) -> None:
+        """Serve a folder with a SKILL.md, and all other files in it, as a skill (SEP-2640).
+
+        It is looked at now, and its digests are computed when they are first asked for.
+
+        Args:
+            folder: relative to the working directory; ``Path(__file__).parent / "skills/refunds"`` is not.
+            path: in front of the files in URIs, such as ``acme/billing/refunds``, whose last segment is the
+                name of the skill; default: the folder's name.
+
+        Raises:
+            DeclarationError: it is none that hosts have to accept, or the path is taken.
+        """
+        from lambent.features.skills.declaring import single  # servers without skills never load it
+
+        self._add_shelf(single(folder, path))
+
+    def skills(self, source: str | os.PathLike[str] | SkillFiles, prefix: str | None = None) -> None:
+        """Serve every folder with a SKILL.md that is somewhere in a folder, or in another source, as a skill.
+
+        Args:
+            source: a folder, as of ``skill``; or ``S3Skills``, whose skills are looked up with each request.
+            prefix: in front of the path of each skill, such as ``acme/billing``; default: nothing.
+
+        Raises:
+            DeclarationError: see ``skill``.
+        """
+        from lambent.features.skills.declaring import several  # as above
+
+        self._add_shelf(several(source, prefix))
+
+    def _add_shelf(self, shelf: Shelf) -> None:
+        from lambent.features.skills.declaring import add_resources
+
+        self._not_frozen("skill")
+        add_resources(self, self._shelves, shelf, self._empty.hints["resources/list"])
+        self._shelves.append(shelf)
+
     def wrap_tools(self, middleware: Callable[..., Any]) -> None:
         """Put a function around every call of a tool; see ``Extension.tool_middleware``."""
         self._not_frozen("middleware of tools")
@@ -308,6 +350,10 @@ class Declarations:
                 methods=MappingProxyType(self._methods),
                 tool_middleware=tuple(self._tool_middleware),
             )
+            if self._shelves:
+                from lambent.features.skills.declaring import with_skills  # loaded where there are some
+
+                catalog = with_skills(catalog, self._shelves)
             if self._mounts:
                 from lambent.features.mounts import with_mounts  # loaded where servers are mounted
 

@@ -135,7 +135,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
     """
     tools, prompts = dict(own.tools), dict(own.prompts)
     resources, templates = dict(own.resources), {one.uri: one for one in own.templates}
-    methods, wraps_tools = dict(own.methods), False
+    methods, wraps_tools, skills = dict(own.methods), False, own.skills
     extensions, hides_forbidden = dict(own.extensions), own.hides_forbidden
     routes: dict[tuple[str, str], tuple[Callable[..., Any], str]] = {}
     for mount in mounts:
@@ -158,10 +158,20 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
                 raise DeclarationError(
                     f"The extension {identifier} has other settings on {catalog.info.name!r}, mounted here"
                 )
+        skills += tuple(
+            replace(one, prefix="/".join(filter(None, (mount.prefix, one.prefix)))) for one in catalog.skills
+        )
         wraps_tools = wraps_tools or bool(catalog.tool_middleware) or catalog.mounts_wrap_tools
         hides_forbidden = hides_forbidden or catalog.hides_forbidden
         if catalog.completer is not None:
             routes |= mounting.routes(catalog.completer)
+    if skills:
+        from lambent.features.skills.declaring import TEMPLATE  # loaded where there are some
+
+        if TEMPLATE in templates:
+            templates[TEMPLATE] = templates.pop(
+                TEMPLATE
+            )  # behind those with a prefix, whose URIs it fits too
     completer = own.completer
     if routes:
         completer = functools.partial(_complete, own.completer, routes)
@@ -176,6 +186,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
         extensions=MappingProxyType(extensions),
         completer=completer,
         hides_forbidden=hides_forbidden,
+        skills=skills,
     )
 
 

@@ -62,6 +62,10 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         from lambent.execution.handlers.tasks import cancel_task, get_task, update_task
 
         handlers |= {"tasks/get": get_task, "tasks/update": update_task, "tasks/cancel": cancel_task}
+    if catalog.skills:
+        from lambent.execution.handlers.skills import HANDLERS
+
+        handlers |= HANDLERS
     if catalog.methods:
         from lambent.execution.handlers.methods import method_handlers
 

@@ -1,0 +1,166 @@
+"""What a declaration of skills adds to a server: resources, by which every client can read their files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambent.errors import DeclarationError, ResourceNotFoundError
+from lambent.features.contents import to_base64
+from lambent.features.skills import EXTENSION_ID, METHODS, SCHEME
+from lambent.features.skills.files import SKILL_FILE, FolderFiles, SkillFiles, is_served
+from lambent.features.skills.media_types import media_type_of
+from lambent.features.skills.shelf import Shelf, Skill, path_of_skill, uri_of
+from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
+
+if TYPE_CHECKING:
+    from lambent.features.catalog import Catalog
+    from lambent.features.declarations import Declarations
+    from lambent.features.resources import Resource
+
+MARKDOWN = "text/markdown"
+TEMPLATE = f"{SCHEME}{{+path}}"
+"""The URIs of all files of skills of a server."""
+
+SETTINGS: dict[str, Any] = {"directoryRead": True}
+"""What clients are told of the extension."""
+
+
+class PlacedShelf(msgspec.Struct, frozen=True):
+    """Skills of a server, and the prefix under which that is mounted; empty for the server's own."""
+
+    shelf: Shelf
+    prefix: str = ""
+
+    def outward(self, path: str) -> str:
+        """A path as clients know it."""
+        return f"{self.prefix}/{path}" if self.prefix else path
+
+    def inward(self, path: str) -> str | None:
+        """A path as the shelf knows it; None where it is not of this server."""
+        if not self.prefix:
+            return path
+        start = f"{self.prefix}/"
+        return path[len(start) :] if path[: len(start)].lower() == start.lower() else None
+
+
+def single(folder: str | os.PathLike[str], path: str | None) -> Shelf:
+    """The shelf of one skill, for ``MCPServer.skill``.
+
+    Raises:
+        DeclarationError: it is no folder, or the path ends with no name of a skill.
+    """
+    source = FolderFiles(folder)
+    return Shelf(source, path_of_skill(source.name, path), is_single=True)
+
+
+def several(source: str | os.PathLike[str] | SkillFiles, prefix: str | None) -> Shelf:
+    """The shelf of the skills of a source, for ``MCPServer.skills``.
+
+    Raises:
+        DeclarationError: it is no folder and no source, or the prefix can be none.
+    """
+    if isinstance(source, str | os.PathLike):
+        source = FolderFiles(source)
+    elif not hasattr(source, "files"):
+        raise DeclarationError(f"{source!r} is no source of skills: give a folder, or lambent.S3Skills")
+    return Shelf(source, prefix or "")
+
+
+def add_resources(server: Declarations, shelves: Sequence[Shelf], shelf: Shelf, cache: CacheHint) -> None:
+    """Add a resource for the SKILL.md of each skill of a folder, and once the template of all other files.
+
+    The skills of other sources are no resources in lists: they may be others with every request.
+
+    Args:
+        server: what they are added to.
+        shelves: those that the server has already; the template has what is added later too.
+        shelf: the skills.
+        cache: how long clients may keep what they read.
+
+    Raises:
+        DeclarationError: a skill cannot be served, or there is one with its path already.
+    """
+    for skill in shelf.check() if shelf.is_folder else ():
+        server.resource(
+            uri_of(f"{skill.path}/{SKILL_FILE}"),
+            name=skill.frontmatter["name"],
+            description=skill.frontmatter["description"],
+            mime_type=MARKDOWN,
+            cache=cache,
+        )(_reader(shelf, f"{skill.path}/{SKILL_FILE}"))
+    if not shelves:
+        text = "A file of a skill, by the path of the skill and that of the file in it."
+        options: dict[str, Any] = {"name": "skill-file", "description": text, "cache": cache}
+        server.resource(TEMPLATE, **options)(_any_reader(shelves))
+
+
+def with_skills(catalog: Catalog, shelves: Sequence[Shelf]) -> Catalog:
+    """A server's declarations with its skills.
+
+    Raises:
+        DeclarationError: a method or an extension of the server has the name of what skills need.
+    """
+    if taken := sorted({*METHODS} & {*catalog.methods}) or sorted({EXTENSION_ID} & {*catalog.extensions}):
+        raise DeclarationError(f"{taken[0]} is of the skills: leave it out")
+    return msgspec.structs.replace(
+        catalog,
+        templates=tuple(map(_without_type, catalog.templates)),
+        skills=tuple(map(PlacedShelf, shelves)),
+        extensions={**catalog.extensions, EXTENSION_ID: SETTINGS},
+    )
+
+
+def _without_type(template: Resource) -> Resource:
+    """The template of skill files without a media type: they have several."""
+    if template.uri != TEMPLATE:
+        return template
+    definition = msgspec.structs.replace(template.definition, mime_type=None)
+    return msgspec.structs.replace(template, definition=definition)
+
+
+def contents_of(shelf: Shelf, path: str) -> TextResourceContents | BlobResourceContents | None:
+    """The contents of a file of a skill, with an empty URI; None where there is no such file.
+
+    What is UTF-8 is text, from which clients make the same bytes; all else is a blob.
+    """
+    found = shelf.holding(path)
+    if found is None or not found[1] or not is_served(found[1]):
+        return None
+    content = shelf.read(*found)
+    if content is None:
+        return None
+    kind = media_type_of(path)
+    try:
+        return TextResourceContents(uri="", text=content.decode(), mime_type=kind or "text/plain")
+    except UnicodeDecodeError:
+        data = to_base64(content)
+        return BlobResourceContents(uri="", blob=data, mime_type=kind or "application/octet-stream")
+
+
+def summaries(shelves: Sequence[PlacedShelf]) -> list[tuple[Shelf, Skill]]:
+    """The skills of folders, which are the same wherever the server runs."""
+    return [(one.shelf, skill) for one in shelves if one.shelf.is_folder for skill in one.shelf.check()]
+
+
+def _reader(shelf: Shelf, path: str) -> Callable[[], Any]:
+    def read_skill() -> Any:
+        return _found(contents_of(shelf, path), path)
+
+    return read_skill
+
+
+def _any_reader(shelves: Sequence[Shelf]) -> Callable[[str], Any]:
+    def read_skill_file(path: str) -> Any:
+        return _found(next(filter(None, (contents_of(shelf, path) for shelf in shelves)), None), path)
+
+    return read_skill_file
+
+
+def _found(contents: Any, path: str) -> Any:
+    if contents is None:
+        raise ResourceNotFoundError(uri_of(path))
+    return contents
