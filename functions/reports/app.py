@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
 
@@ -22,6 +23,8 @@ mcp = MCPServer(
         "for many."
     ),
 )
+
+mcp.skills(Path(__file__).parent / "skills")
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 

@@ -19,9 +19,11 @@ WELL_KNOWN = {
     "/.well-known/mcp.json": "application/json",
     "/.well-known/agent-skills/index.json": "application/json",
 }
+SKILL_FILES = ("SKILL.md", "templates/report.md")
 OTHERS = {f"/{server}/mcp/server.json": "application/json" for server in SERVERS} | {
     f"/.well-known/agent-skills/{server}/SKILL.md": "text/markdown" for server in SERVERS
 }
+OTHERS |= {f"/.well-known/agent-skills/monthly-report/{name}": "text/markdown" for name in SKILL_FILES}
 DOCUMENTS = {**CARDS, **WELL_KNOWN, **OTHERS}
 
 
@@ -87,4 +89,5 @@ def test_every_link_of_a_catalog_leads_somewhere(shop: Stack) -> None:
     links = [link["href"] for item in linkset for link in item.get("service-desc", ())]
     assert links == [origin + path for path in CARDS]
     skills = json.loads(read(shop, "/.well-known/agent-skills/index.json").body)["skills"]
-    assert [read(shop, skill["url"]).status for skill in skills] == [200] * len(SERVERS)
+    assert [skill["name"] for skill in skills] == [*SERVERS, "monthly-report"]
+    assert [read(shop, skill["url"]).status for skill in skills] == [200] * len(skills)

@@ -1,7 +1,10 @@
 """What the declarations say of a server, and what the environment does not."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
+from tests import skill_folders
 
 from lambent import CardDetails, MCPServer, Settings
 from lambent.features.summary import summarize
@@ -120,3 +123,20 @@ def test_a_summary_survives_a_file() -> None:
     summary = summarize(server().freeze(), "/mcp")
     again = msgspec.json.decode(msgspec.json.encode([summary]), type=list[ServerSummary])
     assert msgspec.json.encode(again) == msgspec.json.encode([summary])
+
+
+def test_skills_of_folders_are_published_with_what_is_text(tmp_path: Path) -> None:
+    folder = skill_folders.refunds(tmp_path)
+    (folder / "to do.md").write_bytes(b"x")
+    mcp = MCPServer("shop")
+    mcp.skill(folder, path="acme/refunds")
+    (skill,) = summarize(mcp.freeze(), "/mcp").skills
+    assert (skill.name, skill.description) == ("refunds", "Process refunds.")
+    assert skill.files == {
+        "SKILL.md": skill_folders.REFUNDS.decode(),
+        "templates/eu/vat.txt": "VAT\n",
+        "templates/mail.md": "Dear …\r\n",
+    }
+    hidden = MCPServer("shop", card=CardDetails(lists_features=False))
+    hidden.skill(folder)
+    assert summarize(hidden.freeze(), "/mcp").skills == ()

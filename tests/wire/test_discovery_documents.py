@@ -11,7 +11,7 @@ from tests.wire.cards import PLAIN, RICH, URL
 
 from lambent.wire.discovery_documents import Document, answer, make_documents
 from lambent.wire.http import Request
-from lambent.wire.server_card import older_card, server_card
+from lambent.wire.server_card import PublishedSkill, older_card, server_card
 from lambent.wire.values import Implementation
 
 DOCUMENTS = make_documents([RICH, PLAIN], URL)
@@ -130,6 +130,42 @@ def test_skills_can_be_verified() -> None:
         "url": "/.well-known/agent-skills/orders/SKILL.md",
         "digest": f"sha256:{hashlib.sha256(skill).hexdigest()}",
     }
+
+
+def test_declared_skills_are_in_the_index_with_their_texts() -> None:
+    text = "---\nname: refunds\ndescription: Process refunds.\n---\n"
+    files = {"SKILL.md": text, "templates/page.html": "<script>"}
+    refunds = PublishedSkill(name="refunds", description="Process refunds.", files=files)
+    found = make_documents([msgspec.structs.replace(RICH, skills=(refunds,)), PLAIN], URL)
+    added = {path: one for path, one in found.items() if path not in DOCUMENTS}
+    assert added == {
+        "/.well-known/agent-skills/refunds/SKILL.md": Document("text/markdown; charset=utf-8", text.encode()),
+        "/.well-known/agent-skills/refunds/templates/page.html": Document(
+            "text/plain; charset=utf-8", b"<script>"
+        ),
+    }
+    index = json.loads(body(found, "/.well-known/agent-skills/index.json"))["skills"]
+    assert [one["name"] for one in index] == ["orders", "shop", "refunds"]
+    assert index[2] == {
+        "name": "refunds",
+        "type": "skill-md",
+        "description": "Process refunds.",
+        "url": "/.well-known/agent-skills/refunds/SKILL.md",
+        "digest": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
+    }
+
+
+def test_a_declared_skill_stands_in_place_of_the_one_of_its_server() -> None:
+    def skill(text: str) -> PublishedSkill:
+        return PublishedSkill(name="shop", description=text, files={"SKILL.md": text})
+
+    summaries = [
+        msgspec.structs.replace(one, skills=(skill(text),)) for one, text in ((RICH, "a"), (PLAIN, "b"))
+    ]
+    found = make_documents(summaries, URL)
+    assert body(found, "/.well-known/agent-skills/shop/SKILL.md") == "a"
+    index = json.loads(body(found, "/.well-known/agent-skills/index.json"))["skills"]
+    assert [(one["name"], one["description"] == "a") for one in index] == [("orders", False), ("shop", True)]
 
 
 def test_a_skill_says_where_the_server_is_and_how_it_is_used() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
     from lambent.features.tools import Tool
-    from lambent.wire.server_card import ServerSummary
+    from lambent.wire.server_card import PublishedSkill, ServerSummary
 
 F = TypeVar("F", "Tool", "Resource", "Prompt")
 
@@ -57,7 +57,17 @@ def summarize(catalog: Catalog, path: str) -> ServerSummary:
         resources=_described(_public(catalog, catalog.resources.values())),
         resource_templates=_described(_public(catalog, catalog.templates)),
         prompts=_described(_public(catalog, catalog.prompts.values())),
+        skills=_skills(catalog),
     )
+
+
+def _skills(catalog: Catalog) -> tuple[PublishedSkill, ...]:
+    """The skills of folders: those of other sources are others at any time."""
+    if not catalog.skills or not catalog.card.lists_features:
+        return ()
+    from lambent.features.skills.declaring import published  # loaded where there are some
+
+    return tuple(published(catalog.skills))
 
 
 def _public(catalog: Catalog, features: Iterable[F]) -> Iterable[F]:

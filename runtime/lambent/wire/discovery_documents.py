@@ -9,7 +9,8 @@ path                                        document
 ``/.well-known/api-catalog``                a linkset that refers to endpoints and cards (RFC 9727)
 ``/.well-known/mcp/server-card.json``,      the card as earlier proposals had it
 ``/.well-known/mcp.json``
-``/.well-known/agent-skills/index.json``    one skill for each server: how a model uses it
+``/.well-known/agent-skills/index.json``    the skills that servers declare, and one for each server
+                                            that says how a model uses it
 ==========================================  =========================================================
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,11 +27,12 @@ import msgspec
 from lambent.wire import discovery_paths as paths
 from lambent.wire import server_card as cards
 from lambent.wire.http import JSON_TYPE, HttpResponse, Request
-from lambent.wire.server_card import ServerSummary, one_line
+from lambent.wire.server_card import PublishedSkill, ServerSummary, one_line
 
 _AI_CATALOG_TYPE = "application/ai-catalog+json"
 _LINKSET_TYPE = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
 _MARKDOWN_TYPE = "text/markdown; charset=utf-8"
+_TEXT_TYPE = "text/plain; charset=utf-8"
 _SKILLS_SCHEMA = "https://schemas.agentskills.io/discovery/0.2.0/schema.json"
 _SKILL_DESCRIPTION_LIMIT = 1024
 
@@ -61,11 +63,17 @@ class Document(msgspec.Struct, frozen=True):
 def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> dict[str, Document]:
     """All documents of a deployment, by path; for ``base_url`` see ``wire.server_card``.
 
-    The skills of the servers have different names. Where a location has room for one server only, it is the
-    first one.
+    A skill that a server has declared stands in place of one that would be made for a server of its name.
+    Otherwise the skills of the servers have different names. Where a location has room for one server or one
+    skill only, it is the first one.
     """
+    published: dict[str, PublishedSkill] = {}
+    for one in (skill for summary in summaries for skill in summary.skills):
+        published.setdefault(one.name, one)
     skills = {
-        f"{paths.SKILLS}/{skill_name(summary)}/SKILL.md": _skill(summary, base_url) for summary in summaries
+        f"{paths.SKILLS}/{skill_name(summary)}/SKILL.md": _skill(summary, base_url)
+        for summary in summaries
+        if skill_name(summary) not in published
     }
     older = [cards.older_card(summary, base_url) for summary in summaries]
     found = {}
@@ -75,7 +83,12 @@ def make_documents(summaries: Sequence[ServerSummary], base_url: str | None) -> 
         found[summary.path + paths.REGISTRY_SUFFIX] = json_document(entry)
     # Documents come before those that link to them: published in this order, no link is ever broken.
     found |= skills
-    found[paths.SKILLS_INDEX] = json_document(_skills_index(summaries, skills))
+    found |= {
+        f"{paths.SKILLS}/{name}/{path}": _file(path, text)
+        for name, skill in published.items()
+        for path, text in skill.files.items()
+    }
+    found[paths.SKILLS_INDEX] = json_document(_skills_index(summaries, published, found))
     found[paths.AI_CATALOG] = json_document(_ai_catalog(summaries, base_url), _AI_CATALOG_TYPE)
     # RFC 9727, section 2, wants this link in the response to HEAD.
     link = f'<{base_url or ""}{paths.API_CATALOG}>; rel="api-catalog"'
@@ -148,18 +161,26 @@ def _api_catalog(summaries: Sequence[ServerSummary], base: str) -> dict[str, Any
     return {"linkset": linkset}
 
 
-def _skills_index(summaries: Sequence[ServerSummary], skills: dict[str, Document]) -> dict[str, Any]:
-    entries = [
-        {
-            "name": skill_name(summary),
-            "type": "skill-md",
-            "description": _skill_description(summary),
-            "url": path,
-            "digest": f"sha256:{hashlib.sha256(skill.body).hexdigest()}",
-        }
-        for summary, (path, skill) in zip(summaries, skills.items(), strict=True)
-    ]
+def _skills_index(
+    summaries: Sequence[ServerSummary],
+    published: Mapping[str, PublishedSkill],
+    documents: Mapping[str, Document],
+) -> dict[str, Any]:
+    described = {skill_name(summary): _skill_description(summary) for summary in summaries}
+    described |= {name: skill.description for name, skill in published.items()}
+    entries = []
+    for name, description in described.items():
+        path = f"{paths.SKILLS}/{name}/SKILL.md"
+        digest = f"sha256:{hashlib.sha256(documents[path].body).hexdigest()}"
+        entry = {"name": name, "type": "skill-md", "description": description, "url": path, "digest": digest}
+        entries.append(entry)
     return {"$schema": _SKILLS_SCHEMA, "skills": entries}
+
+
+def _file(path: str, text: str) -> Document:
+    """A file of a skill. It is never a page of this site, whatever is in it."""
+    is_markdown = path.endswith(".md")
+    return Document(_MARKDOWN_TYPE if is_markdown else _TEXT_TYPE, text.encode())
 
 
 def _skill(summary: ServerSummary, base_url: str | None) -> Document:

@@ -44,6 +44,18 @@ _INTERNAL_SUFFIXES = (
 )
 
 
+class PublishedSkill(Value, frozen=True):
+    """A skill that a server has declared, as the index of skills has it.
+
+    Attributes:
+        files: texts by their paths, ``SKILL.md`` among them.
+    """
+
+    name: str
+    description: str
+    files: dict[str, str]
+
+
 class ServerSummary(Value, frozen=True):
     """The part of a server's description that does not depend on where it is deployed.
 
@@ -55,6 +67,7 @@ class ServerSummary(Value, frozen=True):
         instructions: how a model should use it.
         capabilities: the server's capabilities.
         tools: definitions, as the list methods have them; so are the next three.
+        skills: those that are published.
     """
 
     path: str
@@ -67,6 +80,7 @@ class ServerSummary(Value, frozen=True):
     resources: tuple[Raw, ...] = ()
     resource_templates: tuple[Raw, ...] = ()
     prompts: tuple[Raw, ...] = ()
+    skills: tuple[PublishedSkill, ...] = ()
 
     @property
     def description(self) -> str:

@@ -43,7 +43,20 @@ def test_the_tools_say_what_they_do(client: TestClient) -> None:
 
 
 def test_tasks_are_offered(client: TestClient) -> None:
-    assert client.discover().capabilities["extensions"] == {"io.modelcontextprotocol/tasks": {}}
+    assert client.discover().capabilities["extensions"]["io.modelcontextprotocol/tasks"] == {}
+
+
+def test_a_skill_says_how_a_report_is_made(client: TestClient) -> None:
+    (skill,) = client.request("skills/list")["skills"]
+    assert skill["uri"] == "skill://monthly-report/SKILL.md"
+    texts = {one["uri"]: client.read(one["uri"]).text for one in skill["resources"]}
+    assert {uri: len(text.encode()) for uri, text in texts.items()} == {
+        one["uri"]: one["size"] for one in skill["resources"]
+    }
+    instructions = texts["skill://monthly-report/SKILL.md"]
+    assert "(templates/report.md)" in instructions
+    assert "skill://monthly-report/templates/report.md" in texts
+    assert all(f"`{tool.name}`" in instructions for tool in client.list_tools())
 
 
 # build_report, as a task.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,13 +13,14 @@ from lambent.features.contents import to_base64
 from lambent.features.skills import EXTENSION_ID, METHODS, SCHEME
 from lambent.features.skills.files import SKILL_FILE, FolderFiles, SkillFiles, is_served
 from lambent.features.skills.media_types import media_type_of
-from lambent.features.skills.shelf import Shelf, Skill, path_of_skill, uri_of
+from lambent.features.skills.shelf import Shelf, is_plain, path_of_skill, uri_of
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
 if TYPE_CHECKING:
     from lambent.features.catalog import Catalog
     from lambent.features.declarations import Declarations
     from lambent.features.resources import Resource
+    from lambent.wire.server_card import PublishedSkill
 
 MARKDOWN = "text/markdown"
 TEMPLATE = f"{SCHEME}{{+path}}"
@@ -133,17 +134,37 @@ def contents_of(shelf: Shelf, path: str) -> TextResourceContents | BlobResourceC
     content = shelf.read(*found)
     if content is None:
         return None
-    kind = media_type_of(path)
+    kind, text = media_type_of(path), _text_of(content)
+    if text is not None:
+        return TextResourceContents(uri="", text=text, mime_type=kind or "text/plain")
+    data = to_base64(content)
+    return BlobResourceContents(uri="", blob=data, mime_type=kind or "application/octet-stream")
+
+
+def published(shelves: Sequence[PlacedShelf]) -> Iterator[PublishedSkill]:
+    """The skills of folders, for the index of a deployment, with those files that are text.
+
+    Raises:
+        DeclarationError: a folder has changed, and its skill cannot be served.
+    """
+    from lambent.wire.server_card import PublishedSkill  # loaded where cards are made
+
+    for shelf in (one.shelf for one in shelves if one.shelf.is_folder):
+        for skill in shelf.check():
+            files = {}
+            for one in shelf.files(skill):
+                text = _text_of(shelf.read(skill, one.path))
+                if text is not None and is_plain(one.path):
+                    files[one.path] = text
+            name, description = skill.frontmatter["name"], skill.frontmatter["description"]
+            yield PublishedSkill(name=name, description=description, files=files)
+
+
+def _text_of(content: bytes | None) -> str | None:
     try:
-        return TextResourceContents(uri="", text=content.decode(), mime_type=kind or "text/plain")
+        return None if content is None else content.decode()
     except UnicodeDecodeError:
-        data = to_base64(content)
-        return BlobResourceContents(uri="", blob=data, mime_type=kind or "application/octet-stream")
-
-
-def summaries(shelves: Sequence[PlacedShelf]) -> list[tuple[Shelf, Skill]]:
-    """The skills of folders, which are the same wherever the server runs."""
-    return [(one.shelf, skill) for one in shelves if one.shelf.is_folder for skill in one.shelf.check()]
+        return None
 
 
 def _reader(shelf: Shelf, path: str) -> Callable[[], Any]:

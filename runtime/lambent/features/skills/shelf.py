@@ -227,9 +227,14 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
+def is_plain(path: str) -> bool:
+    """Whether a path stands in a URL as it is."""
+    return _KEPT.fullmatch(path) is not None
+
+
 def uri_of(path: str) -> str:
     """The URI of a path."""
-    if _KEPT.fullmatch(path) is None:
+    if not is_plain(path):
         from urllib.parse import quote  # loaded where a name needs it
 
         path = quote(path, safe="/!$&'()*+,;=:@~")
