@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,8 @@ from lambent.features.tools import Tool, output_of
 from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 
 if TYPE_CHECKING:
+    import os
+
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import RateLimit
     from lambent.features.methods import CustomMethod

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.errors import DeclarationError, ResourceNotFoundError
-from lambent.features.contents import to_base64
 from lambent.features.skills import EXTENSION_ID, METHODS, SCHEME
 from lambent.features.skills.files import SKILL_FILE, FolderFiles, SkillFiles, is_served
-from lambent.features.skills.media_types import media_type_of
 from lambent.features.skills.shelf import Shelf, is_plain, path_of_skill, uri_of
 from lambent.wire.values import BlobResourceContents, CacheHint, TextResourceContents
 
@@ -134,6 +132,9 @@ def contents_of(shelf: Shelf, path: str) -> TextResourceContents | BlobResourceC
     content = shelf.read(*found)
     if content is None:
         return None
+    from lambent.features.contents import to_base64  # loaded where files are read
+    from lambent.features.skills.media_types import media_type_of
+
     kind, text = media_type_of(path), _text_of(content)
     if text is not None:
         return TextResourceContents(uri="", text=text, mime_type=kind or "text/plain")

@@ -29,7 +29,7 @@ def read_frontmatter(content: bytes) -> dict[str, Any]:
         DeclarationError: there is none, or it is not as Agent Skills has it.
     """
     try:
-        text = content.decode("utf-8-sig")
+        text = content.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError:
         raise DeclarationError("SKILL.md is no text in UTF-8") from None
     found = _WHOLE.match(text)
