@@ -396,6 +396,13 @@ def test_a_skill_that_cannot_be_served_is_left_out_and_logged(
     assert [problem in record.getMessage() for record in caplog.records] == [True, True]
 
 
+def test_no_file_is_read_of_what_is_no_skill(serve: Serve) -> None:
+    mcp = make_server()
+    mcp.skills(MemoryFiles({"bad/SKILL.md": b"# none", "bad/a.md": b"a"}))
+    client = serve(mcp)
+    assert [client.read(f"skill://bad/{name}").error["code"] for name in ("SKILL.md", "a.md")] == [-32602] * 2
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [

@@ -34,4 +34,5 @@ _TYPES = {
 
 def media_type_of(path: str) -> str | None:
     """The media type of a file; None where its name does not tell."""
-    return _TYPES.get(path.rpartition("/")[2].rpartition(".")[2].lower())
+    stem, dot, ending = path.rpartition("/")[2].rpartition(".")
+    return _TYPES.get(ending.lower()) if stem and dot else None
