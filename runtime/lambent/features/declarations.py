@@ -293,7 +293,9 @@ class Declarations:
             raise DeclarationError(f"There is a method {method.name!r} already")
         self._methods[method.name] = method
 
-    def skill(self, folder: str | os.PathLike[str], path: str | None = None) -> None:
+    def skill(
+        self, folder: str | os.PathLike[str], path: str | None = None, *, scopes: Sequence[str] = ()
+    ) -> None:
         """Serve a folder with a SKILL.md, and all other files in it, as a skill (SEP-2640).
 
         It is looked at now, and its digests are computed when they are first asked for.
@@ -302,27 +304,35 @@ class Declarations:
             folder: relative to the working directory; ``Path(__file__).parent / "skills/refunds"`` is not.
             path: in front of the files in URIs, such as ``acme/billing/refunds``, whose last segment is the
                 name of the skill; default: the folder's name.
+            scopes: what its reader needs, all of it. On stdio nobody is asked for scopes.
 
         Raises:
             DeclarationError: it is none that hosts have to accept, or the path is taken.
         """
         from lambent.features.skills.declaring import single  # servers without skills never load it
 
-        self._add_shelf(single(folder, path))
+        self._add_shelf(single(folder, path, _scopes(scopes)))
 
-    def skills(self, source: str | os.PathLike[str] | SkillFiles, prefix: str | None = None) -> None:
+    def skills(
+        self,
+        source: str | os.PathLike[str] | SkillFiles,
+        prefix: str | None = None,
+        *,
+        scopes: Sequence[str] = (),
+    ) -> None:
         """Serve every folder with a SKILL.md that is somewhere in a folder, or in another source, as a skill.
 
         Args:
             source: a folder, as of ``skill``; or ``S3Skills``, whose skills are looked up with each request.
             prefix: in front of the path of each skill, such as ``acme/billing``; default: nothing.
+            scopes: see ``skill``; skills with scopes need a prefix.
 
         Raises:
             DeclarationError: see ``skill``.
         """
         from lambent.features.skills.declaring import several  # as above
 
-        self._add_shelf(several(source, prefix))
+        self._add_shelf(several(source, prefix, _scopes(scopes)))
 
     def _add_shelf(self, shelf: Shelf) -> None:
         from lambent.features.skills.declaring import add_resources

@@ -56,7 +56,7 @@ def list_skills(call: Call) -> SkillsResult:
     params = _read(call, _ListParams)
     found: dict[str, tuple[PlacedShelf, str]] = {}
     for placed in call.services.catalog.skills:
-        for path in placed.shelf.paths():
+        for path in placed.shelf.paths() if _shows(call, placed) else ():
             found.setdefault(placed.outward(path), (placed, path))
     page, cursor = _page(call, sorted(found), params.cursor)
     entries = []
@@ -74,6 +74,7 @@ def get_skill(call: Call) -> SkillResult:
 
     Raises:
         InvalidParamsError: no skill is served at the URI.
+        HttpRefusal: the caller lacks a scope.
     """
     uri = _read(call, _DirectoryParams).uri
     path = path_in(uri) or ""
@@ -82,7 +83,7 @@ def get_skill(call: Call) -> SkillResult:
         inward = placed.inward(folder)
         entry = None if inward is None else _served(_entry, placed, inward)
         if entry is not None:
-            ttl_ms, scope = _hint(call)
+            ttl_ms, scope = _require(call, placed)
             return SkillResult(skill=entry, ttl_ms=ttl_ms, cache_scope=scope)
     raise InvalidParamsError("No skill is served at this URI", {"uri": uri})
 
@@ -92,6 +93,7 @@ def read_directory(call: Call) -> PageResult:
 
     Raises:
         InvalidParamsError: the URI is of no folder, or the cursor is none that this list has given.
+        HttpRefusal: the caller lacks a scope.
     """
     params = _read(call, _DirectoryParams)
     path = path_in(params.uri) or ""
@@ -101,7 +103,7 @@ def read_directory(call: Call) -> PageResult:
         if children:
             page, cursor = _page(call, sorted(children), params.cursor)
             # Clients read it as they read ``resources/list``, which has to say how long it may be kept.
-            ttl_ms, scope = _hint(call)
+            ttl_ms, scope = _require(call, placed)
             found = [children[name] for name in page]
             return PageResult(resources=found, next_cursor=cursor, ttl_ms=ttl_ms, cache_scope=scope)
     raise InvalidParamsError("No directory is served at this URI", {"uri": params.uri})
@@ -152,6 +154,30 @@ def _served(look: Callable[[PlacedShelf, str], T], placed: PlacedShelf, path: st
     except DeclarationError as error:
         _log.warning("A skill is not served: %s", str(error))
         return None
+
+
+def _shows(call: Call, placed: PlacedShelf) -> bool:
+    """Whether a list shows skills to the caller."""
+    if not call.services.catalog.hides_forbidden:
+        return True
+    from lambent.execution.authorization import permits  # few servers ask for it
+
+    return permits(call, placed.shelf.scopes)
+
+
+def _require(call: Call, placed: PlacedShelf) -> tuple[int, str]:
+    """How long an answer of a shelf may be kept, and by whom; refuses callers that may not have it.
+
+    Raises:
+        HttpRefusal: 403, or 401 where nobody is identified.
+    """
+    ttl_ms, scope = _hint(call)
+    if not placed.shelf.scopes:
+        return ttl_ms, scope
+    from lambent.execution.authorization import require  # loaded where there are scopes
+
+    require(call, placed.shelf.scopes)
+    return ttl_ms, "private"
 
 
 def _hint(call: Call) -> tuple[int, str]:

@@ -46,54 +46,65 @@ class PlacedShelf(msgspec.Struct, frozen=True):
         return path[len(start) :] if path[: len(start)].lower() == start.lower() else None
 
 
-def single(folder: str | os.PathLike[str], path: str | None) -> Shelf:
+def single(folder: str | os.PathLike[str], path: str | None, scopes: tuple[str, ...]) -> Shelf:
     """The shelf of one skill, for ``MCPServer.skill``.
 
     Raises:
         DeclarationError: it is no folder, or the path ends with no name of a skill.
     """
     source = FolderFiles(folder)
-    return Shelf(source, path_of_skill(source.name, path), is_single=True)
+    return Shelf(source, path_of_skill(source.name, path), scopes, is_single=True)
 
 
-def several(source: str | os.PathLike[str] | SkillFiles, prefix: str | None) -> Shelf:
+def several(
+    source: str | os.PathLike[str] | SkillFiles, prefix: str | None, scopes: tuple[str, ...]
+) -> Shelf:
     """The shelf of the skills of a source, for ``MCPServer.skills``.
 
     Raises:
-        DeclarationError: it is no folder and no source, or the prefix can be none.
+        DeclarationError: it is no folder and no source, or the prefix can be none, or is missing where there
+            are scopes.
     """
     if isinstance(source, str | os.PathLike):
         source = FolderFiles(source)
     elif not hasattr(source, "files"):
         raise DeclarationError(f"{source!r} is no source of skills: give a folder, or lambent.S3Skills")
-    return Shelf(source, prefix or "")
+    if scopes and not prefix:
+        raise DeclarationError("Skills with scopes need a prefix, which tells their URIs from all others")
+    return Shelf(source, prefix or "", scopes)
 
 
 def add_resources(server: Declarations, shelves: Sequence[Shelf], shelf: Shelf, cache: CacheHint) -> None:
-    """Add a resource for the SKILL.md of each skill of a folder, and once the template of all other files.
+    """Add a resource for the SKILL.md of each skill of a folder, and a template for all other files.
+
+    Skills without scopes have one template together, which has what is added later too.
 
     The skills of other sources are no resources in lists: they may be others with every request.
 
     Args:
         server: what they are added to.
-        shelves: those that the server has already; the template has what is added later too.
+        shelves: those that the server has already, to which the new one is added afterwards.
         shelf: the skills.
         cache: how long clients may keep what they read.
 
     Raises:
         DeclarationError: a skill cannot be served, or there is one with its path already.
     """
+    options: dict[str, Any] = {"cache": cache, "scopes": shelf.scopes}
+    if shelf.scopes:
+        options["cache"] = CacheHint(ttl_ms=cache.ttl_ms, scope="private")
     for skill in shelf.check() if shelf.is_folder else ():
         server.resource(
             uri_of(f"{skill.path}/{SKILL_FILE}"),
             name=skill.frontmatter["name"],
             description=skill.frontmatter["description"],
             mime_type=MARKDOWN,
-            cache=cache,
+            **options,
         )(_reader(shelf, f"{skill.path}/{SKILL_FILE}"))
-    if not shelves:
-        text = "A file of a skill, by the path of the skill and that of the file in it."
-        options: dict[str, Any] = {"name": "skill-file", "description": text, "cache": cache}
+    options |= {"name": "skill-file", "description": "A file of a skill, by its path."}
+    if shelf.scopes:
+        server.resource(_template_of(shelf), **options)(_any_reader([shelf], shelf.prefix))
+    elif all(one.scopes for one in shelves):
         server.resource(TEMPLATE, **options)(_any_reader(shelves))
 
 
@@ -105,18 +116,24 @@ def with_skills(catalog: Catalog, shelves: Sequence[Shelf]) -> Catalog:
     """
     if taken := sorted({*METHODS} & {*catalog.methods}) or sorted({EXTENSION_ID} & {*catalog.extensions}):
         raise DeclarationError(f"{taken[0]} is of the skills: leave it out")
+    own = {TEMPLATE, *(_template_of(shelf) for shelf in shelves if shelf.scopes)}
+    # The one that all URIs of skills fit comes last.
+    templates = sorted(catalog.templates, key=lambda template: template.uri == TEMPLATE)
     return msgspec.structs.replace(
         catalog,
-        templates=tuple(map(_without_type, catalog.templates)),
+        templates=tuple(_without_type(one) if one.uri in own else one for one in templates),
         skills=tuple(map(PlacedShelf, shelves)),
         extensions={**catalog.extensions, EXTENSION_ID: SETTINGS},
     )
 
 
+def _template_of(shelf: Shelf) -> str:
+    """The template of skills that need scopes."""
+    return f"{SCHEME}{shelf.prefix}/{{+path}}"
+
+
 def _without_type(template: Resource) -> Resource:
-    """The template of skill files without a media type: they have several."""
-    if template.uri != TEMPLATE:
-        return template
+    """A template without a media type: files of skills have several."""
     definition = msgspec.structs.replace(template.definition, mime_type=None)
     return msgspec.structs.replace(template, definition=definition)
 
@@ -146,14 +163,14 @@ def contents_of(shelf: Shelf, path: str) -> TextResourceContents | BlobResourceC
 
 
 def published(shelves: Sequence[PlacedShelf]) -> Iterator[PublishedSkill]:
-    """The skills of folders, for the index of a deployment, with those files that are text.
+    """The skills of folders that everybody may read, for the index of a deployment, with what is text.
 
     Raises:
         DeclarationError: a folder has changed, and its skill cannot be served.
     """
     from lambent.wire.server_card import PublishedSkill  # loaded where cards are made
 
-    for shelf in (one.shelf for one in shelves if one.shelf.is_folder):
+    for shelf in (one.shelf for one in shelves if one.shelf.is_folder and not one.shelf.scopes):
         for skill in shelf.check():
             files = {}
             for one in shelf.files(skill):
@@ -178,9 +195,13 @@ def _reader(shelf: Shelf, path: str) -> Callable[[], Any]:
     return read_skill
 
 
-def _any_reader(shelves: Sequence[Shelf]) -> Callable[[str], Any]:
+def _any_reader(shelves: Sequence[Shelf], prefix: str = "") -> Callable[[str], Any]:
+    """Reads files of the given shelves; without a prefix, of those that need no scopes."""
+
     def read_skill_file(path: str) -> Any:
-        return _found(next(filter(None, (contents_of(shelf, path) for shelf in shelves)), None), path)
+        path = f"{prefix}/{path}" if prefix else path
+        looked = (contents_of(shelf, path) for shelf in shelves if prefix or not shelf.scopes)
+        return _found(next(filter(None, looked), None), path)
 
     return read_skill_file
 

@@ -51,18 +51,26 @@ class Shelf:
         source: where the files are.
         prefix: what paths of skills begin with, such as ``acme/billing``; the whole path of a single skill.
         is_single: the source is one skill; else each folder with a SKILL.md is one, but for those within.
+        scopes: what their reader needs.
+
+    Attributes:
+        prefix: see above.
+        scopes: see above.
 
     Raises:
         DeclarationError: the prefix can be none.
     """
 
-    def __init__(self, source: SkillFiles, prefix: str, *, is_single: bool = False) -> None:
+    def __init__(
+        self, source: SkillFiles, prefix: str, scopes: tuple[str, ...] = (), *, is_single: bool = False
+    ) -> None:
         if prefix and not all(map(_SEGMENT.fullmatch, prefix.split("/"))):
             raise DeclarationError(
                 f"{prefix!r} is no path of skills: write a-z, 0-9, '.', '_' and '-' with /"
             )
         self._source = source
-        self._prefix = prefix
+        self.prefix = prefix
+        self.scopes = scopes
         self._is_single = is_single
         self._digests: dict[str, tuple[str, str, int]] = {}
 
@@ -74,7 +82,7 @@ class Shelf:
     def paths(self) -> Iterator[str]:
         """The paths of all skills, in their order."""
         if self._is_single:
-            yield self._prefix
+            yield self.prefix
             return
         ending = f"/{SKILL_FILE}"
         found = [
@@ -98,7 +106,7 @@ class Shelf:
         if inward is None or (inward and not is_served(inward)):
             return None
         if self._is_single:
-            skill = self._skill("", self._prefix)
+            skill = self._skill("", self.prefix)
             return None if skill is None else (skill, inward)
         segments = inward.split("/")
         for depth in range(1, min(len(segments), MAX_DEPTH) + 1):
@@ -209,15 +217,15 @@ class Shelf:
         return Skill(path, folder, fields, content)
 
     def _outward(self, folder: str) -> str:
-        return f"{self._prefix}/{folder}" if self._prefix else folder
+        return f"{self.prefix}/{folder}" if self.prefix else folder
 
     def _inward(self, path: str) -> str | None:
         """A path within the source; None where it is of no skill of it."""
-        if not self._prefix:
+        if not self.prefix:
             return path or None
-        if path == self._prefix:
+        if path == self.prefix:
             return "" if self._is_single else None
-        return path.removeprefix(f"{self._prefix}/") if path.startswith(f"{self._prefix}/") else None
+        return path.removeprefix(f"{self.prefix}/") if path.startswith(f"{self.prefix}/") else None
 
 
 def digest_of(content: bytes) -> str:
