@@ -8,7 +8,7 @@ import msgspec
 from tests.chaos.ledger import Line
 
 from lambent.execution.durable.tasks.record import TaskRecord
-from lambent.stores.dynamodb import _unpack
+from lambent.stores.dynamodb import unpack
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 MAY_FOLLOW: dict[str, frozenset[str]] = {
@@ -56,7 +56,7 @@ class History:
             self.removed.add(key.rpartition("#")[2])
             return
         body = change["NewImage"]["body"]["B"]
-        record = msgspec.json.decode(_unpack(body), type=TaskRecord)
+        record = msgspec.json.decode(unpack(body), type=TaskRecord)
         self.tasks[record.id].append(Version(int(change["NewImage"]["version"]["N"]), record))
 
 

@@ -63,7 +63,7 @@ class DynamoStore:
             )
         if (found := answer.get("Item")) is None:
             return None
-        body, purge_at = _unpack(found["body"]["B"]), int(found["purge_at"]["N"])
+        body, purge_at = unpack(found["body"]["B"]), int(found["purge_at"]["N"])
         return Item(key, int(found["version"]["N"]), body, purge_at)
 
     def replace(self, item: Item) -> bool:
@@ -118,7 +118,7 @@ class DynamoStore:
         return {"TableName": self._table.name, "Key": {"pk": {"S": key}}}
 
     def _put(self, item: Item, **condition: Any) -> bool:
-        body = _pack(item.body)
+        body = pack(item.body)
         check_size(Item(item.key, item.version, body, item.purge_at, item.reserve))
         # When a response is lost, boto3 repeats the write, which then finds the item of the first attempt.
         by = os.urandom(12)
@@ -164,7 +164,8 @@ def _moved(known: int, now: int, step: int, most: int, purge_at: int) -> dict[st
     }
 
 
-def _pack(body: bytes) -> bytes:
+def pack(body: bytes) -> bytes:
+    """A body as it is kept: compressed if that makes it smaller."""
     if len(body) >= _DEFLATE_FROM:
         deflated = zlib.compress(body, 6)
         if len(deflated) < len(body):
@@ -172,5 +173,6 @@ def _pack(body: bytes) -> bytes:
     return _PLAIN + body
 
 
-def _unpack(packed: bytes) -> bytes:
+def unpack(packed: bytes) -> bytes:
+    """What ``pack`` has packed."""
     return zlib.decompress(packed[1:]) if packed[:1] == _DEFLATED else packed[1:]

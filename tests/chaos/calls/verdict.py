@@ -12,7 +12,7 @@ from tests.chaos.calls.tools import STEPS
 from tests.chaos.ledger import Line
 
 from lambent.execution.durable.calls import CallRecord
-from lambent.stores.dynamodb import _unpack
+from lambent.stores.dynamodb import unpack
 
 
 class Version(msgspec.Struct):
@@ -50,7 +50,7 @@ def history_of(streams: Any) -> dict[str, list[Version]]:
         if image is None:
             versions.append(Version(0, None))
         else:
-            versions.append(Version(int(image["version"]["N"]), decode(_unpack(image["body"]["B"]))))
+            versions.append(Version(int(image["version"]["N"]), decode(unpack(image["body"]["B"]))))
     return history
 
 

@@ -1,0 +1,62 @@
+"""What events need from outside; ``lambent.stores.event_logs`` provides it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+MOST_ENTRIES = 100
+"""How many entries ``EventLog.read`` looks for at most."""
+
+
+class LogHead(msgspec.Struct, frozen=True):
+    """The end of a log.
+
+    Attributes:
+        epoch: names the log: one that was lost and made anew has another epoch.
+        number: of the last entry; 0 where there was none yet.
+    """
+
+    epoch: str
+    number: int
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """An entry of a log; its body is opaque to the store."""
+
+    number: int
+    body: bytes
+
+
+class EventLog(Protocol):
+    """Keeps logs, of which each has a key: entries with numbers that rise by one.
+
+    Everything that has returned is seen by whatever begins then. Every method raises ``StoreError`` where the
+    store cannot be reached or refuses.
+    """
+
+    def append(self, key: str, body: bytes, purge_at: int, once: str | None = None) -> int:
+        """Append an entry, and move the head.
+
+        Args:
+            key: of the log.
+            body: of the entry.
+            purge_at: seconds since the epoch, after which the store may forget the entry.
+            once: a name that an entry of the log has once: where there is such an entry, none is appended.
+
+        Returns:
+            The number of the entry, or of that which was there.
+
+        Raises:
+            ItemTooLargeError: the body is too large.
+        """
+
+    def head(self, key: str) -> LogHead:
+        """The end of a log; a log that is not there is begun."""
+
+    def read(self, key: str, after: int, most: int) -> list[LogEntry]:
+        """The entries that are kept of the ``most`` numbers behind ``after``, in their order.
+
+        ``most`` is at most ``MOST_ENTRIES``.
+        """
