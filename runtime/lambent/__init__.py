@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from lambent.auth.registration import Registration
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.record import AuditRecord
+    from lambent.execution.events.emitting import Emitter
     from lambent.execution.ports import AuditSink
     from lambent.execution.subscription_bus import (
         InMemorySubscriptionBus, PromptsListChanged, ResourceUpdated, ResourcesListChanged, ServerEvent,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from lambent.features.apps import (
         APP_MIME_TYPE, Apps, ResourceCsp, ResourcePermissions, client_supports_apps,
     )
+    from lambent.features.events import Checked, Occurrence
     from lambent.features.extensions import Extension
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
@@ -81,6 +83,7 @@ _LOADED_LATER = {
     "auth.registration": ("Registration",),
     "execution.audit.config": ("Audit",),
     "execution.audit.record": ("AuditRecord",),
+    "execution.events.emitting": ("Emitter",),
     "execution.ports": ("AuditSink",),
     "execution.subscription_bus": (
         "InMemorySubscriptionBus", "PromptsListChanged", "ResourceUpdated", "ResourcesListChanged",
@@ -89,6 +92,7 @@ _LOADED_LATER = {
     "features.apps": (
         "APP_MIME_TYPE", "Apps", "ResourceCsp", "ResourcePermissions", "client_supports_apps",
     ),
+    "features.events": ("Checked", "Occurrence"),
     "features.extensions": ("Extension",),
     "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
@@ -105,24 +109,24 @@ __all__ = [
     "APP_MIME_TYPE", "AcceptedElicitation", "Alb", "Annotations", "ApiKey", "ApiKeys", "Apps",
     "AssistantMessage", "Audio", "AudioContent", "Audit", "AuditRecord", "AuditSink", "Authenticator",
     "BlobResourceContents", "CacheHint", "Call", "CallToolResult", "Cancelled", "CancelledElicitation",
-    "CardDetails", "CardHeader", "ClientCapabilities", "Cognito", "CompleteResult", "Completion",
+    "CardDetails", "CardHeader", "Checked", "ClientCapabilities", "Cognito", "CompleteResult", "Completion",
     "CompletionArgument", "CompletionContext", "ConfigurationError", "Context", "CredentialsError",
     "DeadlineReached", "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult",
-    "Elicit", "ElicitationResult", "EmbeddedResource", "EmptyResult", "Extension", "GetPromptResult",
-    "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
-    "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError", "InternalError",
-    "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError", "LambentError",
-    "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message", "MethodNotFoundError",
-    "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Outcome", "OverloadedError", "PageResult",
-    "ParseError", "Pending", "PlatformClaims", "Principal", "PromptMessage", "PromptReference",
-    "PromptsListChanged", "ProtocolError", "RateLimit", "ReadResourceResult", "Registration", "Repository",
-    "Request", "Resolve", "ResourceCsp", "ResourceLink", "ResourceNotFoundError", "ResourcePermissions",
-    "ResourceTemplateReference", "ResourceUpdated", "ResourcesListChanged", "RetryableError", "Root",
-    "S3Skills", "Sample", "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal",
-    "SkillFile", "SkillFiles", "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy",
-    "TaskResult", "TextContent", "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult",
-    "ToolsListChanged", "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt",
-    "client_supports_apps",
+    "Elicit", "ElicitationResult", "EmbeddedResource", "Emitter", "EmptyResult", "Extension",
+    "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image",
+    "ImageContent", "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError",
+    "InternalError", "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError",
+    "LambentError", "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message",
+    "MethodNotFoundError", "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Occurrence",
+    "Outcome", "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal",
+    "PromptMessage", "PromptReference", "PromptsListChanged", "ProtocolError", "RateLimit",
+    "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceCsp", "ResourceLink",
+    "ResourceNotFoundError", "ResourcePermissions", "ResourceTemplateReference", "ResourceUpdated",
+    "ResourcesListChanged", "RetryableError", "Root", "S3Skills", "Sample", "SamplingMessage",
+    "SamplingResult", "ServerEvent", "Session", "Settings", "Signal", "SkillFile", "SkillFiles",
+    "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
+    "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "ToolsListChanged",
+    "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt", "client_supports_apps",
 ]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lambent.auth.authenticator import AuthDeclaration
     from lambent.execution.audit.config import Audit
+    from lambent.execution.events.emitting import Emitter
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.subscription_bus import SubscriptionBus
     from lambent.features.extensions import Bundle
@@ -238,6 +239,16 @@ class MCPServer(Declarations):
         for server in self._mounted:
             found |= server._lifespans()
         return found
+
+    def events(self, settings: Settings | None = None) -> Emitter:
+        """Make what emits the events of this server in code that answers no call: ``mcp.events().emit(...)``.
+
+        Raises:
+            ConfigurationError: a setting cannot be used, or no table is set.
+        """
+        from lambent.hosts.events import make_emitter  # loaded where something is emitted
+
+        return make_emitter(self.freeze(), settings or Settings.from_env())
 
     def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
         """Make the function that Lambda calls.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lambent.execution.context import Context
     from lambent.execution.durable.resumption import Resumed
     from lambent.execution.durable.tasks.service import Tasks
+    from lambent.execution.events.service import Events
     from lambent.execution.handshakes import Handshake, Handshakes
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Changes, Clock, Keys, Store
@@ -49,6 +50,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         is_local: the caller is the user of this machine, as on stdio.
         lifespan: what the server has opened in this environment; None where it opens nothing.
         context: makes the context of a handler, where the server has one of its own.
+        events: what happened; None where no event is declared.
     """
 
     catalog: Catalog
@@ -66,6 +68,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_local: bool = False
     lifespan: Lifespan | None = None
     context: Callable[[Call, Journal], Context] | None = None
+    events: Events | None = None
 
     @functools.cached_property
     def sealer(self) -> Sealer:

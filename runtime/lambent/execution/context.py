@@ -29,6 +29,7 @@ from lambent.wire.values import ClientCapabilities, Root, SamplingMessage, Sampl
 
 if TYPE_CHECKING:
     from lambent.execution.durable.sessions import SessionMaker
+    from lambent.execution.events.emitting import Emitter
     from lambent.execution.rounds.journal import Journal
     from lambent.wire.values import BlobResourceContents, TextResourceContents
 
@@ -80,6 +81,13 @@ class Context(Notifications):
 
             self._sessions = SessionMaker(self._call, self._journal)
         return self._sessions
+
+    @property
+    def events(self) -> Emitter:
+        """Emits what happened: ``ctx.events.emit("order.refunded", Refund(...), event_id=...)``."""
+        from lambent.execution.events.emitting import emitter_of  # loaded where something is emitted
+
+        return emitter_of(self._call)
 
     @property
     def lifespan_context(self) -> Any:

@@ -155,7 +155,12 @@ def _as_seen(services: Services, home: Home) -> Services:
         lifespan=_LifespanView(lifespan, id(catalog)) if isinstance(lifespan, SharedLifespan) else None,
         changes=None if changes is None else _MountedChanges(changes, home),
         context=home.server.context,
+        events=None if services.events is None else services.events.seen_as(_names_of_events(home)),
     )
+
+
+def _names_of_events(home: Home) -> Mapping[str, str]:
+    return {name: home.outward_name(name) for name in home.server.catalog.events}
 
 
 def _outside(inner: Call, view: Call, call: Call, home: Home) -> Call:

@@ -13,6 +13,7 @@ from lambent.features.tools import Tool
 from lambent.wire.values import CacheHint, CardDetails, Implementation
 
 if TYPE_CHECKING:
+    from lambent.features.events import EventType
     from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
@@ -40,6 +41,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
     Attributes:
         methods: those beyond the protocol's.
+        events: what clients can wait for.
         tool_middleware: what extensions put around calls of tools, outermost first.
         takes_subscriptions: clients may subscribe to changes.
         mounts_wrap_tools: there is some around tools of a mounted server.
@@ -64,16 +66,18 @@ class Catalog(msgspec.Struct, frozen=True):
     mounts_wrap_tools: bool = False
     takes_subscriptions: bool = True
     skills: tuple[PlacedShelf, ...] = ()
+    events: Mapping[str, EventType] = MappingProxyType({})
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes that features need, each once."""
-        features: list[Tool | Resource | Prompt | CustomMethod] = [*self.tools.values()]
+        features: list[Tool | Resource | Prompt | CustomMethod | EventType] = [*self.tools.values()]
         features += [
             *self.resources.values(),
             *self.templates,
             *self.prompts.values(),
             *self.methods.values(),
+            *self.events.values(),
         ]
         return tuple(dict.fromkeys(scope for feature in features for scope in feature.scopes))
 

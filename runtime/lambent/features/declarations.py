@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ from lambent.wire.values import Annotations, CacheHint, Icon, ToolAnnotations
 if TYPE_CHECKING:
     import os
 
+    from lambent.features.events import EventType
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import RateLimit
     from lambent.features.methods import CustomMethod
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from lambent.features.resources import Resource
     from lambent.features.skills.files import SkillFiles
     from lambent.features.skills.shelf import Shelf
+    from lambent.wire.events import Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +56,7 @@ class Declarations:
         self._completer: Callable[..., Any] | None = None
         self._mounts: list[Mount] = []
         self._methods: dict[str, CustomMethod] = {}
+        self._events: dict[str, EventType] = {}
         self._tool_middleware: list[Callable[..., Any]] = []
         self._shelves: list[Shelf] = []
         self._catalog: Catalog | None = None
@@ -340,6 +344,73 @@ class Declarations:
         self._not_frozen("skill")
         add_resources(self, self._shelves, shelf, self._empty.hints["resources/list"])
         self._shelves.append(shelf)
+    def event(
+        self,
+        name: str,
+        *,
+        payload: Any,
+        arguments: Any = None,
+        delivery: Sequence[Mode] = ("poll",),
+        description: str | None = None,
+        meta: dict[str, Any] | None = None,
+        allow: Callable[..., Any] | None = None,
+        check: Callable[..., Any] | None = None,
+        scopes: Sequence[str] = (),
+        poll_interval: timedelta = timedelta(seconds=30),
+        retention: timedelta = timedelta(days=1),
+    ) -> Callable[[F], F]:
+        """Register an event type, with the function that says what a subscription gets (SEP-3415).
+
+        The function is called for each occurrence and each subscription, with the payload, the arguments of
+        the subscription where there are some, and the principal of its caller; it may take fewer of them. It
+        returns True for the payload as it is, another payload in place of it, or False for nothing. One that
+        is declared to return None says nothing: every subscription gets everything.
+
+        Args:
+            name: such as ``order.refunded``.
+            payload: the type of what is delivered, a record.
+            arguments: the type of what a subscription says, such as a filter: a record; default: nothing.
+            delivery: how occurrences may be delivered: ``"poll"``, ``"push"``, ``"webhook"``. A host serves
+                those that it can.
+            description: default: the docstring.
+            meta: ``_meta`` of the definition.
+            allow: called with the arguments and the principal, or with the principal alone where there are no
+                arguments: whether the caller may have this. Default: who has the scopes.
+            check: for what cannot be emitted, because the upstream can only be asked: called with the
+                arguments, where there are some, with the cursor that it gave last, or None for now, and, if
+                it takes that, with how many occurrences there may be. It returns ``Checked``.
+            scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
+            poll_interval: after which clients should ask again.
+            retention: how long an occurrence can be had.
+
+        Raises:
+            DeclarationError: a type cannot be described, the function does not fit, or the name is taken.
+        """
+        if not isinstance(name, str):
+            raise DeclarationError(
+                'Write @mcp.event("order.refunded", payload=...), with the name of the event'
+            )
+        from lambent.features.events import make_event  # servers without events never load it
+
+        def register(function: F) -> F:
+            event = make_event(
+                name,
+                function,
+                payload,
+                arguments=arguments,
+                delivery=delivery,
+                description=description,
+                meta=meta,
+                allow=allow,
+                check=check,
+                scopes=_scopes(scopes),
+                poll_interval=poll_interval,
+                retention=retention,
+            )
+            self._add(self._events, name, event, "event")
+            return function
+
+        return register
 
     def wrap_tools(self, middleware: Callable[..., Any]) -> None:
         """Put a function around every call of a tool; see ``Extension.tool_middleware``."""
@@ -365,6 +436,10 @@ class Declarations:
                 from lambent.features.skills.declaring import with_skills  # loaded where there are some
 
                 catalog = with_skills(catalog, self._shelves)
+            if self._events:
+                if own := next((method for method in self._methods if method.startswith("events/")), None):
+                    raise DeclarationError(f"The method {own!r} is the server's own already: it has events")
+                catalog = msgspec.structs.replace(catalog, events=MappingProxyType(self._events))
             if self._mounts:
                 from lambent.features.mounts import with_mounts  # loaded where servers are mounted
 

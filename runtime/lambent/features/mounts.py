@@ -18,6 +18,7 @@ from lambent.features.tools import Tool
 from lambent.wire.values import PromptReference, ResourceTemplateReference
 
 if TYPE_CHECKING:
+    from lambent.features.events import EventType
     from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
@@ -81,6 +82,12 @@ class Home(msgspec.Struct, frozen=True):
             uri = plain_uri(prefix, uri)
         return uri
 
+    def outward_name(self, name: str) -> str:
+        """A name of this server, such as of a prompt or an event, as clients know it."""
+        for prefix in reversed(self.prefixes):
+            name = prefixed_name(prefix, name)
+        return name
+
     def outward(self, uri: str) -> str:
         """A URI of this server as clients know it."""
         for prefix in reversed(self.prefixes):
@@ -136,6 +143,8 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
     tools, prompts = dict(own.tools), dict(own.prompts)
     resources, templates = dict(own.resources), {one.uri: one for one in own.templates}
     methods, wraps_tools, skills = dict(own.methods), False, own.skills
+    methods, wraps_tools = dict(own.methods), False
+    events = dict(own.events)
     extensions, hides_forbidden = dict(own.extensions), own.hides_forbidden
     routes: dict[tuple[str, str], tuple[Callable[..., Any], str]] = {}
     for mount in mounts:
@@ -147,6 +156,10 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
         mounting.add("prompt", prompts, {one.signature.name: one for one in moved})
         for found, kind in ((resources, catalog.resources.values()), (templates, catalog.templates)):
             mounting.add("resource", found, {one.uri: one for one in map(mounting.resource, kind)})
+        if catalog.events:
+            mounting.add(
+                "event", events, {one.name: one for one in map(mounting.event, catalog.events.values())}
+            )
         for name, method in catalog.methods.items():
             if name in methods:
                 raise DeclarationError(
@@ -182,6 +195,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
         resources=MappingProxyType(resources),
         templates=tuple(templates.values()),
         methods=MappingProxyType(methods),
+        events=MappingProxyType(events),
         mounts_wrap_tools=wraps_tools,
         extensions=MappingProxyType(extensions),
         completer=completer,
@@ -234,6 +248,10 @@ class _Mounting:
         name = prefixed_name(self._prefix, prompt.signature.name)
         signature = self._signature(prompt.signature, name, prompt.signature.name)
         return replace(prompt, signature=signature, definition=replace(prompt.definition, name=name))
+
+    def event(self, event: EventType) -> EventType:
+        definition = replace(event.definition, name=prefixed_name(self._prefix, event.name))
+        return replace(event, definition=definition)
 
     def method(self, method: CustomMethod) -> CustomMethod:
         return replace(method, signature=self._signature(method.signature, method.name, method.name))

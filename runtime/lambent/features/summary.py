@@ -36,6 +36,12 @@ def capabilities(catalog: Catalog, *, notifies: bool = False, runs_tasks: bool =
         name: notifications if notifies else {} for name, (offer, notifications) in table.items() if offer
     }
     extensions = {**catalog.extensions, **({EXTENSION: {}} if runs_tasks and catalog.has_tasks else {})}
+    if catalog.events:
+        from lambent.wire.events import EXTENSION as EVENTS  # loaded where there are some
+
+        # Clients of the draft look for a capability, those of the extension for the extension.
+        offered["events"] = {}
+        extensions.setdefault(EVENTS, {})
     return {**offered, "extensions": extensions} if extensions else offered
 
 

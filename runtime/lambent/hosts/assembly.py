@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lambent.execution.audit.config import Audit
     from lambent.execution.audit.recorder import Recorder
     from lambent.execution.context import Context
+    from lambent.execution.events.service import Events
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
     from lambent.execution.rounds.journal import Journal
@@ -340,6 +341,15 @@ class Assembly:
             is_local=self._is_local,
             lifespan=self._parts.lifespan,
             context=self._parts.context,
+            events=self._events(server) if catalog.events else None,
+        )
+
+    def _events(self, server: str) -> Events:
+        """What happened, in the table, or in the memory of a process that stays."""
+        from lambent.hosts.events import make_events  # loaded where a server declares some
+
+        return make_events(
+            self._parts.catalog, server, self._settings, self._clock, in_lambda=self._in_lambda
         )
 
     def _response_limit(self, write: Write) -> ResponseLimit | None:

@@ -66,6 +66,10 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         from lambent.execution.handlers.skills import HANDLERS
 
         handlers |= HANDLERS
+    if services.events is not None:
+        from lambent.execution.handlers.events import list_events, poll_events
+
+        handlers |= {"events/list": list_events, "events/poll": poll_events}
     if catalog.methods:
         from lambent.execution.handlers.methods import method_handlers
 

@@ -39,25 +39,37 @@ def list_features(call: Call) -> PageResult:
     member, items_of, describe = _TABLE[call.method]
     catalog = call.services.catalog
     items = items_of(catalog)
-    keys, start = list(items), 0
+    keys = list(items)
     if catalog.hides_forbidden:
         from lambent.execution.authorization import permits  # few servers ask for it
 
         keys = [key for key in keys if permits(call, items[key].scopes)]
-    if not isinstance(call.rpc.params.cursor, UnsetType):
-        try:
-            start = keys.index(_decode(call.method, call.rpc.params.cursor)) + 1
-        except ValueError:
-            raise InvalidParamsError("Invalid cursor: list from the start") from None
-    end = start + catalog.page_size
+    cursor = call.rpc.params.cursor
+    keys, next_cursor = page_of(call.method, keys, None if cursor is UNSET else cursor, catalog.page_size)
     hint = catalog.hints[call.method]
-    entries: dict[str, Any] = {member: [describe(items[key]) for key in keys[start:end]]}
+    entries: dict[str, Any] = {member: [describe(items[key]) for key in keys]}
     return PageResult(
         **entries,
-        next_cursor=_encode(call.method, keys[end - 1]) if end < len(keys) else UNSET,
+        next_cursor=next_cursor,
         ttl_ms=hint.ttl_ms,
         cache_scope="private" if catalog.hides_forbidden else hint.scope,
     )
+
+
+def page_of(method: str, keys: list[str], cursor: str | None, size: int) -> tuple[list[str], str | UnsetType]:
+    """The keys on a page, and the cursor of the next page, if there is one.
+
+    Raises:
+        InvalidParamsError: the cursor is none that this list has given.
+    """
+    start = 0
+    if cursor is not None:
+        try:
+            start = keys.index(_decode(method, cursor)) + 1
+        except ValueError:
+            raise InvalidParamsError("Invalid cursor: list from the start") from None
+    end = start + size
+    return keys[start:end], _encode(method, keys[end - 1]) if end < len(keys) else UNSET
 
 
 def _encode(method: str, key: str) -> str:

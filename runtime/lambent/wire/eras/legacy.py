@@ -102,7 +102,13 @@ _ROWS: tuple[tuple[str, type[Params]], ...] = (
 FIRST_RETRY_MS = 500
 """After how many milliseconds a client resumes a stream that has ended with a question."""
 
-_CODES = {"ResourceNotFoundError": -32002}
+_CODES = {
+    "ResourceNotFoundError": -32002,
+    # The draft of events that preceded the extension.
+    "NotFoundError": -32011,
+    "ForbiddenError": -32012,
+    "UnsupportedError": -32014,
+}
 """Codes of errors that are others than those of the modern era, by the class of the error."""
 
 _FIRST_MODERN_CODE, _LAST_MODERN_CODE = -32029, -32020

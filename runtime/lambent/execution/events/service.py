@@ -1,0 +1,129 @@
+"""The occurrences of a server's event types, each type in a log of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from lambent.errors import ConfigurationError, ItemTooLargeError
+from lambent.execution.durable.records import random_id
+from lambent.execution.events.ports import EventLog
+from lambent.execution.ports import Clock
+from lambent.execution.rounds.digests import digest
+from lambent.features.codecs import ValidationError
+from lambent.features.events import EventType
+from lambent.wire.events import MAX_OCCURRENCE_BYTES, MODES, EventOccurrence, Mode
+
+_CURSOR_BYTES = 256
+"""What a delivery adds to an occurrence: the cursor, and the name of its member."""
+
+
+class LogRecord(msgspec.Struct, frozen=True):
+    """An occurrence as its log keeps it.
+
+    Attributes:
+        id: the event id.
+        at: when it was appended, in milliseconds since the epoch.
+        time: when it happened, as clients get it.
+        data: the payload.
+    """
+
+    id: str
+    at: int
+    time: str
+    data: Raw
+
+
+class Events:
+    """The event types of a server, and what happened.
+
+    Args:
+        types: by name.
+        log: keeps occurrences.
+        server: names the server; servers may share a store.
+        clock: the time.
+
+    Attributes:
+        clock: see there.
+        log: see there.
+        modes: how this host can deliver.
+    """
+
+    modes: tuple[Mode, ...] = ("poll",)
+
+    def __init__(self, types: Mapping[str, EventType], log: EventLog, server: str, clock: Clock) -> None:
+        self.types = types
+        self.log = log
+        self.clock = clock
+        self._server = server
+
+    def seen_as(self, names: Mapping[str, str]) -> Events:
+        """The same for a mounted server, whose names of event types stand for names here."""
+        types = {inner: self.types[name] for inner, name in names.items()}
+        return Events(types, self.log, self._server, self.clock)
+
+    def key(self, event: EventType) -> str:
+        """The key of an event type's log."""
+        return f"EVENTS#{digest([self._server, event.name])}"
+
+    def served(self, event: EventType) -> tuple[Mode, ...]:
+        """The modes in which this host delivers an event type."""
+        return tuple(mode for mode in MODES if mode in event.definition.delivery and mode in self.modes)
+
+    def emit(
+        self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None
+    ) -> str:
+        """Keep an occurrence; see ``Emitter.emit``."""
+        event = self.types.get(name)
+        if event is None:
+            raise ConfigurationError(f"The server declares no event {name!r}")
+        if event.check is not None:
+            raise ConfigurationError(f"Occurrences of {name!r} come from its check function: none is emitted")
+        now = self.clock()
+        data = Raw(event.payload.encode(payload))
+        record = LogRecord(event_id or f"evt_{random_id()}", int(now * 1000), iso(timestamp, now), data)
+        check_size(record, event)
+        self.log.append(
+            self.key(event),
+            msgspec.json.encode(record),
+            math.ceil(now + event.retention),
+            None if event_id is None else digest(event_id),
+        )
+        return record.id
+
+
+def check_size(record: LogRecord, event: EventType) -> None:
+    """Refuse an occurrence that receivers need not take.
+
+    Raises:
+        ItemTooLargeError: it is too large.
+    """
+    size = len(msgspec.json.encode(occurrence_of(record, event, record.data))) + _CURSOR_BYTES
+    if size > MAX_OCCURRENCE_BYTES:
+        raise ItemTooLargeError(
+            f"An occurrence of {event.name} has {size} bytes, the limit is {MAX_OCCURRENCE_BYTES}: say that "
+            "something happened, and let a tool read the rest"
+        )
+
+
+def occurrence_of(record: LogRecord, event: EventType, data: Raw) -> EventOccurrence:
+    """An occurrence as a client gets it, with what its subscription gets of the payload."""
+    return EventOccurrence(record.id, event.name, record.time, data)
+
+
+def iso(moment: datetime | None, now: float) -> str:
+    """A time as clients get it; default: now, in seconds since the epoch.
+
+    Raises:
+        ValidationError: it has no zone.
+    """
+    if moment is None:
+        moment = datetime.fromtimestamp(now, UTC)
+    if moment.tzinfo is None:
+        raise ValidationError("A timestamp needs a zone, such as datetime.now(UTC)")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

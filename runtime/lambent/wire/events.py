@@ -1,0 +1,115 @@
+"""The Events extension on the wire: parameters, results and errors (SEP-3415)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from lambent.errors import InvalidParamsError, ProtocolError
+from lambent.wire.results import Result
+
+EXTENSION = "io.modelcontextprotocol/events"
+
+Mode = Literal["poll", "push", "webhook"]
+"""How occurrences are delivered ("Delivery Modes")."""
+
+MODES: tuple[Mode, ...] = ("poll", "push", "webhook")
+
+MAX_OCCURRENCE_BYTES = 256 * 1024
+"""An occurrence as JSON: what receivers of webhooks have to accept ("Delivery profile")."""
+
+_Count = Annotated[int, Meta(ge=1)]
+_Milliseconds = Annotated[int, Meta(ge=0)]
+
+
+class ListEventsParams(Struct, frozen=True, rename="camel"):
+    """Parameters of ``events/list``."""
+
+    cursor: str | None = None
+
+
+class PollEventsParams(Struct, frozen=True, rename="camel"):
+    """Parameters of ``events/poll``; the arguments stay JSON until the event's own types read them."""
+
+    name: str
+    arguments: Raw = Raw(b"{}")
+    cursor: str | None = None
+    max_age_ms: _Milliseconds | None = None
+    max_events: _Count | None = None
+
+
+P = TypeVar("P", bound=Struct)
+
+
+def read_params(kind: type[P], raw: Raw) -> P:
+    """Read the parameters of a method of the extension.
+
+    Raises:
+        InvalidParamsError: they do not fit.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidParamsError(f"Invalid params: {error}".replace("`$.", "`$.params.")) from None
+
+
+class EventOccurrence(Struct, frozen=True, rename="camel"):
+    """Something that happened, as clients get it ("Event Occurrences").
+
+    Attributes:
+        event_id: by which clients recognize what they get twice.
+        timestamp: when it happened, ISO 8601.
+        data: fits the payload schema of the event type.
+    """
+
+    event_id: str
+    name: str
+    timestamp: str
+    data: Raw
+
+
+class ListEventsResult(Result, kw_only=True):
+    """The result of ``events/list``."""
+
+    events: Sequence[Any]
+    next_cursor: str | UnsetType = UNSET
+
+
+class PollEventsResult(Result, kw_only=True):
+    """The result of ``events/poll``."""
+
+    events: Sequence[EventOccurrence]
+    cursor: str | None
+    truncated: bool
+    has_more: bool
+    next_poll_ms: int
+
+
+class NotFoundError(ProtocolError):
+    """There is no such event type ("Error Handling")."""
+
+    code = -32023
+
+    def __init__(self, kind: Literal["event"]) -> None:
+        super().__init__("NotFound", {"kind": kind})
+
+
+class ForbiddenError(ProtocolError):
+    """The caller may not have this event type with these arguments ("Error Handling")."""
+
+    code = -32024
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Forbidden", {"reason": reason})
+
+
+class UnsupportedError(ProtocolError):
+    """The request asks for something that there is not here, such as a delivery mode ("Error Handling")."""
+
+    code = -32026
+
+    def __init__(self, feature: str, value: str) -> None:
+        super().__init__("Unsupported", {"feature": feature, "value": value})
