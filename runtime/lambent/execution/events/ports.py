@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -59,4 +60,48 @@ class EventLog(Protocol):
         """The entries that are kept of the ``most`` numbers behind ``after``, in their order.
 
         ``most`` is at most ``MOST_ENTRIES``.
+        """
+
+
+FailureReason = Literal[
+    "connection_refused", "timeout", "tls_error", "http_4xx", "http_5xx", "challenge_failed"
+]
+"""All that a client is told of what its endpoint has done ("Webhook delivery status")."""
+
+
+class CallbackFailed(Exception):  # noqa: N818 - says what happened
+    """An endpoint could not be reached, or may not be."""
+
+    def __init__(self, reason: FailureReason) -> None:
+        super().__init__(reason)
+        self.reason: FailureReason = reason
+
+
+class CallbackResponse(msgspec.Struct, frozen=True):
+    """What an endpoint has answered; of the body only as much as was asked for."""
+
+    status: int
+    body: bytes = b""
+
+
+class Callbacks(Protocol):
+    """Sends requests to endpoints that clients name: to public addresses, over HTTPS, no redirects."""
+
+    def send(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        seconds: float,
+        most: int = 0,
+    ) -> CallbackResponse:
+        """Send a request, and read at most ``most`` bytes of the response's body.
+
+        Everything together takes at most ``seconds``.
+
+        Raises:
+            CallbackFailed: the address is none that may be reached, nobody has answered in time, or the
+                answer is no HTTP.
         """

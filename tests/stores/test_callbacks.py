@@ -1,0 +1,450 @@
+"""Requests to endpoints that clients name: what is reached, and what is not, whatever a name stands for."""
+
+import datetime
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from lambent.execution.events.ports import CallbackFailed, CallbackResponse
+from lambent.stores.callbacks import HttpsCallbacks, resolve_host
+from lambent.stores.public_addresses import is_public
+
+HOST = "hook.example"
+PUBLIC = "93.184.215.14"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of the host, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path: Path = tmp_path_factory.mktemp("certificate") / "hook.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+class Receiver:
+    """An endpoint on this machine: keeps the request, and does something with the connection."""
+
+    def __init__(self, certificate: Path) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.names: list[str | None] = []
+        context.sni_callback = lambda _, name, __: self.names.append(name)
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.requests: list[bytes] = []
+        self.answer: Callable[[ssl.SSLSocket], None] = answering(b"HTTP/1.1 204 No Content\r\n\r\n")
+        self.over = threading.Event()
+        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+        self._threads[0].start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                raw, _ = self._socket.accept()
+            except OSError:
+                return
+            try:
+                with self._context.wrap_socket(raw, server_side=True) as connection:
+                    self.requests.append(read_request(connection))
+                    self.answer(connection)
+            except OSError:
+                raw.close()
+
+    def close(self) -> None:
+        self.over.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._threads[0].join(10)
+
+
+def read_request(connection: ssl.SSLSocket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(4096)
+    head, _, body = data.partition(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length: "):
+            while len(body) < int(line.split(b" ")[1]):
+                body += connection.recv(4096)
+    return head + b"\r\n\r\n" + body
+
+
+def answering(data: bytes) -> Callable[[ssl.SSLSocket], None]:
+    return lambda connection: connection.sendall(data)
+
+
+@pytest.fixture
+def receiver(certificate: Path) -> Iterator[Receiver]:
+    made = Receiver(certificate)
+    yield made
+    made.close()
+
+
+class Network:
+    """A network in which a name has the addresses that a test says; all connections get to the receiver."""
+
+    def __init__(self, receiver: Receiver, certificate: Path) -> None:
+        self.answers: list[list[str]] = [[PUBLIC]]
+        self.asked: list[tuple[str, int]] = []
+        self.connected: list[tuple[str, int]] = []
+        self.broken: set[str] = set()
+        self._receiver = receiver
+        self.callbacks = HttpsCallbacks(
+            context=ssl.create_default_context(cafile=str(certificate)),
+            resolve=self.resolve,
+            connect=self.connect,
+        )
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        self.asked.append((host, port))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
+        self.connected.append((address, port))
+        if address in self.broken:
+            raise ConnectionRefusedError
+        return socket.create_connection(("127.0.0.1", self._receiver.port), seconds)
+
+    def post(self, url: str = f"https://{HOST}/hooks?a=1", **options: Any) -> CallbackResponse:
+        return self.callbacks.send("POST", url, {"x-a": "1"}, b"{}", **{"seconds": 5.0, **options})
+
+
+@pytest.fixture
+def network(receiver: Receiver, certificate: Path) -> Network:
+    return Network(receiver, certificate)
+
+
+def reason(network: Network, url: str = f"https://{HOST}/", **options: Any) -> str:
+    with pytest.raises(CallbackFailed) as caught:
+        network.post(url, **options)
+    return caught.value.reason
+
+
+# What is sent.
+
+
+def test_a_request(network: Network, receiver: Receiver) -> None:
+    assert network.post() == CallbackResponse(204)
+    assert receiver.requests == [
+        b"\r\n".join(
+            [
+                b"POST /hooks?a=1 HTTP/1.1",
+                b"host: hook.example",
+                b"x-a: 1",
+                b"accept: application/json",
+                b"connection: close",
+                b"content-length: 2",
+                b"",
+                b"{}",
+            ]
+        )
+    ]
+    assert network.connected == [(PUBLIC, 443)]
+    assert receiver.names == [HOST]
+
+
+def test_get_and_a_port(network: Network, receiver: Receiver) -> None:
+    receiver.answer = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}more")
+    found = network.callbacks.send("GET", f"https://{HOST}:8443", {}, b"", seconds=5, most=100)
+    assert found == CallbackResponse(200, b"{}")
+    assert network.connected == [(PUBLIC, 8443)]
+    assert receiver.requests[0].startswith(b"GET / HTTP/1.1\r\nhost: hook.example:8443\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "most", "found"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", 0, b""),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", 3, b"hel"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 9, b"hello"),
+        (b"HTTP/1.0 200 OK\r\n\r\nhello", 9, b"hello"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello", 9, b"hello"),
+    ],
+)
+def test_as_much_of_the_body_is_read_as_is_asked_for(
+    network: Network, receiver: Receiver, answer: bytes, most: int, found: bytes
+) -> None:
+    receiver.answer = answering(answer)
+    assert network.post(most=most) == CallbackResponse(200, found)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirects_are_not_followed(network: Network, receiver: Receiver, status: int) -> None:
+    location = "http://169.254.169.254/latest/meta-data"
+    receiver.answer = answering(f"HTTP/1.1 {status} Moved\r\nlocation: {location}\r\n\r\n".encode())
+    assert network.post().status == status
+    assert len(network.connected) == 1
+
+
+def test_proxies_of_the_environment_are_not_used(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert network.post().status == 204
+
+
+# Bounds.
+
+
+def test_who_does_not_answer_is_waited_for_in_bounds(network: Network, receiver: Receiver) -> None:
+    receiver.answer = lambda connection: receiver.over.wait(20) and None
+    began = time.monotonic()
+    assert reason(network, seconds=0.3) == "timeout"
+    assert time.monotonic() - began < 5
+
+
+def test_who_answers_slowly_is_waited_for_in_bounds(network: Network, receiver: Receiver) -> None:
+    """Each byte comes in time, the response does not."""
+
+    def drip(connection: ssl.SSLSocket) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"x-a: 1\r\n" * 200:
+            if receiver.over.wait(0.05):
+                return
+            connection.sendall(bytes([byte]))
+
+    receiver.answer = drip
+    began = time.monotonic()
+    assert reason(network, seconds=0.5) == "timeout"
+    assert time.monotonic() - began < 5
+
+
+def test_a_name_that_is_resolved_slowly_is_waited_for_in_bounds(network: Network) -> None:
+    over = threading.Event()
+    network.callbacks._resolve = lambda host, port: (over.wait(20) and []) or []
+    assert reason(network, seconds=0.2) == "timeout"
+    over.set()
+
+
+def test_responses_have_a_bound(network: Network, receiver: Receiver) -> None:
+    receiver.answer = answering(b"HTTP/1.1 200 OK\r\n" + b"x-a: " + b"y" * 60_000 + b"\r\n\r\n")
+    assert reason(network) == "connection_refused"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"hello", b"HTTP/1.1 ", b"SSH-2.0-x\r\n", b"HTTP/1.1 abc OK\r\n\r\n"]
+)
+def test_what_is_no_http_is_a_failure(network: Network, receiver: Receiver, answer: bytes) -> None:
+    receiver.answer = answering(answer)
+    assert reason(network) == "connection_refused"
+
+
+def test_certificates_are_those_of_the_name(network: Network) -> None:
+    assert reason(network, "https://other.example/") == "tls_error"
+    assert (
+        HttpsCallbacks(resolve=network.resolve, connect=network.connect)._context.verify_mode
+        == ssl.CERT_REQUIRED
+    )
+    network.callbacks = HttpsCallbacks(resolve=network.resolve, connect=network.connect)
+    assert reason(network) == "tls_error"  # nobody has said that it can be trusted
+
+
+def test_another_address_is_tried_where_one_does_not_answer(network: Network) -> None:
+    network.answers, network.broken = [["93.184.215.1", PUBLIC]], {"93.184.215.1"}
+    assert network.post().status == 204
+    network.answers, network.broken = (
+        [[f"93.184.215.{n}" for n in range(9)]],
+        {f"93.184.215.{n}" for n in range(9)},
+    )
+    network.connected.clear()
+    assert reason(network) == "connection_refused"
+    assert len(network.connected) == 3
+
+
+def test_a_name_without_addresses(network: Network) -> None:
+    network.answers = [[]]
+    assert reason(network) == "connection_refused"
+    with pytest.raises(CallbackFailed, match="connection_refused"):
+        HttpsCallbacks().send("POST", "https://nothing.invalid/", {}, b"", seconds=10)
+
+
+# What may not be reached.
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [["10.0.0.1"]],
+        [[PUBLIC, "10.0.0.1"]],  # one of several is enough
+        [["10.0.0.1", PUBLIC]],
+        [["::ffff:10.0.0.1"]],
+        [["fe80::1%eth0"]],
+        [["nonsense"]],
+    ],
+)
+def test_a_name_that_stands_for_what_may_not_be_reached(network: Network, answers: list[list[str]]) -> None:
+    network.answers = answers
+    assert reason(network) == "connection_refused"
+    assert network.connected == []
+
+
+def test_a_name_that_changes_after_the_check(network: Network) -> None:
+    """It is asked for once: the connection is made to what was checked."""
+    network.answers = [[PUBLIC], ["127.0.0.1"], ["169.254.169.254"]]
+    assert network.post().status == 204
+    assert network.asked == [(HOST, 443)]
+    assert network.connected == [(PUBLIC, 443)]
+
+
+def test_a_name_that_has_changed_since_the_last_request(network: Network) -> None:
+    network.answers = [[PUBLIC], ["127.0.0.1"]]
+    assert network.post().status == 204
+    assert reason(network) == "connection_refused"
+    assert network.connected == [(PUBLIC, 443)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{HOST}/",
+        f"HTTP://{HOST}/",
+        f"ftp://{HOST}/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "https:///path",
+        "https://",
+        f"//{HOST}/",
+        HOST,
+        "",
+        f"https://{HOST}:0x50/",
+        f"https://{HOST}:99999/",
+        "https://[::1/",
+    ],
+)
+def test_urls_that_are_none(network: Network, url: str) -> None:
+    assert reason(network, url) == "connection_refused"
+    assert network.connected == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "017700000001",
+        "0",
+        "0.0.0.0",
+        "localhost",
+        "localhost.",
+        "10.0.0.1",
+        "10.255.255.255",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.0.1",
+        "169.254.169.254",
+        "169.254.170.2",
+        "100.64.0.1",
+        "100.127.255.255",
+        "192.0.0.170",
+        "192.0.2.1",
+        "192.88.99.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "255.255.255.255",
+        "[::]",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::ffff:169.254.169.254]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::1]",
+        "[100::1]",
+        "[2001::1]",
+        "[2001:db8::1]",
+        "[2002:7f00:1::]",
+        "[2002:a9fe:a9fe::1]",
+        "[3fff::1]",
+        "[fc00::1]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[fec0::1]",
+        "[ff02::1]",
+        "[5f00::1]",
+    ],
+)
+def test_hosts_that_are_refused(host: str) -> None:
+    """As the system resolves them, which knows other ways to write an address."""
+
+    def connect(address: str, port: int, seconds: float) -> socket.socket:
+        raise AssertionError(address)
+
+    callbacks = HttpsCallbacks(connect=connect)
+    with pytest.raises(CallbackFailed, match="connection_refused"):
+        callbacks.send("POST", f"https://{host}/", {}, b"{}", seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.215.14", True),
+        ("9.255.255.255", True),
+        ("11.0.0.0", True),
+        ("172.15.255.255", True),
+        ("172.32.0.0", True),
+        ("100.63.255.255", True),
+        ("100.128.0.0", True),
+        ("223.255.255.255", True),
+        ("192.168.255.255", False),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("2001:200::1", True),
+        ("2001:1ff:ffff::", False),
+        ("2003::1", True),
+        ("3ffe::1", True),
+        ("4000::1", False),
+        ("1fff::1", False),
+        ("", False),
+        ("2606:2800::1%1", False),
+    ],
+)
+def test_public_addresses(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_header_values_have_no_line_breaks(network: Network) -> None:
+    with pytest.raises(CallbackFailed):
+        network.callbacks.send("POST", f"https://{HOST}/", {"x-a": "1\r\nx-b: 2"}, b"", seconds=5)
+
+
+def test_addresses_of_this_machine() -> None:
+    assert resolve_host("127.0.0.1", 443) == ["127.0.0.1"]
