@@ -56,6 +56,39 @@ def read_params(kind: type[P], raw: Raw) -> P:
         raise InvalidParamsError(f"Invalid params: {error}".replace("`$.", "`$.params.")) from None
 
 
+class WebhookDelivery(Struct, frozen=True):
+    """Where and how a subscription is delivered (``delivery`` of ``events/subscribe``)."""
+
+    mode: str
+    url: str
+    secret: str
+
+
+class SubscribeEventsParams(Struct, frozen=True, rename="camel"):
+    """Parameters of ``events/subscribe``; a ``ttlMs`` of null asks for no expiry."""
+
+    name: str
+    delivery: WebhookDelivery
+    arguments: Raw = Raw(b"{}")
+    cursor: str | None = None
+    max_age_ms: _Milliseconds | None = None
+    ttl_ms: _Milliseconds | UnsetType | None = UNSET
+
+
+class UnsubscribeDelivery(Struct, frozen=True):
+    """Where a subscription is delivered (``delivery`` of ``events/unsubscribe``)."""
+
+    url: str
+
+
+class UnsubscribeEventsParams(Struct, frozen=True, rename="camel"):
+    """Parameters of ``events/unsubscribe``."""
+
+    name: str
+    delivery: UnsubscribeDelivery
+    arguments: Raw = Raw(b"{}")
+
+
 class EventOccurrence(Struct, frozen=True, rename="camel"):
     """Something that happened, as clients get it ("Event Occurrences").
 
@@ -88,12 +121,31 @@ class PollEventsResult(Result, kw_only=True):
     next_poll_ms: int
 
 
+class DeliveryStatus(Struct, frozen=True, rename="camel"):
+    """How a subscription is delivered ("Webhook delivery status")."""
+
+    active: bool
+    last_delivery_at: str | None
+    last_error: str | None
+    failed_since: str | UnsetType = UNSET
+
+
+class SubscribeEventsResult(Result, kw_only=True):
+    """The result of ``events/subscribe``."""
+
+    id: str
+    refresh_before: str | None
+    cursor: str | None
+    truncated: bool
+    delivery_status: DeliveryStatus | UnsetType = UNSET
+
+
 class NotFoundError(ProtocolError):
-    """There is no such event type ("Error Handling")."""
+    """There is no such event type or subscription ("Error Handling")."""
 
     code = -32023
 
-    def __init__(self, kind: Literal["event"]) -> None:
+    def __init__(self, kind: Literal["event", "subscription"]) -> None:
         super().__init__("NotFound", {"kind": kind})
 
 
@@ -113,3 +165,21 @@ class UnsupportedError(ProtocolError):
 
     def __init__(self, feature: str, value: str) -> None:
         super().__init__("Unsupported", {"feature": feature, "value": value})
+
+
+class ResourceExhaustedError(ProtocolError):
+    """The caller has as many as it may have ("Error Handling")."""
+
+    code = -32025
+
+    def __init__(self, limit: str, most: int) -> None:
+        super().__init__("ResourceExhausted", {"limit": limit, "max": most})
+
+
+class CallbackEndpointError(ProtocolError):
+    """The endpoint that the client has named could not be verified ("Error Handling")."""
+
+    code = -32027
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("CallbackEndpointError", {"reason": reason})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
@@ -18,6 +18,9 @@ from lambent.execution.rounds.digests import digest
 from lambent.features.codecs import ValidationError
 from lambent.features.events import EventType
 from lambent.wire.events import MAX_OCCURRENCE_BYTES, MODES, EventOccurrence, Mode
+
+if TYPE_CHECKING:
+    from lambent.execution.events.subscriptions import Subscriptions
 
 _CURSOR_BYTES = 256
 """What a delivery adds to an occurrence: the cursor, and the name of its member."""
@@ -52,9 +55,11 @@ class Events:
         clock: see there.
         log: see there.
         modes: how this host can deliver.
+        subscriptions: those that are delivered to endpoints; None where none are.
     """
 
     modes: tuple[Mode, ...] = ("poll",)
+    subscriptions: Subscriptions | None = None
 
     def __init__(self, types: Mapping[str, EventType], log: EventLog, server: str, clock: Clock) -> None:
         self.types = types

@@ -70,6 +70,10 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
         from lambent.execution.handlers.events import list_events, poll_events
 
         handlers |= {"events/list": list_events, "events/poll": poll_events}
+        if services.events.subscriptions is not None:
+            from lambent.execution.handlers.event_subscriptions import subscribe, unsubscribe
+
+            handlers |= {"events/subscribe": subscribe, "events/unsubscribe": unsubscribe}
     if catalog.methods:
         from lambent.execution.handlers.methods import method_handlers
 

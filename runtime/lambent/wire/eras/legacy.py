@@ -107,7 +107,9 @@ _CODES = {
     # The draft of events that preceded the extension.
     "NotFoundError": -32011,
     "ForbiddenError": -32012,
+    "ResourceExhaustedError": -32013,
     "UnsupportedError": -32014,
+    "CallbackEndpointError": -32015,
 }
 """Codes of errors that are others than those of the modern era, by the class of the error."""
 
