@@ -75,6 +75,7 @@ class Item(msgspec.Struct, frozen=True):
         body: opaque to the store.
         purge_at: seconds since the epoch, after which the store may forget the item.
         reserve: bytes that a later write of the item may need: there has to be room for them.
+        topic: by which ``Topics`` finds it; nothing for items that are found by their keys alone.
     """
 
     key: str
@@ -82,6 +83,7 @@ class Item(msgspec.Struct, frozen=True):
     body: bytes
     purge_at: int
     reserve: int = 0
+    topic: str = ""
 
 
 class Store(Protocol):
@@ -111,6 +113,19 @@ class Store(Protocol):
 
         Returns:
             0 where it was moved; else by how much it is later than ``most``.
+        """
+
+
+class Topics(Protocol):
+    """Finds items of a store by their topic."""
+
+    def members(self, topic: str, after: str, most: int) -> list[str]:
+        """The keys of items with a topic that are greater than ``after``, at most so many, in their order.
+
+        An item may be missing for a moment after it was written, and be here for one after it was removed.
+
+        Raises:
+            StoreError: the store cannot be reached, or refuses.
         """
 
 

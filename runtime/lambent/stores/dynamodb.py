@@ -1,4 +1,4 @@
-"""The store in DynamoDB: one table, no scans, no secondary index.
+"""The store in DynamoDB: one table, no scans, and an index for what is found by its topic.
 
 ==========  ======  =====================================================
 attribute   type    holds
@@ -9,6 +9,7 @@ attribute   type    holds
 ``purge_at``  N     the table's TTL attribute, seconds since the epoch
 ``by``        B     random bytes of the write
 ``moment``    N     instead of version, body and by: the time under a key
+``topic``     S     by which the index ``by_topic`` finds it; most items have none
 ==========  ======  =====================================================
 """
 
@@ -28,6 +29,8 @@ _MAX_KEY_BYTES = 2048
 """DynamoDB's limit."""
 
 _PLAIN, _DEFLATED = b"\x00", b"\x01"
+
+_INDEX = "by_topic"
 
 _IS_NEW = "attribute_not_exists(pk)"
 
@@ -64,7 +67,8 @@ class DynamoStore:
         if (found := answer.get("Item")) is None:
             return None
         body, purge_at = unpack(found["body"]["B"]), int(found["purge_at"]["N"])
-        return Item(key, int(found["version"]["N"]), body, purge_at)
+        topic = found["topic"]["S"] if "topic" in found else ""
+        return Item(key, int(found["version"]["N"]), body, purge_at, topic=topic)
 
     def replace(self, item: Item) -> bool:
         """See ``Store.replace``."""
@@ -106,6 +110,22 @@ class DynamoStore:
             f"dynamodb: UpdateItem of {self._table.name!r} failed: the time does not stand still"
         )
 
+    def members(self, topic: str, after: str, most: int) -> list[str]:
+        """See ``Topics.members``: a query of the index, whose range key is ``pk``."""
+        condition, values = "topic = :topic", {":topic": {"S": topic}}
+        if after:
+            condition, values = f"{condition} AND pk > :after", {**values, ":after": {"S": after}}
+        with self._table.calling("Query") as dynamodb:
+            answer = dynamodb.query(
+                TableName=self._table.name,
+                IndexName=_INDEX,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ProjectionExpression="pk",
+                Limit=most,
+            )
+        return [item["pk"]["S"] for item in answer["Items"]]
+
     def _learn(self, key: str, attributes: dict[str, Any]) -> int:
         """Remember the time in an item; without one it is long past."""
         moment = int(attributes["moment"]["N"]) if "moment" in attributes else 0
@@ -122,17 +142,20 @@ class DynamoStore:
         check_size(Item(item.key, item.version, body, item.purge_at, item.reserve))
         # When a response is lost, boto3 repeats the write, which then finds the item of the first attempt.
         by = os.urandom(12)
+        attributes = {
+            "pk": {"S": item.key},
+            "version": {"N": str(item.version)},
+            "body": {"B": body},
+            "purge_at": {"N": str(item.purge_at)},
+            "by": {"B": by},
+        }
+        if item.topic:
+            attributes["topic"] = {"S": item.topic}
         with self._table.calling("PutItem") as dynamodb:
             try:
                 dynamodb.put_item(
                     TableName=self._table.name,
-                    Item={
-                        "pk": {"S": item.key},
-                        "version": {"N": str(item.version)},
-                        "body": {"B": body},
-                        "purge_at": {"N": str(item.purge_at)},
-                        "by": {"B": by},
-                    },
+                    Item=attributes,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **condition,
                 )

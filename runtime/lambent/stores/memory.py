@@ -119,6 +119,12 @@ class MemoryStore(_Expirable[Item]):
             self._keep(key, Item(key, 1, b"%d" % (time_kept + step), purge_at))
             return 0
 
+    def members(self, topic: str, after: str, most: int) -> list[str]:
+        """See ``Topics.members``."""
+        with self._lock:
+            found = [key for key, item in self._items.items() if item.topic == topic and key > after]
+        return sorted(found)[:most]
+
     def _has(self, key: str, version: int) -> bool:
         known = self._items.get(key)
         return known is not None and known.version == version

@@ -73,6 +73,11 @@ class Record(msgspec.Struct, frozen=True):
         """When the store may forget it, in seconds since the epoch."""
         raise NotImplementedError
 
+    @property
+    def topic(self) -> str:
+        """By which the store finds it without its key; nothing for most."""
+        return ""
+
 
 R = TypeVar("R", bound=Record)
 
@@ -164,7 +169,8 @@ class Records(Generic[R]):
         Raises:
             StoreError: the store cannot be reached, also after some attempts.
         """
-        item = Item(key, version, msgspec.json.encode(record), math.ceil(record.purge_at), reserve)
+        body, purge_at = msgspec.json.encode(record), math.ceil(record.purge_at)
+        item = Item(key, version, body, purge_at, reserve, record.topic)
         write = self.store.insert if version == 1 else self.store.replace
         last = time.monotonic() + _RETRY_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
