@@ -344,6 +344,7 @@ class Declarations:
         self._not_frozen("skill")
         add_resources(self, self._shelves, shelf, self._empty.hints["resources/list"])
         self._shelves.append(shelf)
+
     def event(
         self,
         name: str,

@@ -23,7 +23,7 @@ from lambent.execution.events.verification import Verification
 from lambent.execution.execute import Executor
 from lambent.execution.rounds.digests import mark_of
 from lambent.stores.event_logs import MemoryLog
-from lambent.stores.memory import MemoryStore
+from lambent.stores.memory import MemoryQueue, MemoryStore
 
 IN_MEMORY = Settings(state_keys=(SECRET,), in_memory=True)
 NOW = 1_700_000_000.0
@@ -93,10 +93,10 @@ class Shop:
         self.events = services.events
         self.events.log, self.events.clock = MemoryLog(self.clock), self.clock
         self.events.modes = ("poll", "webhook")
-        self.store, self.endpoints = MemoryStore(), Endpoints()
+        self.store, self.endpoints, self.queue = MemoryStore(), Endpoints(), MemoryQueue()
         verification = Verification(self.store, self.clock, "shop", self.endpoints, allowed)
         self.subscriptions = self.events.subscriptions = Subscriptions(
-            self.store, self.clock, "shop", self.events, verification, Grants(**grants)
+            self.store, self.clock, "shop", self.events, verification, Grants(**grants), self.queue
         )
         self.handler._endpoint = Endpoint(Executor(services, mcp._middleware), IN_MEMORY.http_policy)
         self.client = Client(self.handler)
@@ -128,8 +128,8 @@ class Shop:
             Emitter(self.events).emit("order.refunded", Refund("a"), event_id=one)
 
     def record(self, sub_id: str) -> SubscriptionRecord | None:
-        key = self.subscriptions._records.key(sub_id, mark_of(self.caller))
-        held = self.subscriptions._records.read(key)
+        key = self.subscriptions.records.key(sub_id, mark_of(self.caller))
+        held = self.subscriptions.records.read(key)
         return None if held is None else held.record
 
     @property
@@ -159,9 +159,11 @@ def test_a_subscription(shop: Shop) -> None:
         url=URL,
         secret=bytes([1]) * 32,
         expires=NOW + 86_400,
+        log=shop.events.key(shop.events.types["order.refunded"]),
         epoch=shop.epoch,
         number=0,
     )
+    assert shop.queue.messages == [(f"advance {shop.subscriptions._key(sub_id, shop.caller)}", 5.0)]  # type: ignore[arg-type]
 
 
 def test_the_endpoint_is_asked_first(shop: Shop) -> None:
@@ -252,8 +254,8 @@ def test_a_refresh_goes_on(shop: Shop) -> None:
 
 def test_a_refresh_tells_of_failures_and_ends_a_suspension(shop: Shop) -> None:
     first = shop.subscribe()
-    key = shop.subscriptions._records.key(first["id"], mark_of(shop.caller))
-    held = shop.subscriptions._records.read(key)
+    key = shop.subscriptions.records.key(first["id"], mark_of(shop.caller))
+    held = shop.subscriptions.records.read(key)
     assert held is not None
     failed = {"active": False, "last_delivery": NOW - 60, "last_error": "timeout", "failed_since": NOW - 30}
     held.change(lambda record: changed(record, **failed))

@@ -30,7 +30,7 @@ _MOST_BYTES = 1024 * 1024
 _MOST_LOOKED_AT = 1000
 """Entries: a subscription with a narrow filter gets ``hasMore`` behind them."""
 
-_read_record = msgspec.json.Decoder(LogRecord).decode
+read_record = msgspec.json.Decoder(LogRecord).decode
 
 
 class Found(msgspec.Struct):
@@ -104,7 +104,7 @@ class LogReader:
 
             def is_old(number: int) -> bool:
                 entries = self._log.read(self._key, number - 1, 1)
-                return not entries or _read_record(entries[0].body).at < floor
+                return not entries or read_record(entries[0].body).at < floor
 
             if is_old(found.number + 1):
                 found = Found(self._last(found.number, head.number, is_old), truncated=True)
@@ -130,7 +130,7 @@ class LogReader:
 
     def _select(self, entry: LogEntry, found: Found) -> EventOccurrence | None:
         """What the subscription gets of an entry; one whose function fails is skipped, which is told."""
-        record = _read_record(entry.body)
+        record = read_record(entry.body)
         try:
             data = self._event.select_payload(record.data, self._arguments, self._caller)
         except Exception as error:

@@ -13,7 +13,7 @@ from msgspec import Raw
 from lambent.errors import ConfigurationError, ItemTooLargeError
 from lambent.execution.durable.records import random_id
 from lambent.execution.events.ports import EventLog
-from lambent.execution.ports import Clock
+from lambent.execution.ports import Clock, Queue
 from lambent.execution.rounds.digests import digest
 from lambent.features.codecs import ValidationError
 from lambent.features.events import EventType
@@ -55,11 +55,13 @@ class Events:
         clock: see there.
         log: see there.
         modes: how this host can deliver.
+        queue: brings what there is to deliver; None where nothing is.
         subscriptions: those that are delivered to endpoints; None where none are.
     """
 
     modes: tuple[Mode, ...] = ("poll",)
     subscriptions: Subscriptions | None = None
+    queue: Queue | None = None
 
     def __init__(self, types: Mapping[str, EventType], log: EventLog, server: str, clock: Clock) -> None:
         self.types = types
@@ -99,6 +101,8 @@ class Events:
             math.ceil(now + event.retention),
             None if event_id is None else digest(event_id),
         )
+        if self.queue is not None and "webhook" in self.served(event):
+            self.queue.send(f"wake {event.name}")
         return record.id
 
 

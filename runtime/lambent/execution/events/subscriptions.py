@@ -19,7 +19,7 @@ from lambent.execution.events.ports import LogHead
 from lambent.execution.events.service import Events, iso
 from lambent.execution.events.signing import decode_secret
 from lambent.execution.events.verification import Verification
-from lambent.execution.ports import Clock, Store
+from lambent.execution.ports import Clock, Queue, Store
 from lambent.execution.rounds.digests import decode_exactly, digest, mark_of
 from lambent.features.events import EventType
 from lambent.wire.events import (
@@ -41,6 +41,9 @@ _ROTATION_SECONDS = 86_400.0
 
 _MOST_ARGUMENT_BYTES = 8 * 1024
 _CONFLICTS = 20
+
+_INDEX_SECONDS = 5.0
+"""How long an index may be behind the table."""
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +70,20 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
         return now + min(max(ttl_ms / 1000, self.least_seconds), self.most_seconds)
 
 
+class Attempts(msgspec.Struct, frozen=True):
+    """The attempts at the delivery of an occurrence.
+
+    Attributes:
+        since: when it could be delivered first, in seconds since the epoch.
+        due: when the next attempt is.
+        count: of those that failed.
+    """
+
+    since: float
+    due: float
+    count: int = 0
+
+
 class SubscriptionRecord(Record, frozen=True, kw_only=True):
     """A subscription.
 
@@ -80,8 +97,10 @@ class SubscriptionRecord(Record, frozen=True, kw_only=True):
         old_secret: the one before.
         old_until: until when they are signed with that one too, in seconds since the epoch.
         expires: when it ends, in seconds since the epoch; None: when its client or the server ends it.
-        epoch: of the log in which ``number`` is.
-        number: the position up to which everything was delivered, given up, or not wanted.
+        log: the key of the log of the event type.
+        epoch: of that log.
+        number: the position up to which it was looked at.
+        unacked: what has to be delivered up to there, by number.
         active: deliveries are tried.
         last_delivery: when one succeeded last, in seconds since the epoch.
         last_error: why the last attempt failed; None where it did not.
@@ -97,8 +116,10 @@ class SubscriptionRecord(Record, frozen=True, kw_only=True):
     old_secret: bytes = b""
     old_until: float = 0.0
     expires: float | None
+    log: str
     epoch: str
     number: int
+    unacked: dict[int, Attempts] = msgspec.field(default_factory=dict)
     active: bool = True
     last_delivery: float | None = None
     last_error: str | None = None
@@ -108,6 +129,17 @@ class SubscriptionRecord(Record, frozen=True, kw_only=True):
     def purge_at(self) -> float:
         """See ``Record.purge_at``."""
         return _FOREVER if self.expires is None else self.expires + _SPARE_SECONDS
+
+    @property
+    def topic(self) -> str:
+        """See ``Record.topic``."""
+        return self.log
+
+    @property
+    def watermark(self) -> str:
+        """The cursor up to which everything was delivered, given up, or not wanted."""
+        number = min(self.unacked) - 1 if self.unacked else self.number
+        return cursor_of(LogHead(self.epoch, self.number), number)
 
     def lives(self, now: float) -> bool:
         """Whether it has not expired."""
@@ -140,6 +172,7 @@ class Subscriptions:
         events: its event types.
         verification: of endpoints.
         grants: what is granted.
+        queue: brings what there is to do to those who deliver.
     """
 
     def __init__(
@@ -150,12 +183,14 @@ class Subscriptions:
         events: Events,
         verification: Verification,
         grants: Grants,
+        queue: Queue,
     ) -> None:
-        self._records = Records(store, clock, "EVENTSUB", server, SubscriptionRecord)
+        self.records = Records(store, clock, "EVENTSUB", server, SubscriptionRecord)
         self._owners = Records(store, clock, "EVENTOWNER", server, OwnerRecord)
         self._events = events
         self._verification = verification
         self._grants = grants
+        self._queue = queue
 
     def subscribe(
         self, event: EventType, arguments: object, params: SubscribeEventsParams, principal: Principal
@@ -172,9 +207,9 @@ class Subscriptions:
         secret = decode_secret(params.delivery.secret)
         if len(params.arguments) > _MOST_ARGUMENT_BYTES:
             raise InvalidParamsError(f"Invalid params: arguments have more than {_MOST_ARGUMENT_BYTES} bytes")
-        url, now = params.delivery.url, self._records.clock()
+        url, now = params.delivery.url, self.records.clock()
         sub_id = subscription_id(principal, url, event.name, params.arguments)
-        held = self._records.read(self._key(sub_id, principal))
+        held = self.records.read(self._key(sub_id, principal))
         is_live = held is not None and held.record.lives(now)
         if not is_live:
             self._check_room(sub_id, principal, now)
@@ -185,12 +220,14 @@ class Subscriptions:
             found = reader.start(head, params.cursor, params.max_age_ms)
             position, truncated = found.number, found.truncated
         self._verification.verify(url, principal, secret, sub_id)
-        now = self._records.clock()  # endpoints may take their time
+        now = self.records.clock()  # endpoints may take their time
         expires = self._grants.expires(params.ttl_ms, now)
         self._own(principal, now, {sub_id: expires})
         if held is not None and is_live:
             was_active, is_lost = held.record.active, held.record.epoch != head.epoch
             if self._refresh(held, secret, expires, now, head):
+                if not was_active:
+                    self._queue.send(f"advance {self._key(sub_id, principal)}")
                 return _refreshed(changed(held.record, active=was_active), truncated=is_lost)
         record = SubscriptionRecord(
             id=sub_id,
@@ -200,10 +237,13 @@ class Subscriptions:
             url=url,
             secret=secret,
             expires=expires,
+            log=self._events.key(event),
             epoch=head.epoch,
             number=position,
         )
         self._begin(record, principal)
+        # The index may not show it yet to those who deliver what happens now.
+        self._queue.send(f"advance {self._key(sub_id, principal)}", _INDEX_SECONDS)
         return SubscribeEventsResult(
             id=sub_id,
             refresh_before=None if expires is None else iso(None, expires),
@@ -217,13 +257,13 @@ class Subscriptions:
         Raises:
             NotFoundError: the principal has no such subscription.
         """
-        sub_id, now = subscription_id(principal, url, name, arguments), self._records.clock()
-        held = self._records.read(self._key(sub_id, principal))
+        sub_id, now = subscription_id(principal, url, name, arguments), self.records.clock()
+        held = self.records.read(self._key(sub_id, principal))
         if held is None or not held.record.lives(now):
             raise NotFoundError("subscription")
         for _ in range(_CONFLICTS):
             held.remove()
-            again = self._records.read(self._key(sub_id, principal))
+            again = self.records.read(self._key(sub_id, principal))
             if again is None:
                 self._own(principal, now, {}, ended=sub_id)
                 return
@@ -234,8 +274,8 @@ class Subscriptions:
         """Keep a new subscription, in place of one that has expired."""
         key = self._key(record.id, principal)
         for _ in range(_CONFLICTS):
-            held = self._records.read(key)
-            if self._records.insert(key, record) if held is None else held.replace(record):
+            held = self.records.read(key)
+            if self.records.insert(key, record) if held is None else held.replace(record):
                 return
         raise InternalError("The subscription is changing too fast: try again")
 
@@ -249,7 +289,9 @@ class Subscriptions:
             if record.secret != secret:
                 changes |= {"old_secret": record.secret, "old_until": now + _ROTATION_SECONDS}
             if record.epoch != head.epoch:  # the log was lost
-                changes |= {"epoch": head.epoch, "number": head.number}
+                changes |= {"epoch": head.epoch, "number": head.number, "unacked": {}}
+            elif not record.active:  # the time of its suspension does not count
+                changes["unacked"] = dict.fromkeys(record.unacked, Attempts(now, due=0.0))
             return changed(record, **changes)
 
         return held.change(refreshed)
@@ -294,7 +336,7 @@ class Subscriptions:
         raise InternalError("The subscriptions are changing too fast: try again")
 
     def _key(self, sub_id: str, principal: Principal) -> str:
-        return self._records.key(sub_id, mark_of(principal))
+        return self.records.key(sub_id, mark_of(principal))
 
 
 def subscription_id(principal: Principal, url: str, name: str, arguments: Raw) -> str:
@@ -315,7 +357,7 @@ def _refreshed(record: SubscriptionRecord, *, truncated: bool) -> SubscribeEvent
     return SubscribeEventsResult(
         id=record.id,
         refresh_before=None if record.expires is None else iso(None, record.expires),
-        cursor=cursor_of(LogHead(record.epoch, record.number), record.number),
+        cursor=record.watermark,
         truncated=truncated,
         delivery_status=DeliveryStatus(
             active=record.active,
