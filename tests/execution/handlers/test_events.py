@@ -54,12 +54,12 @@ def test_both_capabilities_are_told() -> None:
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2025-03-26", "2024-11-05"])
-def test_the_legacy_era_has_the_one_of_the_draft(version: str) -> None:
+def test_the_legacy_era_tells_both_too(version: str) -> None:
     mcp = make_server()
     mcp.event("mail", payload=Mail)(every_mail)
     handler = mcp.lambda_handler(IN_MEMORY)
     found = LegacyClient(lambda: handler, version).opened.result["capabilities"]
-    assert found == {"logging": {}, "events": {}}
+    assert found == {"logging": {}, "events": {}, "extensions": {EVENTS: {}}}
 
 
 def test_settings_of_the_extension_may_be_given() -> None:

@@ -143,6 +143,8 @@ def _validator(version: str, name: str) -> Draft202012Validator:
         definitions[name]["properties"]["jsonrpc"] = {"const": "2.0"}
     for one in definitions.values():
         _close(one)
+    # SEP-2133 came later, and clients of these versions look for extensions there as well.
+    definitions["ServerCapabilities"]["properties"]["extensions"] = {"type": "object"}
     return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": definitions})
 
 

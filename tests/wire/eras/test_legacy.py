@@ -113,14 +113,15 @@ def test_initialize_needs_a_version_only(serve: Serve, params: Any) -> None:
     assert ("error" in reply.response) == (params is None)
 
 
-def test_the_extensions_of_the_modern_era_are_no_capability(client: LegacyClient) -> None:
-    assert set(client.start().result["capabilities"]) <= {
-        "logging",
-        "tools",
-        "resources",
-        "prompts",
-        "completions",
-    }
+def test_the_capabilities_of_initialize(client: LegacyClient) -> None:
+    capabilities = client.start().result["capabilities"]
+    assert capabilities["extensions"] == {"com.example/extra": {}}
+    assert set(capabilities) <= {"logging", "tools", "resources", "prompts", "completions", "extensions"}
+
+
+def test_tasks_are_no_extension_of_initialize(serve: Serve) -> None:
+    mcp = make_server(extensions={"io.modelcontextprotocol/tasks": {}})
+    assert LegacyClient(serve(mcp), NEWEST).start().result["capabilities"] == {"logging": {}}
 
 
 def test_a_server_without_features_offers_logging_only(serve: Serve) -> None:

@@ -13,7 +13,13 @@ HINTS = {"audience": ["user"], "priority": 0.5}
 
 INITIALIZED: dict[str, Any] = {
     "protocolVersion": "2024-11-05",
-    "capabilities": {"logging": {}, "tools": {}, "resources": {}, "prompts": {}},
+    "capabilities": {
+        "logging": {},
+        "tools": {},
+        "resources": {},
+        "prompts": {},
+        "extensions": {"com.example/extra": {}},
+    },
     "serverInfo": {"name": "shop", "version": "1.2.3"},
     "instructions": "Be kind.",
 }

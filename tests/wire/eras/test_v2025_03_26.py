@@ -13,7 +13,14 @@ HINTS = {"audience": ["user"], "priority": 0.5}
 
 INITIALIZED: dict[str, Any] = {
     "protocolVersion": "2025-03-26",
-    "capabilities": {"logging": {}, "tools": {}, "resources": {}, "prompts": {}, "completions": {}},
+    "capabilities": {
+        "logging": {},
+        "tools": {},
+        "resources": {},
+        "prompts": {},
+        "completions": {},
+        "extensions": {"com.example/extra": {}},
+    },
     "serverInfo": {"name": "shop", "version": "1.2.3"},
     "instructions": "Be kind.",
 }

@@ -36,7 +36,14 @@ LINE = {
 
 INITIALIZED: dict[str, Any] = {
     "protocolVersion": "2025-06-18",
-    "capabilities": {"logging": {}, "tools": {}, "resources": {}, "prompts": {}, "completions": {}},
+    "capabilities": {
+        "logging": {},
+        "tools": {},
+        "resources": {},
+        "prompts": {},
+        "completions": {},
+        "extensions": {"com.example/extra": {}},
+    },
     "serverInfo": {"name": "shop", "version": "1.2.3", "title": "The shop"},
     "instructions": "Be kind.",
 }

@@ -37,7 +37,14 @@ LINE = {
 
 INITIALIZED: dict[str, Any] = {
     "protocolVersion": "2025-11-25",
-    "capabilities": {"logging": {}, "tools": {}, "resources": {}, "prompts": {}, "completions": {}},
+    "capabilities": {
+        "logging": {},
+        "tools": {},
+        "resources": {},
+        "prompts": {},
+        "completions": {},
+        "extensions": {"com.example/extra": {}},
+    },
     "serverInfo": {
         "name": "shop",
         "version": "1.2.3",

@@ -102,6 +102,8 @@ _ROWS: tuple[tuple[str, type[Params]], ...] = (
 FIRST_RETRY_MS = 500
 """After how many milliseconds a client resumes a stream that has ended with a question."""
 
+_TASKS = "io.modelcontextprotocol/tasks"
+
 _CODES = {
     "ResourceNotFoundError": -32002,
     # The draft of events that preceded the extension.
@@ -227,9 +229,13 @@ class LegacyEra:
         return members
 
     def capabilities(self, offered: dict[str, Any]) -> dict[str, Any]:
-        """The server's capabilities, as the version knows them."""
-        offered.pop("extensions", None)
-        return offered
+        """The server's capabilities, as the version knows them.
+
+        Its extensions stay, as clients of this era look for them too; but tasks of theirs are other ones.
+        """
+        extensions = {**offered.pop("extensions", {})}
+        extensions.pop(_TASKS, None)
+        return {**offered, "extensions": extensions} if extensions else offered
 
     def implementation(self, members: dict[str, Any]) -> dict[str, Any]:
         """The server's name and version, as the version knows them."""
