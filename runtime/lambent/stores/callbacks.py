@@ -24,6 +24,12 @@ _MOST_HEADER_BYTES = 32 * 1024
 _MOST_ADDRESSES = 3
 """Addresses of a name that are tried."""
 
+_PIECE_BYTES = 16 * 1024
+"""Of a request, which are sent at a time: TLS bounds the time of each piece, and not that of all together."""
+
+_KEPT_HEADERS = ("age", "cache-control", "retry-after")
+"""Of responses: what says how long something holds."""
+
 Resolve = Callable[[str, int], Sequence[str]]
 Connect = Callable[[str, int, float], socket.socket]
 
@@ -77,10 +83,14 @@ class HttpsCallbacks:
             host, port = (target.hostname or "").rstrip("."), target.port or 443
             if target.scheme != "https" or not host:
                 raise CallbackFailed("connection_refused")
+            request = _head(method, target, headers, body) + body
             with self._open(host, port, deadline) as connection:
-                deadline.limit(connection)
-                connection.sendall(_head(method, target, headers, body) + body)
-                return _read(connection, deadline, method, most)
+                is_sent = _is_sent(connection, deadline, request)
+                response = _read(connection, deadline, method, most)
+                # Who has not read all of a request may refuse it, but cannot have accepted it.
+                if not is_sent and response.status < 300:
+                    raise CallbackFailed("connection_refused")
+                return response
         except TimeoutError:
             raise CallbackFailed("timeout") from None
         except ssl.SSLError:
@@ -93,12 +103,14 @@ class HttpsCallbacks:
         addresses = self._addresses(host, port, deadline)
         if not addresses or not all(map(self._permits, addresses)):
             raise CallbackFailed("connection_refused")
-        for number, address in enumerate(addresses[:_MOST_ADDRESSES], 1):
+        left = min(len(addresses), _MOST_ADDRESSES)
+        for address in addresses[:left]:
             try:
-                raw = self._connect(address, port, deadline.remaining())
+                raw = self._connect(address, port, deadline.remaining() / left)
                 break
             except OSError:
-                if number == min(len(addresses), _MOST_ADDRESSES):
+                left -= 1
+                if not left:
                     raise
         with contextlib.ExitStack() as undo:
             undo.callback(raw.close)
@@ -191,9 +203,40 @@ def _head(method: str, target: SplitResult, headers: Mapping[str, str], body: by
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
+def _is_sent(connection: socket.socket, deadline: _Deadline, request: bytes) -> bool:
+    """Send a request; False where the endpoint has closed the connection before it had read everything.
+
+    Raises:
+        TimeoutError: it reads too slowly.
+    """
+    try:
+        for start in range(0, len(request), _PIECE_BYTES):
+            deadline.limit(connection)
+            connection.sendall(request[start : start + _PIECE_BYTES])
+    except TimeoutError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
 def _read(connection: socket.socket, deadline: _Deadline, method: str, most: int) -> CallbackResponse:
     reader: Any = _BoundedReader(connection, deadline, _MOST_HEADER_BYTES + most)
-    response = http.client.HTTPResponse(reader, method=method)
+    response = _FinalResponse(reader, method=method)
     with contextlib.closing(response):
         response.begin()
-        return CallbackResponse(response.status, response.read(most) if most else b"")
+        kept = {name: value for name in _KEPT_HEADERS if (value := response.getheader(name))}
+        return CallbackResponse(response.status, response.read(most) if most else b"", kept)
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """The response behind those that are only informational, of which ``http.client`` knows 100 alone."""
+
+    fp: io.BufferedReader
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)

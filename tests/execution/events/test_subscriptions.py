@@ -71,7 +71,9 @@ class Endpoints:
 class Shop:
     """A server with an event that is delivered, a caller, and a clock."""
 
-    def __init__(self, *, allowed: tuple[str, ...] = (), allow: Any = None, **grants: Any) -> None:
+    def __init__(
+        self, *, allowed: tuple[str, ...] = (), allow: Any = None, callbacks: Any = None, **grants: Any
+    ) -> None:
         self.now = NOW
         self.caller: Principal | None = Principal("ann", "https://issuer.example", claims={"secret": 1})
         mcp = make_server(middleware=[self.identify])
@@ -94,7 +96,7 @@ class Shop:
         self.events.log, self.events.clock = MemoryLog(self.clock), self.clock
         self.events.modes = ("poll", "webhook")
         self.store, self.endpoints, self.queue = MemoryStore(), Endpoints(), MemoryQueue()
-        verification = Verification(self.store, self.clock, "shop", self.endpoints, allowed)
+        verification = Verification(self.store, self.clock, "shop", callbacks or self.endpoints, allowed)
         self.subscriptions = self.events.subscriptions = Subscriptions(
             self.store, self.clock, "shop", self.events, verification, Grants(**grants), self.queue
         )
@@ -456,6 +458,9 @@ def test_an_origin_may_say_that_it_takes_deliveries(shop: Shop, document: Any, v
         ("https://a/hooks", "/hooks/", False),
         ("https://a/hooks/../admin", "/hooks/", False),
         ("https://a/hooks/%2e%2E/admin", "/hooks/", False),
+        ("https://a/hooks/..;a=b/admin", "/hooks/", False),
+        ("https://a/hooks/..%5cadmin", "/hooks/", False),
+        ("https://a/hooks/...", "/hooks/", True),
         ("https://a/hooks", "", False),
     ],
 )

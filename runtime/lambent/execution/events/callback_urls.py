@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from urllib.parse import unquote, urlsplit
 
 from lambent.errors import InvalidParamsError
 
 _MOST_CHARACTERS = 2048
+_MOST_HOST_CHARACTERS = 253
+
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""What systems read as a part of an IPv4 address, also of one that is written in another way."""
 
 
 def check_callback_url(url: str) -> None:
@@ -18,6 +25,7 @@ def check_callback_url(url: str) -> None:
     try:
         target = urlsplit(url)
         has_port = target.port is None or target.port > 0
+        host = target.hostname or ""
     except ValueError:
         raise _refused("a URL") from None
     if target.scheme != "https" or not url.startswith("https://"):
@@ -25,14 +33,32 @@ def check_callback_url(url: str) -> None:
     if len(url) > _MOST_CHARACTERS:
         raise _refused(f"at most {_MOST_CHARACTERS} characters long")
     is_plain = url.isascii() and url.isprintable() and not set(' "<>\\^`{|}') & set(url)
-    if not target.hostname or not has_port or not is_plain:
-        raise _refused("a URL")
     if "@" in target.netloc or "#" in url:
         raise _refused("a URL without credentials and without a fragment")
+    if not is_plain or not has_port or target.netloc.endswith(":") or not _is_host(host):
+        raise _refused("a URL")
 
 
 def _refused(what: str) -> InvalidParamsError:
     return InvalidParamsError(f"Invalid params: delivery.url must be {what}")
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is a name, or an address as everybody writes it: others stand for different ones."""
+    labels = host.split(".")
+    try:
+        if ":" in host:
+            return "%" not in host and bool(ipaddress.IPv6Address(host))
+        if _NUMBER.fullmatch(labels[-1]):
+            return bool(ipaddress.IPv4Address(host))
+    except ValueError:
+        return False
+    return len(host) <= _MOST_HOST_CHARACTERS and all(map(_LABEL.fullmatch, labels))
+
+
+def host_of(url: str) -> str:
+    """The host of a URL that has been checked, whatever its port."""
+    return (urlsplit(url).hostname or "").lower()
 
 
 def origin_of(url: str) -> str:
@@ -43,6 +69,13 @@ def origin_of(url: str) -> str:
 def is_within(url: str, prefix: str) -> bool:
     """Whether the path of a URL is a path prefix, or below it."""
     path = urlsplit(url).path or "/"
-    if not prefix.startswith("/") or ".." in unquote(path).split("/"):
+    segments = unquote(path).replace("\\", "/").split("/")
+    # Some servers read what is behind a semicolon as parameters of the segment.
+    if not prefix.startswith("/") or any(one.partition(";")[0] == ".." for one in segments):
         return False
     return path == prefix or path.startswith(prefix if prefix.endswith("/") else f"{prefix}/")
+
+
+def is_below(url: str, prefix: str) -> bool:
+    """Whether a URL has the origin of another one, and a path that is that one's or below it."""
+    return origin_of(url) == origin_of(prefix) and is_within(url, urlsplit(prefix).path or "/")

@@ -78,10 +78,17 @@ class CallbackFailed(Exception):  # noqa: N818 - says what happened
 
 
 class CallbackResponse(msgspec.Struct, frozen=True):
-    """What an endpoint has answered; of the body only as much as was asked for."""
+    """What an endpoint has answered.
+
+    Attributes:
+        status: of the response.
+        body: as much of it as was asked for.
+        headers: ``age``, ``cache-control`` and ``retry-after``, of which it has some.
+    """
 
     status: int
     body: bytes = b""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Callbacks(Protocol):
