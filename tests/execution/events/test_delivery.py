@@ -9,7 +9,7 @@ import pytest
 from tests.execution.events.test_subscriptions import URL, Shop, echo, secret
 
 from lambent.execution.durable.records import changed
-from lambent.execution.events import delivery
+from lambent.execution.events import window
 from lambent.execution.events.delivery import Deliveries
 from lambent.execution.events.ports import CallbackFailed, CallbackResponse
 from lambent.execution.events.signing import signed_headers
@@ -64,6 +64,19 @@ class Post:
     @property
     def ids(self) -> list[str]:
         return [body["eventId"] for body in self.received]
+
+    def begin(self) -> str:
+        """Subscribe, and do what follows from that; the key of the subscription."""
+        sub_id = self.shop.subscribe()["id"]
+        self.run(6)
+        key: str = self.shop.subscriptions._key(sub_id, self.shop.caller)  # type: ignore[arg-type]
+        return key
+
+    def held(self, key: str) -> Any:
+        """The subscription with a key, as it is kept."""
+        held = self.shop.subscriptions.records.read(key)
+        assert held is not None
+        return held.record
 
     def record(self, sub_id: str) -> Any:
         record = self.shop.record(sub_id)
@@ -164,7 +177,7 @@ def test_the_watermark_stays_behind_what_is_not_acknowledged(post: Post) -> None
 def test_a_slow_endpoint_has_a_bounded_number_of_messages(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "_WINDOW", 3)
+    monkeypatch.setattr(window, "SIZE", 3)
     sub_id = post.shop.subscribe()["id"]
     post.run(6)
     post.statuses = [CallbackFailed("timeout")] * 3
@@ -293,12 +306,10 @@ def test_a_log_that_was_lost_is_told_as_a_gap(post: Post) -> None:
 
 
 def test_a_worker_that_is_killed_loses_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the write and the messages: its own message comes again, and finds what is overdue."""
-    sub_id = post.shop.subscribe()["id"]
-    post.run(6)
-    post.shop.emit("e1")
+    """Between the write and what it sends: its own message comes again, and finds what is overdue."""
+    key = post.begin()
+    post.shop.emit("e1", "e2")
     post.shop.queue.messages.clear()
-    key = post.shop.subscriptions._key(sub_id, post.shop.caller)  # type: ignore[arg-type]
 
     def killed(message: str, delay: float = 0.0) -> None:
         raise KeyboardInterrupt
@@ -307,11 +318,78 @@ def test_a_worker_that_is_killed_loses_nothing(post: Post, monkeypatch: pytest.M
         context.setattr(post.shop.queue, "send", killed)
         with pytest.raises(KeyboardInterrupt):
             post.deliveries.run(f"advance {key}")
-    assert list(post.record(sub_id).unacked) == [1]
+    assert (list(post.held(key).unacked), post.ids) == ([1, 2], [])
     post.shop.now += 90
     post.shop.queue.send(f"advance {key}")
     post.run()
-    assert post.ids == ["e1"]
+    assert sorted(post.ids) == ["e1", "e2"]
+
+
+def test_one_occurrence_needs_no_message_of_its_own(post: Post) -> None:
+    key = post.begin()
+    post.shop.emit("e1")
+    post.shop.queue.messages.clear()
+    post.deliveries.run(f"advance {key}")
+    assert (post.ids, post.shop.queue.messages) == (["e1"], [])
+    post.shop.emit("e2", "e3", "e4")
+    post.shop.queue.messages.clear()
+    post.deliveries.run(f"advance {key}")
+    assert post.ids == ["e1", "e2"]
+    assert post.shop.queue.messages == [(f"deliver {key} 3", 0.0), (f"deliver {key} 4", 0.0)]
+
+
+def test_what_is_overdue_is_sent_again_by_one_of_many(post: Post) -> None:
+    """When the queue is slow, every occurrence is another one that notices: together they would fill it."""
+    key = post.begin()
+    post.shop.emit("e1", "e2", "e3")
+    post.shop.queue.messages.clear()
+    post.deliveries.run(f"advance {key}")
+    post.shop.queue.messages.clear()
+    for _ in range(5):
+        post.deliveries.run(f"advance {key}")
+    assert post.shop.queue.messages == []
+    post.shop.now += 61
+    for _ in range(5):
+        post.deliveries.run(f"advance {key}")
+    assert post.shop.queue.messages == [(f"deliver {key} 3", 0.0)]
+    assert post.ids == ["e1", "e2"]
+
+
+def test_a_message_that_comes_early_is_dropped(post: Post) -> None:
+    """The one that was sent for the next attempt comes when that is due: copies would go round until then."""
+    key = post.begin()
+    post.statuses = [500, 500]
+    post.shop.emit("e1")
+    post.run(0)
+    assert [message for message, _ in post.shop.queue.messages] == [f"deliver {key} 1"]
+    for _ in range(3):
+        post.deliveries.run(f"deliver {key} 1")
+    assert len(post.shop.queue.messages) == 1
+    post.run()
+    assert post.ids == ["e1"] * 3
+
+
+def test_a_window_that_has_filled_under_a_delivery_is_looked_at_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the endpoint is asked, another worker fills the window: what is behind it must not wait."""
+    monkeypatch.setattr(window, "SIZE", 2)
+    key = post.begin()
+    post.shop.emit("e1")
+
+    def answer(body: bytes) -> CallbackResponse:
+        post.shop.endpoints.answer = post.answer
+        post.shop.emit("e2", "e3")
+        post.shop.queue.messages.clear()
+        with monkeypatch.context() as context:
+            context.setattr(post.deliveries, "_attempt", lambda *_: None)  # its message is still under way
+            post.deliveries.run(f"advance {key}")
+        return CallbackResponse(204)
+
+    post.shop.endpoints.answer = answer
+    post.run(0)
+    assert post.ids == ["e1", "e3"]
+    assert list(post.held(key).unacked) == [2]
 
 
 def test_whatever_is_lost_twice_and_in_any_order_each_gets_everything() -> None:

@@ -2,12 +2,13 @@
 
 Three kinds of messages, each of which may come more than once, late, or in any order::
 
-    emit ─► wake <event> ─► advance <subscription> ─► deliver <subscription> <number> ─► endpoint
-                                     ▲                        │ accepted, final        │ failed
-                                     └── the window has room ─┘                        └─► deliver, later
+    emit ─► wake <event> ─► advance <subscription> ─► endpoint
+                              ▲       │ more than one: deliver <subscription> <number> ─► endpoint
+                              │       ▼                                                     │
+              the window has room    failed: deliver, later                      accepted, final
 
 ``advance`` reads the log behind the position of a subscription, and writes into its record what has to be
-delivered before it sends the messages. So nothing is lost, whoever is killed where: what is overdue is sent
+delivered before it sends anything. So nothing is lost, whoever is killed where: what is overdue is sent
 again by the next one. The window bounds how many messages there are for one endpoint, however slow it is.
 """
 
@@ -21,24 +22,20 @@ from msgspec import Raw
 
 from lambent.errors import InternalError, ProtocolError
 from lambent.execution.durable.records import Held, changed, random_id
+from lambent.execution.events import window
 from lambent.execution.events.polling import read_record
-from lambent.execution.events.ports import MOST_ENTRIES, CallbackFailed, Callbacks, FailureReason
+from lambent.execution.events.ports import CallbackFailed, Callbacks, FailureReason
 from lambent.execution.events.service import Events, LogRecord
 from lambent.execution.events.signing import signed_headers
 from lambent.execution.events.subscriptions import Attempts, SubscriptionRecord, Subscriptions
-from lambent.execution.failures import report
 from lambent.execution.ports import Clock, Queue, Topics
 from lambent.features.events import EventType
 from lambent.wire.events import ForbiddenError, NotFoundError
-
-_WINDOW = 16
-"""Occurrences of a subscription that are delivered at the same time."""
 
 _ATTEMPTS = 5
 _BACKOFF = (1.0, 15.0, 90.0, 300.0)
 """Seconds between attempts, to which half of them at most is added: together less than eleven minutes."""
 
-_OVERDUE_SECONDS = 60.0
 _SECONDS = 5.0
 _PAGE = 100
 _CONFLICTS = 20
@@ -108,7 +105,10 @@ class Deliveries:
             last = keys[-1]
 
     def _advance(self, key: str) -> None:
-        """Begin to deliver what is behind the position of a subscription, as far as its window has room."""
+        """Begin to deliver what is behind the position of a subscription, as far as its window has room.
+
+        The first occurrence is sent at once: most often there is one, and needs no message of its own then.
+        """
         for _ in range(_CONFLICTS):
             held, now = self._records.read(key), self._clock()
             if held is None or not held.record.lives(now) or not held.record.active:
@@ -118,72 +118,55 @@ class Deliveries:
                 self._terminate(held, NotFoundError("event"))
                 return
             before = held.record
-            record, is_gap, has_more = self._look(before, event, now)
-            if record is before or held.replace(record):
+            found = window.look(self._events, before, event, now)
+            if found.record is before or held.replace(found.record):
                 break
         else:
             raise InternalError("The subscription is changing too fast")
-        for number, attempts in record.unacked.items():
-            if number not in before.unacked or attempts.due + _OVERDUE_SECONDS < now:
-                self._queue.send(f"deliver {key} {number}")
-        if is_gap:
-            self._send_control(held.record, {"type": "gap", "cursor": held.record.watermark})
-        if has_more:
+        begun = [number for number, one in found.record.unacked.items() if before.unacked.get(number) != one]
+        for number in begun[1:]:
+            self._queue.send(f"deliver {key} {number}")
+        if found.has_more:
             self._queue.send(f"advance {key}")
-
-    def _look(
-        self, record: SubscriptionRecord, event: EventType, now: float
-    ) -> tuple[SubscriptionRecord, bool, bool]:
-        """The record behind what was looked at, whether something was skipped, and whether to look again."""
-        head = self._events.log.head(record.log)
-        if head.epoch != record.epoch:
-            return changed(record, epoch=head.epoch, number=head.number, unacked={}), True, False
-        unacked, number, is_gap = dict(record.unacked), record.number, False
-        entries = []
-        if number < head.number and len(unacked) < _WINDOW:
-            entries = self._events.log.read(record.log, number, min(head.number - number, MOST_ENTRIES))
-            if not entries:
-                number, is_gap = min(head.number, number + MOST_ENTRIES), True
-        arguments = event.read_arguments(record.arguments) if entries else None
-        for entry in entries:
-            if len(unacked) >= _WINDOW:
-                break
-            is_gap |= entry.number != number + 1
-            number = entry.number
-            if _select(event, read_record(entry.body), arguments, record) is not None:
-                unacked[number] = Attempts(now, now)
-        if number == record.number:
-            return record, False, False
-        has_more = number < head.number and len(unacked) < _WINDOW
-        return changed(record, number=number, unacked=unacked), is_gap, has_more
+        if found.is_gap:
+            self._send_control(held.record, {"type": "gap", "cursor": held.record.watermark})
+        if begun:
+            self._attempt(held, event, key, begun[0], found.entries.get(begun[0]))
 
     def _deliver(self, key: str, number: int) -> None:
         """Send an occurrence to the endpoint of a subscription, if that is still to be done."""
         held, now = self._records.read(key), self._clock()
         if held is None or not held.record.lives(now) or not held.record.active:
             return
-        record = held.record
-        attempts = record.unacked.get(number)
-        if attempts is None:
-            return
-        if attempts.due > now + 1:
-            self._queue.send(f"deliver {key} {number}", attempts.due - now)
-            return
-        event = self._events.types.get(record.name)
+        attempts = held.record.unacked.get(number)
+        if attempts is None or attempts.due > now + 1:
+            return  # it has been done, or its own message comes when it is due
+        event = self._events.types.get(held.record.name)
         if event is None:
             self._terminate(held, NotFoundError("event"))
             return
+        self._attempt(held, event, key, number)
+
+    def _attempt(
+        self,
+        held: Held[SubscriptionRecord],
+        event: EventType,
+        key: str,
+        number: int,
+        entry: LogRecord | None = None,
+    ) -> None:
+        """Send an occurrence, which is read where it is not given."""
+        record, now = held.record, self._clock()
         arguments = event.read_arguments(record.arguments)
         if not _is_allowed(event, arguments, record):
             self._terminate(held, ForbiddenError("Access revoked"))
             return
-        entries = self._events.log.read(record.log, number - 1, 1)
-        data = None
-        if entries:
-            entry = read_record(entries[0].body)
-            data = _select(event, entry, arguments, record)
+        if entry is None:
+            entries = self._events.log.read(record.log, number - 1, 1)
+            entry = read_record(entries[0].body) if entries else None
+        data = None if entry is None else window.select(event, entry, arguments, record)
         reason: FailureReason | None = None
-        if data is not None:
+        if entry is not None and data is not None:
             body = _body(entry, event, data, record.watermark)
             reason = self._send(record, entry.id, body, now)
         self._settle(held, key, number, reason, is_sent=data is not None)
@@ -211,11 +194,13 @@ class Deliveries:
         is_sent: bool,
     ) -> None:
         """Write what became of an attempt, and send what follows from it."""
-        now, was_full = self._clock(), len(held.record.unacked) >= _WINDOW
+        now = self._clock()
         delay: float | None = None
+        was_full = False
 
         def settled(record: SubscriptionRecord) -> SubscriptionRecord | None:
-            nonlocal delay
+            nonlocal delay, was_full
+            was_full = len(record.unacked) >= window.SIZE
             attempts = record.unacked.get(number)
             if attempts is None:
                 return None  # another one has done it
@@ -251,15 +236,6 @@ class Deliveries:
         """Send what is no occurrence, once: some receivers know no such bodies."""
         message_id = f"msg_{envelope['type']}_{random_id()}"
         self._send(record, message_id, msgspec.json.encode(envelope), self._clock())
-
-
-def _select(event: EventType, entry: LogRecord, arguments: Any, record: SubscriptionRecord) -> Raw | None:
-    """What a subscription gets of an occurrence; nothing where the function fails, as the log says."""
-    try:
-        return event.select_payload(entry.data, arguments, record.principal)
-    except Exception as error:
-        report(error)
-        return None
 
 
 def _is_allowed(event: EventType, arguments: Any, record: SubscriptionRecord) -> bool:
