@@ -1,11 +1,19 @@
 """What is left out of artifacts."""
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from lambent.cli.artifact.contents import strip, without_docstrings, without_symbols
+import lambent
+from lambent.cli.artifact.contents import (
+    LEFT_OUT_UNLESS_CALLED,
+    LEFT_OUT_UNLESS_IMPORTED,
+    strip,
+    without_docstrings,
+    without_symbols,
+)
 
 
 def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_path: Path) -> None:
@@ -22,26 +30,50 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
     assert left == set(kept)
 
 
+PARTS = {
+    "compat": "compat/__init__.py",
+    "adapt": "hosts/adapt/__init__.py",
+    "events": "execution/events/service.py",
+    "skills": "features/skills/shelf.py",
+}
+"""A module of each part that is left out where nothing names it."""
+
+
 @pytest.mark.parametrize(
     ("source", "is_function", "kept"),
     [
         ("from lambent import MCPServer", True, []),
         ("import compat, adapt", True, []),
-        ("from lambent import MCPServer", False, ["compat", "hosts/adapt"]),
+        ("from lambent import MCPServer", False, ["compat", "adapt", "events", "skills"]),
         ("from lambent.compat import MCPServer", True, ["compat"]),
         ("from lambent import (\n    compat,\n)", True, ["compat"]),
-        ("import lambent\nhandler = lambent.adapt(app)", True, ["hosts/adapt"]),
+        ("import lambent\nhandler = lambent.adapt(app)", True, ["adapt"]),
+        # The server is one of another module, so this one does not name the library.
+        ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),
+        ("def pay(ctx):\n    ctx.events.emit(name, payload)", True, ["events"]),
+        ('from server import mcp\nmcp.skill("skills/monthly")', True, ["skills"]),
+        ('declare = getattr(mcp, "skills")', True, ["skills"]),
+        ("from lambent import MCPServer  # prevents, eventually, skillful", True, []),
     ],
 )
 def test_parts_that_no_module_of_a_function_names(
     source: str, is_function: bool, kept: list[str], tmp_path: Path
 ) -> None:
-    for name in ("compat", "hosts/adapt"):
-        (tmp_path / "lambent" / name).mkdir(parents=True)
-        (tmp_path / "lambent" / name / "__init__.py").write_text('"""lambent.compat, lambent.adapt"""')
-    (tmp_path / "app.py").write_text(source)
+    for name in PARTS.values():
+        path = tmp_path / "lambent" / name
+        path.parent.mkdir(parents=True)
+        path.write_text('"""lambent.compat, lambent.adapt, events, skills"""')
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "app.py").write_text(source)
     strip(tmp_path, is_function=is_function)
-    assert [name for name in ("compat", "hosts/adapt") if (tmp_path / "lambent" / name).exists()] == kept
+    assert [part for part, name in PARTS.items() if (tmp_path / "lambent" / name).exists()] == kept
+
+
+@pytest.mark.parametrize("parts", [LEFT_OUT_UNLESS_IMPORTED, LEFT_OUT_UNLESS_CALLED])
+def test_parts_are_where_they_are_left_out(parts: Mapping[str, tuple[str, ...]]) -> None:
+    library = Path(lambent.__file__).parents[1]
+    missing = [one for patterns in parts.values() for one in patterns if not (library / one[1:]).exists()]
+    assert missing == []
 
 
 @pytest.mark.parametrize(

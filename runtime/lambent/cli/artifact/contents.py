@@ -7,6 +7,7 @@ import fnmatch
 import re
 import shutil
 import struct
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,11 +45,34 @@ COMPILER_OF_BINDINGS: Final = ("/cffi", "/pycparser", "/pycparser-*.dist-info")
 """Left out where cryptography alone asks for them: it needs _cffi_backend, which lies beside them."""
 
 
-LEFT_OUT_UNLESS_NAMED: Final = {
-    "/lambent/compat": "compat",
-    "/lambent/hosts/adapt": "adapt",
+LEFT_OUT_UNLESS_IMPORTED: Final = {
+    "compat": ("/lambent/compat",),
+    "adapt": ("/lambent/hosts/adapt",),
 }
-"""Parts of the library that a function uses by name or not at all: a fifth of the smallest function."""
+"""Parts of the library that a function imports by name or not at all: a fifth of the smallest function."""
+
+LEFT_OUT_UNLESS_CALLED: Final = {
+    "events?": (
+        "/lambent/wire/events.py",
+        "/lambent/features/events.py",
+        "/lambent/execution/events",
+        "/lambent/execution/handlers/event_subscriptions.py",
+        "/lambent/execution/handlers/events.py",
+        "/lambent/hosts/events.py",
+        "/lambent/stores/callbacks.py",
+        "/lambent/stores/event_logs.py",
+        "/lambent/stores/public_addresses.py",
+    ),
+    "skills?": (
+        "/lambent/features/skills",
+        "/lambent/execution/handlers/skills.py",
+        "/lambent/stores/skills.py",
+    ),
+}
+"""Parts that a server has by a call of a method, such as ``@mcp.event``: a tenth of the smallest function.
+
+The server may come from another module, so any module with the word keeps them, whatever it means by it.
+"""
 
 
 def strip(target: Path, *, is_function: bool = False) -> None:
@@ -60,7 +84,9 @@ def strip(target: Path, *, is_function: bool = False) -> None:
     """
     patterns = [*LEFT_OUT, *(COMPILER_OF_BINDINGS if _users_of_cffi(target) == {"cryptography"} else ())]
     if is_function:
-        patterns += [part for part, name in LEFT_OUT_UNLESS_NAMED.items() if not _is_named(name, target)]
+        sources = list(_own_sources(target))
+        patterns += _unnamed(LEFT_OUT_UNLESS_IMPORTED, [one for one in sources if b"lambent" in one])
+        patterns += _unnamed(LEFT_OUT_UNLESS_CALLED, sources)
     for path in sorted(target.rglob("*"), reverse=True):
         name = f"/{path.relative_to(target).as_posix()}"
         if any(
@@ -75,15 +101,19 @@ def strip(target: Path, *, is_function: bool = False) -> None:
         path.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _is_named(name: str, target: Path) -> bool:
-    """Whether a module beside the library has the name of a part of it, and that of the library."""
-    word = re.compile(rf"\b{name}\b".encode())
-    return any(
-        b"lambent" in source and word.search(source)
-        for path in target.rglob("*.py")
-        if path.relative_to(target).parts[0] != "lambent"
-        for source in (path.read_bytes(),)
-    )
+def _own_sources(target: Path) -> Iterator[bytes]:
+    """The text of the modules beside the library."""
+    for path in target.rglob("*.py"):
+        if path.relative_to(target).parts[0] != "lambent":
+            yield path.read_bytes()
+
+
+def _unnamed(parts: Mapping[str, tuple[str, ...]], sources: Sequence[bytes]) -> Iterator[str]:
+    """The patterns of parts whose word is in none of the texts."""
+    for name, patterns in parts.items():
+        word = re.compile(rf"\b{name}\b".encode())
+        if not any(map(word.search, sources)):
+            yield from patterns
 
 
 def _users_of_cffi(target: Path) -> set[str]:
