@@ -149,8 +149,9 @@ def test_versions_rise_without_end(store: Store, key: str) -> None:
     assert store.read(key) == item(key, 10**9 + 1)
 
 
-@pytest.mark.parametrize("suffix", ["-_=", "Ümläut", "日本", "a b", "a/b#c:d", "'\"\\", "x" * 1000])
+@pytest.mark.parametrize("suffix", ["-_=", "Ümläut", "日本", "a b", "a/b#c:d", "'\"\\", "x" * 998])
 def test_keys_may_be_any_text(store: Store, key: str, suffix: str) -> None:
+    # 1024 bytes at most: DynamoDB allows no longer range keys, and the key is that of the index too.
     name = f"CALL#{suffix}#{key[-20:]}"
     assert store.insert(item(name))
     assert store.read(name) == item(name)

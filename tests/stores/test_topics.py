@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from tests.chaos.cloud import CREDENTIALS, REGION, Cloud, shared_cloud
+from tests.chaos.cloud import CREDENTIALS, REGION, Cloud, create_table, shared_cloud
 from tests.stores.test_dynamodb import Recorder
 
 from lambent.execution.ports import Item
@@ -16,31 +16,11 @@ from lambent.stores.memory import MemoryStore
 cloud = pytest.fixture(shared_cloud)
 Both = MemoryStore | DynamoStore
 
-INDEX: dict[str, Any] = {
-    "BillingMode": "PAY_PER_REQUEST",
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "topic", "AttributeType": "S"},
-    ],
-    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by_topic",
-            "KeySchema": [
-                {"AttributeName": "topic", "KeyType": "HASH"},
-                {"AttributeName": "pk", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
-    ],
-}
-
-
 @pytest.fixture
 def moto() -> Iterator[Any]:
     with mock_aws():
         client = boto3.session.Session(region_name=REGION, **CREDENTIALS).client("dynamodb")
-        client.create_table(TableName="topics", **INDEX)
+        create_table(client, "topics")
         yield client
         client.close()
 
@@ -54,9 +34,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[Both]:
         yield DynamoStore("topics", request.getfixturevalue("moto"))
         return
     here: Cloud = request.getfixturevalue("cloud")
-    here.dynamodb.create_table(TableName="topics", **INDEX)
-    yield DynamoStore("topics", here.dynamodb)
-    here.dynamodb.delete_table(TableName="topics")
+    name = here.table()
+    yield DynamoStore(name, here.dynamodb)
+    here.dynamodb.delete_table(TableName=name)
 
 
 def item(key: str, version: int = 1, topic: str = "a") -> Item:
