@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
-from tests.cli.servers import APP, lambent_app
+from tests.cli.servers import APP, lambent_app, scripted
 from tests.cli.test_call import sdk_server, served
 
-from lambent import MCPServer
+from lambent import MCPServer, ProtocolError
 from lambent.cli import main
 
 pytest.importorskip("uvicorn")
@@ -74,6 +75,69 @@ def test_only_lists_that_the_server_has_are_asked_for(capfdbinary):
     with served(mcp.asgi()) as url:
         inspect(capfdbinary, url)
     assert asked == ["server/discover", "tools/list"]
+
+
+@dataclass
+class Refund:
+    cents: int
+
+
+def with_event(**options):
+    mcp = MCPServer("small", **options)
+
+    @mcp.event("order.refunded", payload=Refund, arguments=Refund)
+    def order_refunded() -> None:
+        """A refund was paid out."""
+
+    return mcp.asgi()
+
+
+def test_event_types(capfdbinary):
+    with served(with_event()) as url:
+        shown = inspect(capfdbinary, url)
+        found = json.loads(inspect(capfdbinary, url, "--json"))
+    assert "order.refunded cents: integer poll A refund was paid out." in [
+        " ".join(line.split()) for line in shown.splitlines()
+    ]
+    assert [one["name"] for one in found["events"]] == ["order.refunded"]
+
+
+def test_event_types_that_the_server_does_not_show(capfdbinary):
+    """The rest is shown all the same."""
+
+    def refuse(call, execute):
+        if call.method == "events/list":
+            raise ProtocolError("Forbidden")
+        return execute(call)
+
+    with served(with_event(middleware=[refuse])) as url:
+        found = json.loads(inspect(capfdbinary, url, "--json"))
+    assert (found["server"]["name"], found["events"]) == ("small", [])
+
+
+def test_event_types_of_a_server_that_names_the_extension_alone(capfdbinary):
+    """As SEP-3415 has it; the answer to every request has all that is read of any."""
+    result = {
+        "supportedVersions": ["2026-07-28"],
+        "capabilities": {"extensions": {"io.modelcontextprotocol/events": {}}},
+        "events": [{"name": "order.refunded"}],
+    }
+    answers = [json.dumps({"jsonrpc": "2.0", "id": number, "result": result}) for number in (1, 2)]
+    replies = iter([(200, {"content-type": "application/json"}, one.encode()) for one in answers])
+    with scripted(_InTurn(replies)) as (root, _):
+        found = json.loads(inspect(capfdbinary, f"{root}/mcp", "--json"))
+    assert [one["name"] for one in found["events"]] == ["order.refunded"]
+
+
+class _InTurn(dict):
+    """The answers to messages, one after the other."""
+
+    def __init__(self, replies):
+        super().__init__()
+        self._replies = replies
+
+    def get(self, key, default=None):
+        return next(self._replies) if key[0] == "POST" else default
 
 
 def len_of(text: str) -> int:

@@ -51,6 +51,10 @@ def make_site(**options: Any) -> MCPServer:
         },
     )
 
+    @mcp.event("shop.closed", payload=Confirm, arguments=Address)
+    def shop_closed() -> None:
+        """The shop has closed for today."""
+
     @mcp.tool(annotations=ToolAnnotations(read_only_hint=True))
     def add(
         left: Annotated[int, msgspec.Meta(ge=0, le=100, description="The first number.")], right: int = 1

@@ -46,6 +46,17 @@ async def test_it_shows_what_the_server_offers() -> None:
 
 
 @in_chromium
+async def test_it_shows_what_can_be_waited_for() -> None:
+    async with opened(site()) as page:
+        event = await item(page, "shop.closed")
+        assert "poll" in await event.locator("summary").first.inner_text()
+        await event.get_by_text("Schemas", exact=True).click()
+        arguments, payload = await event.locator("details.more pre").all_text_contents()
+        assert list(json.loads(arguments)["properties"]) == ["street", "city"]
+        assert list(json.loads(payload)["properties"]) == ["sure", "reason"]
+
+
+@in_chromium
 async def test_a_call() -> None:
     async with opened(site()) as page:
         add = await item(page, "add")

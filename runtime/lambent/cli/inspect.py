@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from lambent.cli.client.arguments import types_of
+from lambent.cli.client.failures import RefusedError
 from lambent.cli.client.probe import Probe, metadata_location
 from lambent.cli.client.session import Session
 from lambent.cli.client.target import (
@@ -37,7 +38,9 @@ _LISTS: Final = {
     "resources": ("resources/list", "resources"),
     "resourceTemplates": ("resources/templates/list", "resources"),
     "prompts": ("prompts/list", "prompts"),
+    "events": ("events/list", "events"),
 }
+_EVENTS_EXTENSION: Final = "io.modelcontextprotocol/events"
 _WIDTH_OF_FILES = 120
 
 _Row = Sequence[str]
@@ -64,7 +67,7 @@ def command(server: str, token: str | None, headers: tuple[str, ...], timeout: f
     with output_kept(target) as stdout, connected(target, nobody) as session:
         found = {**_about(session), "authorization": _authorization(target)}
         for kind, (method, capability) in _LISTS.items():
-            found[kind] = session.list_all(method, kind) if capability in session.capabilities else []
+            found[kind] = _listed(session, method, kind) if _has(session, capability) else []
         text = json.dumps(found, indent=2) + "\n" if as_json else _tables(found)
         stdout.write(text.encode(errors="backslashreplace"))
         stdout.flush()
@@ -78,6 +81,24 @@ def _about(session: Session) -> dict[str, Any]:
         "capabilities": session.capabilities,
         "instructions": session.instructions,
     }
+
+
+def _has(session: Session, capability: str) -> bool:
+    """Whether the server has a capability; that of events is also named as an extension."""
+    if capability in session.capabilities:
+        return True
+    extensions = session.capabilities.get("extensions")
+    return capability == "events" and isinstance(extensions, dict) and _EVENTS_EXTENSION in extensions
+
+
+def _listed(session: Session, method: str, kind: str) -> list[dict[str, Any]]:
+    """All of a list; no events where the server shows them to callers alone whom it knows."""
+    try:
+        return session.list_all(method, kind)
+    except RefusedError:
+        if kind != "events":
+            raise
+        return []
 
 
 def _authorization(target: Target) -> dict[str, Any] | None:
@@ -163,6 +184,12 @@ def _resource(resource: Mapping[str, Any]) -> _Row:
     return one_line(resource.get("uri")), one_line(resource.get("mimeType") or ""), _description(resource)
 
 
+def _event(event: Mapping[str, Any]) -> _Row:
+    modes = event.get("delivery")
+    delivery = ", ".join(map(str, modes)) if isinstance(modes, list) else ""
+    return _name(event), _arguments(event.get("inputSchema")), one_line(delivery), _description(event)
+
+
 def _template(template: Mapping[str, Any]) -> _Row:
     return (
         one_line(template.get("uriTemplate")),
@@ -191,6 +218,7 @@ _LISTINGS: Final = (
     _Listing("Resources", "resources", ("uri", "type", "description"), _resource),
     _Listing("Resource templates", "resourceTemplates", ("uri template", "type", "description"), _template),
     _Listing("Prompts", "prompts", ("name", "arguments", "description"), _prompt),
+    _Listing("Events", "events", ("name", "arguments", "delivery", "description"), _event),
 )
 
 

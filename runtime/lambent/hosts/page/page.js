@@ -75,6 +75,10 @@ function promptItem(prompt, completes) {
   return item(prompt, [], get);
 }
 
+function eventItem(event) {
+  return item(event, event.delivery ?? [], more("Schemas", el("h3", {}, "Arguments"), asJson(event.inputSchema), el("h3", {}, "Payload"), asJson(event.payloadSchema)));
+}
+
 // Completion: the server's suggestions for what is being typed.
 function suggest(fields, ref) {
   for (const [name, { input, node }] of fields) {
@@ -142,6 +146,7 @@ async function load() {
         (one) => (one.uriTemplate === undefined ? resourceItem(one) : templateItem(one, completes)));
     }
     if (can.prompts) await listSection("prompts", "Prompts", () => listAll("prompts/list", "prompts"), (one) => promptItem(one, completes));
+    if (can.events) await listSection("events", "Events", () => listAll("events/list", "events"), eventItem);
     section("connect", "Connect", connectSection(info.name));
     section("card", "Server card", cardSection());
     section("server", "Server", [el("p", {}, "Versions of the protocol: ", said((found.supportedVersions ?? []).join(", "))), more("Capabilities", asJson(can))]);
