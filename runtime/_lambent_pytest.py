@@ -25,9 +25,10 @@ def _lambent_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[LambentAws]:
 
 @pytest.fixture
 def lambent_aws(_lambent_moto: LambentAws) -> LambentAws:
-    """All of them: a table, a queue, a bucket and a secret; with ``client(service)`` for more."""
+    """All of them: a table, two queues, a bucket and a secret; with ``client(service)`` for more."""
     _lambent_moto.make_table()
     _lambent_moto.make_queue()
+    _lambent_moto.make_deliveries()
     _lambent_moto.make_bucket()
     _lambent_moto.make_secret()
     return _lambent_moto
@@ -43,6 +44,12 @@ def lambent_table(_lambent_moto: LambentAws) -> str:
 def lambent_queue(_lambent_moto: LambentAws) -> str:
     """The URL of an SQS queue for tasks; ``LAMBENT_TASK_QUEUE_URL`` has it."""
     return _lambent_moto.make_queue()
+
+
+@pytest.fixture
+def lambent_deliveries(_lambent_moto: LambentAws) -> str:
+    """The URL of an SQS queue for deliveries of events; ``LAMBENT_EVENTS_QUEUE_URL`` has it."""
+    return _lambent_moto.make_deliveries()
 
 
 @pytest.fixture

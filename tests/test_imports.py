@@ -128,6 +128,32 @@ def test_without_audit_nothing_of_it_is_loaded() -> None:
     loaded(use="assert [name for name in sys.modules if 'audit' in name and 'lambent' in name] == []")
 
 
+def test_without_events_nothing_of_them_is_loaded() -> None:
+    found = "[name for name in sys.modules if 'lambent.' in name and ('event' in name or 'deliver' in name)]"
+    ours = "['lambent.hosts.aws_lambda.events']"  # those of Lambda
+    loaded(use=f"assert {found} == {ours}, {found}")
+
+
+def test_a_function_whose_events_are_delivered_starts_without_what_delivers_them() -> None:
+    """Requests to endpoints, TLS and AWS are paid for where they are used."""
+    declare = """
+import dataclasses
+@dataclasses.dataclass
+class Sent:
+    number: int
+@mcp.event("sent", payload=Sent, delivery=["poll", "webhook"])
+def sent() -> None: ...
+"""
+    use = """
+from lambent.hosts.events_settings import EventSettings
+handler = mcp.lambda_handler(Settings(table="items", events=EventSettings(queue_url="https://sqs/deliveries")))
+assert call("add", {"a": 1, "b": 2})["structuredContent"] == {"result": 3}
+assert 'lambent.stores.callbacks' not in sys.modules
+assert 'lambent.execution.events.delivery' not in sys.modules
+"""
+    assert not {"ssl", "http", "boto3", "asyncio"} & loaded(declare, use)
+
+
 def test_without_skills_nothing_of_them_is_loaded() -> None:
     loaded(use="assert [name for name in sys.modules if 'skill' in name] == []")
 

@@ -9,8 +9,8 @@ from tests.support import SECRET, Client, make_handler, make_server
 from lambent import ConfigurationError, Context, Idempotency, Session, Settings, TaskPolicy
 
 GONE = (
-    "Tasks, sessions and idempotent calls are in the memory of this process: gone when it ends or reloads, "
-    "and unknown to other environments"
+    "Tasks, sessions, idempotent calls and events are in the memory of this process: gone when it ends or "
+    "reloads, and unknown to other environments"
 )
 REQUIRED = TaskPolicy(support="required")
 IN_LAMBDA: dict[str, Any] = {"state_keys": (SECRET,), "in_lambda": True}

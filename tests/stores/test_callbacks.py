@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.hooks import Hook
 from tests.stores.receivers import HOST, PUBLIC, Network, Receiver, answering
 
 from lambent.execution.events.ports import CallbackFailed, CallbackResponse
@@ -316,3 +317,68 @@ def test_header_values_have_no_line_breaks(network: Network) -> None:
 
 def test_addresses_of_this_machine() -> None:
     assert resolve_host("127.0.0.1", 443) == ["127.0.0.1"]
+
+
+# For development: endpoints of this machine.
+
+
+def local_reason(url: str, answers: list[str] | None = None) -> str:
+    connected: list[str] = []
+
+    def connect(address: str, port: int, seconds: float) -> socket.socket:
+        connected.append(address)
+        raise ConnectionRefusedError
+
+    options: dict[str, Any] = {} if answers is None else {"resolve": lambda host, port: answers}
+    with pytest.raises(CallbackFailed) as caught:
+        HttpsCallbacks(local=True, connect=connect, **options).send("POST", url, {}, b"", seconds=5)
+    return f"{caught.value.reason}: {connected}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_this_machine_is_asked_over_plain_http_where_it_may_be(host: str) -> None:
+    hook = Hook()
+    try:
+        url = hook.url.replace("127.0.0.1", host)
+        found = HttpsCallbacks(local=True).send("POST", url, {"x-a": "1"}, b"{}", seconds=5)
+        assert found == CallbackResponse(204)
+        (got,) = hook.deliveries
+        assert (got.headers["x-a"], got.body) == ("1", b"{}")
+        with pytest.raises(CallbackFailed, match="connection_refused"):
+            HttpsCallbacks().send("POST", url, {}, b"{}", seconds=5)
+    finally:
+        hook.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "answers"),
+    [
+        ("http://10.0.0.1/", None),
+        ("http://169.254.169.254/", None),
+        ("http://192.168.0.1/", None),
+        ("http://[fd00::1]/", None),
+        ("http://[::ffff:10.0.0.1]/", None),
+        ("http://hook.example/", [PUBLIC]),  # plain HTTP stays on this machine
+        ("http://hook.example/", ["127.0.0.1", PUBLIC]),
+        ("http://hook.example/", ["127.0.0.1", "10.0.0.1"]),
+        ("https://10.0.0.1/", None),
+        ("https://hook.example/", ["127.0.0.1", "10.0.0.1"]),
+        ("ftp://127.0.0.1/", None),
+    ],
+)
+def test_other_private_addresses_stay_out_of_reach(url: str, answers: list[str] | None) -> None:
+    assert local_reason(url, answers) == "connection_refused: []"
+
+
+@pytest.mark.parametrize(
+    ("url", "answers", "address"),
+    [
+        ("http://127.0.0.1/", None, "127.0.0.1"),
+        ("http://127.9.9.9:1234/", None, "127.9.9.9"),
+        ("http://[::1]:1234/", None, "::1"),
+        ("https://127.0.0.1/", None, "127.0.0.1"),
+        ("https://hook.example/", [PUBLIC], PUBLIC),
+    ],
+)
+def test_what_is_reached_where_it_may_be(url: str, answers: list[str] | None, address: str) -> None:
+    assert local_reason(url, answers) == f"connection_refused: ['{address}']"

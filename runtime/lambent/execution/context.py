@@ -87,7 +87,7 @@ class Context(Notifications):
         """Emits what happened: ``ctx.events.emit("order.refunded", Refund(...), event_id=...)``."""
         from lambent.execution.events.emitting import emitter_of  # loaded where something is emitted
 
-        return emitter_of(self._call)
+        return emitter_of(self._call, self._journal)
 
     @property
     def lifespan_context(self) -> Any:

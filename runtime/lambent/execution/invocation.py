@@ -33,6 +33,8 @@ class Invocation:
         cancelled: the client does not want the result any more.
         detached: the call runs to its end also when its client leaves: its result is kept for a retry.
         expired: the time limit of the handler was reached.
+        shares_loop: coroutines run on an event loop that other calls share; what waits for a store is done in
+            ``write`` then.
         attempt: counts the attempts at a task; 0 elsewhere.
         latest: where there are observers, the call as it was passed on last; see ``note``.
         trail: what the audit records of the call share, where it is audited.
@@ -43,6 +45,7 @@ class Invocation:
     cancelled = False
     detached = False
     expired = False
+    shares_loop = False
     attempt = 0
     latest: Call | None = None
     trail: Trail | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.failures import report
 from lambent.execution.rounds.pending import Pending
+from lambent.hosts.delivery_threads import DeliveryThreads
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import LiveInvocation
 from lambent.hosts.threads import CallThreads
@@ -21,6 +22,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _RUNNING = 64
 """Calls that run at a time."""
+
+_DELIVERY_SECONDS = 6.0
+"""How long a delivery that has begun may go on at the end: a little longer than its endpoint has."""
 
 _STALLED_SECONDS = 60.0
 """A client that reads nothing of a stream for so long has gone, whatever its connection says."""
@@ -55,9 +59,12 @@ class AsgiApp:
             await lifespan.start()
 
     async def shutdown(self) -> None:
-        """Leave the server's lifespan."""
+        """Leave the server's lifespan, and end deliveries that threads of this process make."""
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
             await lifespan.leave()
+        events = self._endpoint.executor.services.events
+        if events is not None and isinstance(events.queue, DeliveryThreads):
+            await asyncio.to_thread(events.queue.close, _DELIVERY_SECONDS)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         event = ""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
+    from lambent.hosts.events import EventPorts
     from lambent.hosts.live import ThreadQueue
 
 D = TypeVar("D", bound=DiscoveryDocuments)
@@ -51,8 +52,8 @@ _MEMORY_INLINE_BYTES = 1024
 
 
 _IN_MEMORY = (
-    "Tasks, sessions and idempotent calls are in the memory of this process: gone when it ends or reloads, "
-    "and unknown to other environments"
+    "Tasks, sessions, idempotent calls and events are in the memory of this process: gone when it ends or "
+    "reloads, and unknown to other environments"
 )
 
 
@@ -94,7 +95,15 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
 
         worker = Worker(made.executor, tasks)
     queue_url = settings.task_queue_url or ""
-    handler = LambdaHandler(made.endpoint(), worker, queue_url, made.documents(is_strict=True))
+    deliveries = None
+    if made.deliver is not None:
+        # loaded where occurrences are delivered to endpoints
+        from lambent.hosts.aws_lambda.delivery_events import DeliveryEvents
+
+        deliveries_url = "" if settings.events is None else settings.events.queue_url or ""
+        deliveries = DeliveryEvents(made.deliver, deliveries_url)
+    documents = made.documents(is_strict=True)
+    handler = LambdaHandler(made.endpoint(), worker, queue_url, documents, deliveries)
     if parts.lifespan is not None and settings.in_lambda:
         from lambent.hosts.aws_lambda.shutdown import leave_at_end  # loaded where something is to be left
 
@@ -158,12 +167,14 @@ class Assembly:
 
     Attributes:
         executor: executes the calls.
+        deliver: does as a message says that the queue of deliveries brings; None where nothing is delivered.
 
     Raises:
         ConfigurationError: a setting is missing or cannot be used.
     """
 
     executor: Executor
+    deliver: Callable[[str], None] | None = None
     _executor_type: type[Executor] = Executor
     _threads: ThreadQueue | None = None
 
@@ -286,7 +297,7 @@ class Assembly:
         from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 
         if settings.in_memory and (
-            catalog.has_tasks or any(one.needs_table for one in catalog.tools.values())
+            catalog.has_tasks or catalog.events or any(one.needs_table for one in catalog.tools.values())
         ):
             from lambent.execution.log_records import logger
 
@@ -341,16 +352,29 @@ class Assembly:
             is_local=self._is_local,
             lifespan=self._parts.lifespan,
             context=self._parts.context,
-            events=self._events(server) if catalog.events else None,
+            events=self._events(server, store) if catalog.events else None,
         )
 
-    def _events(self, server: str) -> Events:
-        """What happened, in the table, or in the memory of a process that stays."""
-        from lambent.hosts.events import make_events  # loaded where a server declares some
+    def _events(self, server: str, store: Any) -> Events:
+        """What happened and who is told, in the table, or in the memory of a process that stays."""
+        from lambent.hosts.events import deliverer, make_events  # loaded where a server declares some
 
-        return make_events(
-            self._parts.catalog, server, self._settings, self._clock, in_lambda=self._in_lambda
-        )
+        catalog, clock = self._parts.catalog, self._clock
+        ports = self._event_ports(store)
+        events = make_events(catalog, server, self._settings, clock, ports)
+        if events.subscriptions is not None:
+            self.deliver = deliverer(events, ports, clock)
+            if ports.threads is not None:
+                ports.threads.work = self.deliver
+        return events
+
+    def _event_ports(self, store: Any) -> EventPorts:
+        """What events need from outside."""
+        from lambent.hosts.events import event_ports
+
+        # The user of this machine is nobody that a subscription could belong to.
+        place = None if self._is_local else store
+        return event_ports(self._parts.catalog, self._settings, self._clock, place)
 
     def _response_limit(self, write: Write) -> ResponseLimit | None:
         size, settings = self._settings.response_limit, self._settings

@@ -1,17 +1,59 @@
-"""Events: which store keeps what happened."""
+"""Events on a host: what keeps occurrences and subscriptions, and who delivers to endpoints.
+
+================================  ==============================  =====================================
+settings                          occurrences and subscriptions   deliveries
+================================  ==============================  =====================================
+``LAMBENT_TABLE`` and             the table                       the function to which the queue is an
+``LAMBENT_EVENTS_QUEUE_URL``                                      event source, for every host
+``LAMBENT_TABLE``                 the table; no subscriptions     nobody
+``memory:``; none, in a process   the process                     its threads
+that stays
+================================  ==============================  =====================================
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 from lambent.errors import ConfigurationError
 from lambent.execution.events.emitting import Emitter
 from lambent.execution.events.service import Events
+from lambent.execution.ports import Queue, Store, Topics
 
 if TYPE_CHECKING:
+    from lambent.execution.events.delivery import Deliveries
+    from lambent.execution.events.ports import CallbackResponse, Callbacks, EventLog
+    from lambent.execution.events.subscriptions import Grants
     from lambent.execution.ports import Clock
     from lambent.features.catalog import Catalog
+    from lambent.hosts.delivery_threads import DeliveryThreads
+    from lambent.hosts.events_settings import EventSettings
     from lambent.hosts.settings import Settings
+
+
+class TopicStore(Store, Topics, Protocol):
+    """A store that also finds items by their topics."""
+
+
+class EventPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the events of a server need from outside.
+
+    Attributes:
+        log: keeps occurrences.
+        queue: takes what there is to deliver; None where nobody delivers.
+        store: keeps subscriptions; None where endpoints cannot be subscribed on this host.
+        callbacks: sends requests to endpoints; None as for the store.
+        threads: the queue, where threads of this process work it.
+    """
+
+    log: EventLog
+    queue: Queue | None = None
+    store: TopicStore | None = None
+    callbacks: Callbacks | None = None
+    threads: DeliveryThreads | None = None
 
 
 def make_emitter(catalog: Catalog, settings: Settings) -> Emitter:
@@ -24,26 +66,136 @@ def make_emitter(catalog: Catalog, settings: Settings) -> Emitter:
 
     if settings.table is None:
         raise ConfigurationError("Occurrences that others read are kept in a table: set LAMBENT_TABLE")
+    ports = event_ports(catalog, settings, time.time, None)
     server = settings.audience or catalog.info.name
-    return Emitter(make_events(catalog, server, settings, time.time, in_lambda=settings.in_lambda))
+    return Emitter(make_events(catalog, server, settings, time.time, ports))
 
 
-def make_events(
-    catalog: Catalog, server: str, settings: Settings, clock: Clock, *, in_lambda: bool
-) -> Events:
-    """The events of a server, which is known by this name in its store.
+def event_ports(catalog: Catalog, settings: Settings, clock: Clock, store: TopicStore | None) -> EventPorts:
+    """What a deployment has for events.
+
+    Args:
+        catalog: the declarations.
+        settings: of the deployment.
+        clock: the time.
+        store: where subscriptions are kept; None where there is nothing, or nobody who could subscribe.
 
     Raises:
-        ConfigurationError: occurrences are emitted, and environments of Lambda have no table for them.
+        ConfigurationError: occurrences would be lost, or an event type could not be delivered at all.
     """
+    given = settings.events
+    queue_url = None if given is None else given.queue_url
+    delivers = any("webhook" in event.definition.delivery for event in catalog.events.values())
+    if settings.in_lambda and not settings.in_memory:
+        _require_resources(catalog, has_table=settings.table is not None, has_queue=queue_url is not None)
     if settings.table is not None:
         from lambent.stores.event_logs import DynamoLog
 
-        return Events(catalog.events, DynamoLog(settings.table), server, clock)
-    emitted = [name for name, event in catalog.events.items() if event.check is None]
-    if in_lambda and not settings.in_memory and emitted:
-        names = ", ".join(map(repr, emitted))
-        raise ConfigurationError(f"The table keeps occurrences of {names}: set LAMBENT_TABLE")
+        log = DynamoLog(settings.table)
+        if queue_url is None or not delivers:
+            return EventPorts(log=log)
+        from lambent.stores.aws import SqsQueue
+
+        return EventPorts(log=log, queue=SqsQueue(queue_url), store=store, callbacks=_LateCallbacks(given))
     from lambent.stores.event_logs import MemoryLog
 
-    return Events(catalog.events, MemoryLog(clock), server, clock)
+    if store is None or not delivers:
+        return EventPorts(log=MemoryLog(clock))
+    from lambent.hosts.delivery_threads import DeliveryThreads
+
+    threads, callbacks = DeliveryThreads(), _LateCallbacks(given)
+    return EventPorts(log=MemoryLog(clock), queue=threads, store=store, callbacks=callbacks, threads=threads)
+
+
+def make_events(catalog: Catalog, server: str, settings: Settings, clock: Clock, ports: EventPorts) -> Events:
+    """The events of a server, which is known by this name in its store."""
+    events = Events(catalog.events, ports.log, server, clock)
+    events.queue = ports.queue
+    if ports.queue is None or ports.store is None or ports.callbacks is None:
+        return events
+    from lambent.execution.events.subscriptions import Subscriptions  # loaded where there are endpoints
+    from lambent.execution.events.verification import Verification
+
+    allowed = () if settings.events is None else settings.events.allowed_callbacks
+    verification = Verification(ports.store, clock, server, ports.callbacks, allowed)
+    grants = _grants(settings.events)
+    events.modes = (*events.modes, "webhook")
+    events.subscriptions = Subscriptions(
+        ports.store, clock, server, events, verification, grants, ports.queue
+    )
+    return events
+
+
+def deliverer(events: Events, ports: EventPorts, clock: Clock) -> Callable[[str], None]:
+    """What does as a message of the queue says, for events with subscriptions; see ``Deliveries.run``."""
+    made: list[Deliveries] = []
+
+    def run(message: str) -> None:
+        if not made:
+            from lambent.execution.events.delivery import Deliveries  # loaded by those who deliver
+
+            subscriptions, store, queue = events.subscriptions, ports.store, ports.queue
+            assert subscriptions and store and queue and ports.callbacks  # noqa: S101, PT018 - see above
+            made.append(Deliveries(events, subscriptions, store, queue, ports.callbacks, clock))
+        made[0].run(message)
+
+    return run
+
+
+def _grants(given: EventSettings | None) -> Grants:
+    from lambent.execution.events.subscriptions import Grants  # as above
+
+    if given is None:
+        return Grants()
+    return Grants(
+        least_seconds=given.min_ttl,
+        most_seconds=given.max_ttl,
+        no_expiry=given.no_expiry,
+        most=given.max_subscriptions,
+        local=given.local_callbacks,
+    )
+
+
+def _require_resources(catalog: Catalog, *, has_table: bool, has_queue: bool) -> None:
+    """Tell of what an event type needs before the first occurrence.
+
+    Raises:
+        ConfigurationError: it is missing; the message names the event types and the settings.
+    """
+    emitted = [name for name, event in catalog.events.items() if event.check is None]
+    if emitted and not has_table:
+        names = ", ".join(map(repr, emitted))
+        raise ConfigurationError(f"The table keeps occurrences of {names}: set LAMBENT_TABLE")
+    sent = [name for name, event in catalog.events.items() if event.definition.delivery == ("webhook",)]
+    if sent and not (has_table and has_queue):
+        missing = ["LAMBENT_EVENTS_QUEUE_URL"] if has_table else ["LAMBENT_TABLE", "LAMBENT_EVENTS_QUEUE_URL"]
+        names = ", ".join(map(repr, sent))
+        raise ConfigurationError(
+            f"A queue brings deliveries of {names}, and there is no other way to get these events: set "
+            f"{' and '.join(missing)}"
+        )
+
+
+class _LateCallbacks:
+    """Loads what sends requests with the first one: most environments of Lambda send none."""
+
+    def __init__(self, given: EventSettings | None) -> None:
+        self._local = given is not None and given.local_callbacks
+        self._made: Callbacks | None = None
+
+    def send(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        seconds: float,
+        most: int = 0,
+    ) -> CallbackResponse:
+        """See ``Callbacks.send``."""
+        if self._made is None:
+            from lambent.stores.callbacks import HttpsCallbacks
+
+            self._made = HttpsCallbacks(local=self._local)
+        return self._made.send(method, url, headers, body, seconds=seconds, most=most)

@@ -43,6 +43,8 @@ class LiveInvocation(Invocation):
     The call itself runs on one of ``threads``, or on a thread of its own.
     """
 
+    shares_loop = True
+
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
         self._loop = loop

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lambent.execution.ports import Keys
     from lambent.features.limits import RateLimit
     from lambent.hosts.auth_settings import AuthSettings
+    from lambent.hosts.events_settings import EventSettings
 
 DEFAULT_HEALTH_PATH = "/health"
 
@@ -56,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         limit_calls: the rate of one caller's requests, in place of ``Limits.rate``; ``100/60`` is 100 calls
             in 60 seconds.
         limit_tasks: how many tasks of one caller may run at once, in place of ``Limits.tasks``.
+        events: how occurrences are delivered to endpoints: ``LAMBENT_EVENTS_…``.
         audit: where audit records go: ``log``, ``eventbridge:<bus>``, ``firehose:<stream>``,
             ``dynamodb:<table>``, ``dynamodb`` for the server's own table; nothing is recorded without any.
         audit_arguments: what they say of arguments: ``digest``, ``redacted`` or ``full``.
@@ -92,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anonymous: bool | None = None
     limit_calls: RateLimit | None = None
     limit_tasks: int | None = None
+    events: EventSettings | None = None
     audit: tuple[str, ...] = ()
     audit_arguments: str = "digest"
     audit_required: bool = False
@@ -142,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             anonymous=_switch(environ, "LAMBENT_AUTH_ANONYMOUS"),
             limit_calls=_rate(environ, "LAMBENT_LIMIT_CALLS"),
             limit_tasks=_most(environ, "LAMBENT_LIMIT_TASKS"),
+            events=_events(environ),
             audit=tuple(_list(environ, "LAMBENT_AUDIT")),
             audit_arguments=environ.get("LAMBENT_AUDIT_ARGUMENTS") or "digest",
             audit_required=_flag(environ, "LAMBENT_AUDIT_REQUIRED"),
@@ -197,6 +201,16 @@ def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
     from lambent.hosts.auth_settings import read_auth  # loaded where callers are identified
 
     return read_auth(environ)
+
+
+def _events(environ: Mapping[str, str]) -> EventSettings | None:
+    if not any(value and name.startswith("LAMBENT_EVENTS_") for name, value in environ.items()):
+        return None
+    from lambent.hosts.events_settings import (
+        read_events,
+    )  # loaded where occurrences are delivered to endpoints
+
+    return read_events(environ)
 
 
 def _in_memory(environ: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from lambent.execution.events.ports import CallbackFailed, CallbackResponse
-from lambent.stores.public_addresses import is_public
+from lambent.stores.public_addresses import is_loopback, is_public
 
 _MOST_HEADER_BYTES = 32 * 1024
 _MOST_ADDRESSES = 3
@@ -52,6 +52,8 @@ class HttpsCallbacks:
         context: checks certificates.
         resolve: gives the addresses of a name.
         connect: opens a connection to an address.
+        local: addresses of this machine may be connected to as well, and these over plain HTTP too: for
+            development.
     """
 
     def __init__(
@@ -60,8 +62,11 @@ class HttpsCallbacks:
         context: ssl.SSLContext | None = None,
         resolve: Resolve = resolve_host,
         connect: Connect = _connect,
+        *,
+        local: bool = False,
     ) -> None:
         self._permits = permits
+        self._local = local
         self._given_context = context
         self._resolve = resolve
         self._connect = connect
@@ -80,11 +85,12 @@ class HttpsCallbacks:
         deadline = _Deadline(seconds)
         try:
             target = urlsplit(url)
-            host, port = (target.hostname or "").rstrip("."), target.port or 443
-            if target.scheme != "https" or not host:
+            is_plain = self._local and target.scheme == "http"
+            host, port = (target.hostname or "").rstrip("."), target.port or (80 if is_plain else 443)
+            if not (is_plain or target.scheme == "https") or not host:
                 raise CallbackFailed("connection_refused")
             request = _head(method, target, headers, body) + body
-            with self._open(host, port, deadline) as connection:
+            with self._open(host, port, deadline, is_plain=is_plain) as connection:
                 is_sent = _is_sent(connection, deadline, request)
                 response = _read(connection, deadline, method, most)
                 # Who has not read all of a request may refuse it, but cannot have accepted it.
@@ -98,10 +104,11 @@ class HttpsCallbacks:
         except (OSError, ValueError, http.client.HTTPException):
             raise CallbackFailed("connection_refused") from None
 
-    def _open(self, host: str, port: int, deadline: _Deadline) -> ssl.SSLSocket:
+    def _open(self, host: str, port: int, deadline: _Deadline, *, is_plain: bool) -> socket.socket:
         """A connection to an address of the host that has been checked, with the host's own certificate."""
         addresses = self._addresses(host, port, deadline)
-        if not addresses or not all(map(self._permits, addresses)):
+        is_here = self._local and bool(addresses) and all(map(is_loopback, addresses))
+        if not addresses or not (is_here or (not is_plain and all(map(self._permits, addresses)))):
             raise CallbackFailed("connection_refused")
         left = min(len(addresses), _MOST_ADDRESSES)
         for address in addresses[:left]:
@@ -115,7 +122,7 @@ class HttpsCallbacks:
         with contextlib.ExitStack() as undo:
             undo.callback(raw.close)
             deadline.limit(raw)
-            connection = self._context.wrap_socket(raw, server_hostname=host)
+            connection = raw if is_plain else self._context.wrap_socket(raw, server_hostname=host)
             undo.pop_all()
         return connection
 

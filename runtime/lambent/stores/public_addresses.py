@@ -55,3 +55,11 @@ def is_public(address: str) -> bool:
     if found.version == 4:
         return not any(found in network for network in _SPECIAL_V4)
     return found in _GLOBAL_V6 and not any(found in network for network in _SPECIAL_V6)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address, as ``getaddrinfo`` writes it, is this machine's own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

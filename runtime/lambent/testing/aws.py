@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REGION = "eu-west-1"
 TABLE, QUEUE, BUCKET, SECRET = "lambent", "lambent-tasks", "lambent-blobs", "lambent-state"
+DELIVERIES = "lambent-deliveries"
 
 
 class LambentAws:
@@ -24,38 +25,59 @@ class LambentAws:
 
     Attributes:
         table: name of the DynamoDB table; empty where there is none; so for the others.
-        queue: URL of the SQS queue.
+        queue: URL of the SQS queue of tasks.
+        deliveries: URL of the SQS queue of deliveries of events.
         bucket: name of the S3 bucket.
         secret: name of the secret of Secrets Manager.
     """
 
     def __init__(self, set_variable: Callable[[str, str], object]) -> None:
         self._set = set_variable
-        self.table = self.queue = self.bucket = self.secret = ""
+        self.table = self.queue = self.bucket = self.secret = self.deliveries = ""
 
     def client(self, service: str) -> Any:
         """A boto3 client, such as of ``dynamodb``."""
         return aws.client(service)
 
     def make_table(self) -> str:
-        """The table."""
+        """The table, with the index by which subscriptions to events are found."""
         if not self.table:
+            hash_key, by_topic = (
+                [{"AttributeName": "pk", "KeyType": "HASH"}],
+                [{"AttributeName": "topic", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}],
+            )
             self.client("dynamodb").create_table(
                 TableName=TABLE,
                 BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+                AttributeDefinitions=[
+                    {"AttributeName": one, "AttributeType": "S"} for one in ("pk", "topic")
+                ],
+                KeySchema=hash_key,
+                GlobalSecondaryIndexes=[
+                    {
+                        "IndexName": "by_topic",
+                        "KeySchema": by_topic,
+                        "Projection": {"ProjectionType": "KEYS_ONLY"},
+                    }
+                ],
             )
             self.table = TABLE
             self._set("LAMBENT_TABLE", TABLE)
         return self.table
 
     def make_queue(self) -> str:
-        """The queue."""
+        """The queue of tasks."""
         if not self.queue:
             self.queue = str(self.client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"])
             self._set("LAMBENT_TASK_QUEUE_URL", self.queue)
         return self.queue
+
+    def make_deliveries(self) -> str:
+        """The queue of deliveries."""
+        if not self.deliveries:
+            self.deliveries = str(self.client("sqs").create_queue(QueueName=DELIVERIES)["QueueUrl"])
+            self._set("LAMBENT_EVENTS_QUEUE_URL", self.deliveries)
+        return self.deliveries
 
     def make_bucket(self) -> str:
         """The bucket."""

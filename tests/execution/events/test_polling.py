@@ -323,7 +323,7 @@ def test_an_occurrence_whose_function_fails_is_a_gap(answer: Any, caplog: pytest
     shop.emit(1, 2, 3)
     result = shop.poll(cursor)
     assert (ids(result), result["truncated"]) == (["e1", "e3"], True)
-    assert len(caplog.records) == 1
+    assert len([one for one in caplog.records if one.levelname == "ERROR"]) == 1
 
 
 def test_functions_that_say_nothing_deliver_to_all() -> None:

@@ -16,8 +16,12 @@ _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 """What systems read as a part of an IPv4 address, also of one that is written in another way."""
 
 
-def check_callback_url(url: str) -> None:
+def check_callback_url(url: str, *, local: bool = False) -> None:
     """Refuse a URL that is none of an endpoint, wherever it leads ("TLS requirement").
+
+    Args:
+        url: as the client has sent it.
+        local: it may be one of plain HTTP, which this machine alone is asked over then.
 
     Raises:
         InvalidParamsError: it is not HTTPS, malformed, or has credentials or a fragment.
@@ -28,7 +32,8 @@ def check_callback_url(url: str) -> None:
         host = target.hostname or ""
     except ValueError:
         raise _refused("a URL") from None
-    if target.scheme != "https" or not url.startswith("https://"):
+    schemes = ("https://", "http://") if local else ("https://",)
+    if not url.startswith(schemes):
         raise _refused("an https URL")
     if len(url) > _MOST_CHARACTERS:
         raise _refused(f"at most {_MOST_CHARACTERS} characters long")
@@ -63,7 +68,8 @@ def host_of(url: str) -> str:
 
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL that has been checked."""
-    return f"https://{urlsplit(url).netloc.lower()}"
+    target = urlsplit(url)
+    return f"{target.scheme}://{target.netloc.lower()}"
 
 
 def is_within(url: str, prefix: str) -> bool:

@@ -1,11 +1,13 @@
 """Delivering what happened to the endpoints of subscriptions ("Webhook event delivery").
 
-Three kinds of messages, each of which may come more than once, late, or in any order::
+Kinds of messages, each of which may come more than once, late, or in any order::
 
     emit ─► wake <event> ─► advance <subscription> ─► endpoint
                               ▲       │ more than one: deliver <subscription> <number> ─► endpoint
                               │       ▼                                                     │
               the window has room    failed: deliver, later                      accepted, final
+
+``sweep`` wakes every subscription, so that what was left behind is sent again.
 
 ``advance`` reads the log behind the position of a subscription, and writes into its record what has to be
 delivered before it sends anything. So nothing is lost, whoever is killed where: what is overdue is sent
@@ -90,6 +92,9 @@ class Deliveries:
             case "deliver":
                 key, _, number = rest.rpartition(" ")
                 self._deliver(key, int(number))
+            case "sweep":
+                for name in self._events.types:
+                    self._wake(name)
             case _:
                 raise InternalError(f"There is no message {kind!r}")
 

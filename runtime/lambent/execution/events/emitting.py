@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lambent.errors import ConfigurationError
 from lambent.execution.events.service import Events
+from lambent.execution.failures import report
 from lambent.execution.rounds.pending import Pending
 
 if TYPE_CHECKING:
+    from asyncio import Task
+
     from lambent.execution.call import Call
+    from lambent.execution.invocation import Invocation
+    from lambent.execution.rounds.journal import Journal
 
 
 class Emitter:
@@ -23,6 +30,9 @@ class Emitter:
         self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None
     ) -> Pending[str]:
         """Keep an occurrence of an event type: it is in the store when this returns.
+
+        In a coroutine function on a host that stays it is there once this is waited for, and in any case
+        before the call is over: the event loop, which other calls share, does not wait for the store.
 
         A handler that asks or works in steps is run again from the top, and a task or a source may be
         repeated: give an ``event_id`` then, so that it is one occurrence whatever happens.
@@ -43,16 +53,69 @@ class Emitter:
             StoreError: the store cannot be reached.
             ValidationError: the payload is not of its type.
         """
-        found = self._events.emit(name, payload, event_id=event_id, timestamp=timestamp)
+        occurrence = self._events.check(name, payload, event_id=event_id, timestamp=timestamp)
+        return self._do(functools.partial(self._events.keep, occurrence), name)
+
+    def _do(self, work: Callable[[], str], name: str) -> Pending[str]:
+        """Do work that waits for a store."""
+        found = work()
         return Pending(lambda: found)
 
 
-def emitter_of(call: Call) -> Emitter:
+class _LiveEmitter(Emitter):
+    """Emits within a call that shares an event loop with others."""
+
+    def __init__(self, events: Events, invocation: Invocation, journal: Journal) -> None:
+        super().__init__(events)
+        self._invocation = invocation
+        self._journal = journal
+
+    def _do(self, work: Callable[[], str], name: str) -> Pending[str]:
+        import asyncio  # loaded already
+
+        if asyncio._get_running_loop() is None:
+            return super()._do(work, name)
+        task = asyncio.create_task(self._invocation.write(work), name=f"emit {name}")
+        self._journal.running.add(task)  # the call does not end before it
+        return _Emitting(task)
+
+
+class _Emitting(Pending[str]):
+    """Waits until an occurrence is in the store."""
+
+    __slots__ = ("_is_awaited", "_task")
+
+    def __init__(self, task: Task[str]) -> None:
+        super().__init__(self._known)
+        self._task = task
+        self._is_awaited = False
+        task.add_done_callback(self._end)
+
+    def __await__(self) -> Generator[Any, None, str]:
+        """See ``Pending``."""
+        import asyncio
+
+        self._is_awaited = True
+        return (yield from asyncio.shield(self._task).__await__())
+
+    def _known(self) -> str:
+        if not self._task.done():
+            raise RuntimeError("Waiting here would block the event loop: await ctx.events.emit(...)")
+        return self._task.result()
+
+    def _end(self, task: Task[str]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception) and not self._is_awaited:
+            report(error)
+
+
+def emitter_of(call: Call, journal: Journal) -> Emitter:
     """What emits within a call.
 
     Raises:
         ConfigurationError: the server declares no events.
     """
-    if call.services.events is None:
+    events = call.services.events
+    if events is None:
         raise ConfigurationError("The server declares no events: write @mcp.event")
-    return Emitter(call.services.events)
+    return _LiveEmitter(events, call.invocation, journal) if call.invocation.shares_loop else Emitter(events)

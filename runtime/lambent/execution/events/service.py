@@ -42,6 +42,20 @@ class LogRecord(msgspec.Struct, frozen=True):
     data: Raw
 
 
+class NewOccurrence(msgspec.Struct, frozen=True):
+    """An occurrence that can be kept.
+
+    Attributes:
+        event: its type.
+        record: as the log keeps it.
+        once: a name that it has in the log alone; None where it has none.
+    """
+
+    event: EventType
+    record: LogRecord
+    once: str | None
+
+
 class Events:
     """The event types of a server, and what happened.
 
@@ -72,7 +86,9 @@ class Events:
     def seen_as(self, names: Mapping[str, str]) -> Events:
         """The same for a mounted server, whose names of event types stand for names here."""
         types = {inner: self.types[name] for inner, name in names.items()}
-        return Events(types, self.log, self._server, self.clock)
+        seen = Events(types, self.log, self._server, self.clock)
+        seen.modes, seen.queue, seen.subscriptions = self.modes, self.queue, self.subscriptions
+        return seen
 
     def key(self, event: EventType) -> str:
         """The key of an event type's log."""
@@ -86,6 +102,12 @@ class Events:
         self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None
     ) -> str:
         """Keep an occurrence; see ``Emitter.emit``."""
+        return self.keep(self.check(name, payload, event_id=event_id, timestamp=timestamp))
+
+    def check(
+        self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None
+    ) -> NewOccurrence:
+        """Make sure that an occurrence can be kept; raises what ``Emitter.emit`` does, but ``StoreError``."""
         event = self.types.get(name)
         if event is None:
             raise ConfigurationError(f"The server declares no event {name!r}")
@@ -95,13 +117,19 @@ class Events:
         data = Raw(event.payload.encode(payload))
         record = LogRecord(event_id or f"evt_{random_id()}", int(now * 1000), iso(timestamp, now), data)
         check_size(record, event)
-        self.log.append(
-            self.key(event),
-            msgspec.json.encode(record),
-            math.ceil(now + event.retention),
-            None if event_id is None else digest(event_id),
-        )
-        if self.queue is not None and "webhook" in self.served(event):
+        return NewOccurrence(event, record, None if event_id is None else digest(event_id))
+
+    def keep(self, occurrence: NewOccurrence) -> str:
+        """Keep an occurrence, and have it delivered; gives its event id.
+
+        Raises:
+            StoreError: the store or the queue cannot be reached.
+        """
+        event, record = occurrence.event, occurrence.record
+        purge_at = math.ceil(record.at / 1000 + event.retention)
+        self.log.append(self.key(event), msgspec.json.encode(record), purge_at, occurrence.once)
+        # Whatever this host itself can deliver: the subscriptions are in a store that it shares with others.
+        if self.queue is not None and "webhook" in event.definition.delivery:
             self.queue.send(f"wake {event.name}")
         return record.id
 

@@ -54,12 +54,14 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
         most_seconds: the longest one, which is also what one gets that asks for nothing.
         no_expiry: a subscription may live until it is ended.
         most: how many subscriptions a principal may have.
+        local: endpoints may be on this machine, and over plain HTTP then: for development.
     """
 
     least_seconds: float = 300.0
     most_seconds: float = 86_400.0
     no_expiry: bool = False
     most: int = 100
+    local: bool = False
 
     def expires(self, ttl_ms: int | msgspec.UnsetType | None, now: float) -> float | None:
         """When a subscription expires that asks for so many milliseconds; None for never."""
@@ -173,6 +175,10 @@ class Subscriptions:
         verification: of endpoints.
         grants: what is granted.
         queue: brings what there is to do to those who deliver.
+
+    Attributes:
+        records: the subscriptions in the store.
+        grants: see there.
     """
 
     def __init__(
@@ -189,7 +195,7 @@ class Subscriptions:
         self._owners = Records(store, clock, "EVENTOWNER", server, OwnerRecord)
         self._events = events
         self._verification = verification
-        self._grants = grants
+        self.grants = grants
         self._queue = queue
 
     def subscribe(
@@ -221,7 +227,7 @@ class Subscriptions:
             position, truncated = found.number, found.truncated
         self._verification.verify(url, principal, secret, sub_id)
         now = self.records.clock()  # endpoints may take their time
-        expires = self._grants.expires(params.ttl_ms, now)
+        expires = self.grants.expires(params.ttl_ms, now)
         self._own(principal, now, {sub_id: expires})
         if held is not None and is_live:
             was_active, is_lost = held.record.active, held.record.epoch != head.epoch
@@ -314,8 +320,8 @@ class Subscriptions:
             for known, expires in record.subscriptions.items()
             if known != ended and (expires is None or now < expires)
         }
-        if added and not live.keys() >= added.keys() and len(live) >= self._grants.most:
-            raise ResourceExhaustedError("subscriptions", self._grants.most)
+        if added and not live.keys() >= added.keys() and len(live) >= self.grants.most:
+            raise ResourceExhaustedError("subscriptions", self.grants.most)
         return OwnerRecord(subscriptions={**live, **added})
 
     def _own(

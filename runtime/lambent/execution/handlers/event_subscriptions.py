@@ -36,9 +36,10 @@ def subscribe(call: Call) -> SubscribeEventsResult:
         raise UnsupportedError("deliveryMode", params.delivery.mode)
     event = find_event(call, params.name, "webhook")
     arguments = event.read_arguments(params.arguments)
-    check_callback_url(params.delivery.url)
+    subscriptions = _subscriptions(call)
+    check_callback_url(params.delivery.url, local=subscriptions.grants.local)
     check_allowed(call, event, arguments)
-    return _subscriptions(call).subscribe(event, arguments, params, principal)
+    return subscriptions.subscribe(event, arguments, params, principal)
 
 
 def unsubscribe(call: Call) -> EmptyResult:

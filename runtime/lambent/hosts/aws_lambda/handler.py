@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambent.errors import DeadlineReached, HttpRefusal
+from lambent.errors import ConfigurationError, DeadlineReached, HttpRefusal
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.invocation import Invocation
 from lambent.hosts.aws_lambda.events import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lambent.execution.event_loop import CallerLoop
     from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
+    from lambent.hosts.aws_lambda.delivery_events import DeliveryEvents
 
 T = TypeVar("T")
 
@@ -33,7 +34,8 @@ T = TypeVar("T")
 class LambdaHandler:
     """What ``MCPServer.lambda_handler`` gives: call it with an event and a context.
 
-    The worker runs the tasks that the queue of ``queue_url`` brings.
+    The worker runs the tasks that the queue of ``queue_url`` brings, and ``deliveries`` takes what is to be
+    delivered to endpoints.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class LambdaHandler:
         worker: Worker | None = None,
         queue_url: str = "",
         documents: DiscoveryDocuments | None = None,
+        deliveries: DeliveryEvents | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
+        self._deliveries = deliveries
 
     @functools.cached_property
     def _run(self) -> CallerLoop:
@@ -66,14 +70,16 @@ class LambdaHandler:
             self._run.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer one HTTP event, run the tasks of an SQS event, or publish cards for CloudFormation.
+        """Answer one HTTP event, do as the messages of an SQS event say, or publish cards for CloudFormation.
 
         HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
-        Events that keep the function warm get ``{"warm": true}`` as the body of a response.
+        Events that keep the function warm get ``{"warm": true}`` as the body of a response. ``{"lambent":
+        "sweep"}``, which a schedule sends, does deliveries that are overdue.
 
         Raises:
             UnknownEventError: the event is none of these.
-            ConfigurationError: an SQS event has come to a function without tasks.
+            ConfigurationError: an SQS event has come to a function without tasks, or the schedule to one that
+                delivers nothing.
         """
         invocation = LambdaInvocation(context, self._run_coroutine)
         try:
@@ -109,15 +115,28 @@ class LambdaHandler:
             from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
 
             if is_queue_event(event):
+                if self._deliveries is not None and self._deliveries.takes(event):
+                    return self._deliveries.run(event)
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
         if "ResponseURL" in event and self._documents is not None:
             from lambent.hosts.aws_lambda.deploy_events import is_deploy_event, run_deploy_event
 
             if is_deploy_event(event):
                 return run_deploy_event(event, self._documents, invocation)
+        if event.get("lambent") == "sweep":
+            return self._sweep()
         if is_warm_up(event):
             return write_v2(event, HttpResponse(200, {"content-type": JSON_TYPE}, b'{"warm":true}'))
         return None
+
+    def _sweep(self) -> dict[str, Any]:
+        if self._deliveries is None:
+            raise ConfigurationError(
+                "This function delivers nothing to endpoints: set LAMBENT_TABLE and "
+                'LAMBENT_EVENTS_QUEUE_URL, and declare events with delivery=["webhook"]'
+            )
+        self._deliveries.sweep()
+        return {}
 
 
 class LambdaInvocation(Invocation):
