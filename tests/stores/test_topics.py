@@ -16,6 +16,7 @@ from lambent.stores.memory import MemoryStore
 cloud = pytest.fixture(shared_cloud)
 Both = MemoryStore | DynamoStore
 
+
 @pytest.fixture
 def moto() -> Iterator[Any]:
     with mock_aws():

@@ -128,6 +128,8 @@ class DeliveryStatus(Struct, frozen=True, rename="camel"):
     last_delivery_at: str | None
     last_error: str | None
     failed_since: str | UnsetType = UNSET
+    throttled: bool | UnsetType = UNSET
+    retry_after_ms: int | UnsetType = UNSET
 
 
 class SubscribeEventsResult(Result, kw_only=True):
@@ -159,12 +161,19 @@ class ForbiddenError(ProtocolError):
 
 
 class UnsupportedError(ProtocolError):
-    """The request asks for something that there is not here, such as a delivery mode ("Error Handling")."""
+    """The request asks for something that there is not here, such as a delivery mode ("Error Handling").
+
+    Args:
+        feature: what that is.
+        value: which one of these.
+        reason: why a subscription has ended ("Event type removal and breaking changes").
+    """
 
     code = -32026
 
-    def __init__(self, feature: str, value: str) -> None:
-        super().__init__("Unsupported", {"feature": feature, "value": value})
+    def __init__(self, feature: str, value: str | None = None, *, reason: str | None = None) -> None:
+        named = {"feature": feature, "value": value, "reason": reason}
+        super().__init__("Unsupported", {name: text for name, text in named.items() if text is not None})
 
 
 class ResourceExhaustedError(ProtocolError):

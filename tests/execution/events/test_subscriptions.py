@@ -4,13 +4,14 @@ import base64
 import dataclasses
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.legacy import LegacyClient
 from tests.support import SECRET, Client, failure, make_server, success
 
-from lambent import Principal, Settings
+from lambent import ConfigurationError, Principal, Settings, ValidationError
 from lambent.execution.call import Call
 from lambent.execution.durable.records import changed
 from lambent.execution.endpoint import Endpoint
@@ -18,7 +19,8 @@ from lambent.execution.events.callback_urls import is_within
 from lambent.execution.events.emitting import Emitter
 from lambent.execution.events.ports import CallbackFailed, CallbackResponse
 from lambent.execution.events.signing import signed_headers
-from lambent.execution.events.subscriptions import Grants, SubscriptionRecord, Subscriptions
+from lambent.execution.events.subscription_records import SubscriptionRecord
+from lambent.execution.events.subscriptions import Grants, Subscriptions
 from lambent.execution.events.verification import Verification
 from lambent.execution.execute import Executor
 from lambent.execution.rounds.digests import mark_of
@@ -161,6 +163,7 @@ def test_a_subscription(shop: Shop) -> None:
         url=URL,
         secret=bytes([1]) * 32,
         expires=NOW + 86_400,
+        schema=shop.record(sub_id).schema,  # type: ignore[union-attr]
         log=shop.events.key(shop.events.types["order.refunded"]),
         epoch=shop.epoch,
         number=0,
@@ -447,6 +450,76 @@ def test_an_origin_may_say_that_it_takes_deliveries(shop: Shop, document: Any, v
     )
 
 
+def test_what_an_origin_says_is_asked_for_once(shop: Shop) -> None:
+    shop.endpoints.answer = lambda body: CallbackResponse(204)
+    shop.endpoints.document = CallbackResponse(200, b'{"receivers":["/hooks/"]}')
+    shop.subscribe()
+    shop.caller = Principal("bob")
+    for number in range(20):
+        shop.subscribe({"url": f"{URL}{number}"})
+    assert len(shop.endpoints.requests) == 2
+    assert shop.refused({"url": "https://hook.example/other"})["data"] == {"reason": "challenge_failed"}
+    shop.now += 3600
+    shop.endpoints.document = CallbackResponse(404)
+    shop.subscribe({"url": f"{URL}0"})  # what was verified for somebody holds longer
+    assert shop.refused({"url": f"{URL}x"})["data"] == {"reason": "challenge_failed"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 3600),
+        ({"cache-control": "public, max-age=60"}, 60),
+        ({"cache-control": 'max-age="60"'}, 60),
+        ({"cache-control": "s-maxage=5, max-age=60", "age": "20"}, 40),
+        ({"cache-control": "max-age=999999999"}, 86_400),
+        ({"cache-control": "max-age=99999999999"}, 3600),
+        ({"cache-control": "max-age=60", "age": "x"}, 60),
+        ({"cache-control": "max-age=60", "age": "70"}, 0),
+        ({"cache-control": "No-Cache"}, 0),
+        ({"cache-control": "no-store, max-age=60"}, 0),
+        ({"age": "600"}, 3000),
+    ],
+)
+def test_how_long_a_document_holds(shop: Shop, headers: dict[str, str], seconds: int) -> None:
+    shop.endpoints.answer = lambda body: CallbackResponse(204)
+    shop.endpoints.document = CallbackResponse(200, b'{"receivers":["/hooks/"]}', headers)
+    shop.subscribe()
+    asked = len(shop.endpoints.requests)
+    if seconds:
+        shop.now += seconds - 1
+        shop.subscribe({"url": f"{URL}0"})
+        assert len(shop.endpoints.requests) == asked
+        shop.now += 1
+    shop.subscribe({"url": f"{URL}1"})
+    assert len(shop.endpoints.requests) == asked + 2
+
+
+def test_endpoints_may_be_confirmed_in_another_way(shop: Shop) -> None:
+    ann = Principal("ann", "https://issuer.example", scopes=frozenset({"more"}))
+    emitter = Emitter(shop.events)
+    emitter.confirm_endpoint(URL, ann, lasts=timedelta(days=2))
+    emitter.confirm_endpoint(URL, ann, lasts=timedelta(days=1))  # which takes nothing back
+    shop.subscribe()
+    assert shop.endpoints.requests == []
+    shop.subscribe({"url": f"{URL}0"})
+    shop.caller = Principal("bob", "https://issuer.example")
+    shop.subscribe()
+    assert len(shop.endpoints.requests) == 2
+    shop.caller = ann
+    shop.now += 2 * 86_400
+    shop.subscribe()
+    assert len(shop.endpoints.requests) == 3
+
+
+def test_only_endpoints_can_be_confirmed(shop: Shop) -> None:
+    with pytest.raises(ValidationError, match=r"^delivery\.url must be an https URL$"):
+        Emitter(shop.events).confirm_endpoint("http://hook.example/", Principal("ann"))
+    shop.events.subscriptions = None
+    with pytest.raises(ConfigurationError, match="set LAMBENT_EVENTS_QUEUE_URL"):
+        Emitter(shop.events).confirm_endpoint(URL, Principal("ann"))
+
+
 @pytest.mark.parametrize(
     ("url", "prefix", "within"),
     [
@@ -471,15 +544,19 @@ def test_prefixes_of_paths(url: str, prefix: str, within: bool) -> None:
 def test_urls_may_be_allowed_beforehand() -> None:
     shop = Shop(allowed=("https://hook.example/hooks/",))
     shop.subscribe()
+    shop.subscribe({"url": "https://HOOK.example/hooks/?a=b"})
     assert shop.endpoints.requests == []
-    shop.subscribe({"url": "https://hook.example.evil/hooks/"})
-    assert len(shop.endpoints.requests) == 1
+    others = ["https://hook.example.evil/hooks/", "https://hook.example/hooks/../x", "https://hook.example/"]
+    others += ["https://hook.example:8443/hooks/"]
+    for url in others:
+        shop.subscribe({"url": url})
+    assert len(shop.endpoints.requests) == len(others)
 
 
 def test_a_host_is_asked_so_often() -> None:
     shop = Shop()
     for number in range(10):
-        shop.subscribe({"url": f"{URL}{number}"})
+        shop.subscribe({"url": f"https://hook.example:{8000 + number}/"})
     error = shop.refused({"url": f"{URL}x"})
     assert (error["code"], error["data"]) == (-32025, {"limit": "verifications", "max": 10})
     shop.subscribe({"url": "https://other.example/"})

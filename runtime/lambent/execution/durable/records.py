@@ -131,9 +131,9 @@ class Held(Generic[R]):
                 self._item, self.record = fresh._item, fresh.record
         raise InternalError("The record is changing too fast: try again")
 
-    def remove(self) -> None:
-        """Forget the record, unless another writer has changed it."""
-        self._records.store.remove(self._item.key, self._item.version)
+    def remove(self) -> bool:
+        """Forget the record; False where another writer has changed or removed it."""
+        return self._records.store.remove(self._item.key, self._item.version)
 
 
 class Records(Generic[R]):

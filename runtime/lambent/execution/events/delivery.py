@@ -1,52 +1,41 @@
 """Delivering what happened to the endpoints of subscriptions ("Webhook event delivery").
 
-Kinds of messages, each of which may come more than once, late, or in any order::
+Kinds of messages, each of which may come more than once, late, in any order, or never::
 
     emit ─► wake <event> ─► advance <subscription> ─► endpoint
                               ▲       │ more than one: deliver <subscription> <number> ─► endpoint
                               │       ▼                                                     │
               the window has room    failed: deliver, later                      accepted, final
 
-``sweep`` wakes every subscription, so that what was left behind is sent again.
+    schedule ─► sweep ─► sweep <event> ─► advance <subscription>, for those that wait for something
+    a gap, the end ─► notify <subscription> ─► endpoint
 
 ``advance`` reads the log behind the position of a subscription, and writes into its record what has to be
-delivered before it sends anything. So nothing is lost, whoever is killed where: what is overdue is sent
-again by the next one. The window bounds how many messages there are for one endpoint, however slow it is.
+delivered before it sends anything. So nothing is lost, whoever is killed where: what is overdue is sent again
+by the next one, or by the sweep. The window bounds how many messages there are for one endpoint, however slow
+it is.
 """
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-import msgspec
-from msgspec import Raw
-
 from lambent.errors import InternalError, ProtocolError
-from lambent.execution.durable.records import Held, changed, random_id
+from lambent.execution.durable.records import Held, changed
 from lambent.execution.events import window
-from lambent.execution.events.polling import read_record
-from lambent.execution.events.ports import CallbackFailed, Callbacks, FailureReason
-from lambent.execution.events.service import Events, LogRecord
-from lambent.execution.events.signing import signed_headers
-from lambent.execution.events.subscriptions import Attempts, SubscriptionRecord, Subscriptions
-from lambent.execution.ports import Clock, Queue, Topics
-from lambent.features.events import EventType
-from lambent.wire.events import ForbiddenError, NotFoundError
+from lambent.execution.events.attempting import Attempting
+from lambent.execution.events.notices import Notices, ended
+from lambent.execution.events.ports import Callbacks, DeliveryMeter, DeliveryMetric
+from lambent.execution.events.service import Events
+from lambent.execution.events.subscription_records import CONFLICTS, SubscriptionRecord, has_lost_patience
+from lambent.execution.events.subscriptions import Subscriptions
+from lambent.execution.events.sweeping import Sweeping
+from lambent.execution.ports import AsyncRunner, Clock, Queue, Topics
+from lambent.wire.events import CallbackEndpointError
 
-_ATTEMPTS = 5
-_BACKOFF = (1.0, 15.0, 90.0, 300.0)
-"""Seconds between attempts, to which half of them at most is added: together less than eleven minutes."""
+_DOUBT_SECONDS = 600.0
+"""How long a subscription has not fitted its event type before it is ended.
 
-_SECONDS = 5.0
-_PAGE = 100
-_CONFLICTS = 20
-
-_FINAL = (410, 413)
-"""Statuses with which a receiver says that it does not want a delivery again."""
-
-_SUSPENSION_SECONDS = 3600.0
-"""How long nothing but failures are taken before deliveries are suspended."""
+While a new version of the code is deployed, older processes do not know yet what clients have subscribed to.
+"""
 
 
 class Deliveries:
@@ -59,6 +48,8 @@ class Deliveries:
         queue: takes messages.
         callbacks: sends requests.
         clock: the time.
+        meter: counts what becomes of deliveries.
+        run: runs what coroutine functions of the server's author return.
     """
 
     def __init__(
@@ -69,13 +60,18 @@ class Deliveries:
         queue: Queue,
         callbacks: Callbacks,
         clock: Clock,
+        meter: DeliveryMeter | None = None,
+        run: AsyncRunner | None = None,
     ) -> None:
         self._events = events
         self._records = subscriptions.records
-        self._topics = topics
+        self._contracts = subscriptions.contracts
         self._queue = queue
-        self._callbacks = callbacks
         self._clock = clock
+        self._meter = meter
+        self._notices = Notices(subscriptions.owners, queue, callbacks, clock)
+        self._attempting = Attempting(events, queue, callbacks, clock, meter, run, self._end)
+        self._sweeping = Sweeping(events, subscriptions, topics, queue, clock)
 
     def run(self, message: str) -> None:
         """Do what a message says.
@@ -86,178 +82,85 @@ class Deliveries:
         kind, _, rest = message.partition(" ")
         match kind:
             case "wake":
-                self._wake(rest)
+                self._sweeping.wake(*rest.split(" "))
+            case "sweep":
+                self._sweeping.sweep(*rest.split())
             case "advance":
                 self._advance(rest)
             case "deliver":
                 key, _, number = rest.rpartition(" ")
                 self._deliver(key, int(number))
-            case "sweep":
-                for name in self._events.types:
-                    self._wake(name)
+            case "notify":
+                held = self._records.read(rest)
+                if held is not None:
+                    self._notices.tell(held, rest)
             case _:
                 raise InternalError(f"There is no message {kind!r}")
-
-    def _wake(self, name: str) -> None:
-        """Tell every subscription of an event type that something happened."""
-        event, last = self._events.types.get(name), ""
-        while event is not None:
-            keys = self._topics.members(self._events.key(event), last, _PAGE)
-            for key in keys:
-                self._queue.send(f"advance {key}")
-            if len(keys) < _PAGE:
-                return
-            last = keys[-1]
 
     def _advance(self, key: str) -> None:
         """Begin to deliver what is behind the position of a subscription, as far as its window has room.
 
         The first occurrence is sent at once: most often there is one, and needs no message of its own then.
         """
-        for _ in range(_CONFLICTS):
+        for _ in range(CONFLICTS):
             held, now = self._records.read(key), self._clock()
-            if held is None or not held.record.lives(now) or not held.record.active:
+            if held is None or not self._can_go_on(held, key, now):
                 return
-            event = self._events.types.get(held.record.name)
-            if event is None:
-                self._terminate(held, NotFoundError("event"))
-                return
+            event = self._events.types[held.record.name]
             before = held.record
             found = window.look(self._events, before, event, now)
             if found.record is before or held.replace(found.record):
                 break
         else:
             raise InternalError("The subscription is changing too fast")
-        begun = [number for number, one in found.record.unacked.items() if before.unacked.get(number) != one]
-        for number in begun[1:]:
+        for number in found.begun[1:]:
             self._queue.send(f"deliver {key} {number}")
         if found.has_more:
             self._queue.send(f"advance {key}")
-        if found.is_gap:
-            self._send_control(held.record, {"type": "gap", "cursor": held.record.watermark})
-        if begun:
-            self._attempt(held, event, key, begun[0], found.entries.get(begun[0]))
+        if found.abandoned:
+            self._count("EventsAbandoned", found.abandoned)
+        if found.notify:
+            self._queue.send(f"notify {key}")
+        if found.begun:
+            number = found.begun[0]
+            self._attempting.attempt(held, event, key, number, found.entries.get(number))
 
     def _deliver(self, key: str, number: int) -> None:
         """Send an occurrence to the endpoint of a subscription, if that is still to be done."""
         held, now = self._records.read(key), self._clock()
-        if held is None or not held.record.lives(now) or not held.record.active:
+        if held is None or number not in held.record.unacked or not self._can_go_on(held, key, now):
             return
-        attempts = held.record.unacked.get(number)
-        if attempts is None or attempts.due > now + 1:
-            return  # it has been done, or its own message comes when it is due
-        event = self._events.types.get(held.record.name)
-        if event is None:
-            self._terminate(held, NotFoundError("event"))
-            return
-        self._attempt(held, event, key, number)
+        event = self._events.types[held.record.name]
+        self._attempting.attempt(held, event, key, number)
 
-    def _attempt(
-        self,
-        held: Held[SubscriptionRecord],
-        event: EventType,
-        key: str,
-        number: int,
-        entry: LogRecord | None = None,
-    ) -> None:
-        """Send an occurrence, which is read where it is not given."""
-        record, now = held.record, self._clock()
-        arguments = event.read_arguments(record.arguments)
-        if not _is_allowed(event, arguments, record):
-            self._terminate(held, ForbiddenError("Access revoked"))
-            return
-        if entry is None:
-            entries = self._events.log.read(record.log, number - 1, 1)
-            entry = read_record(entries[0].body) if entries else None
-        data = None if entry is None else window.select(event, entry, arguments, record)
-        reason: FailureReason | None = None
-        if entry is not None and data is not None:
-            body = _body(entry, event, data, record.watermark)
-            reason = self._send(record, entry.id, body, now)
-        self._settle(held, key, number, reason, is_sent=data is not None)
+    def _can_go_on(self, held: Held[SubscriptionRecord], key: str, now: float) -> bool:
+        """Whether a subscription is to be delivered; one that may not go on is ended."""
+        record = held.record
+        if record.end is not None:
+            if record.end.notice.attempts.is_overdue(now):
+                self._notices.tell(held, key)
+            return False
+        if not record.lives(now):
+            return False
+        error = self._contracts.breach(self._events.types.get(record.name), record)
+        if error is not None:
+            if record.doubtful_since is None:
+                held.replace(changed(record, doubtful_since=now))
+            elif now - record.doubtful_since >= _DOUBT_SECONDS:
+                self._end(held, key, error)
+            return False
+        if record.doubtful_since is not None and not held.replace(changed(record, doubtful_since=None)):
+            return False  # whoever was faster goes on with it
+        if not record.active and has_lost_patience(record, now):
+            self._end(held, key, CallbackEndpointError(record.last_error or "timeout"))
+        return record.active
 
-    def _send(
-        self, record: SubscriptionRecord, message_id: str, body: bytes, now: float
-    ) -> FailureReason | None:
-        """Send a body; None where the endpoint has accepted or refused it for good."""
-        headers = signed_headers(record.secrets(now), message_id, now, body, record.id)
-        try:
-            status = self._callbacks.send("POST", record.url, headers, body, seconds=_SECONDS).status
-        except CallbackFailed as error:
-            return error.reason
-        if 200 <= status < 300 or status in _FINAL:
-            return None
-        return "http_5xx" if status >= 500 else "http_4xx"
+    def _end(self, held: Held[SubscriptionRecord], key: str, error: ProtocolError) -> None:
+        """End a subscription, unless it has changed meanwhile, and tell its endpoint so."""
+        if held.replace(ended(held.record, error, self._clock())):
+            self._count("SubscriptionsTerminated")
+            self._notices.tell(held, key)
 
-    def _settle(
-        self,
-        held: Held[SubscriptionRecord],
-        key: str,
-        number: int,
-        reason: FailureReason | None,
-        *,
-        is_sent: bool,
-    ) -> None:
-        """Write what became of an attempt, and send what follows from it."""
-        now = self._clock()
-        delay: float | None = None
-        was_full = False
-
-        def settled(record: SubscriptionRecord) -> SubscriptionRecord | None:
-            nonlocal delay, was_full
-            was_full = len(record.unacked) >= window.SIZE
-            attempts = record.unacked.get(number)
-            if attempts is None:
-                return None  # another one has done it
-            others = {known: one for known, one in record.unacked.items() if known != number}
-            if reason is None:
-                told: dict[str, Any] = {"last_error": None, "failed_since": None}
-                if is_sent:
-                    told["last_delivery"] = now
-                return changed(record, unacked=others, **told)
-            since = record.failed_since or now
-            told = {"last_error": reason, "failed_since": since}
-            if now - since >= _SUSPENSION_SECONDS:
-                return changed(record, active=False, **told)
-            count = attempts.count + 1
-            if count >= _ATTEMPTS:
-                return changed(record, unacked=others, **told)
-            delay = _BACKOFF[count - 1] * (1 + os.urandom(1)[0] / 512)
-            again = Attempts(attempts.since, now + delay, count)
-            return changed(record, unacked={**others, number: again}, **told)
-
-        if held.change(settled) and delay is not None:
-            self._queue.send(f"deliver {key} {number}", delay)
-        elif was_full:
-            self._queue.send(f"advance {key}")
-
-    def _terminate(self, held: Held[SubscriptionRecord], error: ProtocolError) -> None:
-        """End a subscription, and tell its endpoint so."""
-        held.remove()
-        told = {"code": error.code, "message": error.message, "data": error.data}
-        self._send_control(held.record, {"type": "terminated", "error": told})
-
-    def _send_control(self, record: SubscriptionRecord, envelope: dict[str, Any]) -> None:
-        """Send what is no occurrence, once: some receivers know no such bodies."""
-        message_id = f"msg_{envelope['type']}_{random_id()}"
-        self._send(record, message_id, msgspec.json.encode(envelope), self._clock())
-
-
-def _is_allowed(event: EventType, arguments: Any, record: SubscriptionRecord) -> bool:
-    if not record.principal.scopes.issuperset(event.scopes):
-        return False
-    if event.allow is None:
-        return True
-    given = (record.principal,) if event.arguments is None else (arguments, record.principal)
-    return event.allow(*given) is True
-
-
-def _body(entry: LogRecord, event: EventType, data: Raw, cursor: str) -> bytes:
-    members = {
-        "eventId": entry.id,
-        "name": event.name,
-        "timestamp": entry.time,
-        "data": data,
-        "cursor": cursor,
-    }
-    return msgspec.json.encode(members)
+    def _count(self, metric: DeliveryMetric, number: int = 1) -> None:
+        if self._meter is not None:
+            self._meter.count(metric, number)

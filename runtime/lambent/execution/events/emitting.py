@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambent.errors import ConfigurationError
+from lambent.errors import ConfigurationError, InvalidParamsError
 from lambent.execution.events.service import Events
 from lambent.execution.failures import report
 from lambent.execution.rounds.pending import Pending
+from lambent.features.codecs import ValidationError
 
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from lambent.auth.principal import Principal
     from lambent.execution.call import Call
     from lambent.execution.invocation import Invocation
     from lambent.execution.rounds.journal import Journal
@@ -60,6 +62,35 @@ class Emitter:
         """Do work that waits for a store."""
         found = work()
         return Pending(lambda: found)
+
+    def confirm_endpoint(
+        self, url: str, principal: Principal, *, lasts: timedelta = timedelta(days=365)
+    ) -> None:
+        """Say that an endpoint takes deliveries of a principal's subscriptions: it is not asked then.
+
+        For endpoints whose owner has confirmed that in another way, such as in a dashboard of yours.
+
+        Args:
+            url: of the endpoint, as its clients will send it.
+            principal: whose subscriptions these are; its issuer and its subject count.
+            lasts: for how long this holds. Subscriptions that were made meanwhile go on afterwards.
+
+        Raises:
+            ConfigurationError: nothing is delivered to endpoints here.
+            StoreError: the store cannot be reached.
+            ValidationError: the URL is none that deliveries are sent to.
+        """
+        from lambent.execution.events.callback_urls import check_callback_url  # loaded by those who confirm
+
+        subscriptions = self._events.subscriptions
+        if subscriptions is None:
+            raise ConfigurationError("Nothing is delivered to endpoints here: set LAMBENT_EVENTS_QUEUE_URL")
+        try:
+            check_callback_url(url, local=subscriptions.grants.local)
+        except InvalidParamsError as error:
+            raise ValidationError(error.message.partition(": ")[2]) from None
+        until = self._events.clock() + lasts.total_seconds()
+        subscriptions.verification.confirm(url, principal, until)
 
 
 class _LiveEmitter(Emitter):

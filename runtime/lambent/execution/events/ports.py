@@ -112,3 +112,19 @@ class Callbacks(Protocol):
             CallbackFailed: the address is none that may be reached, nobody has answered in time, or the
                 answer is no HTTP.
         """
+
+
+DeliveryMetric = Literal[
+    "EventsDelivered",
+    "EventsAbandoned",
+    "DeliveriesFailed",
+    "SubscriptionsSuspended",
+    "SubscriptionsTerminated",
+]
+
+
+class DeliveryMeter(Protocol):
+    """Counts what becomes of deliveries."""
+
+    def count(self, metric: DeliveryMetric, number: int = 1) -> None:
+        """Count something, before this returns: Lambda freezes the process when a message is done."""

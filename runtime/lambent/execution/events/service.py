@@ -92,7 +92,11 @@ class Events:
 
     def key(self, event: EventType) -> str:
         """The key of an event type's log."""
-        return f"EVENTS#{digest([self._server, event.name])}"
+        return self.key_of(event.name)
+
+    def key_of(self, name: str) -> str:
+        """The key of the log of an event type that this process may not know."""
+        return f"EVENTS#{digest([self._server, name])}"
 
     def served(self, event: EventType) -> tuple[Mode, ...]:
         """The modes in which this host delivers an event type."""

@@ -1,20 +1,27 @@
 """Whether an endpoint wants deliveries: before that is known, none is sent ("Endpoint verification").
 
-A client can name anybody's endpoint. So the endpoint has to repeat a challenge, unless its origin says that
-it takes deliveries, or the server's operator does.
+A client can name anybody's endpoint. So one of these has to be true, for each principal and URL:
+
+1. the server's operator allows the URL (``LAMBENT_EVENTS_ALLOWED_CALLBACKS``),
+2. it was confirmed in another way, which the server's author says (``Emitter.confirm_endpoint``),
+3. its origin publishes that it takes deliveries there,
+4. it repeats a challenge.
+
+The last one asks the endpoint, so how often a host is asked is bounded.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
+import re
 
 import msgspec
 
 from lambent.auth.principal import Principal
 from lambent.execution.durable.records import Record, Records, random_id
-from lambent.execution.events.callback_urls import is_within, origin_of
-from lambent.execution.events.ports import CallbackFailed, Callbacks
+from lambent.execution.events.callback_urls import host_of, is_below, is_within, origin_of
+from lambent.execution.events.ports import CallbackFailed, CallbackResponse, Callbacks
 from lambent.execution.events.signing import signed_headers
 from lambent.execution.ports import Clock, Store
 from lambent.execution.rounds.digests import digest, mark_of, to_base64url
@@ -23,6 +30,9 @@ from lambent.wire.events import CallbackEndpointError, ResourceExhaustedError
 _SECONDS = 5.0
 _MOST_BYTES = 16 * 1024
 _DOCUMENT = "/.well-known/mcp-webhook-receiver.json"
+
+_DOCUMENT_SECONDS = 3600.0
+"""How long a document holds that does not say so."""
 
 _A_HOST = 10
 """Endpoints of a host that may be asked at once, and then one each second."""
@@ -33,6 +43,18 @@ _MICROSECONDS = 1_000_000
 class VerifiedRecord(Record, frozen=True):
     """An endpoint that a principal's deliveries may be sent to, until a time in seconds since the epoch."""
 
+    until: float
+
+    @property
+    def purge_at(self) -> float:
+        """See ``Record.purge_at``."""
+        return self.until
+
+
+class ReceiversRecord(Record, frozen=True):
+    """Below which paths an origin takes deliveries, until a time in seconds since the epoch."""
+
+    receivers: list[str]
     until: float
 
     @property
@@ -57,8 +79,8 @@ class Verification:
         clock: the time.
         server: names the server.
         callbacks: sends requests.
-        allowed: prefixes of URLs that need no verification.
-        seconds: how long what was verified holds.
+        allowed: URLs below which endpoints need no verification.
+        seconds: how long what was verified holds, and a document of an origin at most.
     """
 
     def __init__(
@@ -70,7 +92,10 @@ class Verification:
         allowed: tuple[str, ...] = (),
         seconds: float = 86_400.0,
     ) -> None:
-        self._records = Records(store, clock, "EVENTVERIFIED", server, VerifiedRecord)
+        self._verified = Records(store, clock, "EVENTVERIFIED", server, VerifiedRecord)
+        self._documents = Records(store, clock, "EVENTORIGIN", server, ReceiversRecord)
+        self._store = store
+        self._clock = clock
         self._callbacks = callbacks
         self._allowed = allowed
         self._seconds = seconds
@@ -82,29 +107,44 @@ class Verification:
             CallbackEndpointError: it has not said so.
             ResourceExhaustedError: too many endpoints of its host are asked.
         """
-        if any(url.startswith(prefix) for prefix in self._allowed):
+        if any(is_below(url, prefix) for prefix in self._allowed):
             return
-        key = self._records.key(digest(url), mark_of(principal))
-        held, now = self._records.read(key), self._records.clock()
+        now = self._clock()
+        held = self._verified.read(self._key(url, principal))
         if held is not None and now < held.record.until:
             return
-        self._count(url, now)
-        self._ask(url, secret, subscription_id, now)
-        record = VerifiedRecord(now + self._seconds)
+        if not self._is_known(url, now):
+            self._count(url, now)
+            if not self._repeats(url, secret, subscription_id, now) and not self._is_published(url, now):
+                raise CallbackEndpointError("challenge_failed")
+        self.confirm(url, principal, now + self._seconds)
+
+    def confirm(self, url: str, principal: Principal, until: float) -> None:
+        """Note that an endpoint is verified for a principal, until a time in seconds since the epoch."""
+        key, record = self._key(url, principal), VerifiedRecord(until)
+        held = self._verified.read(key)
         if held is None:
-            self._records.insert(key, record)  # of two requests either may do it
+            self._verified.insert(key, record)  # of two requests either may do it
         else:
-            held.replace(record)
+            held.change(lambda known: record if known.until < until else None)
+
+    def _key(self, url: str, principal: Principal) -> str:
+        return self._verified.key(digest(url), mark_of(principal))
 
     def _count(self, url: str, now: float) -> None:
         """Bound how often a host is asked, whoever names it."""
         moment = int(now * _MICROSECONDS)
         most = moment + (_A_HOST - 1) * _MICROSECONDS
-        key = f"EVENTHOST#{digest(origin_of(url))}"
-        if self._records.store.advance(key, moment, _MICROSECONDS, most, int(now) + 60):
+        key = f"EVENTHOST#{digest(host_of(url))}"
+        if self._store.advance(key, moment, _MICROSECONDS, most, int(now) + 60):
             raise ResourceExhaustedError("verifications", _A_HOST)
 
-    def _ask(self, url: str, secret: bytes, subscription_id: str, now: float) -> None:
+    def _repeats(self, url: str, secret: bytes, subscription_id: str, now: float) -> bool:
+        """Whether an endpoint repeats a challenge, which is used for this alone.
+
+        Raises:
+            CallbackEndpointError: it cannot be reached.
+        """
         challenge = to_base64url(os.urandom(32))
         body = msgspec.json.encode({"type": "verification", "challenge": challenge})
         message_id = f"msg_verification_{random_id()}"
@@ -113,23 +153,47 @@ class Verification:
             answer = self._callbacks.send("POST", url, headers, body, seconds=_SECONDS, most=_MOST_BYTES)
         except CallbackFailed as error:
             raise CallbackEndpointError(error.reason) from None
-        if 200 <= answer.status < 300 and hmac.compare_digest(_echo(answer.body), challenge.encode()):
-            return
-        if not self._is_published(url):
-            raise CallbackEndpointError("challenge_failed")
+        return 200 <= answer.status < 300 and hmac.compare_digest(_echo(answer.body), challenge.encode())
 
-    def _is_published(self, url: str) -> bool:
-        """Whether the origin of an endpoint says that it takes deliveries there."""
+    def _is_known(self, url: str, now: float) -> bool:
+        """Whether a document of the origin that was read lately says that it takes deliveries there."""
+        held = self._documents.read(self._documents.key(digest(origin_of(url))))
+        if held is None or held.record.until <= now:
+            return False
+        return any(is_within(url, prefix) for prefix in held.record.receivers)
+
+    def _is_published(self, url: str, now: float) -> bool:
+        """Whether the origin of an endpoint says that it takes deliveries there; keeps what it says."""
         try:
             answer = self._callbacks.send(
                 "GET", origin_of(url) + _DOCUMENT, {}, b"", seconds=_SECONDS, most=_MOST_BYTES
             )
             if answer.status != 200:
                 return False
-            prefixes = msgspec.json.decode(answer.body, type=_Receivers).receivers
+            receivers = msgspec.json.decode(answer.body, type=_Receivers).receivers
         except (CallbackFailed, msgspec.DecodeError, UnicodeError, RecursionError):
             return False
-        return any(is_within(url, prefix) for prefix in prefixes)
+        self._keep(url, receivers, now + min(_holds(answer), self._seconds))
+        return any(is_within(url, prefix) for prefix in receivers)
+
+    def _keep(self, url: str, receivers: list[str], until: float) -> None:
+        key, record = self._documents.key(digest(origin_of(url))), ReceiversRecord(receivers, until)
+        held = self._documents.read(key)
+        if held is None:
+            self._documents.insert(key, record)
+        else:
+            held.replace(record)
+
+
+def _holds(answer: CallbackResponse) -> float:
+    """For how many seconds a response may be used again (RFC 9111)."""
+    control = answer.headers.get("cache-control", "").lower()
+    if re.search(r"\bno-(store|cache)\b", control):
+        return 0.0
+    found = re.search(r"(?<![-\w])max-age\s*=\s*\"?(\d{1,9})\b", control)
+    age = answer.headers.get("age", "").strip()
+    passed = float(age) if re.fullmatch(r"[0-9]{1,9}", age) else 0.0
+    return max(0.0, (float(found[1]) if found else _DOCUMENT_SECONDS) - passed)
 
 
 def _echo(body: bytes) -> bytes:

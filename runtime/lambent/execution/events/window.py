@@ -16,18 +16,21 @@ import msgspec
 from msgspec import Raw
 
 from lambent.execution.durable.records import changed
-from lambent.execution.events.polling import read_record
-from lambent.execution.events.ports import MOST_ENTRIES
+from lambent.execution.events.attempts import Attempts
+from lambent.execution.events.notices import new_notice, renewed
+from lambent.execution.events.polling import LogReader, cursor_of, read_record
+from lambent.execution.events.ports import MOST_ENTRIES, LogEntry, LogHead
 from lambent.execution.events.service import Events, LogRecord
-from lambent.execution.events.subscriptions import Attempts, SubscriptionRecord
+from lambent.execution.events.subscription_records import SubscriptionRecord
 from lambent.execution.failures import report
 from lambent.features.events import EventType
 
 SIZE = 16
 """Occurrences of a subscription that are delivered at the same time."""
 
-_OVERDUE_SECONDS = 60.0
-"""How late an attempt may be before its message counts as lost."""
+
+class SelectionFailed(Exception):  # noqa: N818 - says what happened
+    """The function of the server's author has failed: nobody knows whether the occurrence is wanted."""
 
 
 class Looked(msgspec.Struct):
@@ -35,56 +38,104 @@ class Looked(msgspec.Struct):
 
     Attributes:
         record: with all that has to be delivered.
-        is_gap: something was skipped that is not kept any more.
+        begun: the numbers whose attempts begin now.
         has_more: there is more, and the window has room for it.
-        entries: what begins to be delivered, by number.
+        abandoned: how many occurrences were given up, since none of their messages arrived.
+        notify: the endpoint has to be told something.
+        entries: what begins to be delivered, by number, as far as it was read.
     """
 
     record: SubscriptionRecord
-    is_gap: bool = False
+    begun: list[int] = msgspec.field(default_factory=list)
     has_more: bool = False
+    abandoned: int = 0
+    notify: bool = False
     entries: dict[int, LogRecord] = msgspec.field(default_factory=dict)
 
 
 def look(events: Events, record: SubscriptionRecord, event: EventType, now: float) -> Looked:
-    """Look at what is behind the position of a subscription, as far as its window has room, and at what is overdue.
+    """Look at what is behind the position of a subscription that lives, and at what is overdue.
 
     Raises:
         StoreError: the table cannot be reached.
     """
     head = events.log.head(record.log)
-    if head.epoch != record.epoch:
-        return Looked(changed(record, epoch=head.epoch, number=head.number, unacked={}), is_gap=True)
-    # A lost message is sent again by one of those who notice it, and not by each of them.
+    if head.epoch != record.epoch:  # the log was lost, and what was not delivered with it
+        told = new_notice("gap", now)
+        lost = changed(record, epoch=head.epoch, number=head.number, unacked={}, gap=told)
+        return Looked(lost, abandoned=len(record.unacked), notify=True)
     unacked = {
-        number: changed(one, due=now) if one.due + _OVERDUE_SECONDS < now else one
+        # A lost message is sent again by one of those who notice it, and not by each of them.
+        number: one.sent_again(now) if one.is_overdue(now, record.paused_until) else one
         for number, one in record.unacked.items()
     }
-    number, found = record.number, Looked(record)
-    entries = []
+    left = {number: one for number, one in unacked.items() if not one.are_spent}
+    gap = renewed(record.gap, now)
+    found = Looked(record, abandoned=len(unacked) - len(left), notify=gap is not record.gap)
+    number, is_gap = _fill(events, event, found, head, left, now)
+    if is_gap or found.abandoned:
+        gap, found.notify = new_notice("gap", now), True
+    if (number, left, gap) != (record.number, record.unacked, record.gap):
+        found.record = changed(record, number=number, unacked=left, gap=gap)
+    found.begun = [one for one, attempts in left.items() if record.unacked.get(one) != attempts]
+    found.has_more = record.number < number < head.number and len(left) < SIZE
+    return found
+
+
+def _fill(
+    events: Events,
+    event: EventType,
+    found: Looked,
+    head: LogHead,
+    unacked: dict[int, Attempts],
+    now: float,
+) -> tuple[int, bool]:
+    """Fill the window; gives the position behind it, and whether something was skipped."""
+    record = found.record
+    number, is_gap = record.number, False
+    entries: list[LogEntry] = []
     if number < head.number and len(unacked) < SIZE:
         entries = events.log.read(record.log, number, min(head.number - number, MOST_ENTRIES))
-        if not entries:
-            number, found.is_gap = min(head.number, number + MOST_ENTRIES), True
+        if not entries:  # everything was purged up to somewhere behind it
+            reader = LogReader(events, event, None, record.principal)
+            return reader.start(head, cursor_of(head, number), None).number, True
     arguments = event.read_arguments(record.arguments) if entries else None
     for entry in entries:
         if len(unacked) >= SIZE:
             break
-        found.is_gap |= entry.number != number + 1
+        is_gap |= entry.number != number + 1
         number, kept = entry.number, read_record(entry.body)
-        if select(event, kept, arguments, record) is not None:
-            unacked[number] = Attempts(now, now)
-            found.entries[number] = kept
-    found.has_more = record.number < number < head.number and len(unacked) < SIZE
-    if (number, unacked) != (record.number, record.unacked):
-        found.record = changed(record, number=number, unacked=unacked)
-    return found
+        try:
+            if select(event, kept, arguments, record) is not None:
+                unacked[number] = Attempts(now, now)
+                found.entries[number] = kept
+        except SelectionFailed:
+            is_gap = True
+    return number, is_gap
+
+
+def is_waiting(record: SubscriptionRecord, head: LogHead, now: float) -> bool:
+    """Whether there is something to do for a subscription that no message brings any more."""
+    if record.end is not None:
+        return record.end.notice.attempts.is_overdue(now)
+    if not record.active:
+        return False
+    is_behind = head.epoch != record.epoch or (record.number < head.number and len(record.unacked) < SIZE)
+    return (
+        is_behind
+        or renewed(record.gap, now) is not record.gap
+        or any(one.is_overdue(now, record.paused_until) for one in record.unacked.values())
+    )
 
 
 def select(event: EventType, entry: LogRecord, arguments: Any, record: SubscriptionRecord) -> Raw | None:
-    """What a subscription gets of an occurrence; nothing where the function fails, as the log says."""
+    """What a subscription gets of an occurrence; None: nothing.
+
+    Raises:
+        SelectionFailed: the function of the event type has failed, as the log says.
+    """
     try:
         return event.select_payload(entry.data, arguments, record.principal)
     except Exception as error:
         report(error)
-        return None
+        raise SelectionFailed from None
