@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lambent.execution.audit.trail import Trail
     from lambent.execution.call import Call
     from lambent.execution.handshakes import Handshake
+    from lambent.execution.open_streams import OpenStream
     from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.rounds.pending import Pending
@@ -66,6 +67,10 @@ class Invocation:
 
     def keep_alive(self) -> None:
         """Keep an idle stream open, where there is one."""
+
+    def follow(self, stream: OpenStream) -> bool:
+        """Have a stream delivered behind the handler and in front of its result; False: no host does here."""
+        return False
 
     def check(self) -> None:
         """Stop the handler if nobody wants its result or its time is up.

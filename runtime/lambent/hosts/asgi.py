@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.failures import report
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.delivery_threads import DeliveryThreads
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.hosts.live import LiveInvocation
+from lambent.hosts.live import LiveInvocation, is_failure
+from lambent.hosts.process_end import told_of_the_end
 from lambent.hosts.threads import CallThreads
-from lambent.wire.http import SSE_HEADERS, SSE_KEEP_ALIVE, HttpResponse, Request, cors_headers, sse_frame
+from lambent.wire.http import (
+    SSE_HEADERS,
+    SSE_KEEP_ALIVE,
+    SSE_TYPE,
+    HttpResponse,
+    Request,
+    cors_headers,
+    sse_frame,
+)
+
+if TYPE_CHECKING:
+    from lambent.execution.open_streams import OpenStream
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,6 +51,7 @@ class AsgiApp:
         self._documents = documents
         self._body_limit = body_limit
         self._threads = CallThreads(_RUNNING)
+        self._open: set[OpenStream] = set()
 
     @property
     def has_registration(self) -> bool:
@@ -59,7 +73,9 @@ class AsgiApp:
             await lifespan.start()
 
     async def shutdown(self) -> None:
-        """Leave the server's lifespan, and end deliveries that threads of this process make."""
+        """End streams, leave the server's lifespan, and end deliveries that threads of this process make."""
+        for stream in self._open:
+            stream.end()
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
             await lifespan.leave()
         events = self._endpoint.executor.services.events
@@ -125,11 +141,52 @@ class AsgiApp:
             await _forward(invocation, request, send)
             if not work.cancelled():
                 response = await work
+                if invocation.following is not None and not is_failure(response):
+                    response = await self._follow(invocation, invocation.following, response, send, watch)
                 if not invocation.cancelled:
                     await _finish(response, send, begun=invocation.streamed)
         finally:
             leave()
             watch.cancel()
+
+    async def _follow(
+        self,
+        invocation: AsgiInvocation,
+        stream: OpenStream,
+        response: HttpResponse,
+        send: Send,
+        gone: asyncio.Future[None],
+    ) -> HttpResponse:
+        """Send what a stream delivers until it ends or its client has gone; gives what ends the response."""
+        if response.headers.get("content-type") != SSE_TYPE:
+            headers = {**response.headers, **SSE_HEADERS}
+            response = HttpResponse(response.status, headers, sse_frame(response.body))
+        if not invocation.streamed:
+            await _start(response.status, response.headers, send)
+            invocation.streamed = True
+
+        async def send_all() -> None:
+            async with contextlib.aclosing(stream.deliver()) as notifications:
+                async for notification in notifications:
+                    # What the client does not take is not made, so nothing waits for it here.
+                    async with asyncio.timeout(_STALLED_SECONDS):
+                        frame = sse_frame(notification)
+                        await send({"type": "http.response.body", "body": frame, "more_body": True})
+
+        sending = asyncio.ensure_future(send_all())
+        self._open.add(stream)
+        try:
+            with told_of_the_end(stream.end):
+                await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._open.discard(stream)
+            sending.cancel()
+            await asyncio.wait({sending})
+        if sending.cancelled() or isinstance(sending.exception(), TimeoutError | OSError):
+            invocation.cancel()
+        else:
+            sending.result()
+        return response
 
 
 class AsgiInvocation(LiveInvocation):
@@ -161,6 +218,13 @@ class AsgiInvocation(LiveInvocation):
         self.streamed = True
         self._push(sse_frame(notification))
         return self.slow_down()
+
+    def follow(self, stream: OpenStream) -> bool:
+        """See ``Invocation.follow``: behind Mangum there is nothing to follow."""
+        if self._request.event is not None:
+            return False
+        self.following = stream
+        return True
 
     def keep_alive(self) -> None:
         """See ``Invocation.keep_alive``."""

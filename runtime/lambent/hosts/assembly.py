@@ -366,6 +366,10 @@ class Assembly:
             self.deliver = deliverer(events, ports, clock)
             if ports.threads is not None:
                 ports.threads.work = self.deliver
+        if not self._in_lambda:
+            from lambent.execution.events.watching import Watches  # loaded where streams stay open
+
+            events.watches, events.modes = Watches(events), (*events.modes, "push")
         return events
 
     def _event_ports(self, store: Any) -> EventPorts:

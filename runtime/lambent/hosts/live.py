@@ -8,7 +8,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from lambent.errors import Cancelled, OverloadedError
 from lambent.execution.event_loop import LoopTask, LoopThread
@@ -16,9 +19,11 @@ from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.threads import CallThreads
+from lambent.wire.http import SSE_TYPE, HttpResponse
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
+    from lambent.execution.open_streams import OpenStream
 
 _MAX_TASKS = 32
 """Tasks that run at a time."""
@@ -41,9 +46,14 @@ class LiveInvocation(Invocation):
     """Runs coroutines on a running loop that other threads share, and stops them when the client leaves.
 
     The call itself runs on one of ``threads``, or on a thread of its own.
+
+    Attributes:
+        following: the stream that the call has opened; None where it has opened none.
     """
 
     shares_loop = True
+    following: OpenStream | None = None
+    _started: LoopTask[Any] | Future[Any] | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: CallThreads | None = None) -> None:
         super().__init__(self._run_on_loop)
@@ -51,7 +61,6 @@ class LiveInvocation(Invocation):
         self._threads = threads
         self._gone = threading.Event()
         self._writing = asyncio.Lock()
-        self._started: LoopTask[Any] | None = None
         self._waits = 0
         self._dropped = False
         self._unread = 0
@@ -68,6 +77,12 @@ class LiveInvocation(Invocation):
         self._gone.set()
         if self._started is not None and not self.detached:
             self._started.cancel()
+
+    def delivers(self, delivery: Future[Any]) -> None:
+        """What to cancel from now on: the delivery of a stream, behind the call."""
+        self._started = delivery
+        if self.cancelled:
+            delivery.cancel()
 
     def stop(self) -> None:
         """See ``Invocation.stop``."""
@@ -164,6 +179,18 @@ class LiveInvocation(Invocation):
             raise Cancelled from None
         self.check()
         return value
+
+
+class _Reply(msgspec.Struct):
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def is_failure(response: HttpResponse) -> bool:
+    """Whether a call that has opened a stream has failed behind its handler, as in middleware."""
+    body = response.body
+    if response.headers.get("content-type") == SSE_TYPE:
+        body = body.removesuffix(b"\n\n").rpartition(b"\ndata: ")[2]
+    return msgspec.json.decode(body, type=_Reply).error is not msgspec.UNSET
 
 
 class _Room(Pending[None]):

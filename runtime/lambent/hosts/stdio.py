@@ -23,17 +23,19 @@ from lambent.execution.failures import report
 from lambent.execution.rounds.live_calls import CancelledParams
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.line_writer import LineWriter
-from lambent.hosts.live import LiveInvocation, ThreadQueue
+from lambent.hosts.live import LiveInvocation, ThreadQueue, is_failure
 from lambent.hosts.private_streams import take_streams
 from lambent.hosts.settings import Settings
+from lambent.hosts.stdio_streams import StdioStreams
 from lambent.hosts.threads import CallThreads
 from lambent.wire import jsonrpc
 from lambent.wire.eras import is_modern
-from lambent.wire.http import Request, error_response
+from lambent.wire.http import HttpResponse, Request, error_response
 from lambent.wire.jsonrpc import MalformedMessage, RequestId, RpcMessage
 
 if TYPE_CHECKING:
     from lambent.execution.handshakes import Handshake
+    from lambent.execution.open_streams import OpenStream
 
 _RUNNING = 256
 """Calls that run at a time."""
@@ -67,6 +69,7 @@ class StdioServer:
         self._out = LineWriter(lines_out, lambda: self._over.put(False))
         self._loop = LoopThread()
         self._threads = CallThreads(_RUNNING)
+        self._streams = StdioStreams(self._out, self._loop)
         tasks = endpoint.executor.services.tasks
         self._tasks = tasks.queue if tasks is not None and isinstance(tasks.queue, ThreadQueue) else None
         self._principal = endpoint.authenticate(Request())
@@ -95,6 +98,7 @@ class StdioServer:
             for invocation in list(self._unanswered):
                 if invocation.is_subscription or not has_client:
                     invocation.cancel()
+            self._streams.end()
             self._wake_subscriptions()
             if self._drain_seconds:
                 self._wait(deadline)
@@ -107,13 +111,15 @@ class StdioServer:
 
     def _wait(self, deadline: float) -> bool:
         """Wait until no call and no task runs; False where that takes longer."""
-        ended = self._threads.wait(_until(deadline))
+        ended = self._threads.wait(_until(deadline)) and self._streams.wait(_until(deadline))
         return (self._tasks is None or self._tasks.wait(_until(deadline))) and ended
 
     def _stop(self, deadline: float) -> bool:
         """Cancel what still runs, then end the threads. The client may read until the deadline."""
+        self._streams.end()
         for invocation in list(self._unanswered):
-            invocation.stop()
+            if invocation.following is None:
+                invocation.stop()
         self._wake_subscriptions()
         if self._tasks is not None:
             self._tasks.stop()
@@ -173,8 +179,8 @@ class StdioServer:
             invocation.is_subscription = message.method == "subscriptions/listen"
             handshake = self._handshake_of(message)
 
-            def answer() -> bytes:
-                return self._endpoint.answer(message, Request(), invocation, self._principal, handshake).body
+            def answer() -> HttpResponse:
+                return self._endpoint.answer(message, Request(), invocation, self._principal, handshake)
 
             answered = self._submit(invocation, len(line), answer, request_id)
             if handshake is not None and message.method in ("initialize", "logging/setLevel"):
@@ -214,12 +220,12 @@ class StdioServer:
         def answer_one(message: RpcMessage) -> bytes:
             return self._endpoint.answer(message, Request(), invocation, self._principal, handshake).body
 
-        def answer() -> bytes:
+        def answer() -> HttpResponse:
             try:
                 replies = answer_batch(members, answer_one, take)
             except InvalidRequestError as error:
-                return error_response(error).body
-            return join_batch(replies) if replies else b""
+                return error_response(error)
+            return HttpResponse(200, {}, join_batch(replies) if replies else b"")
 
         self._submit(invocation, len(line), answer)
         return True
@@ -234,7 +240,7 @@ class StdioServer:
         self,
         invocation: StdioInvocation,
         length: int,
-        answer: Callable[[], bytes],
+        answer: Callable[[], HttpResponse],
         request_id: RequestId | None = None,
     ) -> Future[None]:
         """Answer something on a thread, once there is room for it."""
@@ -252,13 +258,24 @@ class StdioServer:
         self,
         invocation: StdioInvocation,
         size: int,
-        answer: Callable[[], bytes],
+        answer: Callable[[], HttpResponse],
         request_id: RequestId | None,
     ) -> None:
-        reply = answer()
-        if reply and not invocation.cancelled:
-            self._out.put(reply)
+        response = answer()
+        stream = invocation.following
+        if stream is not None and not is_failure(response):
+            self._streams.begin(
+                invocation, stream, response.body, lambda: self._forget(invocation, 0, request_id)
+            )
+            with self._counting:
+                self._held -= size
+            return
+        if response.body and not invocation.cancelled:
+            self._out.put(response.body)
             invocation.wait_for_room()
+        self._forget(invocation, size, request_id)
+
+    def _forget(self, invocation: StdioInvocation, size: int, request_id: RequestId | None) -> None:
         with self._counting:
             self._held -= size
             self._unanswered.discard(invocation)
@@ -286,6 +303,11 @@ class StdioInvocation(LiveInvocation):
     def agree(self, handshake: Handshake) -> bool:
         """See ``Invocation.agree``: the process has one client."""
         self._agree(handshake)
+        return True
+
+    def follow(self, stream: OpenStream) -> bool:
+        """See ``Invocation.follow``."""
+        self.following = stream
         return True
 
     def unread(self) -> int:

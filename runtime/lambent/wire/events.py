@@ -41,6 +41,15 @@ class PollEventsParams(Struct, frozen=True, rename="camel"):
     max_events: _Count | None = None
 
 
+class StreamEventsParams(Struct, frozen=True, rename="camel"):
+    """Parameters of ``events/stream``."""
+
+    name: str
+    arguments: Raw = Raw(b"{}")
+    cursor: str | None = None
+    max_age_ms: _Milliseconds | None = None
+
+
 P = TypeVar("P", bound=Struct)
 
 
@@ -119,6 +128,10 @@ class PollEventsResult(Result, kw_only=True):
     truncated: bool
     has_more: bool
     next_poll_ms: int
+
+
+class StreamEventsResult(Result, kw_only=True):
+    """The end of a stream that the server has ended."""
 
 
 class DeliveryStatus(Struct, frozen=True, rename="camel"):

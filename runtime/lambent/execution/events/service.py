@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from lambent.wire.events import MAX_OCCURRENCE_BYTES, MODES, EventOccurrence, Mo
 
 if TYPE_CHECKING:
     from lambent.execution.events.subscriptions import Subscriptions
+    from lambent.execution.events.watching import Watches
 
 _CURSOR_BYTES = 256
 """What a delivery adds to an occurrence: the cursor, and the name of its member."""
@@ -71,11 +73,13 @@ class Events:
         modes: how this host can deliver.
         queue: brings what there is to deliver; None where nothing is.
         subscriptions: those that are delivered to endpoints; None where none are.
+        watches: look at logs for streams; None where no stream stays open.
     """
 
     modes: tuple[Mode, ...] = ("poll",)
     subscriptions: Subscriptions | None = None
     queue: Queue | None = None
+    watches: Watches | None = None
 
     def __init__(self, types: Mapping[str, EventType], log: EventLog, server: str, clock: Clock) -> None:
         self.types = types
@@ -85,9 +89,8 @@ class Events:
 
     def seen_as(self, names: Mapping[str, str]) -> Events:
         """The same for a mounted server, whose names of event types stand for names here."""
-        types = {inner: self.types[name] for inner, name in names.items()}
-        seen = Events(types, self.log, self._server, self.clock)
-        seen.modes, seen.queue, seen.subscriptions = self.modes, self.queue, self.subscriptions
+        seen = copy.copy(self)
+        seen.types = {inner: self.types[name] for inner, name in names.items()}
         return seen
 
     def key(self, event: EventType) -> str:
@@ -132,6 +135,8 @@ class Events:
         event, record = occurrence.event, occurrence.record
         purge_at = math.ceil(record.at / 1000 + event.retention)
         self.log.append(self.key(event), msgspec.json.encode(record), purge_at, occurrence.once)
+        if self.watches is not None:
+            self.watches.wake(self.key(event))
         # Whatever this host itself can deliver: the subscriptions are in a store that it shares with others.
         if self.queue is not None and "webhook" in event.definition.delivery:
             self.queue.send(f"wake {event.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from lambent.execution.call import Call, Handler, Services
 from lambent.wire.results import DiscoverResult, ListenResult, PageResult
@@ -24,6 +25,12 @@ def _list(call: Call) -> PageResult:
     from lambent.execution.handlers.lists import list_features  # clients keep what they have listed
 
     return list_features(call)
+
+
+def _stream(call: Call) -> Any:
+    from lambent.execution.handlers.event_streams import stream_events  # loaded where a client asks for one
+
+    return stream_events(call)
 
 
 def handlers_of(services: Services) -> Mapping[str, Handler]:
@@ -69,7 +76,7 @@ def handlers_of(services: Services) -> Mapping[str, Handler]:
     if services.events is not None:
         from lambent.execution.handlers.events import list_events, poll_events
 
-        handlers |= {"events/list": list_events, "events/poll": poll_events}
+        handlers |= {"events/list": list_events, "events/poll": poll_events, "events/stream": _stream}
         if services.events.subscriptions is not None:
             from lambent.execution.handlers.event_subscriptions import subscribe, unsubscribe
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from types import CoroutineType
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from lambent.execution.authorization import permits, require
 from lambent.execution.call import Call
+from lambent.execution.events.checking import check_arguments, floor_of, select_checked, wait_of
 from lambent.execution.events.polling import LogReader, most_events
-from lambent.execution.events.service import Events, LogRecord, check_size, iso, occurrence_of
-from lambent.execution.failures import report
+from lambent.execution.events.service import Events
 from lambent.execution.handlers.lists import page_of
-from lambent.features.events import Checked, EventType
+from lambent.features.events import EventType
 from lambent.wire.events import (
     ForbiddenError,
     ListEventsParams,
@@ -35,9 +33,9 @@ def list_events(call: Call) -> ListEventsResult:
     Raises:
         InvalidParamsError: the cursor is none that this list has given.
     """
-    events, catalog = _events(call), call.services.catalog
+    events, catalog = events_of(call), call.services.catalog
     params = read_params(ListEventsParams, call.rpc.raw)
-    served = {name: modes for name, event in events.types.items() if (modes := events.served(event))}
+    served = {name: modes for name, event in events.types.items() if (modes := _modes(call, event))}
     if catalog.hides_forbidden:
         served = {name: modes for name, modes in served.items() if permits(call, events.types[name].scopes)}
     names, next_cursor = page_of(call.method, list(served), params.cursor, catalog.page_size)
@@ -62,7 +60,7 @@ def poll_events(call: Call) -> PollEventsResult:
     arguments = event.read_arguments(params.arguments)
     check_allowed(call, event, arguments)
     if event.check is None:
-        return LogReader(_events(call), event, arguments, call.principal).poll(params)
+        return LogReader(events_of(call), event, arguments, call.principal).poll(params)
     return _check(call, event, arguments, params)
 
 
@@ -74,15 +72,21 @@ def find_event(call: Call, name: str, mode: Mode) -> EventType:
         UnsupportedError: it is not delivered in this mode.
         HttpRefusal: the caller lacks scopes.
     """
-    events = _events(call)
+    events = events_of(call)
     event = events.types.get(name)
     if event is None or not events.served(event):
         raise NotFoundError("event")
     if event.scopes:
         require(call, event.scopes)
-    if mode not in events.served(event):
+    if mode not in _modes(call, event):
         raise UnsupportedError("deliveryMode", mode)
     return event
+
+
+def _modes(call: Call, event: EventType) -> tuple[Mode, ...]:
+    """How an event type is delivered to this client: streams are not defined in the legacy era."""
+    modes = events_of(call).served(event)
+    return modes if call.handshake is None else tuple(mode for mode in modes if mode != "push")
 
 
 def check_allowed(call: Call, event: EventType, arguments: Any) -> None:
@@ -94,56 +98,34 @@ def check_allowed(call: Call, event: EventType, arguments: Any) -> None:
     if event.allow is None:
         return
     given = (call.principal,) if event.arguments is None else (arguments, call.principal)
-    if _run(call, event.allow(*given)) is not True:
+    if run_author(call, event.allow(*given)) is not True:
         raise ForbiddenError(f"Not allowed to have {event.name} with these arguments")
 
 
 def _check(call: Call, event: EventType, arguments: Any, params: PollEventsParams) -> PollEventsResult:
     """Answer a poll by asking the upstream, whose cursors are the client's."""
     assert event.check is not None  # noqa: S101 - so its caller has found it
-    given: tuple[Any, ...] = (params.cursor,) if event.arguments is None else (arguments, params.cursor)
-    if event.has_limit:
-        given += (most_events(params),)
-    checked = _run(call, event.check(*given))
-    if not isinstance(checked, Checked):
-        kind = type(checked).__name__
-        raise TypeError(f"The check function of {event.name} returned {kind}: return lambent.Checked")
-    now, found, truncated = _events(call).clock(), [], checked.truncated
-    floor = None
-    if params.max_age_ms is not None and params.cursor is not None:
-        floor = datetime.fromtimestamp(now - params.max_age_ms / 1000, UTC)
-    for one in checked.occurrences:
-        if floor is not None and one.timestamp is not None and one.timestamp < floor:
-            truncated = True
-            continue
-        try:
-            record = LogRecord(
-                one.event_id, 0, iso(one.timestamp, now), Raw(event.payload.encode(one.payload))
-            )
-            check_size(record, event)
-            data = event.select_payload(record.data, arguments, call.principal)
-        except Exception as error:  # one that fails always would keep all others from the client
-            report(error)
-            truncated = True
-            continue
-        if data is not None:
-            found.append(occurrence_of(record, event, data))
-    wait = event.poll_ms if checked.next_poll is None else int(checked.next_poll.total_seconds() * 1000)
+    given = check_arguments(event, arguments, params.cursor, most_events(params))
+    checked = run_author(call, event.check(*given))
+    now = events_of(call).clock()
+    floor = floor_of(now, params.cursor, params.max_age_ms)
+    found, truncated = select_checked(checked, event, arguments, call.principal, now, floor)
     return PollEventsResult(
         events=found,
         cursor=checked.cursor,
         truncated=truncated,
         has_more=checked.has_more,
-        next_poll_ms=max(1, wait),
+        next_poll_ms=wait_of(checked, event),
     )
 
 
-def _run(call: Call, answer: Any) -> Any:
+def run_author(call: Call, answer: Any) -> Any:
     """What a function of the server's author has answered, which may be a coroutine function."""
     return call.invocation.run(answer) if type(answer) is CoroutineType else answer
 
 
-def _events(call: Call) -> Events:
+def events_of(call: Call) -> Events:
+    """The events of the server."""
     events = call.services.events
     assert events is not None  # noqa: S101 - without events these methods are not offered
     return events

@@ -1,0 +1,68 @@
+"""What ``check`` functions have found, as clients get it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Raw
+
+from lambent.auth.principal import Principal
+from lambent.execution.events.service import LogRecord, check_size, iso, occurrence_of
+from lambent.execution.failures import report
+from lambent.features.events import Checked, EventType
+from lambent.wire.events import EventOccurrence
+
+
+def check_arguments(event: EventType, arguments: Any, cursor: str | None, most: int) -> tuple[Any, ...]:
+    """What the ``check`` function of an event type is called with; ``most``: how many occurrences."""
+    given: tuple[Any, ...] = (cursor,) if event.arguments is None else (arguments, cursor)
+    return (*given, most) if event.has_limit else given
+
+
+def floor_of(now: float, cursor: str | None, max_age_ms: int | None) -> datetime | None:
+    """What happened before this is too old for the client; None: nothing is."""
+    if max_age_ms is None or cursor is None:
+        return None
+    return datetime.fromtimestamp(now - max_age_ms / 1000, UTC)
+
+
+def select_checked(
+    checked: Any,
+    event: EventType,
+    arguments: Any,
+    caller: Principal | None,
+    now: float,
+    floor: datetime | None,
+) -> tuple[list[EventOccurrence], bool]:
+    """What a subscription gets of what was found, and whether something was skipped.
+
+    Raises:
+        TypeError: the function has returned something else.
+    """
+    if not isinstance(checked, Checked):
+        kind = type(checked).__name__
+        raise TypeError(f"The check function of {event.name} returned {kind}: return lambent.Checked")
+    found, truncated = [], checked.truncated
+    for one in checked.occurrences:
+        if floor is not None and one.timestamp is not None and one.timestamp < floor:
+            truncated = True
+            continue
+        try:
+            data = Raw(event.payload.encode(one.payload))
+            record = LogRecord(one.event_id, 0, iso(one.timestamp, now), data)
+            check_size(record, event)
+            selected = event.select_payload(record.data, arguments, caller)
+        except Exception as error:  # one that fails always would keep all others from the client
+            report(error)
+            truncated = True
+            continue
+        if selected is not None:
+            found.append(occurrence_of(record, event, selected))
+    return found, truncated
+
+
+def wait_of(checked: Checked, event: EventType) -> int:
+    """After how many milliseconds to ask again."""
+    wait = event.poll_ms if checked.next_poll is None else int(checked.next_poll.total_seconds() * 1000)
+    return max(1, wait)

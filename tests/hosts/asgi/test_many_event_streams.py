@@ -1,0 +1,144 @@
+"""Streams of events over real connections: many, from a table, and with clients that read slowly."""
+
+import asyncio
+import threading
+from contextlib import AsyncExitStack
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from tests.chaos.cloud import CREDENTIALS, REGION, create_table
+from tests.hosts.asgi.driving import (
+    http,
+    on_loop,
+    post,
+    streamed,
+    tool_call,
+    unframe,
+    until,
+    uvicorn_of,
+)
+from tests.hosts.asgi.event_streams import (
+    Shop,
+    begun,
+    ended,
+    note,
+    request,
+)
+
+from lambent.execution.events import watching
+from lambent.hosts import asgi
+from lambent.stores.event_logs import DynamoLog
+
+# Many, and slow ones.
+
+
+@on_loop
+async def test_what_a_client_does_not_read_is_not_made() -> None:
+    shop = Shop()
+    one, takes = shop.opened(), asyncio.Semaphore(1)
+    send = one._send
+
+    async def slowly(message: dict[str, Any]) -> None:
+        await takes.acquire()
+        await send(message)
+
+    one._send = slowly  # type: ignore[method-assign]
+    reads: list[int] = []
+    log, read = shop.events.log, shop.events.log.read
+
+    def counted(key: str, after: int, most: int) -> Any:
+        reads.append(after)
+        return read(key, after, most)
+
+    log.read = counted  # type: ignore[method-assign]
+    async with one:
+        takes.release()
+        await begun(one, shop)
+        for number in range(2000):
+            shop.emit(100 + number)
+        takes.release()
+        await one.next()
+        await asyncio.sleep(0.02)
+        assert len(reads) <= 1
+        for _ in range(1999):
+            takes.release()
+            await one.next()
+        one.leave()
+    assert reads == list(range(0, 2000, watching.PAGE))
+
+
+@on_loop
+async def test_many_streams_share_looks_and_reads_and_need_no_threads() -> None:
+    shop = Shop()
+    heads, reads = [], []
+    log = shop.events.log
+    head, read = log.head, log.read
+
+    def counted_head(key: str) -> Any:
+        heads.append(key)
+        return head(key)
+
+    def counted_read(key: str, after: int, most: int) -> Any:
+        reads.append(after)
+        return read(key, after, most)
+
+    threads = threading.active_count()
+    async with AsyncExitStack() as stack:
+        ones = [await stack.enter_async_context(shop.opened()) for _ in range(300)]
+        for one in ones:
+            await begun(one, shop)
+        await until(lambda: shop.app._threads._free == asgi._RUNNING)
+        assert threading.active_count() - threads < 100  # of pools, all free
+        log.head, log.read = counted_head, counted_read  # type: ignore[method-assign]
+        shop.emit(1)
+        for one in ones:
+            assert (await one.heard())["params"]["eventId"] == "e1"
+        assert reads == [0]
+        assert len(heads) <= 2  # one may be for those that have joined just now
+        for one in ones:
+            one.leave()
+
+
+# Over real connections.
+
+
+@on_loop
+async def test_under_uvicorn() -> None:
+    shop = Shop()
+    async with uvicorn_of(shop.app, lifespan="on") as url, http() as client:
+        async with streamed(client, url, request()) as (response, frames):
+            assert response.headers["content-type"] == "text/event-stream"
+            assert unframe(await anext(frames))["method"] == "notifications/events/active"
+            await post(client, url, tool_call("pay", {"cents": 5}))
+            assert unframe(await anext(frames)) == shop.occurrence(5, 1)
+        await until(lambda: not shop.watches._running)
+        async with streamed(client, url, request({"cursor": shop.cursor(0)})) as (_, frames):
+            await anext(frames)
+            assert unframe(await anext(frames)) == shop.occurrence(5, 1)
+            await shop.app.shutdown()
+            assert unframe(await anext(frames)) == ended()
+            with pytest.raises(StopAsyncIteration):
+                await anext(frames)
+
+
+@on_loop
+async def test_from_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", REGION)
+        create_table(dynamodb, "lambent")
+        shop = Shop(log=DynamoLog("lambent", dynamodb))
+        shop.watches.look_seconds = 0.02
+        wanted = request({"arguments": {"cents": 5}})
+        async with (
+            uvicorn_of(shop.app) as url,
+            http() as client,
+            streamed(client, url, wanted) as (_, frames),
+        ):
+            assert unframe(await anext(frames)) == note("active", cursor=shop.cursor(0), truncated=False)
+            await asyncio.to_thread(shop.append, 4, 5, 6)
+            assert unframe(await anext(frames)) == shop.occurrence(5, 2)
+            assert unframe(await anext(frames)) == shop.occurrence(6, 3)
