@@ -1,13 +1,16 @@
 """Streams of events over real connections: many, from a table, and with clients that read slowly."""
 
 import asyncio
+import json
 import threading
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, cast
 
 import boto3
 import pytest
 from moto import mock_aws
+from tests import support
 from tests.chaos.cloud import CREDENTIALS, REGION, create_table
 from tests.hosts.asgi.driving import (
     http,
@@ -20,12 +23,14 @@ from tests.hosts.asgi.driving import (
     uvicorn_of,
 )
 from tests.hosts.asgi.event_streams import (
+    Paid,
     Shop,
     begun,
     ended,
     note,
     request,
 )
+from tests.support import dumps
 
 from lambent.execution.events import watching
 from lambent.hosts import asgi
@@ -142,3 +147,65 @@ async def test_from_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.to_thread(shop.append, 4, 5, 6)
             assert unframe(await anext(frames)) == shop.occurrence(5, 2)
             assert unframe(await anext(frames)) == shop.occurrence(6, 3)
+
+
+@asynccontextmanager
+async def connected(url: str, params: Any = None) -> AsyncIterator[asyncio.StreamReader]:
+    """A connection of its own with an open stream; what comes is read by hand."""
+    message = request(params)
+    content = dumps(message).encode()
+    headers = {**support.headers_of(message), "host": "localhost", "content-length": str(len(content))}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=2**24)
+    writer.write(f"POST /mcp HTTP/1.1\r\n{lines}\r\n".encode() + content)
+    try:
+        yield reader
+    finally:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def heard(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """The next message of a stream: one chunk is one frame."""
+    while not (line := await reader.readline()).startswith(b"data: "):
+        assert line, "the connection has ended"
+    message: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+    return message
+
+
+@on_loop
+async def test_three_hundred_connections() -> None:
+    shop = Shop()
+    async with uvicorn_of(shop.app, lifespan="off") as url, AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(connected(url)) for _ in range(300)]
+        for reader in readers:
+            assert (await heard(reader))["method"] == "notifications/events/active"
+        shop.emit(1, 2)
+        for reader in readers:
+            assert await heard(reader) == shop.occurrence(1, 1)
+            assert await heard(reader) == shop.occurrence(2, 2)
+        await stack.aclose()
+        await until(lambda: not shop.watches._running and not shop.app._open)
+
+
+@on_loop
+async def test_a_connection_that_is_not_read() -> None:
+    """What is on its way is bounded by the buffers of the connection."""
+    shop = Shop()
+    long = "o" * 4000
+    async with uvicorn_of(shop.app, lifespan="off") as url, connected(url) as reader:
+        assert (await heard(reader))["method"] == "notifications/events/active"
+        (stream,) = cast("set[Any]", shop.app._open)
+        transport: Any = reader._transport  # type: ignore[attr-defined]
+        transport.pause_reading()
+        for number in range(5000):
+            shop.emitter.emit("order.paid", Paid(long, 100 + number), event_id=f"e{number}")
+        position = -1
+        while position != (position := stream._source._position.number):
+            await asyncio.sleep(0.2)
+        assert 0 < position < 4000
+        transport.resume_reading()
+        for number in range(5000):
+            assert (await heard(reader))["params"]["eventId"] == f"e{number}"
