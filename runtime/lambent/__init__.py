@@ -69,6 +69,10 @@ if TYPE_CHECKING:
     from lambent.features.idempotency import Idempotency
     from lambent.features.limits import Limits, RateLimit
     from lambent.features.skills.files import SkillFile, SkillFiles
+    from lambent.features.source_decorators import Sources
+    from lambent.features.source_events import (
+        EventBridgeEvent, S3Notification, SnsMessage, SourceContext, SqsMessage, TableChange,
+    )
     from lambent.hosts.adapt import adapt
     from lambent.stores.skills import S3Skills
 
@@ -97,6 +101,10 @@ _LOADED_LATER = {
     "features.idempotency": ("Idempotency",),
     "features.limits": ("Limits", "RateLimit"),
     "features.skills.files": ("SkillFile", "SkillFiles"),
+    "features.source_decorators": ("Sources",),
+    "features.source_events": (
+        "EventBridgeEvent", "S3Notification", "SnsMessage", "SourceContext", "SqsMessage", "TableChange",
+    ),
     "hosts.adapt": ("adapt",),
     "stores.skills": ("S3Skills",),
 }
@@ -112,9 +120,9 @@ __all__ = [
     "CardDetails", "CardHeader", "Checked", "ClientCapabilities", "Cognito", "CompleteResult", "Completion",
     "CompletionArgument", "CompletionContext", "ConfigurationError", "Context", "CredentialsError",
     "DeadlineReached", "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult",
-    "Elicit", "ElicitationResult", "EmbeddedResource", "Emitter", "EmptyResult", "Extension",
-    "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image",
-    "ImageContent", "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError",
+    "Elicit", "ElicitationResult", "EmbeddedResource", "Emitter", "EmptyResult", "EventBridgeEvent",
+    "Extension", "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency",
+    "Image", "ImageContent", "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError",
     "InternalError", "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError",
     "LambentError", "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message",
     "MethodNotFoundError", "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Occurrence",
@@ -122,9 +130,10 @@ __all__ = [
     "PromptMessage", "PromptReference", "PromptsListChanged", "ProtocolError", "RateLimit",
     "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceCsp", "ResourceLink",
     "ResourceNotFoundError", "ResourcePermissions", "ResourceTemplateReference", "ResourceUpdated",
-    "ResourcesListChanged", "RetryableError", "Root", "S3Skills", "Sample", "SamplingMessage",
-    "SamplingResult", "ServerEvent", "Session", "Settings", "Signal", "SkillFile", "SkillFiles",
-    "StepInterrupted", "StoreError", "SubscriptionBus", "Suspend", "TaskPolicy", "TaskResult", "TextContent",
+    "ResourcesListChanged", "RetryableError", "Root", "S3Notification", "S3Skills", "Sample",
+    "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal", "SkillFile",
+    "SkillFiles", "SnsMessage", "SourceContext", "Sources", "SqsMessage", "StepInterrupted", "StoreError",
+    "SubscriptionBus", "Suspend", "TableChange", "TaskPolicy", "TaskResult", "TextContent",
     "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "ToolsListChanged",
     "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt", "client_supports_apps",
 ]

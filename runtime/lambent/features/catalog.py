@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
     from lambent.features.skills.declaring import PlacedShelf
+    from lambent.features.sources import SourceFunction
 
 # Lists change only when the server is deployed.
 _OF_LISTS = CacheHint(ttl_ms=60_000, scope="public")
@@ -47,6 +48,7 @@ class Catalog(msgspec.Struct, frozen=True):
         mounts_wrap_tools: there is some around tools of a mounted server.
         hides_forbidden: lists leave out what the caller may not use.
         skills: folders and other sources of skills.
+        sources: functions that make occurrences of events of AWS.
     """
 
     info: Implementation
@@ -67,6 +69,7 @@ class Catalog(msgspec.Struct, frozen=True):
     takes_subscriptions: bool = True
     skills: tuple[PlacedShelf, ...] = ()
     events: Mapping[str, EventType] = MappingProxyType({})
+    sources: tuple[SourceFunction, ...] = ()
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lambent.features.skills.files import SkillFiles
     from lambent.features.skills.shelf import Shelf
+    from lambent.features.source_decorators import Sources
     from lambent.wire.events import Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -172,3 +173,13 @@ class Declarations(CoreDeclarations):
             return function
 
         return register
+
+    @property
+    def source(self) -> Sources:
+        """Decorators of functions that make occurrences of events of AWS: ``@mcp.source.eventbridge(...)``.
+
+        ``lambda_handler`` takes these events: see ``Sources``.
+        """
+        from lambent.features.source_decorators import Sources  # servers without sources never load it
+
+        return Sources(self.add_source)

@@ -25,17 +25,20 @@ _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additional
 
 
 class Occurrence(msgspec.Struct, frozen=True):
-    """Something that happened, as a ``check`` function tells of it.
+    """Something that happened, as a ``check`` function or a source tells of it.
 
     Attributes:
         payload: of the payload type of the event.
-        event_id: by which clients recognize what they get twice: the id that the upstream has for it.
-        timestamp: when it happened; default: now.
+        event_id: by which clients recognize what they get twice: the id that the upstream has for it. A
+            ``check`` function has to give it; default for a source: the id of the event that it got.
+        timestamp: when it happened; default: when the event of a source happened, else now.
+        name: of the event type, where a source emits several.
     """
 
     payload: Any
-    event_id: str
+    event_id: str | None = None
     timestamp: datetime | None = None
+    name: str | None = None
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):

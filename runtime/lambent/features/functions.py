@@ -115,8 +115,8 @@ def parameters_of(function: Callable[..., Any], hints: dict[str, Any]) -> list[P
     return [_parameter(name, hints.get(name, Any), default, kind) for name, default, kind in found]
 
 
-def check_callable(function: Any, name: str) -> None:
-    """Refuse what cannot be called with named arguments and return a value.
+def check_callable(function: Any, name: str, *, may_yield: bool = False) -> None:
+    """Refuse what cannot be called with named arguments and return a value, or yield some where it may.
 
     Raises:
         DeclarationError: it is a method without its object, a generator function, or no function.
@@ -127,7 +127,7 @@ def check_callable(function: Any, name: str) -> None:
         raise DeclarationError(f"{name}: write a function; this is {function!r}")
     for inner in (_routine(function), _unwrapped(function)):
         code = getattr(inner, "__code__", None)
-        if code is not None and code.co_flags & _GENERATOR_FLAGS:
+        if code is not None and code.co_flags & _GENERATOR_FLAGS and not may_yield:
             raise DeclarationError(
                 f"{name}: it is a generator function: return a list instead of using yield"
             )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lambent.features.methods import CustomMethod
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
+    from lambent.features.sources import SourceFunction
 
 F = TypeVar("F", "Tool", "Prompt", "Resource")
 
@@ -143,8 +144,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
     tools, prompts = dict(own.tools), dict(own.prompts)
     resources, templates = dict(own.resources), {one.uri: one for one in own.templates}
     methods, wraps_tools, skills = dict(own.methods), False, own.skills
-    methods, wraps_tools = dict(own.methods), False
-    events = dict(own.events)
+    events, sources = dict(own.events), own.sources
     extensions, hides_forbidden = dict(own.extensions), own.hides_forbidden
     routes: dict[tuple[str, str], tuple[Callable[..., Any], str]] = {}
     for mount in mounts:
@@ -160,6 +160,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
             mounting.add(
                 "event", events, {one.name: one for one in map(mounting.event, catalog.events.values())}
             )
+        sources += tuple(map(mounting.source, catalog.sources))
         for name, method in catalog.methods.items():
             if name in methods:
                 raise DeclarationError(
@@ -196,6 +197,7 @@ def with_mounts(own: Catalog, mounts: Sequence[Mount]) -> Catalog:
         templates=tuple(templates.values()),
         methods=MappingProxyType(methods),
         events=MappingProxyType(events),
+        sources=sources,
         mounts_wrap_tools=wraps_tools,
         extensions=MappingProxyType(extensions),
         completer=completer,
@@ -252,6 +254,10 @@ class _Mounting:
     def event(self, event: EventType) -> EventType:
         definition = replace(event.definition, name=prefixed_name(self._prefix, event.name))
         return replace(event, definition=definition)
+
+    def source(self, source: SourceFunction) -> SourceFunction:
+        emits = {own: prefixed_name(self._prefix, name) for own, name in source.emits.items()}
+        return replace(source, emits=emits, owner=source.owner or self._inner.catalog)
 
     def method(self, method: CustomMethod) -> CustomMethod:
         return replace(method, signature=self._signature(method.signature, method.name, method.name))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lambent.features.prompts import Prompt
     from lambent.features.resources import Resource
     from lambent.features.skills.shelf import Shelf
+    from lambent.features.sources import SourceFunction
 
 
 class Registry:
@@ -53,6 +54,7 @@ class Registry:
         self._events: dict[str, EventType] = {}
         self._tool_middleware: list[Callable[..., Any]] = []
         self._shelves: list[Shelf] = []
+        self._sources: list[SourceFunction] = []
         self._catalog: Catalog | None = None
 
     def add_method(self, method: CustomMethod) -> None:
@@ -61,6 +63,11 @@ class Registry:
         if method.name in self._methods:
             raise DeclarationError(f"There is a method {method.name!r} already")
         self._methods[method.name] = method
+
+    def add_source(self, source: SourceFunction) -> None:
+        """Register a source; see ``Declarations.source``."""
+        self._not_frozen(f"source {source.name!r}")
+        self._sources.append(source)
 
     def wrap_tools(self, middleware: Callable[..., Any]) -> None:
         """Put a function around every call of a tool; see ``Extension.tool_middleware``."""
@@ -94,6 +101,11 @@ class Registry:
                 from lambent.features.mounts import with_mounts  # loaded where servers are mounted
 
                 catalog = with_mounts(catalog, self._mounts)
+            if self._sources:
+                from lambent.features.source_decorators import check_sources  # loaded where there are some
+
+                check_sources(self._sources, catalog.events)
+                catalog = msgspec.structs.replace(catalog, sources=(*self._sources, *catalog.sources))
             self._catalog = catalog
         return self._catalog
 

@@ -102,8 +102,13 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
 
         deliveries_url = "" if settings.events is None else settings.events.queue_url or ""
         deliveries = DeliveryEvents(made.deliver, deliveries_url)
+    sources = None
+    if parts.catalog.sources:
+        from lambent.hosts.aws_lambda.source_events import make_sources  # loaded where there are some
+
+        sources = make_sources(made.executor.services)
     documents = made.documents(is_strict=True)
-    handler = LambdaHandler(made.endpoint(), worker, queue_url, documents, deliveries)
+    handler = LambdaHandler(made.endpoint(), worker, queue_url, documents, deliveries, sources)
     if parts.lifespan is not None and settings.in_lambda:
         from lambent.hosts.aws_lambda.shutdown import leave_at_end  # loaded where something is to be left
 

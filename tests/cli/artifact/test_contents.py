@@ -34,6 +34,7 @@ PARTS = {
     "compat": "compat/__init__.py",
     "adapt": "hosts/adapt/__init__.py",
     "events": "execution/events/service.py",
+    "source": "features/sources.py",
     "skills": "features/skills/shelf.py",
 }
 """A module of each part that is left out where nothing names it."""
@@ -44,13 +45,14 @@ PARTS = {
     [
         ("from lambent import MCPServer", True, []),
         ("import compat, adapt", True, []),
-        ("from lambent import MCPServer", False, ["compat", "adapt", "events", "skills"]),
+        ("from lambent import MCPServer", False, ["compat", "adapt", "events", "source", "skills"]),
         ("from lambent.compat import MCPServer", True, ["compat"]),
         ("from lambent import (\n    compat,\n)", True, ["compat"]),
         ("import lambent\nhandler = lambent.adapt(app)", True, ["adapt"]),
         # The server is one of another module, so this one does not name the library.
         ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),
         ("def pay(ctx):\n    ctx.events.emit(name, payload)", True, ["events"]),
+        ("from server import mcp\n@mcp.source.sns(topic=topic)", True, ["source"]),
         ('from server import mcp\nmcp.skill("skills/monthly")', True, ["skills"]),
         ('declare = getattr(mcp, "skills")', True, ["skills"]),
         ("from lambent import MCPServer  # prevents, eventually, skillful", True, []),

@@ -63,6 +63,14 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/stores/event_logs.py",
         "/lambent/stores/public_addresses.py",
     ),
+    "source": (
+        "/lambent/features/source_decorators.py",
+        "/lambent/features/source_events.py",
+        "/lambent/features/sources.py",
+        "/lambent/hosts/aws_lambda/envelopes.py",
+        "/lambent/hosts/aws_lambda/source_events.py",
+        "/lambent/hosts/aws_lambda/source_records.py",
+    ),
     "skills?": (
         "/lambent/features/skills",
         "/lambent/execution/handlers/skills.py",

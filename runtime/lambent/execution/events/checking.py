@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import Raw
-
 from lambent.auth.principal import Principal
-from lambent.execution.events.service import LogRecord, check_size, iso, occurrence_of
+from lambent.execution.events.service import occurrence_of, record_of
 from lambent.execution.failures import report
 from lambent.features.events import Checked, EventType
 from lambent.wire.events import EventOccurrence
@@ -49,9 +47,7 @@ def select_checked(
             truncated = True
             continue
         try:
-            data = Raw(event.payload.encode(one.payload))
-            record = LogRecord(one.event_id, 0, iso(one.timestamp, now), data)
-            check_size(record, event)
+            record = record_of(one, event, now)
             selected = event.select_payload(record.data, arguments, caller)
         except Exception as error:  # one that fails always would keep all others from the client
             report(error)

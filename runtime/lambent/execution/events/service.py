@@ -17,7 +17,7 @@ from lambent.execution.events.ports import EventLog
 from lambent.execution.ports import Clock, Queue
 from lambent.execution.rounds.digests import digest
 from lambent.features.codecs import ValidationError
-from lambent.features.events import EventType
+from lambent.features.events import EventType, Occurrence
 from lambent.wire.events import MAX_OCCURRENCE_BYTES, MODES, EventOccurrence, Mode
 
 if TYPE_CHECKING:
@@ -141,6 +141,22 @@ class Events:
         if self.queue is not None and "webhook" in event.definition.delivery:
             self.queue.send(f"wake {event.name}")
         return record.id
+
+
+def record_of(one: Occurrence, event: EventType, now: float) -> LogRecord:
+    """An occurrence that a ``check`` function has found, at a time in seconds since the epoch.
+
+    Raises:
+        ItemTooLargeError: it is too large.
+        TypeError: it has no id, by which it would be recognized when it is found again.
+        ValidationError: its payload is not of its type, or its timestamp has no zone.
+    """
+    if not one.event_id:
+        raise TypeError(f"The check function of {event.name} gave an occurrence without event_id")
+    data = Raw(event.payload.encode(one.payload))
+    record = LogRecord(one.event_id, int(now * 1000), iso(one.timestamp, now), data)
+    check_size(record, event)
+    return record
 
 
 def check_size(record: LogRecord, event: EventType) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lambent.execution.ports import AsyncRunner
     from lambent.execution.rounds.journal import Journal
     from lambent.hosts.aws_lambda.delivery_events import DeliveryEvents
+    from lambent.hosts.aws_lambda.source_events import SourceEvents
 
 T = TypeVar("T")
 
@@ -34,8 +35,8 @@ T = TypeVar("T")
 class LambdaHandler:
     """What ``MCPServer.lambda_handler`` gives: call it with an event and a context.
 
-    The worker runs the tasks that the queue of ``queue_url`` brings, and ``deliveries`` takes what is to be
-    delivered to endpoints.
+    The worker runs the tasks that the queue of ``queue_url`` brings, ``deliveries`` takes what is to be
+    delivered to endpoints, and ``sources`` has the functions for events of AWS.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class LambdaHandler:
         queue_url: str = "",
         documents: DiscoveryDocuments | None = None,
         deliveries: DeliveryEvents | None = None,
+        sources: SourceEvents | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
         self._deliveries = deliveries
+        self._sources = sources
 
     @functools.cached_property
     def _run(self) -> CallerLoop:
@@ -70,7 +73,7 @@ class LambdaHandler:
             self._run.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
-        """Answer one HTTP event, do as the messages of an SQS event say, or publish cards for CloudFormation.
+        """Answer one HTTP event, do as messages of an SQS event say, publish cards, or run sources.
 
         HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
         Events that keep the function warm get ``{"warm": true}`` as the body of a response. ``{"lambent":
@@ -80,6 +83,7 @@ class LambdaHandler:
             UnknownEventError: the event is none of these.
             ConfigurationError: an SQS event has come to a function without tasks, or the schedule to one that
                 delivers nothing.
+            SourceFailedError: an event of AWS was not taken, or not all of it: Lambda delivers it again.
         """
         invocation = LambdaInvocation(context, self._run_coroutine)
         try:
@@ -111,6 +115,10 @@ class LambdaHandler:
         """Answer an event that is not HTTP; None if it is none that the function takes."""
         if not isinstance(event, Mapping):
             return None
+        if (sources := self._sources) is not None:
+            answer = sources.answer(event, context, invocation)
+            if answer is not None:
+                return answer
         if "Records" in event:
             from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
 
