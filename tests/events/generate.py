@@ -25,6 +25,7 @@ from tests.events.front_ends import FrontEnd, digest_of
 from tests.events.functions import DEAD_QUEUE, ROOT, TASK_QUEUE, WITH_TASKS, Cloud, cloud, function, url_of
 from tests.events.platform_events import deploy_events, queue_event, rotation_events
 from tests.events.recording import Handler, Recorder, http_client, mcp_client
+from tests.events.source_events import source_events
 
 Events = dict[str, dict[str, Any]]
 Session = Callable[[Recorder, FrontEnd], Awaitable[None]]
@@ -52,6 +53,7 @@ def generate() -> Events:
             **orders_over_others(),
             **deploy_events(),
             **rotation_events(),
+            **source_events(),
         }
 
 

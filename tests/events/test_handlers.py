@@ -1,6 +1,7 @@
 """Every file goes through the function that it is for, and gives the status and the result that it should."""
 
 import base64
+import contextlib
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from tests.events.functions import BUCKET, TABLE, WITH_TASKS, Cloud, cloud, func
 from tests.events.generate import STALE_STATE, TASK_ID
 from tests.events.test_files import NAMES
 
+from lambent import MCPServer, Settings
 from lambent.execution.durable.records import Records, changed
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.hosts.aws_lambda import rotation
@@ -119,10 +121,19 @@ REPORTS = {"http-api-tools-call-task", "http-api-tasks-get", "http-api-tasks-can
 REPORTS |= {"sqs-dead-letter"}
 DEPLOYS = {f"custom-resource-{step}" for step in ("create", "update", "delete")}
 ROTATIONS = {f"secret-rotation-{step}" for step in ("create", "set", "test", "finish")}
+SOURCES: dict[str, Any] = {
+    "eventbridge": {"occurrences": 1},
+    "sns": {"occurrences": 1},
+    "s3": {"occurrences": 1},
+    "s3-test": {"occurrences": 0},
+    "dynamodb": {"batchItemFailures": []},
+    "sqs-message": {"batchItemFailures": []},
+    "sqs-sns": {"batchItemFailures": []},
+}
 
 
 def test_every_file_has_its_test() -> None:
-    tested = [*ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS]
+    tested = [*ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS, *SOURCES]
     assert sorted(f"{name}.json" for name in tested) == NAMES
 
 
@@ -327,3 +338,29 @@ def test_a_secret_is_replaced_in_four_steps(read: Read) -> None:
         stages = aws.secrets.describe_secret(SecretId=name)["VersionIdsToStages"]
     assert "AWSCURRENT" in stages[version]
     assert stages[before] == ["AWSPREVIOUS"]
+
+
+# Sources.
+
+
+def every_source() -> MCPServer:
+    """A server with a function for each kind of event."""
+    mcp = MCPServer("sources")
+
+    @mcp.event("seen", payload=dict[str, str])
+    def seen() -> None:
+        """Something came."""
+
+    add = mcp.source
+    messages = add.sqs(emits="seen", queue="lambent-refunds")
+    notifications = add.sns(emits="seen", queue="lambent-notified-refunds")
+    decorators = (add.eventbridge(emits="seen"), add.sns(emits="seen"), add.s3(emits="seen"), messages)
+    for decorator in (*decorators, add.dynamodb(emits="seen"), notifications):
+        decorator(lambda event: {"id": event.id})
+    return mcp
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_sources(name: str, read: Read) -> None:
+    with contextlib.closing(every_source().lambda_handler(Settings(in_memory=True))) as handler:
+        assert handler(read(name), CONTEXT) == SOURCES[name]

@@ -12,7 +12,11 @@ from aws_lambda_powertools.utilities.parser.models import (
     CloudFormationCustomResourceCreateModel,
     CloudFormationCustomResourceDeleteModel,
     CloudFormationCustomResourceUpdateModel,
+    DynamoDBStreamModel,
+    EventBridgeModel,
     LambdaFunctionUrlModel,
+    S3Model,
+    SnsModel,
     SqsModel,
 )
 from pydantic import BaseModel, ValidationError
@@ -25,11 +29,15 @@ MODELS: dict[str, type[BaseModel]] = {
     "function-url": LambdaFunctionUrlModel,
     "alb": AlbModel,
     "sqs": SqsModel,
+    "dynamodb": DynamoDBStreamModel,
+    "eventbridge": EventBridgeModel,
+    "s3": S3Model,
+    "sns": SnsModel,
     "custom-resource-create": CloudFormationCustomResourceCreateModel,
     "custom-resource-update": CloudFormationCustomResourceUpdateModel,
     "custom-resource-delete": CloudFormationCustomResourceDeleteModel,
 }
-BY_OTHER_MEANS = ("alb-multi-value", "secret-rotation")
+BY_OTHER_MEANS = ("alb-multi-value", "s3-test", "secret-rotation")
 """What Powertools has no model of."""
 
 ALL = [name.removesuffix(".json") for name in NAMES]
@@ -75,6 +83,10 @@ def test_a_field_that_aws_does_not_send_is_found(name: str, read: Read) -> None:
         ("function-url-tools-call", "rawPath"),
         ("alb-tools-call", "headers"),
         ("sqs-task", "Records"),
+        ("eventbridge", "detail-type"),
+        ("sns", "Records"),
+        ("s3", "Records"),
+        ("dynamodb", "Records"),
         ("custom-resource-create", "ResponseURL"),
         ("custom-resource-update", "LogicalResourceId"),
         ("custom-resource-delete", "StackId"),

@@ -108,7 +108,7 @@ def _read_event(name: str) -> Any:
 def _file_of(name: str) -> Path:
     """The file of an event; of those that come with the library, by their name."""
     file = Path(name)
-    if file.exists() or not re.fullmatch(r"[a-z-]+", name):
+    if file.exists() or not re.fullmatch(r"[a-z0-9-]+", name):
         return file
     here = Path(__file__)
     # In an installed package, and in a clone.

@@ -30,6 +30,7 @@ from lambent.testing.results import (
     ServerInfo,
     TaskState,
 )
+from lambent.testing.source_events import eventbridge_event, s3_event, sns_event, stream_event
 
 __all__ = [
     "EVERYTHING",
@@ -63,7 +64,11 @@ __all__ = [
     "UnansweredError",
     "answer_to",
     "event",
+    "eventbridge_event",
     "fake_context",
     "lambda_context",
     "message_event",
+    "s3_event",
+    "sns_event",
+    "stream_event",
 ]
