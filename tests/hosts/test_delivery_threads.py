@@ -106,8 +106,6 @@ def test_the_end(queue: DeliveryThreads) -> None:
     assert "anew" in done
     assert queue.close(SECONDS)
     assert queue.wait(0)
-    names = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in names if name == "lambent-delivery_0"]
 
 
 def test_a_queue_that_nothing_was_sent_to_has_no_threads() -> None:

@@ -24,11 +24,18 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_fixture_sets_its_variable(
-    outside: None, lambent_table: str, lambent_queue: str, lambent_bucket: str, lambent_secret: str
+    outside: None,
+    lambent_table: str,
+    lambent_queue: str,
+    lambent_deliveries: str,
+    lambent_bucket: str,
+    lambent_secret: str,
 ) -> None:
     settings = Settings.from_env()
     assert settings.table == lambent_table == os.environ["LAMBENT_TABLE"]
     assert settings.task_queue_url == lambent_queue == os.environ["LAMBENT_TASK_QUEUE_URL"]
+    assert settings.events is not None
+    assert settings.events.queue_url == lambent_deliveries == os.environ["LAMBENT_EVENTS_QUEUE_URL"]
     assert settings.bucket == lambent_bucket == os.environ["LAMBENT_BUCKET"]
     assert settings.state_secret == lambent_secret == os.environ["LAMBENT_STATE_SECRET"]
     assert len(settings.keys.ring()[0]) == 64
@@ -44,6 +51,7 @@ def test_only_what_is_asked_for_is_made(lambent_table: str) -> None:
 def test_one_fixture_has_all(lambent_aws: LambentAws, lambent_table: str) -> None:
     assert lambent_aws.table == lambent_table
     assert lambent_aws.queue == os.environ["LAMBENT_TASK_QUEUE_URL"]
+    assert lambent_aws.deliveries == os.environ["LAMBENT_EVENTS_QUEUE_URL"]
     assert (lambent_aws.bucket, lambent_aws.secret) == ("lambent-blobs", "lambent-state")
     assert lambent_aws.client("dynamodb").scan(TableName=lambent_table)["Count"] == 0
 

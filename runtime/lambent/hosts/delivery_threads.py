@@ -29,6 +29,7 @@ class DeliveryThreads:
     def __init__(self) -> None:
         self.work: Callable[[str], None] | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._watcher: threading.Thread | None = None
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, str, int]] = []
         """When each message is due, by the monotonic clock, and how often it has failed."""
@@ -52,13 +53,15 @@ class DeliveryThreads:
         """
         with self._changed:
             pool, self._pool = self._pool, None
-            if pool is None:
+            if pool is None or self._watcher is None:
                 return True
+            watcher = self._watcher
             self._closing = True
             self._waiting.clear()
             self._changed.notify_all()
             ended = self._changed.wait_for(lambda: not self._unfinished, seconds)
             self._closing = False
+        watcher.join(seconds)
         pool.shutdown(wait=ended, cancel_futures=True)
         return ended
 
@@ -68,10 +71,10 @@ class DeliveryThreads:
                 return
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lambent-delivery")
-                watch = threading.Thread(
+                self._watcher = threading.Thread(
                     target=self._watch, args=(self._pool,), name="lambent-deliveries", daemon=True
                 )
-                watch.start()
+                self._watcher.start()
             due = time.monotonic() + max(0.0, delay)
             heapq.heappush(self._waiting, (due, next(self._numbers), message, failures))
             self._changed.notify_all()

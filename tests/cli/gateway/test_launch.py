@@ -19,7 +19,7 @@ def test_the_variables_that_lambda_sets():
     variables = Launch(APP, {"HOME": "/home/me"}).variables(2)
     assert variables["HOME"] == "/home/me"
     assert variables["_HANDLER"] == "orders.api.handler"
-    assert variables["LAMBENT_CALL_LOG"] == "1"
+    assert variables["LAMBENT_CALL_LOG"] == variables["LAMBENT_EVENTS_LOCAL_CALLBACKS"] == "1"
     assert Launch(APP, {}, {"LAMBENT_CALL_LOG": "0"}).variables(2)["LAMBENT_CALL_LOG"] == "0"
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "api"
     assert variables["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"

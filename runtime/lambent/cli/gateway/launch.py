@@ -21,6 +21,8 @@ SHOW_ERRORS: Final = "--show-errors"
 """The runner's argument for `show_errors`."""
 
 CALL_LOG: Final = "LAMBENT_CALL_LOG"
+LOCAL_CALLBACKS: Final = "LAMBENT_EVENTS_LOCAL_CALLBACKS"
+"""Events are delivered to endpoints of this machine too."""
 
 _FUNCTION_VERSION: Final = "$LATEST"
 _SOURCE_ROOT: Final = Path(__file__).parents[3]
@@ -91,6 +93,7 @@ class Launch:
             "TZ": ":UTC",
             "PYTHONUNBUFFERED": "1",
             CALL_LOG: "1",
+            LOCAL_CALLBACKS: "1",
             **self.base,
             **lambda_variables,
             **self.extra,
