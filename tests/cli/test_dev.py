@@ -10,9 +10,14 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
+from tests.execution.events.test_subscriptions import secret
+from tests.hooks import hooks
 from tests.support import dumps, headers_of, message
 
+from lambent.auth.api_keys import make_api_key
 from lambent.cli import main
+
+hook = pytest.fixture(hooks)
 
 
 @contextmanager
@@ -212,6 +217,54 @@ def test_what_has_to_be_set_is_told_at_once(app):
     done = run_to_the_end(app, "--no-reload", "--env", "LAMBENT_TABLE=items")
     assert done.returncode == 1
     assert "so this function needs a queue: set LAMBENT_TASK_QUEUE_URL" in done.stderr.splitlines()[-1]
+
+
+WATCHED = """\
+import dataclasses
+
+from lambent import Context, MCPServer
+
+mcp = MCPServer("shop")
+
+
+@dataclasses.dataclass
+class Order:
+    number: str
+
+
+@mcp.event("order.sent", payload=Order, delivery=["webhook"])
+def order_sent() -> None: ...
+
+
+@mcp.tool()
+def send(ctx: Context, number: str) -> str:
+    return ctx.events.emit("order.sent", Order(number), event_id=number).result()
+
+
+handler = mcp.lambda_handler()
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--aws", "--environments", "2")])
+def test_events_get_to_endpoints_of_this_machine(app, call, hook, options):
+    if options:
+        pytest.importorskip("ministack")
+    key, digest = make_api_key()
+    app.file.write_text(WATCHED)
+    with dev(app, "--no-reload", *options, LAMBENT_API_KEYS=f"ada:{digest}") as (process, url, _):
+
+        def ask(method, params):
+            body = message(method, params)
+            headers = headers_of(body) | {"x-api-key": key}
+            return call(url, body=dumps(body).encode(), headers=headers).json["result"]
+
+        delivery = {"mode": "webhook", "url": hook.url, "secret": secret()}
+        assert ask("events/subscribe", {"name": "order.sent", "delivery": delivery})["refreshBefore"]
+        assert ask("tools/call", {"name": "send", "arguments": {"number": "a"}})["content"]
+        (got,) = hook.wait(1)
+        process.terminate()
+        process.communicate()
+    assert (got.json["eventId"], got.json["data"]) == ("a", {"number": "a"})
 
 
 @pytest.mark.parametrize(("flags", "shown"), [((), ""), (("--show-errors",), ", ValueError: no such order")])

@@ -31,16 +31,17 @@ process is noticed.
 The first line on standard output is "Serving URL ..."; the app's own output and one line for each request
 follow on standard output and error.
 
-Tasks and sessions need a table, a queue, a bucket. Where the nearest template.yaml beside or above APP gives
-the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL and LAMBENT_BUCKET, MiniStack is started, and
-its CloudFormation creates the resources that the function's variables refer to, unless the shell or --env
-sets one of the three or AWS_ENDPOINT_URL. The functions of an app are those whose CodeUri and Handler lead to
-its file; --aws also serves an app that the template does not have, with the resources of the template's
-functions, and an app without a template, with a table, queues and a bucket of its own. Messages of the task
-queue and of its dead-letter queue go to further environments, the workers, in batches as the template has
-them. All of it is removed at the end.
+Tasks, sessions and events need a table, queues, a bucket. Where the nearest template.yaml beside or above
+APP gives the app's function one of LAMBENT_TABLE, LAMBENT_TASK_QUEUE_URL, LAMBENT_BUCKET and
+LAMBENT_EVENTS_QUEUE_URL, MiniStack is started, and its CloudFormation creates the resources that the
+function's variables refer to, unless the shell or --env sets one of them or AWS_ENDPOINT_URL. The functions
+of an app are those whose CodeUri and Handler lead to its file; --aws also serves an app that the template
+does not have, with the resources of the template's functions, and an app without a template, with a table,
+queues and a bucket of its own. Messages of the queues go to further environments, the workers, in batches as
+the template has them. All of it is removed at the end.
 
-Without any of that, each environment keeps tasks and sessions in its own memory, until it is replaced.
+Without any of that, each environment keeps tasks, sessions and events in its own memory, until it is
+replaced. Events are delivered to endpoints of this machine too, over HTTP.
 
 An app that cannot be imported at first ends the command; with --reload it waits for the next change. Clients
 read what has to be set, and with --show-errors what every unexpected exception says.

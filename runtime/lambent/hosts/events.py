@@ -64,9 +64,11 @@ def make_emitter(catalog: Catalog, settings: Settings) -> Emitter:
     """
     import time
 
+    from lambent.stores.dynamodb import DynamoStore
+
     if settings.table is None:
         raise ConfigurationError("Occurrences that others read are kept in a table: set LAMBENT_TABLE")
-    ports = event_ports(catalog, settings, time.time, None)
+    ports = event_ports(catalog, settings, time.time, DynamoStore(settings.table))
     server = settings.audience or catalog.info.name
     return Emitter(make_events(catalog, server, settings, time.time, ports))
 

@@ -55,7 +55,12 @@ def test_without_a_template(choose, template, notes):
     template.unlink()
     assert choose() is None
     assert notes.getvalue() == ""
-    assert choose(True).variables == ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
+    assert choose(True).variables == (
+        "LAMBENT_TABLE",
+        "LAMBENT_TASK_QUEUE_URL",
+        "LAMBENT_BUCKET",
+        "LAMBENT_EVENTS_QUEUE_URL",
+    )
 
 
 def test_a_template_may_be_named(choose, template, tmp_path):
@@ -71,7 +76,14 @@ def test_a_template_that_is_named_has_to_be_there(choose, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "variable", ["LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", "AWS_ENDPOINT_URL"]
+    "variable",
+    [
+        "LAMBENT_TABLE",
+        "LAMBENT_TASK_QUEUE_URL",
+        "LAMBENT_BUCKET",
+        "LAMBENT_EVENTS_QUEUE_URL",
+        "AWS_ENDPOINT_URL",
+    ],
 )
 def test_an_aws_that_is_configured_is_used(choose, variable):
     assert choose(**{variable: "mine"}) is None

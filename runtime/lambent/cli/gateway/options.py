@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from lambent.cli.local_aws.stack import Stack
 
 
-OWN_AWS: Final = ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", "AWS_ENDPOINT_URL")
+OWN_AWS: Final = (
+    "LAMBENT_TABLE",
+    "LAMBENT_TASK_QUEUE_URL",
+    "LAMBENT_BUCKET",
+    "LAMBENT_EVENTS_QUEUE_URL",
+    "AWS_ENDPOINT_URL",
+)
 """Where one of these variables is set, the app has an AWS already."""
 
 

@@ -1,4 +1,4 @@
-"""The stack of an app without a template: a table, the task queue and its dead-letter queue, a bucket."""
+"""The stack of an app without a template: a table, queues of tasks and of deliveries, a bucket."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ _NAME: Final = Path("lambent dev")
 # As in the template of this project: six times the timeout of the worker.
 _WORKER_SECONDS: Final = 300
 _VISIBILITY_SECONDS: Final = 6 * _WORKER_SECONDS
+_BY_TOPIC: Final = {
+    "IndexName": "by_topic",
+    "KeySchema": [
+        {"AttributeName": "topic", "KeyType": "HASH"},
+        {"AttributeName": "pk", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "KEYS_ONLY"},
+}
 _TIME_TO_LIVE: Final = {"AttributeName": "purge_at", "Enabled": True}
 
 
@@ -22,19 +30,24 @@ def own_stack() -> Stack:
             "Properties": {
                 "TableName": f"{STACK_NAME}-Table",
                 "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "AttributeDefinitions": [
+                    {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "topic")
+                ],
                 "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "GlobalSecondaryIndexes": [_BY_TOPIC],
             },
         },
         "DeadTaskQueue": _queue("DeadTaskQueue"),
-        "TaskQueue": _queue(
-            "TaskQueue", RedrivePolicy={"deadLetterTargetArn": _arn("DeadTaskQueue"), "maxReceiveCount": 5}
-        ),
+        "TaskQueue": _queue("TaskQueue", RedrivePolicy=_redrive("DeadTaskQueue")),
+        "DeadDeliveryQueue": _queue("DeadDeliveryQueue"),
+        "DeliveryQueue": _queue("DeliveryQueue", RedrivePolicy=_redrive("DeadDeliveryQueue")),
         "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": f"{STACK_NAME}-bucket"}},
     }
     result = {
-        "variables": dict(zip(VARIABLES, map(_ref, ("Table", "TaskQueue", "Bucket")), strict=True)),
-        "sources": [_source("TaskQueue", 1), _source("DeadTaskQueue", 10)],
+        "variables": dict(
+            zip(VARIABLES, map(_ref, ("Table", "TaskQueue", "Bucket", "DeliveryQueue")), strict=True)
+        ),
+        "sources": [_source("TaskQueue", 1), _source("DeadTaskQueue", 10), _source("DeliveryQueue", 10)],
         "ttl": [[_ref("Table"), _TIME_TO_LIVE]],
     }
     document = {
@@ -43,6 +56,10 @@ def own_stack() -> Stack:
         "Outputs": {OUTPUT: {"Value": {"Fn::ToJsonString": result}}},
     }
     return Stack(_NAME, document, VARIABLES)
+
+
+def _redrive(name: str) -> dict[str, Any]:
+    return {"deadLetterTargetArn": _arn(name), "maxReceiveCount": 5}
 
 
 def _ref(name: str) -> dict[str, Any]:

@@ -58,6 +58,9 @@ class Poller:
         threads: Those threads.
         workers: The workers.
         log: Where invocations and failures are noted.
+
+    Attributes:
+        has_received: Whether there was a message so far.
     """
 
     def __init__(self, source: EventSource, sqs: Any, threads: Executor, workers: Pool, log: Log) -> None:
@@ -69,6 +72,7 @@ class Poller:
         self._free_workers = asyncio.Semaphore(len(workers.environments))
         self._deliveries: set[asyncio.Task[None]] = set()
         self._last_error = ""
+        self.has_received = False
 
     async def run(self) -> None:
         """Read until cancelled, and wait for the messages that workers have then."""
@@ -84,6 +88,7 @@ class Poller:
                 await asyncio.wait(self._deliveries)
 
     def _start_delivery(self, messages: Sequence[SqsMessage]) -> None:
+        self.has_received = True
         delivery = asyncio.create_task(self._deliver(messages))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)

@@ -17,12 +17,13 @@ from lambent.cli.local_aws.clients import CREDENTIALS, Clients
 from lambent.cli.local_aws.deployment import Deployment, deploy
 from lambent.cli.local_aws.emulator import Emulator, require_ministack
 from lambent.cli.local_aws.poller import Poller
-from lambent.cli.local_aws.stack import Stack
+from lambent.cli.local_aws.stack import DELIVERIES, Stack
+from lambent.cli.local_aws.sweeper import sweep
 
 T = TypeVar("T")
 
-# One waits for messages at each of two queues; the others delete.
-_THREADS: Final = 6
+# One waits for messages at each queue, of which there are three in the usual case; the others delete.
+_THREADS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,10 @@ class LocalAws:
                 Poller(source, self.sqs, self.threads, workers, log) for source in self.deployment.sources
             ]
             polling = [asyncio.create_task(poller.run()) for poller in pollers]
+            url, sources = self.deployment.variables.get(DELIVERIES), self.deployment.sources
+            bringing = [poller for poller, source in zip(pollers, sources, strict=True) if source.url == url]
+            if bringing:
+                polling.append(asyncio.create_task(sweep(bringing, workers)))
         ended = asyncio.create_task(self.emulator.ended())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)

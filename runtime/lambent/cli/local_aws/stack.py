@@ -20,7 +20,9 @@ from lambent.cli.local_aws.template import Template, TemplateError, read_templat
 STACK_NAME: Final = "dev"
 OUTPUT: Final = "Local"
 
-VARIABLES: Final = ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET")
+DELIVERIES: Final = "LAMBENT_EVENTS_QUEUE_URL"
+
+VARIABLES: Final = ("LAMBENT_TABLE", "LAMBENT_TASK_QUEUE_URL", "LAMBENT_BUCKET", DELIVERIES)
 """The environment variables by which an app shows that it needs a local AWS."""
 
 _TABLE: Final = "AWS::DynamoDB::Table"
