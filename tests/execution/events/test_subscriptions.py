@@ -188,6 +188,13 @@ def test_the_list_shows_the_mode(shop: Shop) -> None:
     assert [event["delivery"] for event in events] == [["poll", "webhook"], ["poll"]]
 
 
+def test_the_list_shows_it_to_callers_alone_that_are_identified(shop: Shop) -> None:
+    """A server without authentication may offer polls, but no webhooks ("Subscription identity")."""
+    shop.caller = None
+    events = shop.client.request("events/list").result["events"]
+    assert [event["delivery"] for event in events] == [["poll"], ["poll"]]
+
+
 def test_who_asks_for_what_and_where_makes_the_subscription(shop: Shop) -> None:
     first = shop.subscribe(arguments={"least": 1, "most": 5})["id"]
     assert shop.subscribe(arguments={"most": 5, "least": 1})["id"] == first

@@ -84,9 +84,14 @@ def find_event(call: Call, name: str, mode: Mode) -> EventType:
 
 
 def _modes(call: Call, event: EventType) -> tuple[Mode, ...]:
-    """How an event type is delivered to this client: streams are not defined in the legacy era."""
-    modes = events_of(call).served(event)
-    return modes if call.handshake is None else tuple(mode for mode in modes if mode != "push")
+    """How an event type is delivered to this client.
+
+    Streams are not defined in the legacy era, and subscriptions belong to callers that are identified.
+    """
+    left_out = set[Mode]() if call.handshake is None else {"push"}
+    if call.principal is None:
+        left_out.add("webhook")
+    return tuple(mode for mode in events_of(call).served(event) if mode not in left_out)
 
 
 def check_allowed(call: Call, event: EventType, arguments: Any) -> None:
