@@ -120,4 +120,4 @@ chaos: setup
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(SAM) $(MINISTACK) $(DOCS) site .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/.venvs tests/interop/applications/node_modules tests/interop/applications/.venvs tests/artifact/.venv benchmarks/.venvs
+	rm -rf $(VENV) $(SAM) $(MINISTACK) $(DOCS) site .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache dist build tests/conformance/node_modules tests/interop/node_modules tests/interop/*/node_modules tests/interop/.venvs tests/interop/applications/.venvs tests/artifact/.venv benchmarks/.venvs
