@@ -12,8 +12,15 @@ from lambent.testing.aws import LambentAws
 from lambent.testing.aws_lambda import LambdaClient
 from lambent.testing.client import McpClient, Task
 from lambent.testing.clock import Clock
-from lambent.testing.contexts import FakeContext, fake_context
+from lambent.testing.contexts import EmittedEvent, FakeContext, fake_context
 from lambent.testing.errors import CallError, TaskCancelled, TaskStuckError, ToolFailed, UnansweredError
+from lambent.testing.event_results import (
+    DeliveredEvent,
+    EventSubscription,
+    ListedEvent,
+    OccurredEvent,
+    PolledEvents,
+)
 from lambent.testing.events import event, lambda_context, message_event
 from lambent.testing.in_memory import TestClient
 from lambent.testing.options import EVERYTHING
@@ -41,16 +48,22 @@ __all__ = [
     "CancelledElicitation",
     "Clock",
     "DeclinedElicitation",
+    "DeliveredEvent",
+    "EmittedEvent",
+    "EventSubscription",
     "FakeContext",
     "GivenAnswers",
     "LambdaClient",
     "LambentAws",
+    "ListedEvent",
     "ListedPrompt",
     "ListedResource",
     "ListedTemplate",
     "ListedTool",
     "LogMessage",
     "McpClient",
+    "OccurredEvent",
+    "PolledEvents",
     "Progress",
     "PromptResult",
     "ReadResult",

@@ -13,6 +13,8 @@ from lambent.errors import LambentError
 from lambent.features.codecs import to_plain
 from lambent.testing.answers import AskedQuestion, GivenAnswers, OnQuestion
 from lambent.testing.errors import CallError, TaskCancelled, TaskStuckError, ToolFailed
+from lambent.testing.event_calls import EventCalls
+from lambent.testing.event_results import ListedEvent
 from lambent.testing.http import HttpReply, Transport
 from lambent.testing.options import EVERYTHING, ClientOptions
 from lambent.testing.protocols import Heard, LegacySpeaker, ModernSpeaker, Speaker, questions_of
@@ -100,6 +102,11 @@ class McpClient(abc.ABC):
     def is_legacy(self) -> bool:
         """The version is one that begins with ``initialize``."""
         return self._options.version not in (None, MODERN.version)
+
+    @property
+    def events(self) -> EventCalls:
+        """Polls for events, and subscribes endpoints to them."""
+        return EventCalls(self)
 
     @property
     def questions(self) -> list[AskedQuestion]:
@@ -248,6 +255,10 @@ class McpClient(abc.ABC):
     def list_prompts(self) -> list[ListedPrompt]:
         """All prompts, of every page."""
         return self._list("prompts/list", "prompts", ListedPrompt)
+
+    def list_events(self) -> list[ListedEvent]:
+        """All event types, of every page."""
+        return self._list("events/list", "events", ListedEvent)
 
     def discover(self) -> ServerInfo:
         """What the server says of itself, by ``server/discover`` or ``initialize``."""

@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Raw
 from lambent.auth.principal import Principal
 from lambent.execution.call import Call, Services
 from lambent.execution.context import Context
+from lambent.execution.events.emitting import Emitter
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.journal import Journal
 from lambent.execution.rounds.pending import Pending
@@ -34,12 +36,29 @@ from lambent.wire.values import ClientCapabilities, RequestMeta
 T = TypeVar("T")
 
 
+class EmittedEvent(msgspec.Struct, frozen=True):
+    """What a function has emitted.
+
+    Attributes:
+        name: of the event type.
+        payload: as it was given.
+        event_id: None where none was given.
+        timestamp: None where none was given.
+    """
+
+    name: str
+    payload: Any
+    event_id: str | None = None
+    timestamp: datetime | None = None
+
+
 class FakeContext(Context):
     """A context whose questions are answered by the test, and that keeps what it is told.
 
     Attributes:
         progress: what was told of the progress.
         logs: the log messages.
+        emitted: the events that were emitted, whether a server declares them or not.
         answers: where the answers come from.
     """
 
@@ -48,6 +67,12 @@ class FakeContext(Context):
         self.answers = answers
         self.progress: list[Progress] = []
         self.logs: list[LogMessage] = []
+        self.emitted: list[EmittedEvent] = []
+
+    @property
+    def events(self) -> Emitter:
+        """See ``Context.events``."""
+        return _FakeEmitter(self.emitted)
 
     @property
     def questions(self) -> list[AskedQuestion]:
@@ -59,6 +84,21 @@ class FakeContext(Context):
         """What subscribers would be told: notification methods, and URIs of resources."""
         feed = self._call.services.changes
         return feed.wait(0, 0.0)[0] if feed is not None else []
+
+
+class _FakeEmitter(Emitter):
+    """Keeps what is emitted as it is."""
+
+    def __init__(self, emitted: list[EmittedEvent]) -> None:
+        self._emitted = emitted
+
+    def emit(
+        self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None
+    ) -> Pending[str]:
+        """See ``Emitter.emit``."""
+        self._emitted.append(EmittedEvent(name, payload, event_id, timestamp))
+        known = event_id or f"evt_{len(self._emitted)}"
+        return Pending(lambda: known)
 
 
 class _FakeInvocation(Invocation):

@@ -14,6 +14,7 @@ from lambent.server import MCPServer
 from lambent.testing.answers import GivenAnswers, OnQuestion
 from lambent.testing.client import McpClient
 from lambent.testing.clock import Clock
+from lambent.testing.event_calls import MemoryEvents
 from lambent.testing.http import HttpReply, OnMessage
 from lambent.testing.memory import MemoryHost, TestedRequest
 from lambent.testing.options import ClientOptions
@@ -80,6 +81,11 @@ class TestClient(McpClient):
     def as_(self, principal: Principal | None) -> Self:
         """The same client as another principal, or as nobody."""
         return self._derive(msgspec.structs.replace(self._options, principal=principal), self.answers)
+
+    @property
+    def events(self) -> MemoryEvents:
+        """Polls for events, subscribes endpoints, and has what happens delivered to them."""
+        return MemoryEvents(self, self._host)
 
     @property
     def changes(self) -> list[str]:

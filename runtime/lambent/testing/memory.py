@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.auth.principal import Principal
-from lambent.errors import DeadlineReached
+from lambent.errors import DeadlineReached, LambentError
 from lambent.execution.call import Services
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
@@ -20,16 +21,20 @@ from lambent.execution.rounds.live_calls import LiveCalls
 from lambent.hosts.assembly import Assembly, ServerParts
 from lambent.hosts.aws_lambda.events import write_v2
 from lambent.hosts.settings import Settings
+from lambent.stores.event_logs import MemoryLog
 from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
 from lambent.testing.clock import Clock
+from lambent.testing.endpoints import MemoryEndpoints
 from lambent.testing.http import OnMessage, close_with
 from lambent.wire.http import HttpResponse, Request
 from lambent.wire.payloads import Write
 
 if TYPE_CHECKING:
+    from lambent.execution.events.service import Events
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.ports import Blobs, Changes, Queue, Store
     from lambent.execution.rounds.journal import Journal
+    from lambent.hosts.events import EventPorts
 
 PUBLIC_URL = "https://mcp.example.com"
 """Where the server says that it is, unless its settings say otherwise."""
@@ -57,7 +62,7 @@ class DueMessage(msgspec.Struct, frozen=True):
     """A message of a queue.
 
     Attributes:
-        task_id: what it brings to a worker.
+        task_id: what it brings to a worker: the id of a task, or what there is to deliver.
         due: when, in seconds since the epoch.
     """
 
@@ -80,11 +85,14 @@ class DueQueue:
         """See ``Queue.send``."""
         self.messages.append(DueMessage(task_id, self._clock() + delay))
 
-    def take(self) -> DueMessage | None:
-        """The message that is due next, for which the clock is moved if need be; None where there is none."""
-        if not self.messages:
+    def take(self, until: float = math.inf) -> DueMessage | None:
+        """The message that is due next, for which the clock is moved if need be, but not beyond ``until``.
+
+        None where there is none.
+        """
+        message = min(self.messages, key=lambda one: one.due, default=None)
+        if message is None or message.due > until:
             return None
-        message = min(self.messages, key=lambda one: one.due)
         self.messages.remove(message)
         self._clock.now = max(self._clock.now, message.due)
         return message
@@ -164,6 +172,14 @@ class MemoryAssembly(Assembly):
     def _ports(self) -> tuple[Store | None, Changes | None, Queue | None, Blobs | None]:
         return self._host.store, self._host.changes, self._host.queue, self._host.blobs
 
+    def _event_ports(self, store: Any) -> EventPorts:
+        from lambent.hosts.events import EventPorts  # loaded where events are declared
+
+        host = self._host
+        if not any("webhook" in event.definition.delivery for event in self._parts.catalog.events.values()):
+            return EventPorts(log=host.log)
+        return EventPorts(log=host.log, queue=host.deliveries, store=store, callbacks=host.endpoints)
+
     def _services(self, write: Write) -> Services:
         live = LiveCalls(shared=False) if self._is_live else None
         return msgspec.structs.replace(super()._services(write), live=live, listen_seconds=0.0)
@@ -189,6 +205,9 @@ class MemoryHost:
         queue: the queue of tasks.
         blobs: the bucket.
         changes: what subscribers would be told.
+        log: what happened.
+        deliveries: the queue of deliveries.
+        endpoints: to which they are made.
     """
 
     def __init__(self, parts: ServerParts, settings: Settings, clock: Clock) -> None:
@@ -197,6 +216,9 @@ class MemoryHost:
         self.queue = DueQueue(clock)
         self.blobs = MemoryBlobs()
         self.changes = MemoryChanges()
+        self.log = MemoryLog(clock)
+        self.deliveries = DueQueue(clock)
+        self.endpoints = MemoryEndpoints()
         self._parts = parts
         self._settings = msgspec.structs.replace(
             settings,
@@ -218,6 +240,7 @@ class MemoryHost:
         self, request: TestedRequest, *, seconds: float | None = None, on_message: OnMessage | None = None
     ) -> HttpResponse:
         """Answer a request; with ``on_message`` as a host does that keeps streams open."""
+        self.log.purge(self.clock())
         kind = request.principal is not None, on_message is not None
         if kind not in self._endpoints:
             self._endpoints[kind] = self._assembly(kind).endpoint()
@@ -235,6 +258,27 @@ class MemoryHost:
             worker = Worker(assembly.executor, tasks)
             worker.run(message.task_id, MemoryInvocation(self._run, self.clock, seconds), Request())
         return True
+
+    @property
+    def events(self) -> Events:
+        """What happened, and who is told of it.
+
+        Raises:
+            LambentError: the server declares no events.
+        """
+        events = self._assembly((False, False)).executor.services.events
+        if events is None:
+            raise LambentError("The server declares no events")
+        return events
+
+    def deliver(self, seconds: float | None) -> None:
+        """Do what there is to deliver and is due within so many seconds; None: whenever it is due."""
+        until = math.inf if seconds is None else self.clock() + seconds
+        while (message := self.deliveries.take(until)) is not None:
+            self.log.purge(self.clock())
+            deliver = self._assembly((False, False)).deliver
+            if deliver is not None:
+                deliver(message.task_id)
 
     def published(self) -> list[str]:
         """The topics that were published: notification methods and URIs of resources."""
