@@ -1,6 +1,9 @@
 """A queue of deliveries that threads of its process work."""
 
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -106,6 +109,39 @@ def test_the_end(queue: DeliveryThreads) -> None:
     assert "anew" in done
     assert queue.close(SECONDS)
     assert queue.wait(0)
+
+
+def test_an_interpreter_that_ends_does_not_wait_for_what_has_not_begun() -> None:
+    code = """
+import threading, time
+from lambent.hosts import delivery_threads
+delivery_threads._THREADS = 2
+began = threading.Semaphore(0)
+queue = delivery_threads.DeliveryThreads()
+def work(message):
+    print(message, flush=True)
+    began.release()
+    time.sleep(0.2)
+    queue.send("later")
+queue.work = work
+for number in range(100):
+    queue.send(f"m{number}")
+queue.send("next week", 7 * 86_400)
+began.acquire()
+began.acquire()
+"""
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        env=path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.split()[:2]) == {"m0", "m1"}
+    assert len(done.stdout.split()) < 10
 
 
 def test_a_queue_that_nothing_was_sent_to_has_no_threads() -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from tests.execution.events.test_subscriptions import secret
 from tests.hooks import SECONDS, Hook, hooks
@@ -208,6 +209,52 @@ def test_stdio_has_nobody_who_could_subscribe() -> None:
     assert event["delivery"] == ["poll"]
     error = stdio_answer(settings, "events/subscribe", params("https://a.test/"))["error"]
     assert error["code"] == -32601
+
+
+def test_functions_of_the_author_may_be_coroutine_functions(hook: Hook) -> None:
+    mcp, loops = make_server(middleware=[identify]), list[Any]()
+
+    async def may_have(caller: Principal) -> bool:
+        loops.append(asyncio.get_running_loop())
+        return caller.subject == "ann"
+
+    @mcp.event("order.sent", payload=Order, delivery=["webhook"], allow=may_have)
+    def order_sent() -> None:
+        """An order was sent."""
+
+    handler = mcp.lambda_handler(IN_MEMORY)
+    here = Client(handler)
+    here.request("events/subscribe", params(hook.url))
+    events_of(handler).emit("order.sent", Order("a"), event_id="a")
+    assert hook.wait(1)[0].json["eventId"] == "a"
+    queue = events_of(handler).queue
+    assert isinstance(queue, DeliveryThreads)
+    assert queue.close(SECONDS)
+    handler.close()
+    assert len(loops) == 2
+    assert all(loop.is_closed() for loop in loops)
+
+
+def test_deliveries_are_counted(hook: Hook, capfd: pytest.CaptureFixture[str]) -> None:
+    handler = shop().lambda_handler(msgspec.structs.replace(IN_MEMORY, metrics="Shop/MCP"))
+    here = Client(handler)
+    here.request("events/subscribe", params(hook.url))
+    hook.statuses = [410]
+    events_of(handler).emit("order.sent", Order("a"))
+    events_of(handler).emit("order.sent", Order("b"))
+    hook.wait(2)
+    queue = events_of(handler).queue
+    assert isinstance(queue, DeliveryThreads)
+    assert queue.close(SECONDS)
+    written = [json.loads(line) for line in capfd.readouterr().out.splitlines() if "EventsDelivered" in line]
+    assert [line["EventsDelivered"] for line in written]
+    (described,) = written[0]["_aws"]["CloudWatchMetrics"]
+    assert described == {
+        "Namespace": "Shop/MCP",
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": "EventsDelivered", "Unit": "Count"}],
+    }
+    assert written[0]["service"] == "shop"
 
 
 # A table and a queue: a function delivers.

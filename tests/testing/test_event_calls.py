@@ -211,3 +211,23 @@ def test_polls_of_a_function_in_lambda(lambent_table: str, lambent_deliveries: s
     with pytest.raises(CallError) as caught:
         client.events.subscribe("sent")
     assert caught.value.message == "Forbidden"
+
+
+def test_functions_of_the_author_may_be_coroutine_functions() -> None:
+    mcp, permitted = MCPServer("shop"), [True]
+
+    async def may_have(caller: Principal) -> bool:
+        return permitted[0]
+
+    @mcp.event("sent", payload=Refunded, delivery=["webhook"], allow=may_have)
+    def sent() -> None:
+        """Something was sent."""
+
+    with TestClient(mcp, principal=ANN) as client:
+        client.events.subscribe("sent")
+        client.events.emit("sent", Refunded("a", 1))
+        assert [one.kind for one in client.events.deliver()] == ["event"]
+        permitted[0] = False
+        client.events.emit("sent", Refunded("b", 1))
+        (told,) = client.events.deliver()
+        assert (told.kind, told.json["error"]["message"]) == ("terminated", "Forbidden")

@@ -473,7 +473,7 @@ def test_clients_of_one_server_share_its_stores_and_clock(client: TestClient) ->
 def test_event_loops_are_closed_with_the_last_client() -> None:
     client = TestClient(make_shop())
     client.call("report")
-    loop = client._host._run._loop
+    loop = client._host.run._loop
     assert loop is not None
     other = client.replace(headers={})
     del client

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from lambent.execution.context import Context
     from lambent.execution.events.service import Events
     from lambent.execution.lifespan import Lifespan
-    from lambent.execution.ports import Blobs, Changes, Clock, Queue, Store
+    from lambent.execution.ports import AsyncRunner, Blobs, Changes, Clock, Queue, Store
     from lambent.execution.rounds.journal import Journal
     from lambent.execution.subscription_bus import SubscriptionBus
     from lambent.features.limits import Limits
     from lambent.hosts.asgi import AsgiApp
     from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
-    from lambent.hosts.events import EventPorts
+    from lambent.hosts.events import Deliverer, EventPorts
     from lambent.hosts.live import ThreadQueue
 
 D = TypeVar("D", bound=DiscoveryDocuments)
@@ -101,7 +101,7 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
         from lambent.hosts.aws_lambda.delivery_events import DeliveryEvents
 
         deliveries_url = "" if settings.events is None else settings.events.queue_url or ""
-        deliveries = DeliveryEvents(made.deliver, deliveries_url)
+        deliveries = DeliveryEvents(made.deliver, deliveries_url, made.deliver.close)
     sources = None
     if parts.catalog.sources:
         from lambent.hosts.aws_lambda.source_events import make_sources  # loaded where there are some
@@ -179,7 +179,8 @@ class Assembly:
     """
 
     executor: Executor
-    deliver: Callable[[str], None] | None = None
+    deliver: Deliverer | None = None
+    _runner: AsyncRunner | None = None
     _executor_type: type[Executor] = Executor
     _threads: ThreadQueue | None = None
 
@@ -362,15 +363,15 @@ class Assembly:
 
     def _events(self, server: str, store: Any) -> Events:
         """What happened and who is told, in the table, or in the memory of a process that stays."""
-        from lambent.hosts.events import deliverer, make_events  # loaded where a server declares some
+        from lambent.hosts.events import Deliverer, make_events  # loaded where a server declares some
 
-        catalog, clock = self._parts.catalog, self._clock
+        catalog, settings, clock = self._parts.catalog, self._settings, self._clock
         ports = self._event_ports(store)
-        events = make_events(catalog, server, self._settings, clock, ports)
+        events = make_events(catalog, server, settings, clock, ports)
         if events.subscriptions is not None:
-            self.deliver = deliverer(events, ports, clock)
+            self.deliver = Deliverer(events, ports, clock, settings, catalog.info.name, self._runner)
             if ports.threads is not None:
-                ports.threads.work = self.deliver
+                ports.threads.work, ports.threads.at_end = self.deliver, self.deliver.close
         if not self._in_lambda:
             from lambent.execution.events.watching import Watches  # loaded where streams stay open
 

@@ -23,11 +23,12 @@ _PAUSE_SECONDS = 1.0
 class DeliveryThreads:
     """A queue whose messages are worked by threads of this process; they are lost when it ends.
 
-    ``work`` is set once what delivers, which needs this queue, is made.
+    ``work`` is set once what delivers, which needs this queue, is made; ``at_end`` is called when all ended.
     """
 
     def __init__(self) -> None:
         self.work: Callable[[str], None] | None = None
+        self.at_end: Callable[[], None] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._watcher: threading.Thread | None = None
         self._changed = threading.Condition()
@@ -63,6 +64,8 @@ class DeliveryThreads:
             self._closing = False
         watcher.join(seconds)
         pool.shutdown(wait=ended, cancel_futures=True)
+        if ended and self.at_end is not None:
+            self.at_end()
         return ended
 
     def _put(self, message: str, delay: float, failures: int) -> None:
@@ -83,15 +86,17 @@ class DeliveryThreads:
         """Give messages to the threads of a pool when they are due."""
         with self._changed:
             while self._pool is pool:
-                now = time.monotonic()
-                while self._waiting and self._waiting[0][0] <= now:
+                now, waits = time.monotonic(), self._waiting
+                # None is given to a pool that is busy: at its end the interpreter waits for all that it has.
+                while waits and waits[0][0] <= now and self._unfinished < _THREADS:
                     _, _, message, failures = heapq.heappop(self._waiting)
                     try:
                         pool.submit(self._run, message, failures)
                     except RuntimeError:  # the interpreter is ending
                         return
                     self._unfinished += 1
-                self._changed.wait(self._waiting[0][0] - now if self._waiting else None)
+                is_free = self._unfinished < _THREADS
+                self._changed.wait(waits[0][0] - now if waits and is_free else None)
 
     def _run(self, message: str, failures: int) -> None:
         assert self.work is not None  # noqa: S101 - set before the first request

@@ -13,8 +13,9 @@ that stays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, Protocol
+import threading
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -24,14 +25,18 @@ from lambent.execution.events.service import Events
 from lambent.execution.ports import Queue, Store, Topics
 
 if TYPE_CHECKING:
+    from lambent.execution.event_loop import LoopThread
     from lambent.execution.events.delivery import Deliveries
-    from lambent.execution.events.ports import CallbackResponse, Callbacks, EventLog
+    from lambent.execution.events.ports import CallbackResponse, Callbacks, DeliveryMeter, EventLog
     from lambent.execution.events.subscriptions import Grants
-    from lambent.execution.ports import Clock
+    from lambent.execution.ports import AsyncRunner, Clock
     from lambent.features.catalog import Catalog
     from lambent.hosts.delivery_threads import DeliveryThreads
     from lambent.hosts.events_settings import EventSettings
     from lambent.hosts.settings import Settings
+
+
+T = TypeVar("T")
 
 
 class TopicStore(Store, Topics, Protocol):
@@ -128,20 +133,84 @@ def make_events(catalog: Catalog, server: str, settings: Settings, clock: Clock,
     return events
 
 
-def deliverer(events: Events, ports: EventPorts, clock: Clock) -> Callable[[str], None]:
-    """What does as a message of the queue says, for events with subscriptions; see ``Deliveries.run``."""
-    made: list[Deliveries] = []
+class Deliverer:
+    """Does as messages of the queue say, for events with subscriptions.
 
-    def run(message: str) -> None:
-        if not made:
-            from lambent.execution.events.delivery import Deliveries  # loaded by those who deliver
+    What does so is loaded with the first message: most environments of Lambda get none.
 
-            subscriptions, store, queue = events.subscriptions, ports.store, ports.queue
-            assert subscriptions and store and queue and ports.callbacks  # noqa: S101, PT018 - see above
-            made.append(Deliveries(events, subscriptions, store, queue, ports.callbacks, clock))
-        made[0].run(message)
+    Args:
+        events: with their subscriptions.
+        ports: what they need from outside.
+        clock: the time.
+        settings: of the deployment, which may want metrics.
+        service: names the server in these.
+        run: runs coroutine functions of the server's author; default: a loop in a thread of its own.
+    """
 
-    return run
+    def __init__(
+        self,
+        events: Events,
+        ports: EventPorts,
+        clock: Clock,
+        settings: Settings,
+        service: str,
+        run: AsyncRunner | None = None,
+    ) -> None:
+        self._events = events
+        self._ports = ports
+        self._clock = clock
+        self._settings = settings
+        self._service = service
+        self._run = run
+        self._loop: LoopThread | None = None
+        self._making = threading.Lock()
+        self._made: Deliveries | None = None
+
+    def __call__(self, message: str) -> None:
+        """See ``Deliveries.run``."""
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+        self._made.run(message)
+
+    def close(self) -> None:
+        """End the loop of coroutine functions, where there is one."""
+        with self._making:
+            if self._loop is not None:
+                self._loop.close()
+                self._loop = None
+
+    def _make(self) -> Deliveries:
+        from lambent.execution.events.delivery import Deliveries
+
+        ports, subscriptions = self._ports, self._events.subscriptions
+        assert subscriptions and ports.store and ports.queue and ports.callbacks  # noqa: S101, PT018 - see there
+        return Deliveries(
+            self._events,
+            subscriptions,
+            ports.store,
+            ports.queue,
+            ports.callbacks,
+            self._clock,
+            self._meter(),
+            self._run or self._run_beside,
+        )
+
+    def _meter(self) -> DeliveryMeter | None:
+        if self._settings.metrics is None:
+            return None
+        from lambent.hosts.telemetry import delivery_meter  # loaded where a setting turns metrics on
+
+        return delivery_meter(self._settings, self._service)
+
+    def _run_beside(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in a thread of its own: several messages are worked at a time."""
+        with self._making:
+            if self._loop is None:
+                from lambent.execution.event_loop import LoopThread  # loaded by a first coroutine
+
+                self._loop = LoopThread()
+        return self._loop(coroutine)
 
 
 def _grants(given: EventSettings | None) -> Grants:

@@ -163,6 +163,7 @@ class MemoryAssembly(Assembly):
     def __init__(self, host: MemoryHost, parts: ServerParts, settings: Settings, *, is_live: bool) -> None:
         self._host = host
         self._is_live = is_live
+        self._runner = host.run
         super().__init__(parts, settings, write_v2, in_lambda=True)
 
     @property
@@ -208,6 +209,7 @@ class MemoryHost:
         log: what happened.
         deliveries: the queue of deliveries.
         endpoints: to which they are made.
+        run: runs coroutine functions.
     """
 
     def __init__(self, parts: ServerParts, settings: Settings, clock: Clock) -> None:
@@ -229,8 +231,8 @@ class MemoryHost:
         )
         self._assemblies: dict[tuple[bool, bool], MemoryAssembly] = {}
         self._endpoints: dict[tuple[bool, bool], Endpoint] = {}
-        self._run = CallerLoop()
-        self._close = close_with(self, functools.partial(_close, self._run, parts.lifespan))
+        self.run = CallerLoop()
+        self._close = close_with(self, functools.partial(_close, self.run, parts.lifespan))
 
     def close(self) -> None:
         """Close the event loop of ``async def`` features, as happens when nobody uses the host any more."""
@@ -244,7 +246,7 @@ class MemoryHost:
         kind = request.principal is not None, on_message is not None
         if kind not in self._endpoints:
             self._endpoints[kind] = self._assembly(kind).endpoint()
-        invocation = MemoryInvocation(self._run, self.clock, seconds, on_message)
+        invocation = MemoryInvocation(self.run, self.clock, seconds, on_message)
         return self._endpoints[kind].handle(request, invocation)
 
     def run_next_task(self, seconds: float | None = None) -> bool:
@@ -256,7 +258,7 @@ class MemoryHost:
         tasks = assembly.executor.services.tasks
         if tasks is not None:
             worker = Worker(assembly.executor, tasks)
-            worker.run(message.task_id, MemoryInvocation(self._run, self.clock, seconds), Request())
+            worker.run(message.task_id, MemoryInvocation(self.run, self.clock, seconds), Request())
         return True
 
     @property

@@ -19,10 +19,14 @@ class DeliveryEvents:
     Args:
         deliver: does as a message says.
         queue_url: of the queue of deliveries.
+        close: ends what ``deliver`` has begun.
     """
 
-    def __init__(self, deliver: Callable[[str], None], queue_url: str) -> None:
+    def __init__(
+        self, deliver: Callable[[str], None], queue_url: str, close: Callable[[], None] = lambda: None
+    ) -> None:
         self._deliver = deliver
+        self.close = close
         self._queue = queue_url.rpartition("/")[2]
 
     def takes(self, event: Mapping[str, Any]) -> bool:

@@ -71,6 +71,8 @@ class LambdaHandler:
             if (lifespan := self._endpoint.executor.services.lifespan) is not None:
                 self._run(lifespan.leave())
             self._run.close()
+        if self._deliveries is not None:
+            self._deliveries.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event, do as messages of an SQS event say, publish cards, or run sources.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lambent.errors import ConfigurationError
 from lambent.execution.middleware import Observer
 from lambent.hosts.settings import Settings
+
+if TYPE_CHECKING:
+    from lambent.execution.events.ports import DeliveryMeter
 
 
 def observers_of(settings: Settings, server: str) -> tuple[Observer, ...]:
@@ -48,3 +53,18 @@ def observers_of(settings: Settings, server: str) -> tuple[Observer, ...]:
 
         observers.append(call_log_observer())
     return tuple(observers)
+
+
+def delivery_meter(settings: Settings, server: str) -> DeliveryMeter:
+    """What counts deliveries of events, where metrics are on.
+
+    Raises:
+        ConfigurationError: a library is missing.
+    """
+    try:
+        from lambent.hosts.telemetry.metrics import DeliveryMetrics
+    except ImportError as error:
+        raise ConfigurationError(
+            "LAMBENT_METRICS needs Powertools: install the extra lambent[aws]"
+        ) from error
+    return DeliveryMetrics(settings, server)

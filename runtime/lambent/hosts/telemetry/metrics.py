@@ -1,11 +1,13 @@
 """``LAMBENT_METRICS``: CloudWatch metrics of each call, in the embedded metric format on standard output.
 
-One line a call, written before its response leaves: the environment may be frozen afterwards.
+One line a call, written before its response leaves: the environment may be frozen afterwards. Deliveries of
+events have lines of their own.
 """
 
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -14,6 +16,9 @@ from lambent.execution.middleware import Observer
 from lambent.execution.outcome_kinds import FAILURES, OutcomeKind
 from lambent.hosts.settings import Settings
 from lambent.hosts.telemetry.reporting import method_of, timed, tool_of
+
+if TYPE_CHECKING:
+    from lambent.execution.events.ports import DeliveryMetric
 
 _DIMENSION_LENGTH = 256
 
@@ -49,6 +54,23 @@ def metrics_observer(settings: Settings, server: str) -> Observer:
             metrics.flush_metrics()
 
     return timed(write)
+
+
+class DeliveryMetrics:
+    """Writes what becomes of deliveries, with the dimension service; see ``DeliveryMeter``."""
+
+    def __init__(self, settings: Settings, server: str) -> None:
+        self._namespace = settings.metrics
+        self._service = _dimension(server)
+        self._lock = threading.Lock()
+
+    def count(self, metric: DeliveryMetric, number: int = 1) -> None:
+        """See ``DeliveryMeter.count``."""
+        metrics = EphemeralMetrics(namespace=self._namespace, service=self._service)
+        metrics.add_dimension("service", self._service)
+        metrics.add_metric(metric, MetricUnit.Count, number)
+        with self._lock:  # of two threads, each writes a whole line
+            metrics.flush_metrics()
 
 
 def _dimension(text: str) -> str:
