@@ -56,6 +56,7 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/wire/events.py",
         "/lambent/features/events.py",
         "/lambent/execution/events",
+        "/lambent/execution/handlers/event_streams.py",
         "/lambent/execution/handlers/event_subscriptions.py",
         "/lambent/execution/handlers/events.py",
         "/lambent/hosts/events.py",
