@@ -141,8 +141,9 @@ class AsgiApp:
             await _forward(invocation, request, send)
             if not work.cancelled():
                 response = await work
-                if invocation.following is not None and not is_failure(response):
-                    response = await self._follow(invocation, invocation.following, response, send, watch)
+                stream = invocation.following
+                if stream is not None and not invocation.cancelled and not is_failure(response):
+                    response = await self._follow(invocation, stream, response, send, watch)
                 if not invocation.cancelled:
                     await _finish(response, send, begun=invocation.streamed)
         finally:

@@ -9,13 +9,18 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from fastapi import FastAPI
 from moto import mock_aws
 from tests import support
 from tests.chaos.cloud import CREDENTIALS, REGION, create_table
 from tests.hosts.asgi.driving import (
+    SECONDS,
+    exchange,
     http,
+    make,
     on_loop,
     post,
+    settings,
     streamed,
     tool_call,
     unframe,
@@ -26,6 +31,7 @@ from tests.hosts.asgi.event_streams import (
     Paid,
     Shop,
     begun,
+    declare,
     ended,
     note,
     request,
@@ -34,7 +40,7 @@ from tests.support import dumps
 
 from lambent.execution.events import watching
 from lambent.hosts import asgi
-from lambent.stores.event_logs import DynamoLog
+from lambent.stores.event_logs import DynamoLog, MemoryLog
 
 # Many, and slow ones.
 
@@ -209,3 +215,59 @@ async def test_a_connection_that_is_not_read() -> None:
         transport.resume_reading()
         for number in range(5000):
             assert (await heard(reader))["params"]["eventId"] == f"e{number}"
+
+
+@on_loop
+async def test_in_fastapi() -> None:
+    mcp, application = declare(make()), FastAPI()
+    application.include_router(mcp.fastapi_router("/mcp", settings()))
+    async with (
+        uvicorn_of(application) as root,
+        http() as client,
+        streamed(client, f"{root}/mcp", request()) as (_, frames),
+    ):
+        assert unframe(await anext(frames))["method"] == "notifications/events/active"
+        await post(client, f"{root}/mcp", tool_call("pay", {"cents": 5}))
+        assert unframe(await anext(frames))["params"]["data"] == {"order": "o", "cents": 5}
+
+
+@on_loop
+async def test_a_table_that_is_slow_does_not_hold_the_loop_up() -> None:
+    log, reading, go = MemoryLog(), threading.Event(), threading.Event()
+    shop, read = Shop(log=log), log.read
+
+    def slowly(key: str, after: int, most: int) -> Any:
+        reading.set()
+        assert go.wait(SECONDS)
+        return read(key, after, most)
+
+    log.read = slowly  # type: ignore[method-assign]
+    async with shop.opened() as one:
+        await begun(one, shop)
+        shop.emit(1)
+        await until(reading.is_set)
+        assert len(await exchange(shop.app, support.message("events/list"))) == 2
+        go.set()
+        assert await one.heard() == shop.occurrence(1, 1)
+        one.leave()
+
+
+@on_loop
+async def test_a_client_that_leaves_while_the_table_is_read() -> None:
+    log, reading, go = MemoryLog(), threading.Event(), threading.Event()
+    shop = Shop(log=log)
+
+    def slowly(key: str, after: int, most: int) -> Any:
+        reading.set()
+        assert go.wait(SECONDS)
+        return []
+
+    log.read = slowly  # type: ignore[method-assign]
+    async with shop.opened() as one:
+        await begun(one, shop)
+        shop.emit(1)
+        await until(reading.is_set)
+        one.leave()
+        await one.task
+    assert (shop.watches._running, shop.app._open) == ({}, set())
+    go.set()
