@@ -83,6 +83,11 @@ def shop(declare: Callable[[MCPServer], Any], **options: Any) -> Shop:
     return Shop(mcp)
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What the log says of sources."""
+    return [record for record in caplog.records if record.name == "lambent.sources"]
+
+
 # What functions get of each kind of event, and what clients get of that.
 
 
@@ -356,7 +361,7 @@ def test_a_timestamp_of_ones_own() -> None:
 
 
 def test_a_payload_of_another_type_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
-    here = answering({"order_id": 5})
+    here = answering([WHOLE, {"order_id": 5}])
     with pytest.raises(SourceFailedError, match=f"^take failed for event {ID} of EventBridge: shop.orders"):
         here.send(aws.eventbridge_event())
     assert here.found == []
@@ -460,14 +465,14 @@ def test_an_event_that_no_function_is_for(
         here.send(event)
     assert str(caught.value).startswith(f"No source is for {before} ")
     assert f" {behind}" in str(caught.value)
-    (record,) = caplog.records
+    (record,) = told(caplog)
     assert (record.levelname, record.getMessage()) == ("ERROR", str(caught.value))
 
 
 def test_the_test_event_of_s3_is_noted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "lambent.sources")
     assert shop(of_eventbridge).send(aws.s3_test_event()) == {"occurrences": 0}
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in told(caplog)] == [
         "S3 can send notifications of the bucket lambent-uploads"
     ]
 
@@ -609,7 +614,7 @@ def test_messages_that_fail_come_again(caplog: pytest.LogCaptureFixture) -> None
     assert here.send(aws.message_batch("a", "b", "c", "d")) == failures(1, 3)
     assert failing.ran == ["a", "b", "c", "d"]
     assert [one["data"]["order_id"] for one in here.found] == ["a", "c"]
-    first, second = caplog.records
+    first, second = told(caplog)
     assert first.getMessage() == (
         f"The source take failed for message {uuid_of('message 1')} of the queue {aws.QUEUE}"
     )
@@ -646,7 +651,7 @@ def test_messages_of_several_queues(caplog: pytest.LogCaptureFixture) -> None:
     event["Records"][1]["eventSourceARN"] += "-2"
     assert failing_queue(failing).send(event) == failures(1)
     assert failing.ran == ["a", "c"]
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in told(caplog)] == [
         f"No source is for message {uuid_of('message 1')} of the queue {aws.QUEUE}-2"
     ]
 

@@ -53,9 +53,14 @@ class SourceRunner:
         if isinstance(answer, CoroutineType):
             answer = invocation.run(answer, invocation.time_limit())
         found = source.occurrences(event, _several(answer))
-        for name, one in found:
-            self._events.emit(name, one.payload, event_id=one.event_id, timestamp=one.timestamp)
-        return len(found)
+        # Of an event that has a fault, nothing is kept.
+        checked = [
+            self._events.check(name, one.payload, event_id=one.event_id, timestamp=one.timestamp)
+            for name, one in found
+        ]
+        for one in checked:
+            self._events.keep(one)
+        return len(checked)
 
     def _lifespan_context(self, source: SourceFunction) -> Any:
         lifespan = self._lifespan
