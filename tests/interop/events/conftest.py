@@ -1,5 +1,6 @@
 """The shop on two hosts, and applications that wait for something in it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -11,6 +12,7 @@ from tests.interop import clients, hosts
 from tests.interop.events.application import Application
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 
 VARIABLES = {"LAMBENT_EVENTS_LOCAL_CALLBACKS": "true"}
 """Endpoints are on this machine."""
@@ -30,8 +32,10 @@ def shop_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     def start(name: str) -> str:
         log = folder / f"{name}.log"
         if name == "gateway":
-            app = HERE / "shop_handler.py"
-            return stack.enter_context(hosts.gateway(log, "--aws", app=app, variables=VARIABLES))
+            # Where no template is above it, the gateway makes a table and queues of its own.
+            app = Path(shutil.copy(HERE / "shop_handler.py", folder))
+            path = {"PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}"}
+            return stack.enter_context(hosts.gateway(log, "--aws", app=app, variables=path))
         app_name = {"asgi": "asgi", "open": "open_asgi"}[name]
         app_path = f"tests.interop.events.shop:{app_name}"
         return stack.enter_context(hosts.asgi(log, app_path, "--factory", variables=VARIABLES))

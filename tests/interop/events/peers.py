@@ -79,6 +79,12 @@ def unsubscribing(**changes: Any) -> dict[str, Any]:
     return {"name": "order.refunded", "arguments": {}, "delivery": delivery, **changes}
 
 
+def ended(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of ``events/unsubscribe`` for those of ``events/subscribe``."""
+    where = {"mode": "webhook", "url": params["delivery"]["url"]}
+    return {"name": params["name"], "arguments": params.get("arguments", {}), "delivery": where}
+
+
 def granted(seconds: int = 86_400, cursor: str | None = "a cursor", **others: Any) -> dict[str, Any]:
     """The result of ``events/subscribe``."""
     return {"id": "sub_", "refreshBefore": seconds, "cursor": cursor, "truncated": False, **others}

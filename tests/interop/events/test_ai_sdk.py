@@ -8,7 +8,7 @@ from tests.interop.events.application import Application
 
 Start = Callable[[], Application]
 
-on_every_host = pytest.mark.parametrize("host", ["asgi"])
+on_every_host = pytest.mark.parametrize("host", ["asgi", "gateway"])
 in_both_eras = pytest.mark.parametrize("era", ["modern", "legacy"])
 
 CODES = {

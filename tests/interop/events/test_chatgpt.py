@@ -9,7 +9,7 @@ from tests.interop.events.shop import KEYS
 
 pytestmark = pytest.mark.parametrize("era", ["modern", "legacy"])
 
-on_every_host = pytest.mark.parametrize("host", ["asgi"])
+on_every_host = pytest.mark.parametrize("host", ["asgi", "gateway"])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from tests.interop import hosts
 from tests.interop.events import peers
-from tests.interop.events.peers import URL, Row, ask, granted, subscribing, unsubscribing
+from tests.interop.events.peers import URL, Row, ask, ended, granted, subscribing, unsubscribing
 
 INVALID = ("InvalidParams",)
 NO_EVENT = ("NotFound", {"kind": "event"})
@@ -295,8 +295,9 @@ def test_answers(served: Callable[[str], str], peer: str, era: str) -> None:
         for method, params in row.before:
             ask(url, era, method, params, "ann")
         answers[name] = ask(url, era, row.method, row.params, row.caller)
-        if row.before or "id" in answers[name]:
-            ask(url, era, "events/unsubscribe", unsubscribing(delivery={"mode": "webhook"}), "ann")
+        for _, params in [*row.before, (row.method, row.params)]:
+            if "delivery" in params:  # the next era begins as this one has
+                ask(url, era, "events/unsubscribe", ended(params), "ann")
     assert answers == {name: row.of(peer) for name, row in ROWS.items()}
 
 
