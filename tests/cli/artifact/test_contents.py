@@ -1,7 +1,9 @@
 """What is left out of artifacts."""
 
+import ast
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,7 @@ PARTS = {
         # The server is one of another module, so this one does not name the library.
         ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),
         ("def pay(ctx):\n    ctx.events.emit(name, payload)", True, ["events"]),
-        ("from server import mcp\n@mcp.source.sns(topic=topic)", True, ["source"]),
+        ("from server import mcp\n@mcp.source.sns(topic=topic)", True, ["events", "source"]),
         ('from server import mcp\nmcp.skill("skills/monthly")', True, ["skills"]),
         ('declare = getattr(mcp, "skills")', True, ["skills"]),
         ("from lambent import MCPServer  # prevents, eventually, skillful", True, []),
@@ -65,6 +67,7 @@ def test_parts_that_no_module_of_a_function_names(
         path = tmp_path / "lambent" / name
         path.parent.mkdir(parents=True)
         path.write_text('"""lambent.compat, lambent.adapt, events, skills"""')
+    (tmp_path / "_lambent_pytest.py").write_text("from lambent.testing import event  # which is left out")
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "app.py").write_text(source)
     strip(tmp_path, is_function=is_function)
@@ -76,6 +79,44 @@ def test_parts_are_where_they_are_left_out(parts: Mapping[str, tuple[str, ...]])
     library = Path(lambent.__file__).parents[1]
     missing = [one for patterns in parts.values() for one in patterns if not (library / one[1:]).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("words", ["", "event", "source", "skill", "event, skill", "event, source"])
+def test_what_is_kept_imports_nothing_that_is_left_out(words: str) -> None:
+    library = Path(lambent.__file__).parents[1]
+    modules = {
+        f"/{path.relative_to(library).as_posix()}": path for path in sorted(library.rglob("lambent/**/*.py"))
+    }
+    parts = [patterns for word, patterns in LEFT_OUT_UNLESS_CALLED.items() if not re.search(word, words)]
+    unnamed = tuple(pattern for patterns in parts for pattern in patterns)
+    left_out = {dotted(name) for name in modules if name.startswith(unnamed)}
+    found = [
+        f"{name} imports {imported}"
+        for name, path in modules.items()
+        if dotted(name) not in left_out
+        for imported in imported_at_once(ast.parse(path.read_text(encoding="utf-8")).body)
+        if imported in left_out
+    ]
+    assert left_out
+    assert found == []
+
+
+def dotted(name: str) -> str:
+    return name[1:].removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imported_at_once(body: list[ast.stmt]) -> Iterator[str]:
+    """The names that a module imports before it is used, and what they may be in."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) != "TYPE_CHECKING":
+            yield from imported_at_once([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try | ast.ClassDef):
+            yield from imported_at_once(node.body)
 
 
 @pytest.mark.parametrize(

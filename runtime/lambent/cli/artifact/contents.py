@@ -20,6 +20,8 @@ LEFT_OUT: Final = {
     "/_lambent_pytest.py": "the plugin of pytest",
     "/lambent/hosts/stdio.py": "a host for local processes: no function is one",
     "/lambent/hosts/private_streams.py": "part of the stdio host",
+    "/lambent/hosts/stdio_streams.py": "the same",
+    "/lambent/hosts/line_writer.py": "the same",
     "/aws_lambda_powertools/event_handler/openapi/swagger_ui": "1.6 MB of a page that nothing here shows",
     "/fastapi/.agents": "documentation",
     "/*.dist-info/RECORD": "for uninstalling; it lists files that are not here",
@@ -52,19 +54,21 @@ LEFT_OUT_UNLESS_IMPORTED: Final = {
 """Parts of the library that a function imports by name or not at all: a fifth of the smallest function."""
 
 LEFT_OUT_UNLESS_CALLED: Final = {
-    "events?": (
+    "events?|source": (
         "/lambent/wire/events.py",
         "/lambent/features/events.py",
         "/lambent/execution/events",
         "/lambent/execution/handlers/event_streams.py",
         "/lambent/execution/handlers/event_subscriptions.py",
         "/lambent/execution/handlers/events.py",
+        "/lambent/hosts/aws_lambda/delivery_events.py",
         "/lambent/hosts/events.py",
         "/lambent/stores/callbacks.py",
         "/lambent/stores/event_logs.py",
         "/lambent/stores/public_addresses.py",
     ),
     "source": (
+        "/lambent/execution/events/sourcing.py",
         "/lambent/features/source_decorators.py",
         "/lambent/features/source_events.py",
         "/lambent/features/sources.py",
@@ -91,23 +95,27 @@ def strip(target: Path, *, is_function: bool = False) -> None:
         target: the folder.
         is_function: it has the modules of a function, so what none of its modules names is not used.
     """
-    patterns = [*LEFT_OUT, *(COMPILER_OF_BINDINGS if _users_of_cffi(target) == {"cryptography"} else ())]
+    is_binding = _users_of_cffi(target) == {"cryptography"}
+    _remove([*LEFT_OUT, *(COMPILER_OF_BINDINGS if is_binding else ())], target)
     if is_function:
         sources = list(_own_sources(target))
-        patterns += _unnamed(LEFT_OUT_UNLESS_IMPORTED, [one for one in sources if b"lambent" in one])
-        patterns += _unnamed(LEFT_OUT_UNLESS_CALLED, sources)
-    for path in sorted(target.rglob("*"), reverse=True):
-        name = f"/{path.relative_to(target).as_posix()}"
-        if any(
-            fnmatch.fnmatchcase(name, pattern if "/" in pattern else f"*/{pattern}") for pattern in patterns
-        ):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        unnamed = _unnamed(LEFT_OUT_UNLESS_IMPORTED, [one for one in sources if b"lambent" in one])
+        _remove([*unnamed, *_unnamed(LEFT_OUT_UNLESS_CALLED, sources)], target)
     for path in target.rglob("*.so"):
         path.write_bytes(without_symbols(path.read_bytes()))
     for path in target.glob("*.dist-info/METADATA"):
         path.write_bytes(path.read_bytes().partition(b"\n\n")[0] + b"\n")
     for path in target.glob("lambent/**/*.py"):
         path.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _remove(patterns: Sequence[str], target: Path) -> None:
+    for path in sorted(target.rglob("*"), reverse=True):
+        name = f"/{path.relative_to(target).as_posix()}"
+        if any(
+            fnmatch.fnmatchcase(name, pattern if "/" in pattern else f"*/{pattern}") for pattern in patterns
+        ):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _own_sources(target: Path) -> Iterator[bytes]:
@@ -120,7 +128,7 @@ def _own_sources(target: Path) -> Iterator[bytes]:
 def _unnamed(parts: Mapping[str, tuple[str, ...]], sources: Sequence[bytes]) -> Iterator[str]:
     """The patterns of parts whose word is in none of the texts."""
     for name, patterns in parts.items():
-        word = re.compile(rf"\b{name}\b".encode())
+        word = re.compile(rf"\b(?:{name})\b".encode())
         if not any(map(word.search, sources)):
             yield from patterns
 
