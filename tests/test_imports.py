@@ -150,6 +150,7 @@ handler = mcp.lambda_handler(Settings(table="items", events=EventSettings(queue_
 assert call("add", {"a": 1, "b": 2})["structuredContent"] == {"result": 3}
 assert 'lambent.stores.callbacks' not in sys.modules
 assert 'lambent.execution.events.delivery' not in sys.modules
+assert 'lambent.execution.durable.tasks' not in sys.modules
 """
     assert not {"ssl", "http", "boto3", "asyncio"} & loaded(declare, use)
 

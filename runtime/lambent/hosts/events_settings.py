@@ -23,7 +23,7 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_ttl: the longest one, which one gets that asks for nothing.
         no_expiry: a subscription may live until it is ended.
         max_subscriptions: how many a principal may have, 1 to 1000.
-        allowed_callbacks: prefixes of URLs whose endpoints need no verification, each with a path.
+        allowed_callbacks: URLs below which endpoints need no verification.
         local_callbacks: endpoints may be on this machine, and over plain HTTP then: for development.
 
     Raises:
@@ -53,12 +53,10 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
         for prefix in self.allowed_callbacks:
             scheme, _, rest = prefix.partition("://")
             schemes = ("https", "http") if self.local_callbacks else ("https",)
-            host, slash, _ = rest.partition("/")
-            if scheme not in schemes or not host or not slash or any(mark in rest for mark in "@?#"):
-                # Without the slash https://hooks.example would stand for https://hooks.example.evil.test too.
+            if scheme not in schemes or not rest.partition("/")[0] or any(mark in rest for mark in "@?#"):
                 raise ConfigurationError(
-                    "LAMBENT_EVENTS_ALLOWED_CALLBACKS are beginnings of URLs, each with the slash behind the "
-                    f"host, such as https://hooks.example.com/, not {prefix!r}"
+                    "LAMBENT_EVENTS_ALLOWED_CALLBACKS are URLs such as https://hooks.example.com/agents, "
+                    f"not {prefix!r}"
                 )
 
 

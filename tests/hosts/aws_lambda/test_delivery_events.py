@@ -20,11 +20,25 @@ def batch(*bodies: str, arn: str = ARN) -> dict[str, Any]:
     return event
 
 
+OTHER_ARN = "arn:aws:sqs:eu-west-1:123456789012:dead-deliveries"
+
+
 def test_messages_of_other_queues_are_none_of_it() -> None:
     events = DeliveryEvents(lambda message: None, URL)
     assert events.takes(batch("a"))
-    assert not events.takes(batch("a", arn="arn:aws:sqs:eu-west-1:123456789012:tasks"))
-    assert not DeliveryEvents(lambda message: None, "").takes(batch("a"))
+    assert not events.takes(batch("a", arn=OTHER_ARN))
+    assert events.takes(batch("deliver key 7", arn=OTHER_ARN))
+    assert not DeliveryEvents(lambda message: None, "").takes(batch("deliver key 7"))
+
+
+def test_what_the_queue_has_given_up_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+    done: list[str] = []
+    event = batch("deliver key 7", "advance key\n" + "x" * 500, arn=OTHER_ARN)
+    assert DeliveryEvents(done.append, URL).run(event) == {"batchItemFailures": []}
+    assert done == []
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == "The queue has given up message m0, deliver key 7"
+    assert second == "The queue has given up message m1, advance key\\n" + "x" * 188
 
 
 @pytest.mark.parametrize("count", [1, 2, 10])

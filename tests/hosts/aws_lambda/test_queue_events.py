@@ -255,3 +255,16 @@ def test_coroutines_of_tasks_and_of_requests_share_a_loop(world: Worlds) -> None
     here.client.call("as_call")
     send(here, queue_event([("m", task_id)]))
     assert len(loops) == 1
+
+
+@pytest.mark.parametrize("body", ["wake order.sent", "advance key", "deliver key 7", "notify key", "sweep"])
+def test_deliveries_of_a_queue_that_the_function_does_not_know(here: World, body: str) -> None:
+    """They must not be taken for tasks that the queue has given up."""
+    plain = make_handler(make_server())
+    for handler in (here.here.handler, plain):
+        with pytest.raises(ConfigurationError) as caught:
+            handler(queue_event([("m", body)]), None)
+        assert str(caught.value) == (
+            "The queue tasks brings deliveries of events, and this function does not know of it: set "
+            "LAMBENT_TABLE, and LAMBENT_EVENTS_QUEUE_URL to the URL of that queue"
+        )

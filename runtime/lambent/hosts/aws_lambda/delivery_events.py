@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambent.execution.log_records import logger
+from lambent.execution.log_records import logger, one_line
 
 _MOST_THREADS = 10
 """Messages of a batch that are worked at a time."""
+
+_MOST_SHOWN = 200
+"""Characters of a message in the log: no occurrence, secret or URL is in one."""
 
 _log = logger("lambent.events")
 
@@ -30,17 +33,23 @@ class DeliveryEvents:
         self._queue = queue_url.rpartition("/")[2]
 
     def takes(self, event: Mapping[str, Any]) -> bool:
-        """Whether an SQS event comes from the queue of deliveries; all its messages come from one queue."""
-        name: str = event["Records"][0]["eventSourceARN"].rpartition(":")[2]
-        return name == self._queue
+        """Whether an SQS event comes from the queue of deliveries, or from its dead-letter queue."""
+        from lambent.hosts.aws_lambda.queue_events import is_delivery  # loaded already where a queue calls
+
+        return self._is_alive(event) or (bool(self._queue) and any(map(is_delivery, event["Records"])))
 
     def run(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Do as the messages of an SQS event say, and return the partial batch response.
 
         The messages of a batch are worked at the same time, so that nobody waits for the endpoint of another
-        one. The queue brings again what has failed, as often as its redrive policy says.
+        one. The queue brings again what has failed, as often as its redrive policy says. What it has given up
+        is noted: a sweep has it done, or finds that it has been tried often enough.
         """
         records = event["Records"]
+        if not self._is_alive(event):
+            for record in records:
+                _log.error("The queue has given up message %s, %s", record["messageId"], _shown(record))
+            return {"batchItemFailures": []}
         if len(records) == 1:
             failed = [self._fails(records[0])]
         else:
@@ -59,6 +68,11 @@ class DeliveryEvents:
         """
         self._deliver("sweep")
 
+    def _is_alive(self, event: Mapping[str, Any]) -> bool:
+        """Whether messages come from the queue of deliveries itself; all of an event come from one queue."""
+        name: str = event["Records"][0]["eventSourceARN"].rpartition(":")[2]
+        return name == self._queue
+
     def _fails(self, record: Mapping[str, Any]) -> bool:
         try:
             self._deliver(record["body"])
@@ -67,3 +81,8 @@ class DeliveryEvents:
             _log.exception("Message %s failed: the queue delivers it again", record["messageId"])
             return True
         return False
+
+
+def _shown(record: Mapping[str, Any]) -> str:
+    """What a message is about."""
+    return one_line(str(record["body"])[:_MOST_SHOWN])

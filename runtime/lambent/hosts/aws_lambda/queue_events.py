@@ -11,6 +11,9 @@ from lambent.execution.invocation import Invocation
 from lambent.execution.log_records import logger
 from lambent.wire.http import Request
 
+_DELIVERIES = ("wake", "advance", "deliver", "notify", "sweep")
+"""What messages of the queue of deliveries begin with; ids of tasks are no words."""
+
 _log = logger("lambent.tasks")
 
 
@@ -25,6 +28,11 @@ def _is_message(record: Any) -> bool:
     return is_whole and record.get("eventSource") == "aws:sqs"
 
 
+def is_delivery(record: Mapping[str, Any]) -> bool:
+    """Whether a message is about deliveries of events."""
+    return str(record["body"]).partition(" ")[0] in _DELIVERIES
+
+
 def run_messages(
     event: Mapping[str, Any], context: Any, worker: Worker | None, queue_url: str, invocation: Invocation
 ) -> dict[str, Any]:
@@ -34,8 +42,15 @@ def run_messages(
     any other one come from its dead-letter queue.
 
     Raises:
-        ConfigurationError: the function has no tasks, or Powertools is not installed.
+        ConfigurationError: the function has no tasks, the messages are deliveries of a queue that it does not
+            know, or Powertools is not installed.
     """
+    if any(map(is_delivery, event["Records"])):
+        name = event["Records"][0]["eventSourceARN"].rpartition(":")[2]
+        raise ConfigurationError(
+            f"The queue {name} brings deliveries of events, and this function does not know of it: set "
+            "LAMBENT_TABLE, and LAMBENT_EVENTS_QUEUE_URL to the URL of that queue"
+        )
     if worker is None:
         raise ConfigurationError(
             "This function has no tasks to run: set LAMBENT_TABLE and LAMBENT_TASK_QUEUE_URL, "
