@@ -11,7 +11,7 @@ import pydantic
 import pytest
 from tests.support import make_server
 
-from lambent import DeclarationError, Principal
+from lambent import DeclarationError, InvalidParamsError, Principal
 from lambent.features.events import EventType
 
 
@@ -95,6 +95,31 @@ def test_open_arguments_stay_open() -> None:
     event = declared(arguments=dict[str, int])
     assert listed(event)["inputSchema"] == {"type": "object", "additionalProperties": {"type": "integer"}}
     assert event.read_arguments(msgspec.Raw(b'{"a":1}')) == {"a": 1}
+
+
+class Sought(pydantic.BaseModel):
+    least: int = 0
+    tags: list[str] = []
+    places: dict[str, float] = {}
+    note: str | None = None
+
+
+@pytest.mark.parametrize(
+    "given", ['{"least": "5"}', '{"tags": "[]"}', '{"places": {"a": "1.5"}}', '{"tags":["x"],"least":"5"}']
+)
+def test_text_is_no_argument_of_another_type(given: str) -> None:
+    """Tools read it; here, it would make another subscription to the same."""
+    event = declared(arguments=Sought)
+    with pytest.raises(
+        InvalidParamsError, match=r"^Invalid params: arguments: text in place of another type$"
+    ):
+        event.read_arguments(msgspec.Raw(given.encode()))
+
+
+@pytest.mark.parametrize("given", ['{"tags": ["5", "null"], "note": "[1]"}', '{"least": 5, "note": null}'])
+def test_text_is_an_argument_of_its_own(given: str) -> None:
+    found = declared(arguments=Sought).read_arguments(msgspec.Raw(given.encode()))
+    assert found == Sought(**msgspec.json.decode(given))
 
 
 def test_modes_have_one_order() -> None:

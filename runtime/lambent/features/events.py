@@ -21,6 +21,9 @@ from lambent.wire.values import Value
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
+_TEXT_MEMBER = re.compile(rb'[:,\[]\s*"')
+"""What is in front of a value that is text; names of members are found too."""
+
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -125,9 +128,21 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
         if self.arguments is None:
             return None
         try:
-            return self.arguments.decode(raw)
+            arguments = self.arguments.decode(raw)
         except ValidationError as error:
             raise InvalidParamsError(f"Invalid params: arguments: {error}") from None
+        self._check_texts(raw)
+        return arguments
+
+    def _check_texts(self, raw: Raw) -> None:
+        """Refuse text for a number and the like: it would make another subscription to the same."""
+        if _TEXT_MEMBER.search(raw) is None:
+            return
+        from lambent.features.codecs.json_text import parse_texts  # loaded where texts are sent
+
+        given = msgspec.json.decode(raw)
+        if parse_texts(given, self.definition.input_schema, scalars=True) != given:
+            raise InvalidParamsError("Invalid params: arguments: text in place of another type")
 
     def select_payload(self, raw: Raw, arguments: Any, caller: Principal | None) -> Raw | None:
         """What a subscription gets of an occurrence; None where it gets nothing.
