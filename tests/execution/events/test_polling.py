@@ -353,6 +353,16 @@ def test_functions_that_say_nothing_deliver_to_all() -> None:
             ValidationError,
             "A timestamp needs a zone",
         ),
+        *(
+            (
+                "order.refunded",
+                Refund("a", 1),
+                {"event_id": event_id},
+                ValidationError,
+                "event_id is a header",
+            )
+            for event_id in ("", "a b", "ü", "a\nb", "a\x7f", "x" * 257)
+        ),
     ],
 )
 def test_what_cannot_be_emitted(

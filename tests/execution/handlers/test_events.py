@@ -248,6 +248,18 @@ def test_coroutine_functions_check_too() -> None:
     assert (result["cursor"], result["truncated"], result["nextPollMs"]) == (None, True, 2000)
 
 
+@pytest.mark.parametrize(
+    ("event_id", "text"), [(None, "gave an occurrence without event_id"), ("ü", "event_id is a header")]
+)
+def test_checks_give_ids(event_id: str | None, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    def check(wanted: Wanted, cursor: str | None) -> Checked:
+        return Checked(occurrences=[Occurrence(Mail("a"), event_id), Occurrence(Mail("b"), "m")], cursor="1")
+
+    result = poll(client_of(checked_server(check)), None)
+    assert ([event["eventId"] for event in result["events"]], result["truncated"]) == (["m"], True)
+    assert text in caplog.text
+
+
 def test_checks_that_return_something_else_are_failures(caplog: pytest.LogCaptureFixture) -> None:
     def check(wanted: Wanted, cursor: str | None) -> Any:
         return []

@@ -43,7 +43,8 @@ class Emitter:
             name: of the event type.
             payload: of its payload type.
             event_id: what the upstream calls it. Within the retention of the event type it occurs once: to
-                emit it again changes nothing. Default: a new one.
+                emit it again changes nothing. At most 256 characters of ASCII without spaces. Default: a new
+                one.
             timestamp: when it happened, with a zone; default: now.
 
         Returns:
@@ -53,7 +54,7 @@ class Emitter:
             ConfigurationError: no such event type is declared, or it has a ``check`` function.
             ItemTooLargeError: it has more than 256 KiB.
             StoreError: the store cannot be reached.
-            ValidationError: the payload is not of its type.
+            ValidationError: the payload is not of its type, or the event id is none.
         """
         occurrence = self._events.check(name, payload, event_id=event_id, timestamp=timestamp)
         return self._do(functools.partial(self._events.keep, occurrence), name)

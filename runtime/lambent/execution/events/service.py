@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CURSOR_BYTES = 256
 """What a delivery adds to an occurrence: the cursor, and the name of its member."""
 
+_MOST_ID_CHARACTERS = 256
+
 
 class LogRecord(msgspec.Struct, frozen=True):
     """An occurrence as its log keeps it.
@@ -120,6 +122,8 @@ class Events:
             raise ConfigurationError(f"The server declares no event {name!r}")
         if event.check is not None:
             raise ConfigurationError(f"Occurrences of {name!r} come from its check function: none is emitted")
+        if event_id is not None:
+            _check_id(event_id)
         now = self.clock()
         data = Raw(event.payload.encode(payload))
         record = LogRecord(event_id or f"evt_{random_id()}", int(now * 1000), iso(timestamp, now), data)
@@ -149,14 +153,28 @@ def record_of(one: Occurrence, event: EventType, now: float) -> LogRecord:
     Raises:
         ItemTooLargeError: it is too large.
         TypeError: it has no id, by which it would be recognized when it is found again.
-        ValidationError: its payload is not of its type, or its timestamp has no zone.
+        ValidationError: its payload is not of its type, its id is none, or its timestamp has no zone.
     """
     if not one.event_id:
         raise TypeError(f"The check function of {event.name} gave an occurrence without event_id")
+    _check_id(one.event_id)
     data = Raw(event.payload.encode(one.payload))
     record = LogRecord(one.event_id, int(now * 1000), iso(one.timestamp, now), data)
     check_size(record, event)
     return record
+
+
+def _check_id(event_id: str) -> None:
+    """Refuse an event id that no delivery could have as its header.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    is_word = event_id.isascii() and event_id.isprintable() and " " not in event_id
+    if not is_word or not 1 <= len(event_id) <= _MOST_ID_CHARACTERS:
+        raise ValidationError(
+            f"event_id is a header of deliveries: 1 to {_MOST_ID_CHARACTERS} characters of ASCII, no spaces"
+        )
 
 
 def check_size(record: LogRecord, event: EventType) -> None:
