@@ -122,6 +122,7 @@ class Endpoint:
     Attributes:
         url: of it.
         requests: the type, the status and the number of bytes of each.
+        received: their headers and bodies.
         secrets: by the id of the subscription, the newest one alone.
         pending: the secret of the subscription whose id is not known yet.
     """
@@ -131,6 +132,7 @@ class Endpoint:
         self.secrets: dict[str, bytes] = {}
         self.pending = b""
         self.requests: list[tuple[str, int, int]] = []
+        self.received: list[tuple[dict[str, str], bytes]] = []
         self._events: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
 
@@ -151,6 +153,7 @@ class Endpoint:
         kind, status, answer = self._answer(headers, body)
         with self._changed:
             self.requests.append((kind, status, len(body)))
+            self.received.append(({name.lower(): value for name, value in headers.items()}, body))
             self._changed.notify_all()
         return status, answer
 
