@@ -176,6 +176,12 @@ def check_cursor(cursor: str | None) -> None: ...
 def check_arguments(wanted: Wanted, cursor: str | None) -> None: ...
 
 
+def check_arguments_limit(wanted: Wanted, cursor: str | None, limit: int) -> None: ...
+
+
+SCHEDULED = {"delivery": ["poll", "webhook"]}
+
+
 @pytest.mark.parametrize(
     ("check", "arguments", "has_limit"),
     [
@@ -187,6 +193,22 @@ def check_arguments(wanted: Wanted, cursor: str | None) -> None: ...
 )
 def test_checks_may_take_a_limit(check: Any, arguments: Any, has_limit: bool) -> None:
     assert declared(check=check, arguments=arguments).has_limit is has_limit
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "has_limit"),
+    [(check_cursor, None, False), (check_cursor, Wanted, False), (Checker().check, Wanted, True)],
+)
+def test_checks_for_endpoints_are_run_by_a_schedule(check: Any, arguments: Any, has_limit: bool) -> None:
+    """They are for all subscriptions, whatever arguments these have."""
+    event = declared(check=check, arguments=arguments, **SCHEDULED)
+    assert (event.has_limit, event.is_scheduled, event.has_log) == (has_limit, True, True)
+
+
+def test_which_occurrences_are_in_a_log() -> None:
+    emitted, polled = declared(**SCHEDULED), declared(check=check_cursor, delivery=["poll", "push"])
+    assert (emitted.is_scheduled, emitted.has_log) == (False, True)
+    assert (polled.is_scheduled, polled.has_log) == (False, False)
 
 
 async def later(refund: Refund) -> bool:
@@ -223,6 +245,13 @@ def named(refund: Refund, *, caller: Any) -> bool:
         (everything, {"retention": timedelta(0)}, "retention must be longer than zero"),
         (everything, {"check": everything}, "check takes the cursor, and the limit if it wants to"),
         (everything, {"check": check_cursor, "arguments": Wanted}, "check takes arguments and cursor"),
+        (everything, {"check": check_arguments, "arguments": Wanted, **SCHEDULED}, "asked for by a schedule"),
+        (
+            everything,
+            {"check": check_arguments_limit, "arguments": Wanted, **SCHEDULED},
+            "asked for by a sch",
+        ),
+        (everything, {"check": everything, **SCHEDULED}, "check takes the cursor, and the limit if it wan"),
         (everything, {"scopes": ["a b"]}, "a b"),
         (everything, {"meta": {"a": object()}}, "order.refunded: meta has to be JSON"),
         (7, {}, "write a function"),

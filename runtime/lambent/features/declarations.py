@@ -140,7 +140,8 @@ class Declarations(CoreDeclarations):
                 arguments: whether the caller may have this. Default: who has the scopes.
             check: for what cannot be emitted, because the upstream can only be asked: called with the
                 arguments, where there are some, with the cursor that it gave last, or None for now, and, if
-                it takes that, with how many occurrences there may be. It returns ``Checked``.
+                it takes that, with how many occurrences there may be. It returns ``Checked``. With
+                ``"webhook"`` a schedule has it called, for all subscriptions, and so without arguments.
             scopes: what the caller needs, all of it. On stdio nobody is asked for scopes.
             poll_interval: after which clients should ask again.
             retention: how long an occurrence can be had.

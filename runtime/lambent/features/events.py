@@ -109,6 +109,16 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
         """As requests have it."""
         return self.definition.name
 
+    @property
+    def is_scheduled(self) -> bool:
+        """A schedule asks the upstream, for all subscriptions: endpoints cannot ask for themselves."""
+        return self.check is not None and "webhook" in self.definition.delivery
+
+    @property
+    def has_log(self) -> bool:
+        """Occurrences are in a log; else each client has the upstream asked."""
+        return self.check is None or self.is_scheduled
+
     def read_arguments(self, raw: Raw) -> Any:
         """The arguments of a subscription; None where the event type has none.
 
@@ -216,7 +226,7 @@ def make_event(
         taken=taken,
         allow=allow,
         check=check,
-        has_limit=check is not None and _takes_limit(name, check, has_arguments=read is not None),
+        has_limit=check is not None and _takes_limit(name, check, arguments, is_scheduled="webhook" in modes),
         scopes=scopes,
         poll_ms=max(1, int(poll_interval.total_seconds() * 1000)),
         retention=retention.total_seconds(),
@@ -244,15 +254,23 @@ def _read_select(name: str, function: Callable[..., Any], *, has_arguments: bool
     return hints["return"] not in (None, type(None)), len(taken)
 
 
-def _takes_limit(name: str, check: Callable[..., Any], *, has_arguments: bool) -> bool:
+def _takes_limit(name: str, check: Callable[..., Any], arguments: Any, *, is_scheduled: bool) -> bool:
     """Whether a ``check`` function takes how many occurrences there may be, behind what it takes anyway."""
     functions.check_callable(check, name)
-    count = len(functions.parameters_of(check, functions.hints_of(check)))
-    least = 2 if has_arguments else 1
-    if count not in (least, least + 1):
-        of = "arguments and cursor" if has_arguments else "the cursor"
+    parameters = functions.parameters_of(check, functions.hints_of(check))
+    if is_scheduled:
+        is_for_arguments = arguments is not None and parameters and parameters[0].hint == arguments
+        if is_for_arguments or len(parameters) not in (1, 2):
+            raise DeclarationError(
+                f"{name}: what endpoints get is asked for by a schedule, once for all subscriptions: check "
+                "takes the cursor, and the limit if it wants to; let the function below select by arguments"
+            )
+        return len(parameters) == 2
+    least = 1 if arguments is None else 2
+    if len(parameters) not in (least, least + 1):
+        of = "the cursor" if arguments is None else "arguments and cursor"
         raise DeclarationError(f"{name}: check takes {of}, and the limit if it wants to")
-    return count > least
+    return len(parameters) > least
 
 
 def _object_codec(name: str, hint: Any, what: str, use: Any) -> Codec:

@@ -183,7 +183,7 @@ def check_sources(sources: Sequence[SourceFunction], events: Mapping[str, EventT
             event = events.get(name)
             if event is None:
                 raise DeclarationError(f"{source.name} emits {name!r}: declare it with @mcp.event")
-            if event.check is not None:
+            if not event.has_log:
                 raise DeclarationError(
                     f"{source.name} emits {name!r}, whose occurrences come from its check function"
                 )

@@ -233,7 +233,7 @@ def _require_resources(catalog: Catalog, *, has_table: bool, has_queue: bool) ->
     Raises:
         ConfigurationError: it is missing; the message names the event types and the settings.
     """
-    emitted = [name for name, event in catalog.events.items() if event.check is None]
+    emitted = [name for name, event in catalog.events.items() if event.has_log]
     if emitted and not has_table:
         names = ", ".join(map(repr, emitted))
         raise ConfigurationError(f"The table keeps occurrences of {names}: set LAMBENT_TABLE")

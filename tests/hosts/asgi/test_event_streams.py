@@ -24,6 +24,7 @@ from tests.hosts.asgi.event_streams import (
     begun,
     declare,
     ended,
+    note,
     refused,
     request,
 )
@@ -99,6 +100,20 @@ async def test_what_is_too_old_is_skipped() -> None:
     async with shop.opened({"cursor": shop.cursor(0), "maxAgeMs": 50_000}) as one:
         await begun(one, shop, 2, truncated=True)
         assert (await one.heard())["params"]["eventId"] == "e3"
+        one.leave()
+
+
+@on_loop
+async def test_what_is_missing_in_a_log_is_a_gap() -> None:
+    shop = Shop()
+    async with shop.opened() as one:
+        await begun(one, shop)
+        shop.emit(1)
+        assert await one.heard() == shop.occurrence(1, 1)
+        shop.events.keep_all([shop.events.gap(shop.events.types["order.paid"], None)])
+        assert await one.heard() == note("active", cursor=shop.cursor(2), truncated=True)
+        shop.emit(3)
+        assert await one.heard() == shop.occurrence(3, 3)
         one.leave()
 
 

@@ -62,6 +62,8 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/execution/handlers/event_subscriptions.py",
         "/lambent/execution/handlers/events.py",
         "/lambent/hosts/aws_lambda/delivery_events.py",
+        "/lambent/hosts/aws_lambda/check_events.py",
+        "/lambent/hosts/aws_lambda/failure_log.py",
         "/lambent/hosts/events.py",
         "/lambent/stores/callbacks.py",
         "/lambent/stores/event_logs.py",

@@ -38,11 +38,9 @@ def select_checked(
     Raises:
         TypeError: the function has returned something else.
     """
-    if not isinstance(checked, Checked):
-        kind = type(checked).__name__
-        raise TypeError(f"The check function of {event.name} returned {kind}: return lambent.Checked")
-    found, truncated = [], checked.truncated
-    for one in checked.occurrences:
+    answer = checked_answer(checked, event)
+    found, truncated = [], answer.truncated
+    for one in answer.occurrences:
         if floor is not None and one.timestamp is not None and one.timestamp < floor:
             truncated = True
             continue
@@ -56,6 +54,18 @@ def select_checked(
         if selected is not None:
             found.append(occurrence_of(record, event, selected))
     return found, truncated
+
+
+def checked_answer(answer: Any, event: EventType) -> Checked:
+    """What a ``check`` function has returned.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(answer, Checked):
+        kind = type(answer).__name__
+        raise TypeError(f"The check function of {event.name} returned {kind}: return lambent.Checked")
+    return answer
 
 
 def wait_of(checked: Checked, event: EventType) -> int:

@@ -131,6 +131,9 @@ class LogReader:
     def _select(self, entry: LogEntry, found: Found) -> EventOccurrence | None:
         """What the subscription gets of an entry; one whose function fails is skipped, which is told."""
         record = read_record(entry.body)
+        if record.is_gap:
+            found.truncated = True
+            return None
         try:
             data = self._event.select_payload(record.data, self._arguments, self._caller)
         except Exception as error:

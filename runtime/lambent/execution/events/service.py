@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ _CURSOR_BYTES = 256
 _MOST_ID_CHARACTERS = 256
 
 
-class LogRecord(msgspec.Struct, frozen=True):
+class LogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """An occurrence as its log keeps it.
 
     Attributes:
@@ -38,12 +38,14 @@ class LogRecord(msgspec.Struct, frozen=True):
         at: when it was appended, in milliseconds since the epoch.
         time: when it happened, as clients get it.
         data: the payload.
+        is_gap: it is no occurrence: something is missing here.
     """
 
     id: str
     at: int
     time: str
     data: Raw
+    is_gap: bool = False
 
 
 class NewOccurrence(msgspec.Struct, frozen=True):
@@ -120,7 +122,7 @@ class Events:
         event = self.types.get(name)
         if event is None:
             raise ConfigurationError(f"The server declares no event {name!r}")
-        if event.check is not None:
+        if not event.has_log:
             raise ConfigurationError(f"Occurrences of {name!r} come from its check function: none is emitted")
         if event_id is not None:
             _check_id(event_id)
@@ -136,15 +138,38 @@ class Events:
         Raises:
             StoreError: the store or the queue cannot be reached.
         """
-        event, record = occurrence.event, occurrence.record
-        purge_at = math.ceil(record.at / 1000 + event.retention)
-        self.log.append(self.key(event), msgspec.json.encode(record), purge_at, occurrence.once)
+        self.keep_all([occurrence])
+        return occurrence.record.id
+
+    def keep_all(self, occurrences: Iterable[NewOccurrence]) -> None:
+        """Keep occurrences in their order, and have them delivered.
+
+        Raises:
+            StoreError: see ``keep``; those in front of the one that has failed are kept.
+        """
+        kept: dict[str, EventType] = {}
+        try:
+            for one in occurrences:
+                event, record = one.event, one.record
+                purge_at = math.ceil(record.at / 1000 + event.retention)
+                self.log.append(self.key(event), msgspec.json.encode(record), purge_at, one.once)
+                kept[event.name] = event
+        finally:
+            for event in kept.values():
+                self._tell(event)
+
+    def gap(self, event: EventType, once: str | None) -> NewOccurrence:
+        """An entry that tells readers of a log that something is missing."""
+        record = LogRecord("", int(self.clock() * 1000), "", Raw(b"null"), is_gap=True)
+        return NewOccurrence(event, record, once)
+
+    def _tell(self, event: EventType) -> None:
+        """Have subscriptions look at the log of an event type."""
         if self.watches is not None:
             self.watches.wake(self.key(event))
         # Whatever this host itself can deliver: the subscriptions are in a store that it shares with others.
         if self.queue is not None and "webhook" in event.definition.delivery:
             self.queue.send(f"wake {event.name}")
-        return record.id
 
 
 def record_of(one: Occurrence, event: EventType, now: float) -> LogRecord:

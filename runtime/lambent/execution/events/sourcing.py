@@ -58,8 +58,7 @@ class SourceRunner:
             self._events.check(name, one.payload, event_id=one.event_id, timestamp=one.timestamp)
             for name, one in found
         ]
-        for one in checked:
-            self._events.keep(one)
+        self._events.keep_all(checked)
         return len(checked)
 
     def _lifespan_context(self, source: SourceFunction) -> Any:

@@ -165,6 +165,9 @@ class LogSource:
     def _select(self, entry: LogEntry, cursor: str, batch: StreamBatch) -> int:
         """Add what the subscription gets of an entry, and say how many bytes that has."""
         record = read_record(entry.body)
+        if record.is_gap:
+            batch.tell_gap(cursor)
+            return 0
         try:
             data = self._event.select_payload(record.data, self._arguments, self._caller)
         except BaseException as error:  # one that fails always would keep all others from the client

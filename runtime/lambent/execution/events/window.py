@@ -105,6 +105,9 @@ def _fill(
             break
         is_gap |= entry.number != number + 1
         number, kept = entry.number, read_record(entry.body)
+        if kept.is_gap:
+            is_gap = True
+            continue
         try:
             if select(event, kept, arguments, record) is not None:
                 unacked[number] = Attempts(now, now)

@@ -42,10 +42,11 @@ def stream_events(call: Call) -> StreamEventsResult:
 def _source_of(call: Call, event: EventType, arguments: Any, params: StreamEventsParams) -> StreamSource:
     """Where the stream finds what happens, behind the client's cursor."""
     events = events_of(call)
-    if event.check is None:
+    if event.has_log:
         assert events.watches is not None  # noqa: S101 - there are streams
         start = params.cursor, params.max_age_ms
         return LogSource(events, events.watches, event, arguments, call.principal, start)
+    assert event.check is not None  # noqa: S101 - else there is a log
     floor = floor_of(events.clock(), params.cursor, params.max_age_ms)
     source = CheckSource(events, event, arguments, call.principal, call_author, floor)
     given = check_arguments(event, arguments, params.cursor, MOST_CHECKED)

@@ -78,13 +78,15 @@ class LambdaHandler:
         """Answer one HTTP event, do as messages of an SQS event say, publish cards, or run sources.
 
         HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
-        Events that keep the function warm get ``{"warm": true}`` as the body of a response. ``{"lambent":
-        "sweep"}``, which a schedule sends, does deliveries that are overdue.
+        Events that keep the function warm get ``{"warm": true}`` as the body of a response. A schedule sends
+        ``{"lambent": "sweep"}``, which does deliveries that are overdue, and ``{"lambent": "check"}``, which
+        asks upstreams for what happened.
 
         Raises:
             UnknownEventError: the event is none of these.
-            ConfigurationError: an SQS event has come to a function without tasks, or the schedule to one that
-                delivers nothing.
+            CheckFailedError: an upstream could not be asked.
+            ConfigurationError: an SQS event has come to a function without tasks, or a schedule to one that
+                delivers nothing or has nothing to ask.
             SourceFailedError: an event of AWS was not taken, or not all of it: Lambda delivers it again.
         """
         invocation = LambdaInvocation(context, self._run_coroutine)
@@ -135,6 +137,10 @@ class LambdaHandler:
                 return run_deploy_event(event, self._documents, invocation)
         if event.get("lambent") == "sweep":
             return self._sweep()
+        if event.get("lambent") == "check":
+            from lambent.hosts.aws_lambda.check_events import run_checks  # loaded by a schedule
+
+            return run_checks(event, self._endpoint.executor.services, invocation)
         if is_warm_up(event):
             return write_v2(event, HttpResponse(200, {"content-type": JSON_TYPE}, b'{"warm":true}'))
         return None

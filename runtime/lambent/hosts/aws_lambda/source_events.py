@@ -30,7 +30,7 @@ from lambent.features.source_events import (
 )
 from lambent.features.sources import SourceFunction, is_any_of
 from lambent.hosts.aws_lambda.envelopes import opened
-from lambent.hosts.aws_lambda.events import UnknownEventError
+from lambent.hosts.aws_lambda.failure_log import log_failure
 from lambent.hosts.aws_lambda.source_records import is_test_event, read_events
 
 _log = logger("lambent.sources")
@@ -127,8 +127,7 @@ class SourceEvents:
                 if is_interrupt(error):
                     raise
                 failed.append(source.name)
-                _forget_beginning(error)
-                _log.exception("The source %s failed for %s", source.name, _shown(event))
+                log_failure(_log, error, "The source %s failed for %s", source.name, _shown(event))
         if failed:
             raise SourceFailedError(one_line(f"{', '.join(failed)} failed for {_shown(event)}"))
         if not is_claimed:
@@ -146,15 +145,6 @@ def _is_late(invocation: Invocation) -> bool:
     """Whether a function that begins now would be interrupted."""
     remaining = invocation.remaining_ms()
     return remaining is not None and remaining < MARGIN_SECONDS * 1000
-
-
-def _forget_beginning(error: BaseException) -> None:
-    """Forget that the handler has found no HTTP event before: that is no cause of what went wrong."""
-    while (context := error.__context__) is not None:
-        if isinstance(context, UnknownEventError):
-            error.__context__ = None
-            return
-        error = context
 
 
 def _failure_id(event: AwsEvent) -> str:
