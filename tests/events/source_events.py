@@ -190,6 +190,7 @@ def source_events() -> Mapping[str, dict[str, Any]]:
         "s3": s3_event(),
         "s3-test": s3_test_event(),
         "dynamodb": stream_event(inserted(1005)),
+        "schedule-check": {"lambent": "check"},
         "sqs-message": message_batch(refund),
         "sqs-sns": message_batch(json.dumps(notified), queue=NOTIFIED_QUEUE),
     }

@@ -16,7 +16,7 @@ from tests.events.functions import BUCKET, TABLE, WITH_TASKS, Cloud, cloud, func
 from tests.events.generate import STALE_STATE, TASK_ID
 from tests.events.test_files import NAMES
 
-from lambent import MCPServer, Settings
+from lambent import Checked, MCPServer, Settings
 from lambent.execution.durable.records import Records, changed
 from lambent.execution.durable.tasks.record import TaskRecord
 from lambent.hosts.aws_lambda import rotation
@@ -127,6 +127,7 @@ SOURCES: dict[str, Any] = {
     "s3": {"occurrences": 1},
     "s3-test": {"occurrences": 0},
     "dynamodb": {"batchItemFailures": []},
+    "schedule-check": {"found": {"asked": 0}},
     "sqs-message": {"batchItemFailures": []},
     "sqs-sns": {"batchItemFailures": []},
 }
@@ -351,6 +352,10 @@ def every_source() -> MCPServer:
     def seen() -> None:
         """Something came."""
 
+    asked = mcp.event(
+        "asked", payload=dict[str, str], check=lambda cursor: Checked(cursor="1"), delivery=["webhook"]
+    )
+    asked(seen)
     add = mcp.source
     messages = add.sqs(emits="seen", queue="lambent-refunds")
     notifications = add.sns(emits="seen", queue="lambent-notified-refunds")

@@ -6,10 +6,29 @@ from typing import Any
 
 import pytest
 
-from lambent import Context, MCPServer, Principal, Settings
+from lambent import (
+    Checked,
+    ConfigurationError,
+    Context,
+    EventBridgeEvent,
+    MCPServer,
+    Occurrence,
+    Principal,
+    Settings,
+)
 from lambent.execution.events.signing import decode_secret, signed_headers
+from lambent.hosts.aws_lambda.events import UnknownEventError
+from lambent.hosts.aws_lambda.source_events import SourceFailedError
 from lambent.hosts.events_settings import EventSettings
-from lambent.testing import CallError, Clock, LambdaClient, TestClient, fake_context
+from lambent.testing import (
+    CallError,
+    Clock,
+    LambdaClient,
+    TestClient,
+    eventbridge_event,
+    fake_context,
+    message_event,
+)
 from lambent.testing.event_calls import ENDPOINT, SECRET
 
 ANN = Principal("ann", scopes=frozenset({"orders"}))
@@ -231,3 +250,45 @@ def test_functions_of_the_author_may_be_coroutine_functions() -> None:
         client.events.emit("sent", Refunded("b", 1))
         (told,) = client.events.deliver()
         assert (told.kind, told.json["error"]["message"]) == ("terminated", "Forbidden")
+
+
+def test_sources_take_events_of_aws() -> None:
+    mcp = make_shop()
+
+    @mcp.source.eventbridge(emits="refunded", source="shop")
+    async def take(event: EventBridgeEvent[Refunded]) -> Refunded:
+        return event.detail
+
+    client = TestClient(mcp, principal=ANN, clock=Clock(START))
+    client.events.subscribe("refunded")
+    made = eventbridge_event("Refunded", Refunded("a", 500), source="shop", event_id="e1")
+    assert [client.events.take(made) for _ in range(2)] == [{"occurrences": 1}] * 2
+    (delivery,) = client.events.deliver()
+    assert delivery.event is not None
+    assert (delivery.event.event_id, delivery.event.into(Refunded)) == ("e1", Refunded("a", 500))
+    with pytest.raises(SourceFailedError, match="No source is for event"):
+        client.events.take(eventbridge_event("Refunded", {}, source="shop.other"))
+    with pytest.raises(UnknownEventError, match="No source of the server is for"):
+        client.events.take(message_event("a", queue_url="https://sqs.eu-west-1.amazonaws.com/1/q"))
+
+
+def test_upstreams_are_asked_as_by_a_schedule() -> None:
+    mcp, refunds = MCPServer("shop"), list[Refunded]()
+
+    async def check(cursor: str | None) -> Checked:
+        start = len(refunds) if cursor is None else int(cursor)
+        found = [Occurrence(one, one.order) for one in refunds[start:]]
+        return Checked(occurrences=found, cursor=str(len(refunds)))
+
+    @mcp.event("refunded", payload=Refunded, delivery=["webhook"], check=check)
+    def refunded() -> None:
+        """A refund was paid out."""
+
+    client = TestClient(mcp, principal=ANN, clock=Clock(START))
+    client.events.subscribe("refunded")
+    assert client.events.check() == {"refunded": 0}
+    refunds.append(Refunded("a", 500))
+    assert client.events.check("refunded") == {"refunded": 1}
+    assert [one.event.event_id for one in client.events.deliver() if one.event] == ["a"]
+    with pytest.raises(ConfigurationError, match="No schedule checks 'paid'"):
+        client.events.check("paid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,33 @@ class MemoryEvents(EventCalls):
     ) -> str:
         """Emit something, as code outside of the server does; see ``Emitter.emit``."""
         return self._host.events.emit(name, payload, event_id=event_id, timestamp=timestamp)
+
+    def take(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Let the sources of the server take an event of AWS, as ``lambda_handler`` does.
+
+        Args:
+            event: such as `eventbridge_event` makes one.
+
+        Returns:
+            What Lambda is told: how many occurrences were made, or which records of a batch have failed.
+
+        Raises:
+            SourceFailedError: no function is for it, or one has failed.
+            UnknownEventError: it is no event of AWS that sources are for.
+        """
+        return self._host.take(event)
+
+    def check(self, name: str | None = None) -> dict[str, int | None]:
+        """Ask upstreams, as a schedule does; gives how many occurrences were found, by event type.
+
+        Args:
+            name: of the event type; default: all that a schedule asks for.
+
+        Raises:
+            CheckFailedError: one could not be asked.
+            ConfigurationError: a schedule asks for none, or not for this one.
+        """
+        return self._host.check(name)
 
     def deliver(self, within: timedelta | None = None) -> list[DeliveredEvent]:
         """Deliver what has happened, and try again what fails: the clock is moved to when that is due.

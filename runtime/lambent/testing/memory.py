@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -268,10 +268,42 @@ class MemoryHost:
         Raises:
             LambentError: the server declares no events.
         """
-        events = self._assembly((False, False)).executor.services.events
+        events = self._services.events
         if events is None:
             raise LambentError("The server declares no events")
         return events
+
+    def take(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """What sources answer to an event of AWS.
+
+        Raises:
+            SourceFailedError: no function is for it, or one has failed.
+            UnknownEventError: it is no event of AWS that sources are for.
+        """
+        from lambent.execution.events.sourcing import SourceRunner  # loaded where there are some
+        from lambent.hosts.aws_lambda.events import UnknownEventError
+        from lambent.hosts.aws_lambda.source_events import SourceEvents
+
+        services = self._services
+        sources = SourceEvents(services.catalog.sources, SourceRunner(services, self.events))
+        answer = sources.answer(event, None, MemoryInvocation(self.run, self.clock))
+        if answer is None:
+            raise UnknownEventError("No source of the server is for events of this kind, or of this queue")
+        return answer
+
+    def check(self, name: str | None) -> dict[str, int | None]:
+        """What the checks that a schedule runs have found: those of all event types, or of one."""
+        from lambent.hosts.aws_lambda.check_events import run_checks
+
+        event = {} if name is None else {"event": name}
+        found: dict[str, int | None] = run_checks(
+            event, self._services, MemoryInvocation(self.run, self.clock)
+        )["found"]
+        return found
+
+    @property
+    def _services(self) -> Services:
+        return self._assembly((False, False)).executor.services
 
     def deliver(self, seconds: float | None) -> None:
         """Do what there is to deliver and is due within so many seconds; None: whenever it is due."""
