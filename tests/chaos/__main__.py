@@ -8,6 +8,7 @@ from tests.chaos import harness
 from tests.chaos.calls import run
 from tests.chaos.calls.hosts import HOSTS
 from tests.chaos.cloud import Cloud
+from tests.chaos.events import run as events
 from tests.chaos.live import run as live
 
 
@@ -25,6 +26,9 @@ def main() -> int:
     parser.add_argument(
         "--live", type=float, default=60.0, help="seconds for which clients misuse a live server; 0 for none"
     )
+    parser.add_argument(
+        "--occurrences", type=int, default=2000, help="how many occurrences for 20 endpoints; 0 for none"
+    )
     parser.add_argument("--seed", type=int, default=None, help="repeats the dice, not the machine")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -33,6 +37,8 @@ def main() -> int:
         failed |= _tasks(options, number)
     for host in HOSTS if options.calls else ():
         failed |= _calls(options, host)
+    if options.occurrences:
+        failed |= _events(options)
     if options.live:
         report = live.play(seconds=options.live)
         _show(report)
@@ -65,6 +71,24 @@ def _calls(options: argparse.Namespace, host: str) -> bool:
             calls=options.calls // len(HOSTS),
             clients=options.clients,
             kill_every=options.lifetime,
+            seed=options.seed,
+        )
+    finally:
+        cloud.close()
+    _show(report)
+    return bool(report.wrong)
+
+
+def _events(options: argparse.Namespace) -> bool:
+    cloud = Cloud()
+    try:
+        report = events.play(
+            cloud,
+            occurrences=options.occurrences,
+            behaviors=events.MANY,
+            workers=options.workers,
+            kill_every=options.lifetime,
+            patience=3600.0,
             seed=options.seed,
         )
     finally:

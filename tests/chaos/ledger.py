@@ -17,8 +17,9 @@ class Line(msgspec.Struct, omit_defaults=True):
         what: ``effect`` (a step took effect), ``noted`` (a write of a task was acknowledged), ``killed``,
             ``acknowledged`` (a client was given a task), ``fault`` (something was made to go wrong),
             ``died`` (a worker was out of time), ``idle`` (an invocation of a worker has ended), ``begun`` and
-            ``ended`` (a step of a call), ``interrupted`` (a call was told that a step had begun before).
-        task: which task or call.
+            ``ended`` (a step of a call), ``interrupted`` (a call was told that a step had begun before),
+            ``attempt`` (an endpoint is sent something), ``failed`` (a message has to come again).
+        task: which task, call, or URL of an endpoint.
         name: the step, the fault, the status, or the process that was killed.
         owner: of the lease, where one was written or is held.
         steps: what the record holds; of ``begun``: what the table should hold and does not.

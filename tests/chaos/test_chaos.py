@@ -6,6 +6,7 @@ import pytest
 from tests.chaos.calls import run
 from tests.chaos.calls.hosts import HOSTS
 from tests.chaos.cloud import Cloud
+from tests.chaos.events import run as events
 from tests.chaos.harness import play
 from tests.chaos.live import run as live
 
@@ -43,6 +44,22 @@ def test_calls_take_effect_once_whatever_happens_to_their_host(
     assert report.faults["killed"] > 0
     assert report.faults["throttled"] > 0
     assert report.requests["connections dropped"] > 0
+
+
+def test_occurrences_reach_every_endpoint_that_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    cloud = Cloud()  # of its own, as above
+    try:
+        report = events.play(cloud, occurrences=60, behaviors=events.FEW, kill_every=2.0)
+    finally:
+        cloud.close()
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+    assert report.wrong == []
+    assert report.emitted == 60
+    assert report.accepted > 60
+    assert report.killed > 0
+    assert report.gaps > 0
+    assert {"throttled", "unsent", "doubled", "late"} <= set(report.faults)
 
 
 def test_a_live_server_outlasts_clients_that_misuse_it(capsys: pytest.CaptureFixture[str]) -> None:
