@@ -11,7 +11,14 @@ from tests.chaos.faults import Odds
 from lambent import MCPServer
 from lambent.auth.principal import Principal
 from lambent.execution.call import Call
-from lambent.execution.events import attempting, attempts, health, sending, subscriptions
+from lambent.execution.events import (
+    attempting,
+    attempts,
+    health,
+    sending,
+    subscription_records,
+    subscriptions,
+)
 
 EVENT = "order.refunded"
 PRINCIPAL = Principal("ann", "https://issuer.example")
@@ -88,9 +95,12 @@ def hurry() -> None:
 _TIMES: list[tuple[Any, str, Any]] = [
     (attempts, "_BACKOFF", (0.3, 0.6, 1.0, 1.5)),
     (attempts, "_OVERDUE_SECONDS", 4.0),
+    (attempts, "_LONGEST_SECONDS", 3600.0),  # what is given up was tried as often as it may be
+    (attempts, "_MOST_LOST", 20),
     (attempting, "_SKEW_SECONDS", 1.0),
     (health, "_LEAST_ATTEMPTS", 30),
     (sending, "_SECONDS", 1.5),
+    (subscription_records, "_ANSWER_SECONDS", 2.0),
     (subscriptions, "_INDEX_SECONDS", 1.0),
 ]
 

@@ -112,7 +112,7 @@ class Attempting:
         seen = record.unacked[number]
         if seen.due > began + _SKEW_SECONDS:
             return  # a copy of a message: the one that comes when it is due is on its way
-        wait = max(seen.due, record.paused_until) - began
+        wait = record.wait_of(number, began)
         if wait > 1:  # clocks differ, or the endpoint is to be left alone
             self._queue.send(f"deliver {key} {number}", min(wait, _LONGEST_DELAY))
             return

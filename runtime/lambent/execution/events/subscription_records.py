@@ -23,6 +23,8 @@ FOREVER = float(2**33)
 CONFLICTS = 20
 """How often a record may be found changed by another writer before a write is given up."""
 
+_ANSWER_SECONDS = 6.0
+"""How long an attempt takes at most."""
 
 _PATIENCE_SECONDS = 7 * 86_400.0
 """How long there was nothing but failures before a subscription that never expires is ended."""
@@ -126,6 +128,24 @@ class SubscriptionRecord(Record, frozen=True, kw_only=True):
         """The cursor up to which everything was delivered, given up, or not wanted."""
         number = min(self.unacked) - 1 if self.unacked else self.number
         return cursor_of(LogHead(self.epoch, self.number), number)
+
+    def pause_of(self, number: int) -> float:
+        """Until when an occurrence of the window waits, however long it is due, in seconds since the epoch.
+
+        An endpoint that does not answer occupies a worker as long as it may. So one occurrence, the first,
+        finds out whether it answers again, and the others wait for what comes of that.
+        """
+        first = min(self.unacked)
+        if self.last_error != "timeout" or number == first:
+            return self.paused_until
+        return max(self.paused_until, self.unacked[first].due + _ANSWER_SECONDS)
+
+    def wait_of(self, number: int, now: float) -> float:
+        """For how many seconds an occurrence of the window is not to be tried; none or fewer: it is."""
+        until = max(self.unacked[number].due, self.pause_of(number))
+        if self.last_error == "timeout" and number != min(self.unacked):
+            until = max(until, now + _ANSWER_SECONDS)  # the first one is being tried
+        return until - now
 
     def lives(self, now: float) -> bool:
         """Whether it has neither expired nor ended."""

@@ -66,7 +66,7 @@ def look(events: Events, record: SubscriptionRecord, event: EventType, now: floa
         return Looked(lost, abandoned=len(record.unacked), notify=True)
     unacked = {
         # A lost message is sent again by one of those who notice it, and not by each of them.
-        number: one.sent_again(now) if one.is_overdue(now, record.paused_until) else one
+        number: one.sent_again(now) if one.is_overdue(now, record.pause_of(number)) else one
         for number, one in record.unacked.items()
     }
     left = {number: one for number, one in unacked.items() if not one.are_spent}
@@ -127,7 +127,7 @@ def is_waiting(record: SubscriptionRecord, head: LogHead, now: float) -> bool:
     return (
         is_behind
         or renewed(record.gap, now) is not record.gap
-        or any(one.is_overdue(now, record.paused_until) for one in record.unacked.values())
+        or any(one.is_overdue(now, record.pause_of(number)) for number, one in record.unacked.items())
     )
 
 
