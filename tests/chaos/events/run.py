@@ -1,6 +1,7 @@
 """A run: occurrences, endpoints that fail in their ways, and workers that are killed."""
 
 import contextlib
+import itertools
 import multiprocessing
 import random
 import tempfile
@@ -39,8 +40,10 @@ MANY = (
 
 _PURGED_SHARE = 0.05
 _MOST_QUEUED = 200
-_REFRESH_SECONDS = 2.0
-_SWEEP_SECONDS = 2.0
+_REFRESH_SECONDS = 0.3
+"""Between a refresh of one endpoint and that of the next."""
+
+_SWEEP_SECONDS = 4.0
 
 
 class Run:
@@ -228,10 +231,11 @@ class Run:
                 self._start()
 
     def _refresh(self, dice: random.Random) -> None:
-        while not self._calm.wait(_REFRESH_SECONDS):
-            for client in self._clients:
-                if client.endpoint.behavior not in ("leaving", "returning"):
-                    client.refresh(rotate=dice.random() < 0.2)
+        those = [each for each in self._clients if each.endpoint.behavior not in ("leaving", "returning")]
+        for client in itertools.cycle(those):
+            if self._calm.wait(_REFRESH_SECONDS):
+                return
+            client.refresh(rotate=dice.random() < 0.2)
 
     def _sweep(self, dice: random.Random) -> None:
         """What the schedule of the template does every few minutes."""
