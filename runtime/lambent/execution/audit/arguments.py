@@ -83,6 +83,11 @@ class Arguments:
                     return Asked(None, {"uri": params.ref.uri, **given})
                 known = self._visibility("template", template.uri, template.signature)
                 return Asked(template.uri, given, known)
+            case "events/poll" | "events/stream" | "events/subscribe" | "events/unsubscribe":
+                from lambent.execution.audit.event_arguments import asked_of  # loaded where there are events
+
+                name, members, shown_names = asked_of(catalog, call.rpc.raw)
+                return Asked(name, members, Visibility(shown_names))
         return Asked()
 
     def tell(self, asked: Asked, keys: Keys) -> Raw | UnsetType:

@@ -35,7 +35,7 @@ _DESCRIBING = frozenset(
     {
         *("server/discover", "initialize", "ping", "logging/setLevel", "subscriptions/listen"),
         *("tools/list", "resources/list", "resources/templates/list", "prompts/list"),
-        *("resources/subscribe", "resources/unsubscribe"),
+        *("resources/subscribe", "resources/unsubscribe", "events/list"),
     }
 )
 """Methods that run nothing of the server's author and read none of its data: recorded where refused."""
