@@ -95,11 +95,7 @@ class Watched(Post):
 
     def settle(self) -> None:
         """Bring all messages, and those of the schedule for two hours."""
-        for _ in range(24):
-            while self.step():
-                pass
-            self.shop.now += SWEEP_SECONDS
-            self.shop.queue.messages.append(("sweep", 0.0))
+        self.shop.queue.messages += [("sweep", SWEEP_SECONDS * number) for number in range(1, 25)]
         while self.step():
             pass
 
