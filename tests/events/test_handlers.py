@@ -368,4 +368,5 @@ def every_source() -> MCPServer:
 @pytest.mark.parametrize("name", SOURCES)
 def test_sources(name: str, read: Read) -> None:
     with contextlib.closing(every_source().lambda_handler(Settings(in_memory=True))) as handler:
+        handler._endpoint.executor.services.events.has_schedule = True  # type: ignore[union-attr]
         assert handler(read(name), CONTEXT) == SOURCES[name]

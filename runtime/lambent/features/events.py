@@ -116,7 +116,7 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_log(self) -> bool:
-        """Occurrences are in a log; else each client has the upstream asked."""
+        """Occurrences may be in a log; else each client has the upstream asked."""
         return self.check is None or self.is_scheduled
 
     def read_arguments(self, raw: Raw) -> Any:

@@ -182,8 +182,10 @@ class MemoryAssembly(Assembly):
         return EventPorts(log=host.log, queue=host.deliveries, store=store, callbacks=host.endpoints)
 
     def _services(self, write: Write) -> Services:
-        live = LiveCalls(shared=False) if self._is_live else None
-        return msgspec.structs.replace(super()._services(write), live=live, listen_seconds=0.0)
+        live, services = LiveCalls(shared=False) if self._is_live else None, super()._services(write)
+        if services.events is not None:
+            services.events.has_schedule = True  # tests are the schedule
+        return msgspec.structs.replace(services, live=live, listen_seconds=0.0)
 
 
 def _close(run: CallerLoop, lifespan: Lifespan | None) -> None:

@@ -18,6 +18,7 @@ from lambent.execution.durable.records import SKEW_SECONDS
 from lambent.execution.events.scheduled_checks import CheckTakenOver, ScheduledChecks
 from lambent.execution.invocation import Invocation
 from lambent.hosts.aws_lambda.check_events import CheckFailedError
+from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores import aws
 from lambent.stores.event_logs import DynamoLog, MemoryLog
 
@@ -109,6 +110,7 @@ class PostOffice:
         self.now = 1_700_000_000.0
         assert self.services.events is not None
         self.events = self.services.events
+        self.events.has_schedule = True
         self.queue = self.events.queue = Messages()
         self.events.log = MemoryLog(lambda: self.now)
         self.events.clock = lambda: self.now
@@ -201,8 +203,15 @@ def test_an_upstream_that_stands_still_is_not_asked_for_ever() -> None:
 def make(check: Any) -> Any:
     mcp = make_server()
     declare(mcp, check)
+    return scheduled(mcp)
+
+
+def scheduled(mcp: MCPServer) -> LambdaHandler:
+    """A handler whose memory is taken for a table that others see."""
     handler = mcp.lambda_handler(IN_MEMORY)
-    handler._endpoint.executor.services.events.queue = Messages()  # type: ignore[union-attr]
+    events = handler._endpoint.executor.services.events
+    if events is not None:
+        events.has_schedule, events.queue = True, Messages()
     return handler
 
 
@@ -371,7 +380,7 @@ def test_event_types_that_no_schedule_is_for(name: str) -> None:
     mcp = make_server()
     declare(mcp, lambda cursor: Checked(cursor=None))
     declare(mcp, lambda wanted, cursor: Checked(cursor=None), "parcel.polled", delivery=["poll", "push"])
-    checks = checks_of(mcp.lambda_handler(IN_MEMORY))
+    checks = checks_of(scheduled(mcp))
     assert checks.names == ["parcel.sent"]
     with pytest.raises(ConfigurationError, match=f"No schedule checks '{name}'"):
         checks.run(name, Deadline(60))
@@ -452,8 +461,7 @@ def test_the_schedule_has_all_event_types_checked() -> None:
     mcp, first, second = make_server(), Upstream(1), Upstream(1)
     declare(mcp, first.check)
     declare(mcp, second.check_later, "parcel.lost")
-    handler = mcp.lambda_handler(IN_MEMORY)
-    handler._endpoint.executor.services.events.queue = Messages()  # type: ignore[union-attr]
+    handler = scheduled(mcp)
     with contextlib.closing(handler):
         assert handler(CHECK, None) == {"found": {"parcel.sent": 0, "parcel.lost": 0}}
         first.parcels += [2, 3]
@@ -478,7 +486,7 @@ def test_a_check_that_fails_does_not_keep_others_from_being_run(caplog: pytest.L
     declare(mcp, bad)
     declare(mcp, good.check, "parcel.lost")
     with pytest.raises(CheckFailedError, match=r"^The check of parcel\.sent failed: the log says why$"):
-        mcp.lambda_handler(IN_MEMORY)(CHECK, None)
+        scheduled(mcp)(CHECK, None)
     assert good.asked == [None]
     (record,) = [record for record in caplog.records if record.name == "lambent.events"]
     assert record.getMessage() == "The check of parcel.sent failed"
@@ -542,7 +550,7 @@ def test_the_lifespan_is_entered_before_a_check() -> None:
 
     mcp = make_server(lifespan=lifespan)
     declare(mcp, check)
-    with contextlib.closing(mcp.lambda_handler(IN_MEMORY)) as handler:
+    with contextlib.closing(scheduled(mcp)) as handler:
         handler(CHECK, None)
     assert log == ["enter", "check", "leave"]
 
@@ -551,8 +559,7 @@ def test_checks_of_mounted_servers() -> None:
     inner, outer, upstream = make_server(), make_server(), Upstream()
     declare(inner, upstream.check)
     outer.mount(inner, "shop")
-    handler = outer.lambda_handler(IN_MEMORY)
-    handler._endpoint.executor.services.events.queue = Messages()  # type: ignore[union-attr]
+    handler = scheduled(outer)
     assert handler(CHECK, None) == {"found": {"shop_parcel.sent": 0}}
     upstream.parcels.append(1)
     assert handler(CHECK, None) == {"found": {"shop_parcel.sent": 1}}
@@ -595,3 +602,36 @@ def test_environments_of_lambda_need_a_table() -> None:
     declare(mcp, lambda cursor: Checked(cursor=None))
     with pytest.raises(ConfigurationError, match=r"The table keeps occurrences of 'parcel\.sent'"):
         mcp.lambda_handler(Settings(in_lambda=True, state_keys=(SECRET,)))
+
+
+# Where no schedule reaches.
+
+
+def test_a_process_with_a_memory_of_its_own_asks_with_each_poll() -> None:
+    """Nobody asks for endpoints there, so it offers none."""
+    mcp, upstream = make_server(), Upstream(1, 2)
+    declare(mcp, upstream.check)
+    handler = mcp.lambda_handler(IN_MEMORY)
+    client = Client(handler)
+    (listed,) = client.request("events/list").result["events"]
+    assert listed["delivery"] == ["poll"]
+    params = {"name": "parcel.sent", "cursor": "0", "arguments": {"least": 2}}
+    result = client.request("events/poll", params).result
+    assert [one["data"] for one in result["events"]] == [{"number": 2}]
+    assert (result["cursor"], upstream.asked) == ("2", ["0"])
+    with pytest.raises(ConfigurationError, match="needs LAMBENT_TABLE"):
+        handler(CHECK, None)
+    assert handler._endpoint.executor.services.events is not None
+    with pytest.raises(
+        ConfigurationError, match=r"Occurrences of 'parcel\.sent' come from its check function"
+    ):
+        handler._endpoint.executor.services.events.emit("parcel.sent", Parcel(1))
+
+
+def test_what_is_checked_may_be_emitted_too(office: PostOffice) -> None:
+    """As by a webhook of the upstream: the same id is one occurrence."""
+    office.run()
+    office.events.emit("parcel.sent", Parcel(3), event_id="p3")
+    office.upstream.parcels += [3, 4]
+    office.run()
+    assert office.found() == [3, 4]

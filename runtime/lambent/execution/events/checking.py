@@ -14,7 +14,8 @@ from lambent.wire.events import EventOccurrence
 
 def check_arguments(event: EventType, arguments: Any, cursor: str | None, most: int) -> tuple[Any, ...]:
     """What the ``check`` function of an event type is called with; ``most``: how many occurrences."""
-    given: tuple[Any, ...] = (cursor,) if event.arguments is None else (arguments, cursor)
+    is_for_all = event.arguments is None or event.is_scheduled
+    given: tuple[Any, ...] = (cursor,) if is_for_all else (arguments, cursor)
     return (*given, most) if event.has_limit else given
 
 

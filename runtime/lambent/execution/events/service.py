@@ -78,12 +78,14 @@ class Events:
         queue: brings what there is to deliver; None where nothing is.
         subscriptions: those that are delivered to endpoints; None where none are.
         watches: look at logs for streams; None where no stream stays open.
+        has_schedule: a schedule may have upstreams asked, since others see the log.
     """
 
     modes: tuple[Mode, ...] = ("poll",)
     subscriptions: Subscriptions | None = None
     queue: Queue | None = None
     watches: Watches | None = None
+    has_schedule: bool = False
 
     def __init__(self, types: Mapping[str, EventType], log: EventLog, server: str, clock: Clock) -> None:
         self.types = types
@@ -107,7 +109,14 @@ class Events:
 
     def served(self, event: EventType) -> tuple[Mode, ...]:
         """The modes in which this host delivers an event type."""
-        return tuple(mode for mode in MODES if mode in event.definition.delivery and mode in self.modes)
+        modes = event.definition.delivery
+        if not self.reads_log(event):
+            modes = tuple(mode for mode in modes if mode != "webhook")  # nobody would ask for endpoints
+        return tuple(mode for mode in MODES if mode in modes and mode in self.modes)
+
+    def reads_log(self, event: EventType) -> bool:
+        """Whether clients get what is in the log; else each of them has the upstream asked."""
+        return event.check is None or (event.is_scheduled and self.has_schedule)
 
     def emit(
         self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None
@@ -122,7 +131,7 @@ class Events:
         event = self.types.get(name)
         if event is None:
             raise ConfigurationError(f"The server declares no event {name!r}")
-        if not event.has_log:
+        if not self.reads_log(event):
             raise ConfigurationError(f"Occurrences of {name!r} come from its check function: none is emitted")
         if event_id is not None:
             _check_id(event_id)

@@ -42,7 +42,7 @@ def stream_events(call: Call) -> StreamEventsResult:
 def _source_of(call: Call, event: EventType, arguments: Any, params: StreamEventsParams) -> StreamSource:
     """Where the stream finds what happens, behind the client's cursor."""
     events = events_of(call)
-    if event.has_log:
+    if events.reads_log(event):
         assert events.watches is not None  # noqa: S101 - there are streams
         start = params.cursor, params.max_age_ms
         return LogSource(events, events.watches, event, arguments, call.principal, start)

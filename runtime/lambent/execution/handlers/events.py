@@ -59,7 +59,7 @@ def poll_events(call: Call) -> PollEventsResult:
     event = find_event(call, params.name, "poll")
     arguments = event.read_arguments(params.arguments)
     check_allowed(call, event, arguments)
-    if event.has_log:
+    if events_of(call).reads_log(event):
         return LogReader(events_of(call), event, arguments, call.principal).poll(params)
     return _check(call, event, arguments, params)
 

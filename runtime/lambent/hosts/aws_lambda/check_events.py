@@ -39,7 +39,7 @@ def run_checks(event: Mapping[str, Any], services: Services, invocation: Invocat
         CheckFailedError: one could not be asked, or not all of what it told could be kept.
         ConfigurationError: there is no such event type.
     """
-    if services.events is None or services.store is None:
+    if services.events is None or services.store is None or not services.events.has_schedule:
         raise ConfigurationError(_NONE)
     checks = ScheduledChecks(
         services.store, services.clock, services.audience, services.events, services.lifespan
