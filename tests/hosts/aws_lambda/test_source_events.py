@@ -1,5 +1,6 @@
 """Events of AWS through the same handler that answers requests: what functions get, and what comes of it."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -13,6 +14,7 @@ from tests.events.front_ends import uuid_of
 from tests.support import SECRET, Client, MCPServer, make_server
 
 from lambent import (
+    ConfigurationError,
     EventBridgeEvent,
     Occurrence,
     S3Notification,
@@ -949,3 +951,57 @@ def test_sources_of_mounted_servers() -> None:
     assert here.send(aws.eventbridge_event()) == {"occurrences": 2}
     assert seen == ["outer", "inner"]
     assert (here.ids, there.ids) == ([ID], [ID])
+
+
+# Events that are damaged anywhere.
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all members of a document."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+DAMAGES: list[Any] = [
+    None,
+    True,
+    -1,
+    1e308,
+    float("nan"),
+    "",
+    "text",
+    "\ud800",
+    [],
+    {},
+    [{}],
+    {"a": {"b": []}},
+]
+REFUSED = (UnknownEventError, SourceFailedError, ConfigurationError)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "s3-test"])
+def test_damaged_events_are_taken_or_refused(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Each member is left out, and replaced by values that AWS never sends: nothing else is raised."""
+    mcp = server()
+    for add in (mcp.source.eventbridge, mcp.source.sns, mcp.source.s3, mcp.source.dynamodb):
+        add(emits=REFUNDED)(lambda event: WHOLE)
+    mcp.source.sqs(emits=REFUNDED, queue="lambent-refunds")(lambda message: WHOLE)
+    mcp.source.sns(emits=REFUNDED, queue="lambent-notified-refunds")(lambda message: WHOLE)
+    handler = mcp.lambda_handler(IN_MEMORY)
+    whole = aws.source_events()[kind]
+    damaged = [without(whole, *path) for path in places(whole)]
+    damaged += [instead(whole, damage, *path) for path in places(whole) for damage in DAMAGES]
+    if kind == "sqs-sns":
+        inner = json.loads(whole["Records"][0]["body"])
+        texts = [json.dumps(without(inner, *path)) for path in places(inner)]
+        texts += [json.dumps(instead(inner, damage, *path)) for path in places(inner) for damage in DAMAGES]
+        damaged += [instead(whole, text, "Records", 0, "body") for text in texts]
+    for event in damaged:
+        with contextlib.suppress(*REFUSED):
+            answer = handler(event, None)
+            assert answer.keys() <= {"occurrences", "batchItemFailures"}, event
+            json.dumps(answer, allow_nan=False)
+        assert all("\ud800" not in record.getMessage() for record in told(caplog))
+        caplog.clear()
