@@ -11,7 +11,7 @@ SQS, FIFO; DynamoDB streams   nothing behind the first failure is run, and all t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lambent.errors import LambentError
@@ -76,7 +76,11 @@ class SourceEvents:
         if is_test_event(event):
             _log.info("S3 can send notifications of the bucket %s", event.get("Bucket"))
             return {"occurrences": 0}
-        events = None if self._is_of_another_queue(event) else read_events(event)
+        if self._is_of_another_queue(event):
+            if self._queues:
+                _refuse_foreign(event["Records"])
+            return None
+        events = read_events(event)
         if events is None:
             return None
         is_batch, count, failed = isinstance(events[0], SqsMessage | TableChange), 0, list[AwsEvent]()
@@ -134,6 +138,26 @@ class SourceEvents:
             _log.error("No source is for %s", _shown(event))
             raise UnclaimedEventError(one_line(f"No source is for {_shown(event)}"))
         return count
+
+
+def _refuse_foreign(records: Iterable[Any]) -> None:
+    """Refuse messages of a queue that no source names, unless they are tasks or deliveries.
+
+    Raises:
+        UnclaimedEventError: the name of a queue is not that of its source: nobody else would tell.
+    """
+    from lambent.hosts.aws_lambda.queue_events import is_delivery, is_queue_event
+
+    for record in records:
+        if is_queue_event({"Records": [record]}) and not (_is_task(record["body"]) or is_delivery(record)):
+            shown = one_line(f"message {record['messageId']} of the queue {record['eventSourceARN']}")
+            _log.error("No source is for %s", shown)
+            raise UnclaimedEventError(f"No source is for {shown}")
+
+
+def _is_task(body: Any) -> bool:
+    """Whether the body of a message may name a task: it is one word."""
+    return isinstance(body, str) and body.replace(".", "").replace("-", "").replace("_", "").isalnum()
 
 
 def _has_order(event: AwsEvent) -> bool:
