@@ -3,10 +3,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lambent.cli import main
+from lambent.cli.invoke import _read_event
+
+EVENTS = Path(__file__).parents[2] / "events"
 
 # A handler that does what its event says.
 APP = """
@@ -294,6 +298,12 @@ def test_arguments_that_make_no_sense(arguments, message, capsys, tmp_path, monk
     error = capsys.readouterr().err
     assert error.startswith(f"lambent invoke: {message}")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_events_of_the_library_have_names(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert _read_event(path.stem) == json.loads(path.read_text(encoding="utf-8"))
 
 
 def test_the_event_has_to_be_named(capsys):
