@@ -317,6 +317,60 @@ def test_a_run_that_ends_between_writes_repeats_nothing(survivors: int) -> None:
     assert office.found() == [1, 2, 3, 4, 5]
 
 
+class Fuse:
+    """Ends the environment at one of its effects, before it or behind it; nothing works from there on."""
+
+    def __init__(self, number: int, *, is_before: bool) -> None:
+        self.left = number
+        self.is_before = is_before
+
+    def around(self, effect: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            self.left -= 1
+            if self.left < 0 or (self.left == 0 and self.is_before):
+                raise Killed
+            result = effect(*arguments)
+            if self.left == 0:
+                raise Killed
+            return result
+
+        return run
+
+    @property
+    def has_blown(self) -> bool:
+        return self.left <= 0
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_run_that_is_killed_anywhere_loses_and_repeats_nothing(is_before: bool) -> None:
+    for number in range(1, 100):
+        office = PostOffice()
+        office.run()
+        office.upstream.at_a_time = 2
+        office.upstream.parcels += [1, 2, 3, 4, 5]
+        fuse, store, log = Fuse(number, is_before=is_before), office.services.store, office.events.log
+        assert store is not None
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+            for owner, names in (
+                (store, ("read", "insert", "replace")),
+                (log, ("append",)),
+                (office.queue, ("send",)),
+            ):
+                for name in names:
+                    patch.setattr(owner, name, fuse.around(getattr(owner, name)))
+            office.run()
+        assert office.found() == [1, 2, 3, 4, 5][: len(office.found())]
+        if not fuse.has_blown:
+            assert number > 10
+            return
+        office.now += 60 + SKEW_SECONDS + 1
+        assert office.run() is not None
+        assert office.found() == [1, 2, 3, 4, 5]
+        assert office.poll(office.cursor)["truncated"] is False
+        assert "wake parcel.sent" in office.queue.sent
+    raise AssertionError("The run has no end")
+
+
 def test_a_run_whose_cursor_was_not_kept_repeats_nothing(office: PostOffice) -> None:
     office.run()
     office.upstream.parcels.append(3)
