@@ -69,7 +69,7 @@ class Invocation:
         """Keep an idle stream open, where there is one."""
 
     def follow(self, stream: OpenStream) -> bool:
-        """Have a stream delivered behind the handler and in front of its result; False: no host does here."""
+        """Deliver a stream behind the handler and in front of its result; False where the host cannot."""
         return False
 
     def check(self) -> None:

@@ -5,13 +5,7 @@ import json
 from typing import Any
 
 from tests import support
-from tests.hosts.asgi.driving import (
-    Exchange,
-    exchange,
-    make,
-    settings,
-    start,
-)
+from tests.hosts.asgi.driving import Exchange, exchange, make, settings, start
 
 from lambent import Context, MCPServer
 from lambent.execution.events.emitting import Emitter

@@ -1,18 +1,15 @@
 """Streams of what an upstream has that is asked."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.hosts.asgi.driving import (
-    make,
-    on_loop,
-)
-from tests.hosts.asgi.event_streams import NOW, TIME, Paid, Shop, note, refused
+from tests.hosts.asgi.driving import make, on_loop, until
+from tests.hosts.asgi.event_streams import NOW, TIME, Least, Paid, Shop, note, refused
 
 from lambent import Checked, MCPServer, Occurrence
-
-# What upstreams have.
 
 
 def parcels(**options: Any) -> tuple[MCPServer, list[str], list[Any]]:
@@ -131,3 +128,42 @@ async def test_an_upstream_without_history() -> None:
         assert await one.heard() == note("active", cursor=None, truncated=False)
         assert (await one.heard())["params"]["cursor"] is None
         one.leave()
+
+
+@on_loop
+async def test_streams_with_the_same_arguments_share_a_call() -> None:
+    asked: list[int] = []
+    go = asyncio.Event()
+
+    async def look(least: Least, cursor: str | None) -> Checked:
+        if cursor is None:
+            return Checked(cursor="0")
+        asked.append(least.cents)
+        await go.wait()
+        found = [] if cursor == "1" else [Occurrence(Paid("p", 1), "p", datetime.fromtimestamp(NOW, UTC))]
+        return Checked(occurrences=found, cursor="1")
+
+    mcp = make()
+    interval = timedelta(milliseconds=20)
+
+    @mcp.event(
+        "order.paid", payload=Paid, arguments=Least, check=look, delivery=["push"], poll_interval=interval
+    )
+    def order_paid() -> None:
+        """An order was paid."""
+
+    shop = Shop(mcp)
+    running = shop.watches.calls._running
+    async with AsyncExitStack() as stack:
+        ones = []
+        for cents in [1] * 20 + [2] * 20:
+            ones.append(await stack.enter_async_context(shop.opened({"arguments": {"cents": cents}})))
+            await ones[-1].next()
+            await ones[-1].heard()
+        await until(lambda: sum(one.waiters for one in running.values()) == len(ones))
+        assert sorted(asked) == [1, 2]
+        go.set()
+        for one in ones:
+            assert (await one.heard())["params"]["eventId"] == "p"
+            one.leave()
+    assert running == {}

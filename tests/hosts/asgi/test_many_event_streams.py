@@ -27,15 +27,7 @@ from tests.hosts.asgi.driving import (
     until,
     uvicorn_of,
 )
-from tests.hosts.asgi.event_streams import (
-    Paid,
-    Shop,
-    begun,
-    declare,
-    ended,
-    note,
-    request,
-)
+from tests.hosts.asgi.event_streams import Paid, Shop, begun, declare, ended, note, request
 from tests.support import dumps
 
 from lambent.execution.events import watching

@@ -5,23 +5,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.hosts.asgi.driving import (
-    exchange,
-    make,
-    on_loop,
-    unframe,
-)
-from tests.hosts.asgi.event_streams import (
-    NOW,
-    Least,
-    Paid,
-    Shop,
-    begun,
-    declare,
-    ended,
-    note,
-    request,
-)
+from tests.hosts.asgi.driving import exchange, make, on_loop, unframe, until
+from tests.hosts.asgi.event_streams import NOW, Least, Paid, Shop, begun, declare, ended, note, request
 
 from lambent import Principal, StoreError
 from lambent.execution.events import streaming
@@ -146,6 +131,42 @@ async def test_an_outage_is_told_once(
     assert caplog.text.count("StoreError: no") == 1
 
 
+@pytest.mark.parametrize("how", ["goes on", "ends", "leaves", "is over"])
+@on_loop
+async def test_heartbeats_while_a_function_takes_long(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "_HEARTBEAT_SECONDS", 0.02)
+    asked, go = [0], asyncio.Event()
+
+    async def may(least: Least, caller: Principal | None) -> bool:
+        asked[0] += 1
+        if asked[0] > 1:
+            await go.wait()
+        return True
+
+    seconds = 0.2 if how == "is over" else 600.0
+    shop = Shop(declare(make(), allow=may), listen_seconds=seconds)
+    async with shop.opened() as one:
+        await begun(one, shop)
+        shop.emit(1)
+        await until(lambda: asked[0] > 1)
+        for _ in range(3):
+            assert await one.heard() == note("heartbeat", cursor=shop.cursor(0))
+        if how == "goes on":
+            go.set()
+            while (heard := await one.heard()) == note("heartbeat", cursor=shop.cursor(0)):
+                pass
+            assert heard == shop.occurrence(1, 1)
+            one.leave()
+        elif how == "leaves":
+            one.leave()
+        else:
+            if how == "ends":
+                await shop.app.shutdown()
+            while (heard := await one.heard()) == note("heartbeat", cursor=shop.cursor(0)):
+                pass
+            assert heard == ended()
+
+
 # Permission.
 
 
@@ -174,10 +195,11 @@ async def test_access_that_is_revoked_terminates(is_async: bool) -> None:
     assert (unframe(last["body"]), last["more_body"]) == (ended(), False)
 
 
-@pytest.mark.parametrize("kind", [ValueError, SystemExit, StopIteration])
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, StopIteration, asyncio.CancelledError])
 @on_loop
 async def test_permission_that_cannot_be_found_out_delivers_nothing(
-    kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+    kind: type[BaseException], is_async: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streaming, "_RETRY_SECONDS", 0.01)
     fails = {False}
@@ -187,7 +209,10 @@ async def test_permission_that_cannot_be_found_out_delivers_nothing(
             raise kind("down")
         return True
 
-    shop = Shop(declare(make(), allow=may))
+    async def may_later(least: Least, caller: Principal | None) -> bool:
+        return may(least, caller)
+
+    shop = Shop(declare(make(), allow=may_later if is_async else may))
     async with shop.opened() as one:
         await begun(one, shop)
         fails.add(True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lambent.auth.principal import Principal
+from lambent.execution.events.asking import LookFailed
 from lambent.execution.events.checking import check_arguments, select_checked, wait_of
 from lambent.execution.events.polling import LogReader, cursor_of, read_record
 from lambent.execution.events.ports import LogEntry, LogHead
@@ -28,14 +29,6 @@ _MOST_BYTES = 256 * 1024
 
 MOST_CHECKED = 50
 """What a ``check`` function is asked for."""
-
-
-class WatchFailed(Exception):  # noqa: N818 - says what happened
-    """The end of a log is not known now; the log of the process says why, under this reference."""
-
-    def __init__(self, reference: str) -> None:
-        super().__init__(reference)
-        self.reference = reference
 
 
 class StreamBatch(msgspec.Struct):
@@ -129,7 +122,7 @@ class LogSource:
         watch, position = self._watch, self._position
         assert watch is not None  # noqa: S101 - the stream has joined
         if watch.failure is not None:
-            raise WatchFailed(watch.failure)
+            raise LookFailed(watch.failure)
         head = watch.head
         if head is None or (head.epoch == position.epoch and head.number <= position.number):
             return StreamBatch(position=position)
@@ -183,22 +176,26 @@ class LogSource:
 class CheckSource:
     """What a ``check`` function finds, which is asked at the event type's interval; see ``StreamSource``.
 
+    All streams ask at the same times, so that those with the same arguments and cursor share a call.
+
     Args:
         events: the events of the server.
+        watches: have the calls that streams share.
         event: the event type.
         arguments: of the subscription.
+        wanted: the arguments as JSON, the same for equal ones.
         caller: whose subscription it is.
-        ask: calls the function, on the loop of the stream.
         floor: what happened before this is too old.
     """
 
     def __init__(
         self,
         events: Events,
+        watches: Watches,
         event: EventType,
         arguments: Any,
+        wanted: bytes,
         caller: Principal | None,
-        ask: Callable[..., Awaitable[Any]],
         floor: datetime | None,
     ) -> None:
         self.due = 0.0
@@ -208,7 +205,8 @@ class CheckSource:
         self._event = event
         self._arguments = arguments
         self._caller = caller
-        self._ask = ask
+        self._calls = watches.calls
+        self._wanted = wanted
         self._floor = floor
         self._first: StreamBatch | None = None
 
@@ -233,12 +231,13 @@ class CheckSource:
 
         if self._first is not None:
             return self._first
-        now = asyncio.get_running_loop().time()
+        event, now = self._event, asyncio.get_running_loop().time()
         if now < self.due:
             return StreamBatch(position=self.cursor)
-        self.due = now + self._event.poll_ms / 1000  # also if it fails
-        given = check_arguments(self._event, self._arguments, self.cursor, MOST_CHECKED)
-        checked = await self._ask(self._event.check, *given)
+        self.due = _next(now, event.poll_ms / 1000)  # also if it fails
+        assert event.check is not None  # noqa: S101 - so its caller has found it
+        given = check_arguments(event, self._arguments, self.cursor, MOST_CHECKED)
+        checked = await self._calls.call((event.name, self._wanted, self.cursor), event.check, *given)
         batch, truncated = await asyncio.to_thread(self._batch_of, checked, self.cursor)
         if truncated:
             batch.told.insert(0, ("active", {"cursor": self.cursor, "truncated": True}))
@@ -251,7 +250,7 @@ class CheckSource:
         self._first = None
         self.cursor = batch.position
         if batch.wait is not None:
-            self.due = asyncio.get_running_loop().time() + batch.wait
+            self.due = _next(asyncio.get_running_loop().time(), batch.wait)
 
     def _batch_of(self, checked: Any, before: str | None) -> tuple[StreamBatch, bool]:
         """What was found behind a cursor, and whether something was skipped."""
@@ -265,6 +264,11 @@ class CheckSource:
             # Behind the last one only: a client that loses its connection before gets the others again.
             batch.tell_event(event, checked.cursor if number == len(found) else before)
         return batch, truncated
+
+
+def _next(now: float, seconds: float) -> float:
+    """The next time to ask, the same for all streams that ask so often; now, where there is no wait."""
+    return (math.floor(now / seconds) + 1) * seconds if seconds else now
 
 
 def _cursor_of(position: LogHead) -> str:

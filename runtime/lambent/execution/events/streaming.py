@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lambent.errors import ProtocolError
-from lambent.execution.events.stream_sources import StreamBatch, WatchFailed
+from lambent.execution.events.asking import LookFailed, call_author
+from lambent.execution.events.stream_sources import StreamBatch
 from lambent.execution.failures import report
 from lambent.features.events import EventType
 from lambent.wire import jsonrpc
@@ -82,21 +82,28 @@ class OccurrenceStream:
         self._source = source
         self._seconds = seconds
         self._is_ending = False
-        self._wake: Callable[[], object] | None = None
+        self._stop: Callable[[], object] | None = None
 
     def end(self) -> None:
         """See ``OpenStream.end``."""
         self._is_ending = True
-        if self._wake is not None:
+        if self._stop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._wake()
+                self._stop()
 
     async def deliver(self) -> AsyncGenerator[bytes, None]:
         """See ``OpenStream.deliver``."""
         import asyncio
 
         loop, news, source = asyncio.get_running_loop(), asyncio.Event(), self._source
-        self._wake = lambda: loop.call_soon_threadsafe(news.set)
+        taking: asyncio.Task[StreamBatch] | None = None
+
+        def stop() -> None:
+            news.set()
+            if taking is not None:
+                taking.cancel()
+
+        self._stop = lambda: loop.call_soon_threadsafe(stop)
         ends_at, retry_at = loop.time() + self._seconds, 0.0
         yield self._notification("active", {"cursor": source.cursor, "truncated": source.truncated})
         told_at = loop.time()
@@ -104,19 +111,28 @@ class OccurrenceStream:
             while not self._is_ending and loop.time() < ends_at:
                 news.clear()
                 batch = StreamBatch()
+                taking = asyncio.ensure_future(self._take())
                 try:
-                    batch = await self._take()
-                    retry_at = 0.0
+                    # A function of the server's author may take long: the client still gets heartbeats.
+                    until = min(told_at + _HEARTBEAT_SECONDS, ends_at)
+                    while not (await asyncio.wait({taking}, timeout=until - loop.time()))[0]:
+                        if loop.time() >= ends_at:
+                            return
+                        yield self._notification("heartbeat", {"cursor": source.cursor})
+                        told_at = loop.time()
+                        until = min(told_at + _HEARTBEAT_SECONDS, ends_at)
+                    if taking.cancelled():
+                        return
+                    batch, retry_at = taking.result(), 0.0
                 except ForbiddenError as error:
                     yield self._notification("terminated", {"error": _shown(error)})
                     return
                 except Exception as error:
                     if not retry_at:  # once, however long it goes on
-                        reference = error.reference if isinstance(error, WatchFailed) else self._report(error)
-                        text = f"Internal error (reference {reference})"
-                        yield self._notification("error", {"error": {"code": -32603, "message": text}})
-                        told_at = loop.time()
+                        batch.told.append(("error", {"error": self._told_of(error)}))
                     retry_at = loop.time() + _RETRY_SECONDS
+                finally:
+                    taking.cancel()
                 for kind, params in batch.told:
                     yield self._notification(kind, params)
                     told_at = loop.time()
@@ -150,37 +166,13 @@ class OccurrenceStream:
         given = (caller,) if self._event.arguments is None else (self._arguments, caller)
         return await call_author(allow, *given) is True
 
-    def _report(self, error: Exception) -> str:
-        return report(error, self._call.rpc)
+    def _told_of(self, error: Exception) -> dict[str, Any]:
+        """A failure as the client is told of it, which the log describes."""
+        reference = error.reference if isinstance(error, LookFailed) else report(error, self._call.rpc)
+        return {"code": -32603, "message": f"Internal error (reference {reference})"}
 
     def _notification(self, kind: str, params: dict[str, Any]) -> bytes:
         return jsonrpc.notification(f"notifications/events/{kind}", {**params, "_meta": self.tag})
-
-
-async def call_author(function: Callable[..., Any], *given: Any) -> Any:
-    """Call a function of the server's author on a thread; a coroutine that it returns, on this loop.
-
-    Raises:
-        Exception: what it has raised; in place of ``SystemExit`` and the like, which would end the loop, a
-            ``RuntimeError``.
-    """
-    import asyncio
-
-    def guarded() -> tuple[Any, BaseException | None]:
-        try:
-            return function(*given), None
-        except BaseException as error:  # not every exception passes between threads
-            return None, error
-
-    answer, failure = await asyncio.to_thread(guarded)
-    try:
-        if failure is not None:
-            raise failure
-        return await answer if type(answer) is CoroutineType else answer
-    except (Exception, asyncio.CancelledError):
-        raise
-    except BaseException as error:
-        raise RuntimeError(f"{type(error).__name__} was raised") from error
 
 
 def _shown(error: ProtocolError) -> dict[str, Any]:

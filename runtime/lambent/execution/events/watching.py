@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lambent.execution.events.asking import SharedCalls
 from lambent.execution.events.ports import LogEntry, LogHead
 from lambent.execution.failures import report
 
@@ -34,6 +35,7 @@ class Watches:
     """The watches of a process, for any number of event loops; without streams nothing is looked at.
 
     Attributes:
+        calls: of ``check`` functions, which streams share too.
         look_seconds: how often a log is looked at, which other processes may write: each is a read.
         retry_seconds: the same where the store cannot be reached.
     """
@@ -42,6 +44,7 @@ class Watches:
     retry_seconds = 5.0
 
     def __init__(self, events: Events) -> None:
+        self.calls = SharedCalls()
         self._events = events
         self._lock = threading.Lock()
         self._running: dict[tuple[str, asyncio.AbstractEventLoop], LogWatch] = {}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+
 from lambent.errors import HttpRefusal
 from lambent.execution.call import Call
 from lambent.execution.events.checking import check_arguments, floor_of
 from lambent.execution.events.stream_sources import MOST_CHECKED, CheckSource, LogSource
-from lambent.execution.events.streaming import OccurrenceStream, StreamSource, call_author
+from lambent.execution.events.streaming import OccurrenceStream, StreamSource
 from lambent.execution.handlers.events import check_allowed, events_of, find_event, run_author
 from lambent.features.events import EventType
 from lambent.wire.events import StreamEventsParams, StreamEventsResult, UnsupportedError, read_params
@@ -41,14 +43,15 @@ def stream_events(call: Call) -> StreamEventsResult:
 
 def _source_of(call: Call, event: EventType, arguments: Any, params: StreamEventsParams) -> StreamSource:
     """Where the stream finds what happens, behind the client's cursor."""
-    events = events_of(call)
+    events, caller = events_of(call), call.principal
+    assert events.watches is not None  # noqa: S101 - there are streams
     if events.reads_log(event):
-        assert events.watches is not None  # noqa: S101 - there are streams
         start = params.cursor, params.max_age_ms
-        return LogSource(events, events.watches, event, arguments, call.principal, start)
+        return LogSource(events, events.watches, event, arguments, caller, start)
     assert event.check is not None  # noqa: S101 - else there is a log
+    wanted = msgspec.json.encode(msgspec.json.decode(params.arguments), order="deterministic")
     floor = floor_of(events.clock(), params.cursor, params.max_age_ms)
-    source = CheckSource(events, event, arguments, call.principal, call_author, floor)
+    source = CheckSource(events, events.watches, event, arguments, wanted, caller, floor)
     given = check_arguments(event, arguments, params.cursor, MOST_CHECKED)
     source.begin(params.cursor, run_author(call, event.check(*given)))
     return source
