@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -61,7 +61,7 @@ class Faulty:
             return self._refuse(request, 500, "InternalServerError", "refused in an outage")
         if target.startswith("DynamoDB") and self._dice.random() < self._odds.throttled:
             return self._refuse(request, 400, "ProvisionedThroughputExceededException", "throttled")
-        if target.endswith("SendMessage") and self._dice.random() < self._odds.unsent:
+        if target.endswith(("SendMessage", "SendMessageBatch")) and self._dice.random() < self._odds.unsent:
             return self._refuse(request, 500, "InternalFailure", "unsent")
         response = self._session.send(request)
         if target.startswith("DynamoDB") and self._dice.random() < self._odds.killed:
@@ -130,3 +130,12 @@ class Unruly:
         if self._dice.random() < self._odds.doubled:
             self._told("doubled")
             self._queue.send(task_id, self._dice.choice((0, 0, 1, 3)))
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        at_once = []
+        for message in messages:
+            if self._dice.random() < self._odds.late + self._odds.doubled:
+                self.send(message)
+            else:
+                at_once.append(message)
+        self._queue.send_all(at_once)

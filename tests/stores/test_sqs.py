@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION
+from tests.stores.test_dynamodb import Recorder
 
 from lambent.errors import StoreError
 from lambent.stores import aws
@@ -78,6 +79,33 @@ def test_what_waits_does_not_arrive_yet(sqs: Any) -> None:
 def test_what_cannot_be_sent_is_an_error(sqs: Any) -> None:
     with pytest.raises(StoreError, match="NonExistentQueue"):
         SqsQueue(URL, sqs).send("t")
+
+
+def test_many_messages_are_a_request_for_ten(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="tasks")["QueueUrl"]
+    recorder = Recorder(sqs)
+    sent = [f"m{number}" for number in range(23)]
+    SqsQueue(url, recorder).send_all(sent)
+    assert [name for name, _ in recorder.asked] == ["send_message_batch"] * 3
+    received = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        received += [message["Body"] for message in messages]
+    assert sorted(received) == sorted(sent)
+
+
+def test_of_no_messages_nothing_is_asked(sqs: Any) -> None:
+    recorder = Recorder(sqs)
+    SqsQueue(URL, recorder).send_all([])
+    assert recorder.asked == []
+
+
+def test_one_of_many_that_cannot_be_sent_is_an_error(sqs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}]}
+    monkeypatch.setattr(sqs, "send_message_batch", lambda **_: answer)
+    with pytest.raises(StoreError, match="failed for 1: InternalError"):
+        SqsQueue(URL, sqs).send_all(["a", "b"])
+    with pytest.raises(StoreError, match="failed for 1: InternalError"):
+        SqsQueue(URL, sqs).send_all(["a"])
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:

@@ -6,7 +6,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lambent.execution.failures import report
@@ -41,6 +41,11 @@ class DeliveryThreads:
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``."""
         self._put(task_id, delay, 0)
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        """See ``MessageQueue.send_all``."""
+        for message in messages:
+            self._put(message, 0.0, 0)
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is to be done any more, now or later; False where that takes longer."""

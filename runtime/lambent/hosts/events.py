@@ -22,12 +22,18 @@ import msgspec
 from lambent.errors import ConfigurationError
 from lambent.execution.events.emitting import Emitter
 from lambent.execution.events.service import Events
-from lambent.execution.ports import Queue, Store, Topics
+from lambent.execution.ports import Store, Topics
 
 if TYPE_CHECKING:
     from lambent.execution.event_loop import LoopThread
     from lambent.execution.events.delivery import Deliveries
-    from lambent.execution.events.ports import CallbackResponse, Callbacks, DeliveryMeter, EventLog
+    from lambent.execution.events.ports import (
+        CallbackResponse,
+        Callbacks,
+        DeliveryMeter,
+        EventLog,
+        MessageQueue,
+    )
     from lambent.execution.events.subscriptions import Grants
     from lambent.execution.ports import AsyncRunner, Clock
     from lambent.features.catalog import Catalog
@@ -55,7 +61,7 @@ class EventPorts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     log: EventLog
-    queue: Queue | None = None
+    queue: MessageQueue | None = None
     store: TopicStore | None = None
     callbacks: Callbacks | None = None
     threads: DeliveryThreads | None = None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lambent.errors import ConfigurationError, LambentError, StoreError
 
 MAX_DELAY_SECONDS = 900
 """The longest delay of SQS."""
+
+_BATCH = 10
+"""Messages that SQS takes with a request."""
 
 _HOW = "install the extra lambent[aws]"
 
@@ -70,6 +73,21 @@ class SqsQueue:
         seconds = min(math.ceil(max(0.0, delay)), MAX_DELAY_SECONDS)
         with self._queue.calling("SendMessage") as sqs:
             sqs.send_message(QueueUrl=self._queue.name, MessageBody=task_id, DelaySeconds=seconds)
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        """See ``MessageQueue.send_all``: a request for ten."""
+        for at in range(0, len(messages), _BATCH):
+            entries = [
+                {"Id": str(number), "MessageBody": one}
+                for number, one in enumerate(messages[at : at + _BATCH])
+            ]
+            with self._queue.calling("SendMessage") as sqs:
+                answer = sqs.send_message_batch(QueueUrl=self._queue.name, Entries=entries)
+            if refused := answer.get("Failed"):
+                code = refused[0]["Code"]
+                raise StoreError(
+                    f"sqs: SendMessage of {self._queue.name!r} failed for {len(refused)}: {code}"
+                )
 
 
 class S3Blobs:

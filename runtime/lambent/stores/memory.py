@@ -6,6 +6,7 @@ import math
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from lambent.errors import ItemTooLargeError
@@ -176,6 +177,11 @@ class MemoryQueue:
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``."""
         self.messages.append((task_id, delay))
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        """See ``MessageQueue.send_all``."""
+        for message in messages:
+            self.send(message)
 
 
 class MemoryChanges:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -84,6 +84,11 @@ class DueQueue:
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``."""
         self.messages.append(DueMessage(task_id, self._clock() + delay))
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        """See ``MessageQueue.send_all``."""
+        for message in messages:
+            self.send(message)
 
     def take(self, until: float = math.inf) -> DueMessage | None:
         """The message that is due next, for which the clock is moved if need be, but not beyond ``until``.

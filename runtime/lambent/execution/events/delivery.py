@@ -23,12 +23,12 @@ from lambent.execution.durable.records import Held, changed
 from lambent.execution.events import window
 from lambent.execution.events.attempting import Attempting
 from lambent.execution.events.notices import Notices, ended
-from lambent.execution.events.ports import Callbacks, DeliveryMeter, DeliveryMetric
+from lambent.execution.events.ports import Callbacks, DeliveryMeter, DeliveryMetric, MessageQueue
 from lambent.execution.events.service import Events
 from lambent.execution.events.subscription_records import CONFLICTS, SubscriptionRecord, has_lost_patience
 from lambent.execution.events.subscriptions import Subscriptions
 from lambent.execution.events.sweeping import Sweeping
-from lambent.execution.ports import AsyncRunner, Clock, Queue, Topics
+from lambent.execution.ports import AsyncRunner, Clock, Topics
 from lambent.wire.events import CallbackEndpointError
 
 _DOUBT_SECONDS = 600.0
@@ -57,7 +57,7 @@ class Deliveries:
         events: Events,
         subscriptions: Subscriptions,
         topics: Topics,
-        queue: Queue,
+        queue: MessageQueue,
         callbacks: Callbacks,
         clock: Clock,
         meter: DeliveryMeter | None = None,
@@ -113,14 +113,14 @@ class Deliveries:
                 break
         else:
             raise InternalError("The subscription is changing too fast")
-        for number in found.begun[1:]:
-            self._queue.send(f"deliver {key} {number}")
+        messages = [f"deliver {key} {number}" for number in found.begun[1:]]
         if found.has_more:
-            self._queue.send(f"advance {key}")
+            messages.append(f"advance {key}")
         if found.abandoned:
             self._count("EventsAbandoned", found.abandoned)
         if found.notify:
-            self._queue.send(f"notify {key}")
+            messages.append(f"notify {key}")
+        self._queue.send_all(messages)
         if found.begun:
             number = found.begun[0]
             self._attempting.attempt(held, event, key, number, found.entries.get(number))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
+
+from lambent.execution.ports import Queue
 
 MOST_ENTRIES = 100
 """How many entries ``EventLog.read`` looks for at most."""
@@ -128,3 +130,14 @@ class DeliveryMeter(Protocol):
 
     def count(self, metric: DeliveryMetric, number: int = 1) -> None:
         """Count something, before this returns: Lambda freezes the process when a message is done."""
+
+
+class MessageQueue(Queue, Protocol):
+    """Brings messages to those who deliver: at least once each, in any order."""
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        """Send messages without a delay: all of them, or after an error any of them.
+
+        Raises:
+            StoreError: the queue cannot be reached or refuses.
+        """

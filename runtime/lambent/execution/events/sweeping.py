@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from lambent.execution.events import window
+from lambent.execution.events.ports import MessageQueue
 from lambent.execution.events.service import Events
 from lambent.execution.events.subscriptions import Subscriptions
-from lambent.execution.ports import Clock, Queue, Topics
+from lambent.execution.ports import Clock, Topics
 
 _PAGE = 100
 
@@ -22,7 +23,7 @@ class Sweeping:
     """
 
     def __init__(
-        self, events: Events, subscriptions: Subscriptions, topics: Topics, queue: Queue, clock: Clock
+        self, events: Events, subscriptions: Subscriptions, topics: Topics, queue: MessageQueue, clock: Clock
     ) -> None:
         self._events = events
         self._subscriptions = subscriptions
@@ -35,8 +36,7 @@ class Sweeping:
         keys = self._topics.members(self._events.key_of(name), after, _PAGE)
         if len(keys) == _PAGE:
             self._queue.send(f"wake {name} {keys[-1]}")
-        for key in keys:
-            self._queue.send(f"advance {key}")
+        self._queue.send_all([f"advance {key}" for key in keys])
 
     def sweep(self, name: str = "", after: str = "") -> None:
         """Have subscriptions go on that wait for something which no message brings any more.
@@ -47,8 +47,9 @@ class Sweeping:
             after: the key behind which to begin.
         """
         if not name:
-            for one in self._subscriptions.contracts.names(self._topics):
-                self._queue.send(f"sweep {one}")
+            self._queue.send_all(
+                [f"sweep {one}" for one in self._subscriptions.contracts.names(self._topics)]
+            )
             return
         log = self._events.key_of(name)
         keys = self._topics.members(log, after, _PAGE)
@@ -57,6 +58,7 @@ class Sweeping:
         if not keys:
             return
         head, event = self._events.log.head(log), self._events.types.get(name)
+        waiting = []
         for key in keys:
             held, now = self._subscriptions.records.read(key), self._clock()
             if held is None:
@@ -70,4 +72,5 @@ class Sweeping:
             )
             is_endless = record.end is None and not record.active and record.expires is None
             if is_doubtful or is_endless or window.is_waiting(record, head, now):
-                self._queue.send(f"advance {key}")
+                waiting.append(f"advance {key}")
+        self._queue.send_all(waiting)
