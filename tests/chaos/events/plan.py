@@ -93,14 +93,14 @@ def hurry() -> None:
 
 
 _TIMES: list[tuple[Any, str, Any]] = [
-    (attempts, "_BACKOFF", (0.3, 0.6, 1.0, 1.5)),
+    (attempts, "_BACKOFF", (0.5, 1.5, 4.0, 8.0)),
     (attempts, "_OVERDUE_SECONDS", 4.0),
     (attempts, "_LONGEST_SECONDS", 3600.0),  # what is given up was tried as often as it may be
     (attempts, "_MOST_LOST", 20),
     (attempting, "_SKEW_SECONDS", 1.0),
     (health, "_LEAST_ATTEMPTS", 30),
-    (sending, "_SECONDS", 1.5),
-    (subscription_records, "_ANSWER_SECONDS", 2.0),
+    (sending, "_SECONDS", 1.0),
+    (subscription_records, "_ANSWER_SECONDS", 1.5),
     (subscriptions, "_INDEX_SECONDS", 1.0),
 ]
 

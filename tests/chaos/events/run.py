@@ -39,7 +39,7 @@ MANY = (
 """Those of a long one."""
 
 _PURGED_SHARE = 0.05
-_MOST_QUEUED = 200
+_MOST_QUEUED = 400
 _REFRESH_SECONDS = 0.3
 """Between a refresh of one endpoint and that of the next."""
 
