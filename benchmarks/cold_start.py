@@ -33,6 +33,8 @@ def handler(event, context):
     return {"statusCode": 200, "headers": {}, "body": json.dumps({"id": request["id"], "result": {}})}
 """
 VARIABLES = {"LAMBENT_STATE_KEYS": SECRET, "REPORT_PACE": "0"}
+OF_FUNCTIONS = {"orders": {"LAMBENT_TABLE": "lambent"}}
+"""What a function does not start without; no case uses the table."""
 
 
 def event_of(method: str, params: dict[str, Any] | None = None, **meta: Any) -> dict[str, Any]:
@@ -135,7 +137,8 @@ def prepare(folder: Path) -> None:
 def start(python: Path, folder: Path, case: Case) -> Start:
     """Start a function and have it answer."""
     layers = [folder / layer for layer in case.layers]
-    with ExecutionEnvironment(python, folder / case.function, layers=layers, variables=VARIABLES) as made:
+    variables = {**VARIABLES, **OF_FUNCTIONS.get(case.function, {})}
+    with ExecutionEnvironment(python, folder / case.function, layers=layers, variables=variables) as made:
         answer = made.invoke(case.event)
         result = Reply(answer.value).result
         assert case.check(result), result

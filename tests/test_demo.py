@@ -27,10 +27,16 @@ def demo(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+def is_harmless(errors: str) -> bool:
+    """Whether nothing was said but that there is no table: refunds are events, and are in memory here."""
+    return all("in the memory of this process" in line for line in errors.splitlines())
+
+
 def test_the_session() -> None:
     with demo() as process:
         printed, errors = process.communicate(timeout=SECONDS)
-    assert (process.returncode, errors) == (0, "")
+    assert process.returncode == 0
+    assert is_harmless(errors), errors
     assert "the user agrees" in printed
     assert re.search(r"^done +[\d.]+ s in all$", printed, re.MULTILINE)
 
@@ -43,6 +49,7 @@ def test_a_signal_ends_it_and_the_gateway(number: signal.Signals) -> None:
         port = int(re.findall(r":(\d+)/", line)[0])
         process.send_signal(number)
         _, errors = process.communicate(timeout=SECONDS)
-    assert (process.returncode, errors) == (0, "")
+    assert process.returncode == 0
+    assert is_harmless(errors), errors
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

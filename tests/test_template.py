@@ -33,10 +33,11 @@ ALONE = {"hello"}
 
 HOSTS = ROOT / "runtime" / "lambent" / "hosts"
 KNOWN = set(re.findall(r"LAMBENT_[A-Z_]+", (HOSTS / "settings.py").read_text()))
-KNOWN |= {
-    f"LAMBENT_AUTH_{name}"
-    for name in re.findall(r'(?:text|several|truth)\("([A-Z_]+)"\)', (HOSTS / "auth_settings.py").read_text())
-}
+for kind in ("auth", "events"):
+    read = re.findall(
+        r'(?:text|several|number|truth)\("([A-Z_]+)"', (HOSTS / f"{kind}_settings.py").read_text()
+    )
+    KNOWN |= {f"LAMBENT_{kind.upper()}_{name}" for name in read}
 KNOWN.add("REVISION")  # read by nobody: it is there to be another one
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -53,7 +54,8 @@ PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 
 NEEDS = {
     "LAMBENT_TABLE": ("Table", "dynamodb:"),
-    "LAMBENT_TASK_QUEUE_URL": ("TaskQueue", "sqs:"),
+    "LAMBENT_TASK_QUEUE_URL": ("TaskQueue", "sqs:SendMessage"),
+    "LAMBENT_EVENTS_QUEUE_URL": ("DeliveriesQueue", "sqs:SendMessage"),
     "LAMBENT_BUCKET": ("Bucket", "s3:"),
     "LAMBENT_STATE_SECRET": ("StateSecret", "secretsmanager:GetSecretValue"),
 }
@@ -255,6 +257,11 @@ def roles_allow_no_more_than_they_must(app: App) -> Iterator[str]:
         writes = [one for one in app.statements(app.role_of(name)) if one.get("Sid") == "Logs"]
         if [one["Resource"] for one in writes] != [{"Fn::GetAtt": f"{logs}.Arn"}]:
             yield f"{name} may not write its log"
+        for one in app.statements(app.role_of(name)):
+            if any(action.startswith("dynamodb:") for action in listed(one["Action"])):
+                keys = one.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
+                if not keys or "*" in keys:
+                    yield f"{name} may use all items of the table"
     for name, role in app.of("AWS::IAM::Role").items():
         if "ManagedPolicyArns" in role:
             yield f"{name} has policies that AWS wrote for everybody"
@@ -316,6 +323,13 @@ def variables_are_known(app: App) -> Iterator[str]:
 
 
 @rule
+def no_client_names_addresses_of_a_function(app: App) -> Iterator[str]:
+    for name, function in app.functions.items():
+        if {"LAMBENT_EVENTS_LOCAL_CALLBACKS", "LAMBENT_EVENTS_ALLOWED_CALLBACKS"} & set(variables(function)):
+            yield f"{name} sends to endpoints that nobody has verified, or within Lambda"
+
+
+@rule
 def nothing_secret_is_baked_in(app: App) -> Iterator[str]:
     if "{{resolve:" in json.dumps(app.template.document, default=str):
         yield "a dynamic reference writes the secret into the configuration of functions"
@@ -365,9 +379,9 @@ def queues_outwait_their_workers(app: App) -> Iterator[str]:
             yield f"{queue} brings all of a batch again"
         if "MaximumConcurrency" not in source.get("ScalingConfig", {}):
             yield f"{queue} may take all of the account's concurrency"
-        own = variables(app.functions[function]).get("LAMBENT_TASK_QUEUE_URL") == {"Ref": queue}
+        own = {"Ref": queue} in variables(app.functions[function]).values()
         if own and app.functions[function].get("RecursiveLoop") != "Allow":
-            yield f"{function} may not hand a task on more often than sixteen times"
+            yield f"{function} may not hand anything on more often than sixteen times"
         receives = [
             one
             for one in app.statements(app.role_of(function))
@@ -375,17 +389,92 @@ def queues_outwait_their_workers(app: App) -> Iterator[str]:
         ]
         if {"Fn::GetAtt": f"{queue}.Arn"} not in [two for one in receives for two in listed(one["Resource"])]:
             yield f"{function} may not read {queue}"
+    dead_letters = {
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].partition(".")[0]
+        for queue in queues.values()
+        if "RedrivePolicy" in queue
+    }
+    read, missed = {source for _, source, _ in sources}, set(missed_queues(app).values())
     for name, queue in queues.items():
-        if name not in {source for _, source, _ in sources}:
+        if name not in read | missed:
             yield f"nobody reads {name}"
+        if name in read - dead_letters and "RedrivePolicy" not in queue:
+            yield f"messages of {name} that no function survives come back for days"
         if not queue.get("SqsManagedSseEnabled"):
             yield f"{name} is not encrypted"
         if "RedrivePolicy" in queue:
             dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].partition(".")[0]
             if queues[dead]["MessageRetentionPeriod"] <= queue["MessageRetentionPeriod"]:
                 yield f"{dead} keeps messages no longer than {name}, and their age counts from the beginning"
-    if sum("RedrivePolicy" in queue for queue in queues.values()) != 1:
-        yield "messages that no worker survives come back for days"
+
+
+def missed_queues(app: App) -> dict[str, str]:
+    """The queue of what a function has failed at, by function."""
+    return {
+        name: function["DeadLetterQueue"]["TargetArn"]["Fn::GetAtt"].partition(".")[0]
+        for name, function in app.functions.items()
+        if "DeadLetterQueue" in function
+    }
+
+
+@rule
+def what_happens_reaches_who_waits_for_it(app: App) -> Iterator[str]:
+    index = {
+        "IndexName": "by_topic",
+        "KeySchema": [
+            {"AttributeName": "topic", "KeyType": "HASH"},
+            {"AttributeName": "pk", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    table = app.template.properties("Table")
+    if table.get("GlobalSecondaryIndexes") != [index]:
+        yield "subscriptions cannot be found"
+    told = {name for name, one in app.functions.items() if "LAMBENT_EVENTS_QUEUE_URL" in variables(one)}
+    delivering = {function for function, queue, _ in app.sources() if queue == "DeliveriesQueue"}
+    if len(delivering) != 1 or not delivering < told:
+        yield "nobody delivers, or nobody has anything to deliver"
+    for name in told:
+        allowed = {
+            action
+            for one in app.statements(app.role_of(name))
+            if one["Resource"] == {"Fn::GetAtt": "Table.Arn"}
+            for action in listed(one["Action"])
+            if "EVENT*" in one["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        }
+        emits = set() if name in delivering else {"dynamodb:UpdateItem"}
+        items = {f"dynamodb:{action}" for action in ("BatchGetItem", "DeleteItem", "GetItem", "PutItem")}
+        if allowed != items | emits:
+            yield f"{name} may do less with what happened than it must, or more"
+        events = (app.functions[name].get("Events") or {}).values()
+        sweeps = [
+            one["Properties"].get("Input") == '{"lambent": "sweep"}'
+            for one in events
+            if one["Type"] == "Schedule"
+        ]
+        if sweeps != [True] * (name in delivering):
+            yield f"{name}: nobody sends again what a crash has stopped, or others do"
+        queries = [one for one in app.statements(app.role_of(name)) if one["Action"] == "dynamodb:Query"]
+        where = [(one["Resource"], one.get("Condition")) for one in queries]
+        limited = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["EVENT*"]}}
+        if where != [({"Fn::Sub": "${Table.Arn}/index/by_topic"}, limited)] * (name in delivering):
+            yield f"{name} cannot find subscriptions, or may more than that"
+    for name, function in app.functions.items():
+        for event in (function.get("Events") or {}).values():
+            if event["Type"] != "EventBridgeRule":
+                continue
+            if event["Properties"].get("EventBusName") != {"Ref": "EventBus"}:
+                yield f"{name} listens to another bus"
+            if not event["Properties"].get("Pattern", {}).get("detail-type"):
+                yield f"{name} is called with everything that happens"
+            missed = missed_queues(app).get(name)
+            sends = [
+                one["Resource"]
+                for one in app.statements(app.role_of(name))
+                if "sqs:SendMessage" in listed(one["Action"])
+            ]
+            if missed is None or {"Fn::GetAtt": f"{missed}.Arn"} not in sends:
+                yield f"what {name} fails at is gone"
 
 
 @rule
@@ -584,9 +673,17 @@ def alarms_watch_every_function(app: App) -> Iterator[str]:
     for metric, queue in [
         ("NumberOfMessagesReceived", "DeadTaskQueue"),
         ("ApproximateAgeOfOldestMessage", "TaskQueue"),
+        ("NumberOfMessagesReceived", "DeadDeliveriesQueue"),
+        ("ApproximateAgeOfOldestMessage", "DeliveriesQueue"),
+        *(("ApproximateNumberOfMessagesVisible", queue) for queue in missed_queues(app).values()),
     ]:
         if not any(name == metric and f'"{queue}.QueueName"' in where for name, where in simple):
             yield f"nobody notices {metric} of {queue}"
+    given_up = [one for one in alarms.values() if one.get("MetricName") == "EventsAbandoned"]
+    if [(one["Namespace"], one["Dimensions"]) for one in given_up] != [
+        ({"Ref": "AWS::StackName"}, [{"Name": "service", "Value": "orders"}])
+    ]:
+        yield "nobody notices events that are given up"
     for name, alarm in alarms.items():
         if alarm.get("AlarmActions") != {
             "Fn::If": ["HasAlarmEmail", [{"Ref": "AlarmTopic"}], {"Ref": "AWS::NoValue"}]
@@ -631,6 +728,9 @@ def the_dashboard_shows_what_there_is(app: App) -> Iterator[str]:
                 yield f"nobody sees {metric} of {name}"
     for metric, queue in [
         ("ApproximateAgeOfOldestMessage", "TaskQueue"), ("NumberOfMessagesReceived", "DeadTaskQueue"),
+        ("ApproximateAgeOfOldestMessage", "DeliveriesQueue"),
+        ("NumberOfMessagesReceived", "DeadDeliveriesQueue"),
+        *(("ApproximateNumberOfMessagesVisible", queue) for queue in missed_queues(app).values()),
     ]:  # fmt: skip
         if not any(metric in text and f"${{{queue}.QueueName}}" in text for text in texts):
             yield f"nobody sees {metric} of {queue}"
@@ -723,7 +823,8 @@ def outputs_say_where(app: App) -> Iterator[str]:
     for folder in set(FOLDERS) - ALONE:
         if f"/{folder}/mcp" not in outputs:
             yield f"nobody is told where {folder} is"
-    for name in ("Table", "TaskQueue", "Bucket", "StateSecret"):
+    queues = ("TaskQueue", "DeliveriesQueue", *missed_queues(app).values())
+    for name in ("Table", *queues, "EventBus", "Bucket", "StateSecret"):
         if f'{{"Ref": "{name}"}}' not in outputs:
             yield f"nobody is told of {name}"
 
@@ -817,9 +918,10 @@ print(json.dumps(sorted(name for name, one in made.items() if one["Type"] == "AW
     ("changed", "new"),
     [
         ("OrdersFunction", {"Orders"}),
+        ("DeliveryFunction", {"Delivery"}),
         ("CardsLayer", {"Cards"}),
-        ("ExtrasLayer", {"ReportsWorker", "Backoffice"}),
-        ("RuntimeLayer", {"Orders", "Reports", "ReportsWorker", "Backoffice", "Cards"}),
+        ("ExtrasLayer", {"Delivery", "ReportsWorker", "Backoffice"}),
+        ("RuntimeLayer", {"Orders", "Delivery", "Reports", "ReportsWorker", "Backoffice", "Cards"}),
     ],
 )
 def test_what_changes_is_what_is_called(changed: str, new: set[str]) -> None:
@@ -934,18 +1036,27 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("OrdersRole.#.1.Action", "secretsmanager:*"),
         ("OrdersRole.#.0.Resource", {"Fn::GetAtt": "CardsLogs.Arn"}),
         ("OrdersFunction.Role", {"Fn::GetAtt": "CardsRole.Arn"}),
+        ("OrdersRole.#.2.Condition", GONE),
+        ("DeliveryRole.#.1.Condition.ForAllValues:StringLike.dynamodb:LeadingKeys", ["*"]),
         ("OrdersRole.ManagedPolicyArns", ["arn:…"]),
     ],
     "functions_may_use_what_they_are_told_of": [
         ("OrdersRole.#.1", GONE),
-        ("OrdersRole.#.2", GONE),
+        ("ReportsWorkerRole.#.1", GONE),
         ("BackofficeFunction.$LAMBENT_TABLE", {"Ref": "Table"}),
         ("OrdersFunction.$LAMBENT_STATE_SECRET", GONE),
         ("ReportsFunction.$LAMBENT_TASK_QUEUE_URL", {"Ref": "DeadTaskQueue"}),
+        ("OrdersFunction.$LAMBENT_EVENTS_QUEUE_URL", {"Ref": "TaskQueue"}),
+        ("OrdersRole.#.4", GONE),
+        ("DeliveryRole.#.4", GONE),
         ("OrdersRole.#.1.Action", ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
     ],
     "variables_are_known": [
         ("OrdersFunction.$LAMBENT_STATE_SECRETS", "x"),
+    ],
+    "no_client_names_addresses_of_a_function": [
+        ("DeliveryFunction.$LAMBENT_EVENTS_LOCAL_CALLBACKS", "true"),
+        ("Globals.Function.$LAMBENT_EVENTS_ALLOWED_CALLBACKS", "https://hooks.example.com/"),
     ],
     "nothing_secret_is_baked_in": [
         ("Globals.Function.$KEY", "{{resolve:secretsmanager:x}}"),
@@ -972,6 +1083,31 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("ReportsWorker.Events.Tasks.Properties.ScalingConfig", GONE),
         ("DeadTaskQueue.MessageRetentionPeriod", 345600),
         ("ReportsWorkerRole.#.2", GONE),
+        ("DeliveryFunction.Timeout", 31),
+        ("DeliveryFunction.RecursiveLoop", GONE),
+        ("DeliveriesQueue.RedrivePolicy", GONE),
+        ("DeliveryFunction.Events.DeadDeliveries", GONE),
+        ("DeliveryRole.#.3", GONE),
+        ("OrdersFunction.DeadLetterQueue", GONE),
+    ],
+    "what_happens_reaches_who_waits_for_it": [
+        ("Table.GlobalSecondaryIndexes", GONE),
+        ("Table.GlobalSecondaryIndexes.0.Projection.ProjectionType", "ALL"),
+        ("OrdersFunction.$LAMBENT_EVENTS_QUEUE_URL", GONE),
+        ("DeliveryFunction.Events.Deliveries", GONE),
+        ("DeliveryFunction.Events.Sweep", GONE),
+        ("DeliveryFunction.Events.Sweep.Properties.Input", "{}"),
+        ("OrdersFunction.Events.Refunds.Properties.EventBusName", GONE),
+        ("OrdersFunction.Events.Refunds.Properties.Pattern", {"source": ["shop.payments"]}),
+        ("OrdersFunction.DeadLetterQueue", GONE),
+        ("OrdersRole.#.3", GONE),
+        ("OrdersRole.#.2.Condition.ForAllValues:StringLike.dynamodb:LeadingKeys", ["ANSWER#*"]),
+        ("DeliveryRole.#.1.Action", ["dynamodb:GetItem", "dynamodb:UpdateItem"]),
+        ("OrdersRole.#.5", GONE),
+        ("DeliveryRole.#.1", GONE),
+        ("DeliveryRole.#.2", GONE),
+        ("DeliveryRole.#.2.Condition", GONE),
+        ("DeliveryRole.#.2.Resource", {"Fn::GetAtt": "Table.Arn"}),
     ],
     "the_bucket_is_private_and_forgets_tasks_only": [
         ("Bucket.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
@@ -1022,6 +1158,11 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("Resources.DeadTasksAlarm", GONE),
         ("TaskAgeAlarm.Dimensions.0.Value", {"Fn::GetAtt": "DeadTaskQueue.QueueName"}),
         ("TaskAgeAlarm.AlarmActions", GONE),
+        ("Resources.DeadDeliveriesAlarm", GONE),
+        ("DeliveryAgeAlarm.Dimensions.0.Value", {"Fn::GetAtt": "TaskQueue.QueueName"}),
+        ("Resources.MissedEventsAlarm", GONE),
+        ("Resources.AbandonedEventsAlarm", GONE),
+        ("AbandonedEventsAlarm.Dimensions.0.Value", "reports"),
     ],
     "metrics_are_written_where_powertools_is": [
         ("ReportsWorker.$LAMBENT_METRICS", GONE),
@@ -1038,6 +1179,8 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
                 ("${AWS::StackName}", "Shop"),
                 ("${RotationFunction}", "${CardsFunction}"),
                 ("${TaskQueue.QueueName}", "${DeadTaskQueue.QueueName}"),
+                ("${DeadDeliveriesQueue.QueueName}", "${DeliveriesQueue.QueueName}"),
+                ("${MissedEventsQueue.QueueName}", "${DeliveriesQueue.QueueName}"),
                 ("SOURCE '${OrdersLogs}' | ", ""),
                 ('"x": 18', '"x": 12'),
                 ("${AWS::Region}", "eu-west-1"),
@@ -1064,6 +1207,8 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     "outputs_say_where": [
         ("Outputs.OrdersUrl", GONE),
         ("Outputs.TableName", GONE),
+        ("Outputs.EventBusName", GONE),
+        ("Outputs.MissedEventsQueueUrl", GONE),
     ],
     "parameters_are_documented": [
         ("Parameters.Unused", {"Type": "String", "Default": ""}),

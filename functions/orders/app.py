@@ -15,10 +15,12 @@ from lambent import (
     CompletionArgument,
     CompletionContext,
     Context,
+    EventBridgeEvent,
     Icon,
     InvalidParamsError,
     McpHeader,
     MCPServer,
+    Occurrence,
     PromptReference,
     ResourceNotFoundError,
     ResourceTemplateReference,
@@ -26,7 +28,7 @@ from lambent import (
     ToolError,
 )
 from ledgers import MemoryLedger, SqliteLedger
-from orders import Order, OrderBook, Query, Status
+from orders import Cents, Order, OrderBook, Query, Status
 from refunds import Ledger, Refund, refund, refusal
 
 BOX = Icon(
@@ -44,7 +46,8 @@ mcp = MCPServer(
     description="Look up, search and refund the orders of a shop.",
     instructions=(
         "Find an order with search_orders when its id is unknown, read it with lookup_order, and refund it "
-        "with refund_order, which asks the user for a confirmation itself. The rules are in orders://policy."
+        "with refund_order, which asks the user for a confirmation itself. The rules are in orders://policy. "
+        "Whoever wants to know of refunds waits for the event order.refunded."
     ),
     cache_hints={"tools/list": CacheHint(ttl_ms=300_000, scope="public")},
 )
@@ -136,6 +139,34 @@ class Confirmation:
     reason: Annotated[str, msgspec.Meta(title="Reason", description="For the receipt.", max_length=200)] = ""
 
 
+class RefundFilter(msgspec.Struct, frozen=True):
+    """Which refunds a subscription is about."""
+
+    least_cents: Annotated[Cents, msgspec.Meta(description="Only refunds of at least so much.")] = 0
+    currency: Annotated[
+        str | None, msgspec.Meta(description="Only refunds in this currency, such as EUR.")
+    ] = None
+
+
+@mcp.event(
+    "order.refunded",
+    payload=Refund,
+    arguments=RefundFilter,
+    delivery=["poll", "webhook"],
+    scopes=REFUND_SCOPES,
+)
+def order_refunded(refund: Refund, wanted: RefundFilter) -> bool:
+    """Money went back to a customer."""
+    return refund.amount_cents >= wanted.least_cents and wanted.currency in (None, refund.currency)
+
+
+@mcp.source.eventbridge(emits="order.refunded", source="shop.payments", detail_type="OrderRefunded")
+def paid_back(event: EventBridgeEvent[Refund]) -> Occurrence:
+    """The payment provider tells of every refund: those of refund_order, and those that people make."""
+    refund = event.detail
+    return Occurrence(refund, event_id=refund.id, timestamp=refund.refunded_at)
+
+
 class RefundOutcome(msgspec.Struct, frozen=True):
     """Whether money went back, and what to tell the user."""
 
@@ -172,6 +203,8 @@ async def refund_order(order_id: OrderId, ctx: Context) -> RefundOutcome:
         return RefundOutcome(False, "The user does not want the refund. Do not ask for it again.")
 
     receipt = await ctx.step("refund", refund, order, answer.data.reason or "not given", ledger())
+    # The payment provider tells of it too, some time later: with the same id it is one occurrence.
+    ctx.events.emit("order.refunded", receipt, event_id=receipt.id, timestamp=receipt.refunded_at)
     await ctx.info(f"refunded {order.id}")
     return RefundOutcome(True, f"{amount} are on their way back to {order.customer}.", receipt)
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.artifact.artifacts import FUNCTIONS, IN_LAMBDA
+from tests.artifact.artifacts import FUNCTIONS, IN_LAMBDA, ROOT
 from tests.artifact.runtime_api import REGION, ExecutionEnvironment, FunctionError
 from tests.chaos.cloud import Cloud, shared_cloud
+from tests.events.source_events import eventbridge_event
 from tests.execution.durable.tasks.harness import TaskClient, queue_event
 from tests.support import SECRET, Client, accept, http_api
+
+from lambent.cli.local_aws.template import read_template
 
 KEYS = {"LAMBENT_STATE_KEYS": SECRET}
 SQS_ARN = f"arn:aws:sqs:{REGION}:123456789012"
@@ -47,6 +50,11 @@ def run(lambda_python: Path, artifact: Callable[..., Path]) -> Callable[..., Any
             yield made
 
     return environment
+
+
+def with_table(cloud: Cloud) -> dict[str, str]:
+    """Variables of a function that keeps what happened."""
+    return {**KEYS, "AWS_ENDPOINT_URL": cloud.endpoint, "LAMBENT_TABLE": cloud.table()}
 
 
 def client(environment: ExecutionEnvironment) -> Client:
@@ -118,12 +126,13 @@ def test_hello_answers_from_its_own_artifact(run: Callable[..., Any], artifact: 
 
 
 def test_orders_asks_with_a_sealed_state_and_another_environment_takes_the_answer(
-    run: Callable[..., Any],
+    run: Callable[..., Any], cloud: Cloud
 ) -> None:
     params = {"name": "refund_order", "arguments": {"order_id": "ORD-1005"}}
+    variables = with_table(cloud)
     with (
-        run("orders", "runtime", variables=KEYS) as asking,
-        run("orders", "runtime", variables=KEYS) as other,
+        run("orders", "runtime", variables=variables) as asking,
+        run("orders", "runtime", variables=variables) as other,
     ):
         question = client(asking).request("tools/call", params, capabilities={"elicitation": {}})
         answer = {
@@ -135,21 +144,26 @@ def test_orders_asks_with_a_sealed_state_and_another_environment_takes_the_answe
     assert reply.value["receipt"]["reason"] == "broken"
 
 
-def test_orders_serves_what_it_has(run: Callable[..., Any]) -> None:
-    with run("orders", "runtime", variables=KEYS) as environment:
+def test_orders_serves_what_it_has(run: Callable[..., Any], cloud: Cloud) -> None:
+    with run("orders", "runtime", variables=with_table(cloud)) as environment:
         served = client(environment)
         assert served.call("lookup_order", {"order_id": "ORD-1005"}).value["id"] == "ORD-1005"
         assert served.request("server/discover").result["supportedVersions"]
         assert served.read("orders://policy").result["contents"][0]["mimeType"] == "text/markdown"
         assert served.prompt("complaint", {"order_id": "ORD-1005"}).result["messages"]
+        begin = served.request("events/poll", {"name": "order.refunded"}).result["cursor"]
+        refund = {"id": "RF-7", "order_id": "ORD-7", "amount_cents": 1, "currency": "EUR", "reason": "-"}
+        refund["refunded_at"] = "2026-11-27T06:00:00Z"
+        event = eventbridge_event(refund, source="shop.payments")
+        environment.invoke(event)
+        polled = served.request("events/poll", {"name": "order.refunded", "cursor": begin}).result
+        assert [one["eventId"] for one in polled["events"]] == ["RF-7"]
 
 
 def test_reports_runs_a_task_in_a_worker(run: Callable[..., Any], cloud: Cloud) -> None:
     queue_url = cloud.queue()
     variables = {
-        **KEYS,
-        "AWS_ENDPOINT_URL": cloud.endpoint,
-        "LAMBENT_TABLE": cloud.table(),
+        **with_table(cloud),
         "LAMBENT_TASK_QUEUE_URL": queue_url,
         "LAMBENT_BUCKET": cloud.bucket(),
         "REPORT_PACE": "0",
@@ -181,13 +195,16 @@ def test_backoffice_runs_fastapi_from_the_layers(run: Callable[..., Any]) -> Non
         assert asked.questions
 
 
-def test_one_function_serves_the_cards_of_all(run: Callable[..., Any], artifact: Callable[..., Path]) -> None:
+def test_one_function_serves_the_cards_of_all(
+    run: Callable[..., Any], artifact: Callable[..., Path], tmp_path: Path
+) -> None:
+    code = read_template(ROOT / "template.yaml").properties("CardsFunction")["InlineCode"]
     variables = {
         **KEYS,
         "LAMBENT_CARDS": str(artifact("cards") / "cards.json"),
         "LAMBENT_MCP_PATH": "/orders/mcp",
     }
-    with run("orders", "runtime", variables=variables) as environment:
+    with run(probe(tmp_path, code), "runtime", variables=variables) as environment:
         found = {
             path: environment.invoke(http_api(None, method="GET", path=path)).value
             for path in ("/.well-known/ai-catalog.json", "/orders/mcp/server-card")
@@ -236,10 +253,10 @@ def handler(event, context):
 """
 
 
-def test_all_that_orders_imports_has_bytecode(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_all_that_orders_imports_has_bytecode(run: Callable[..., Any], cloud: Cloud, tmp_path: Path) -> None:
     folder = shutil.copytree(FUNCTIONS / "orders", tmp_path / "orders")
     (folder / "probe.py").write_text(UNCOMPILED)
-    with run(folder, "runtime", handler="probe.handler", variables=KEYS) as environment:
+    with run(folder, "runtime", handler="probe.handler", variables=with_table(cloud)) as environment:
         served = client(environment)
         served.request("tools/list")
         answers = {"confirmation": accept(confirm=True)}

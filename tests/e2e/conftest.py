@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.cloud import ROOT, Cloud
 from tests.e2e.stacks import Stack, build
 from tests.installed import alone
+from tests.issuer.issuer import Issuer
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
@@ -24,6 +25,7 @@ WITHOUT_SHOP = (
     "test_closed.py",
     "test_cloudfront.py",
     "test_conformance.py",
+    "test_events.py",
     "test_hello.py",
     "test_projects.py",
     "test_public_gateway.py",
@@ -102,6 +104,14 @@ def deploy_shop(deploy: Callable[..., Stack]) -> Callable[..., Stack]:
 def shop(deploy_shop: Callable[..., Stack]) -> Stack:
     """The application as it is."""
     return deploy_shop("shop")
+
+
+@pytest.fixture(scope="session")
+def shop_with_issuer(deploy_shop: Callable[..., Stack]) -> Iterator[tuple[Stack, Issuer]]:
+    """The application, for callers with a token of an issuer."""
+    with Issuer(audience=None) as issuer:
+        parameters = {"AuthIssuer": issuer.url, "AuthScopes": "orders:read", "PublicUrl": PUBLIC_URL}
+        yield deploy_shop("guarded-shop", parameters={**parameters, "BackofficeKey": "open-sesame"}), issuer
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.cloud import Cloud, Reply
-from tests.e2e.conftest import PUBLIC_URL
 from tests.e2e.public_gateway import CHALLENGE, public_gateway
 from tests.e2e.stacks import Stack
 from tests.interop import clients
@@ -156,7 +155,7 @@ def test_a_token_for_one_address_is_none_for_the_other(deployed: Deployed) -> No
 
 
 @pytest.fixture(scope="module")
-def guarded_shop(cloud: Cloud, deploy_shop: Callable[..., Stack]) -> Iterator[Deployed]:
+def guarded_shop(cloud: Cloud, shop_with_issuer: tuple[Stack, Issuer]) -> Iterator[Deployed]:
     """The application of this repository at an address of its own, whose clients see no challenges."""
     log: list[str] = []
 
@@ -165,12 +164,8 @@ def guarded_shop(cloud: Cloud, deploy_shop: Callable[..., Stack]) -> Iterator[De
         log.append(f"{method} {url.removeprefix(gateway.target)} {reply.status}")
         return reply
 
-    with (
-        Issuer(audience=None) as issuer,
-        public_gateway(send, cloud.certificate, cloud.key) as gateway,
-    ):
-        parameters = {"AuthIssuer": issuer.url, "AuthScopes": "orders:read", "PublicUrl": PUBLIC_URL}
-        stack = deploy_shop("guarded-shop", parameters={**parameters, "BackofficeKey": "open-sesame"})
+    stack, issuer = shop_with_issuer
+    with public_gateway(send, cloud.certificate, cloud.key) as gateway:
         # Not as a parameter: cards with an address of this machine are not published.
         stack.renew("OrdersFunction", LAMBENT_PUBLIC_URL=gateway.url)
         gateway.target = stack.local(stack.outputs["ApiUrl"])

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from tests.e2e.stacks import Stack
 from tests.legacy import LegacyClient, read_stream
 
 from lambent.cli.local_aws.template import read_template
+from lambent.execution.rounds.digests import digest
 
 MONTH = {"month": "2026-03"}
 UNATTENDED: dict[str, Any] = {"extensions": TASKS["extensions"]}
@@ -141,21 +142,73 @@ def keep_a_large_result(stack: Stack) -> None:
     stack.memory["large result"] = run_task(stack, start, "completed")
 
 
-def take_messages(stack: Stack) -> None:
-    # Lambda takes them with the role of the function. MiniStack's does not ask it, but can be asked.
-    client = stack.cloud.client("iam")
-    role = client.get_role(RoleName=stack.resources["ReportsWorkerRole"])["Role"]["Arn"]
-    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-    for queue in ("TaskQueue", "DeadTaskQueue"):
-        attributes = stack.cloud.client("sqs").get_queue_attributes(
-            QueueUrl=stack.resources[queue], AttributeNames=["QueueArn"]
-        )["Attributes"]
-        decisions = client.simulate_principal_policy(
-            PolicySourceArn=role, ActionNames=actions, ResourceArns=[attributes["QueueArn"]]
-        )["EvaluationResults"]
-        assert len(decisions) == len(actions)
-        if any(decision["EvalDecision"] != "allowed" for decision in decisions):
-            raise DeniedError
+def may_use(role: str, actions: Sequence[str], *queues: str) -> Callable[[Stack], None]:
+    """Ask what a role allows: what Lambda does with it, MiniStack's does without."""
+
+    def run(stack: Stack) -> None:
+        client = stack.cloud.client("iam")
+        source = client.get_role(RoleName=stack.resources[role])["Role"]["Arn"]
+        for queue in queues:
+            decisions = client.simulate_principal_policy(
+                PolicySourceArn=source, ActionNames=actions, ResourceArns=[arn_of_queue(stack, queue)]
+            )["EvaluationResults"]
+            assert len(decisions) == len(actions)
+            if any(decision["EvalDecision"] != "allowed" for decision in decisions):
+                raise DeniedError
+
+    return run
+
+
+def arn_of_queue(stack: Stack, queue: str) -> str:
+    attributes = stack.cloud.client("sqs").get_queue_attributes(
+        QueueUrl=stack.resources[queue], AttributeNames=["QueueArn"]
+    )["Attributes"]
+    arn: str = attributes["QueueArn"]
+    return arn
+
+
+TAKE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+
+
+# What happens, and who waits for it
+
+
+def tell_of_a_refund(stack: Stack) -> None:
+    """What the rule of the bus does with an event."""
+    refund = {"id": uuid4().hex, "order_id": "ORD-1", "amount_cents": 1, "currency": "EUR", "reason": ""}
+    event = {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": "OrderRefunded",
+        "source": "shop.payments",
+        "time": "2026-11-27T06:00:00Z",
+        "detail": {**refund, "refunded_at": "2026-11-27T06:00:00Z"},
+    }
+    stack.cloud.invoke(stack.resources["OrdersFunctionAliaslive"], event)
+
+
+def deliver(message: str) -> Callable[[Stack], None]:
+    """Do as a message of the deliveries' queue says."""
+
+    def run(stack: Stack) -> None:
+        arn = arn_of_queue(stack, "DeliveriesQueue")
+        record = {"messageId": "1", "body": message, "eventSource": "aws:sqs", "eventSourceARN": arn}
+        answer = stack.cloud.invoke(stack.resources["DeliveryFunctionAliaslive"], {"Records": [record]})
+        assert answer == {"batchItemFailures": []}
+
+    return run
+
+
+def wake_a_subscriber(stack: Stack) -> None:
+    """One who has only just subscribed: the index knows it, and nothing else does."""
+    dynamodb = stack.cloud.client("dynamodb")
+    log = f"EVENTS#{digest(['orders', 'order.refunded'])}"
+    item = {"pk": {"S": f"EVENTSUB#{uuid4().hex}"}, "topic": {"S": log}}
+    dynamodb.put_item(TableName=stack.outputs["TableName"], Item=item)
+    try:
+        deliver("wake order.refunded")(stack)
+    finally:
+        dynamodb.delete_item(TableName=stack.outputs["TableName"], Key={"pk": item["pk"]})
 
 
 # What a deploy does
@@ -190,14 +243,27 @@ def rotate(stack: Stack) -> None:
 
 CHECKS = {
     ("OrdersRole", "StateSecret"): Check(ask_for_a_refund, "Orders", renewed=True),
-    ("OrdersRole", "Answers"): Check(answer_as_a_legacy_client, "Orders"),
+    ("OrdersRole", "Items"): Check(answer_as_a_legacy_client, "Orders"),
+    ("OrdersRole", "Events"): Check(tell_of_a_refund, "Orders"),
+    ("OrdersRole", "Deliveries"): Check(tell_of_a_refund, "Orders"),
+    ("OrdersRole", "MissedEvents"): Check(
+        may_use("OrdersRole", ["sqs:SendMessage"], "MissedEventsQueue"), ""
+    ),
+    ("DeliveryRole", "Events"): Check(deliver("advance EVENTSUB#nobody"), "Delivery"),
+    ("DeliveryRole", "Topics"): Check(deliver("wake order.refunded"), "Delivery"),
+    ("DeliveryRole", "TakeMessages"): Check(
+        may_use("DeliveryRole", TAKE, "DeliveriesQueue", "DeadDeliveriesQueue"), ""
+    ),
+    ("DeliveryRole", "QueueAgain"): Check(wake_a_subscriber, "Delivery"),
     ("ReportsRole", "StateSecret"): Check(ask_in_a_report, "Reports", renewed=True),
     ("ReportsRole", "Tasks"): Check(create_a_task, "Reports"),
     ("ReportsRole", "Queue"): Check(create_a_task, "Reports"),
     ("ReportsRole", "LargeArguments"): Check(create_a_large_task, "Reports"),
     ("ReportsRole", "LargeResults"): Check(read_a_large_result, "Reports"),
     ("ReportsWorkerRole", "Tasks"): Check(begin_a_task, "ReportsWorker"),
-    ("ReportsWorkerRole", "TakeMessages"): Check(take_messages, ""),
+    ("ReportsWorkerRole", "TakeMessages"): Check(
+        may_use("ReportsWorkerRole", TAKE, "TaskQueue", "DeadTaskQueue"), ""
+    ),
     ("ReportsWorkerRole", "QueueAgain"): Check(try_again, "ReportsWorker"),
     ("ReportsWorkerRole", "LargeArguments"): Check(begin_a_large_task, "ReportsWorker"),
     ("ReportsWorkerRole", "LargeResults"): Check(keep_a_large_result, "ReportsWorker"),

@@ -20,6 +20,7 @@ from lambent.stores import aws
 ROOT = Path(__file__).parents[2]
 TABLE, BUCKET = "lambent", "lambent-bucket"
 TASK_QUEUE, DEAD_QUEUE = "lambent-tasks", "lambent-dead-tasks"
+DELIVERIES_QUEUE, DEAD_DELIVERIES_QUEUE = "lambent-deliveries", "lambent-dead-deliveries"
 STATE_KEYS = "not-a-secret-0123456789abcdef0123456789"
 
 
@@ -40,6 +41,7 @@ ENVIRONMENT = {
     "AWS_REGION": REGION,
     "LAMBENT_STATE_KEYS": STATE_KEYS,
 }
+WITH_DELIVERIES = {"LAMBENT_TABLE": TABLE, "LAMBENT_EVENTS_QUEUE_URL": url_of(DELIVERIES_QUEUE)}
 WITH_TASKS = {
     "LAMBENT_TABLE": TABLE,
     "LAMBENT_TASK_QUEUE_URL": url_of(TASK_QUEUE),
@@ -70,7 +72,8 @@ def cloud() -> Iterator[Cloud]:
         try:
             create_table(dynamodb, TABLE)
             s3.create_bucket(Bucket=BUCKET)
-            sqs.create_queue(QueueName=DEAD_QUEUE)
+            for queue in (DEAD_QUEUE, DELIVERIES_QUEUE):
+                sqs.create_queue(QueueName=queue)
             redrive = f'{{"deadLetterTargetArn":"{arn_of(DEAD_QUEUE)}","maxReceiveCount":1}}'
             sqs.create_queue(QueueName=TASK_QUEUE, Attributes={"RedrivePolicy": redrive})
             yield Cloud(*clients)

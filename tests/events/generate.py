@@ -23,7 +23,7 @@ from tests import support
 from tests.events import front_ends
 from tests.events.front_ends import FrontEnd, digest_of
 from tests.events.functions import DEAD_QUEUE, ROOT, TASK_QUEUE, WITH_TASKS, Cloud, cloud, function, url_of
-from tests.events.platform_events import deploy_events, queue_event, rotation_events
+from tests.events.platform_events import delivery_events, deploy_events, queue_event, rotation_events
 from tests.events.recording import Handler, Recorder, http_client, mcp_client
 from tests.events.source_events import source_events
 
@@ -51,6 +51,7 @@ def generate() -> Events:
             **orders_over_http_api(),
             **reports_over_http_api(),
             **orders_over_others(),
+            **delivery_events(),
             **deploy_events(),
             **rotation_events(),
             **source_events(),
@@ -173,7 +174,11 @@ def orders_over_http_api() -> Events:
 
 def orders_of_legacy_clients(front_end: FrontEnd, *others: str | None) -> Events:
     """What clients of the legacy era ask where there is no key, and so no session, which would expire."""
-    in_lambda = {"LAMBENT_STATE_KEYS": "", "AWS_LAMBDA_FUNCTION_NAME": "orders"}
+    in_lambda = {
+        "LAMBENT_STATE_KEYS": "",
+        "AWS_LAMBDA_FUNCTION_NAME": "orders",
+        "LAMBENT_TABLE": "memory:",
+    }
     with function("orders", in_lambda) as handler:
         return record(handler, front_end, begin_legacy, "legacy-initialize", *others, None)
 

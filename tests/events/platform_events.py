@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.events.front_ends import ACCOUNT, NOON, REGION, digest_of, uuid_of
-from tests.events.functions import BUCKET, DEAD_QUEUE, TASK_QUEUE, Cloud, arn_of, url_of
+from tests.events.functions import (
+    BUCKET,
+    DEAD_DELIVERIES_QUEUE,
+    DEAD_QUEUE,
+    DELIVERIES_QUEUE,
+    TASK_QUEUE,
+    Cloud,
+    arn_of,
+    url_of,
+)
+from tests.events.source_events import eventbridge_event, message_batch
 
 from lambent.cli.local_aws.sqs_events import sqs_event
 
@@ -44,6 +54,25 @@ def queue_event(cloud: Cloud, queue: str, name: str) -> dict[str, Any]:
         "Attributes": {key: steady.get(key, attributes[key]) for key in sorted(attributes)},
     }
     return sqs_event([message], arn_of(queue), REGION)
+
+
+def delivery_events() -> Mapping[str, dict[str, Any]]:
+    """What happens in the shop, and what brings it to subscribers."""
+    refund = {
+        "id": "RF-1005",
+        "order_id": "ORD-1005",
+        "amount_cents": 145230,
+        "currency": "USD",
+        "reason": "It leaks.",
+        "refunded_at": "2026-08-01T12:00:00Z",
+    }
+    wake = "wake order.refunded"
+    return {
+        "eventbridge-order-refunded": eventbridge_event(refund, source="shop.payments"),
+        "sqs-delivery": message_batch(wake, queue=arn_of(DELIVERIES_QUEUE)),
+        "sqs-dead-delivery": message_batch(wake, queue=arn_of(DEAD_DELIVERIES_QUEUE)),
+        "schedule-sweep": {"lambent": "sweep"},
+    }
 
 
 def cards_event(request_type: str, layer_version: int, **more: Any) -> dict[str, Any]:

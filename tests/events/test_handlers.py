@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 from tests.events.conftest import Read
-from tests.events.functions import BUCKET, TABLE, WITH_TASKS, Cloud, cloud, function
+from tests.events.functions import (
+    BUCKET,
+    DELIVERIES_QUEUE,
+    TABLE,
+    WITH_DELIVERIES,
+    WITH_TASKS,
+    Cloud,
+    cloud,
+    function,
+    url_of,
+)
 from tests.events.generate import STALE_STATE, TASK_ID
 from tests.events.test_files import NAMES
 
@@ -121,6 +131,7 @@ REPORTS = {"http-api-tools-call-task", "http-api-tasks-get", "http-api-tasks-can
 REPORTS |= {"sqs-dead-letter"}
 DEPLOYS = {f"custom-resource-{step}" for step in ("create", "update", "delete")}
 ROTATIONS = {f"secret-rotation-{step}" for step in ("create", "set", "test", "finish")}
+REFUNDS = {"eventbridge-order-refunded", "sqs-delivery", "sqs-dead-delivery", "schedule-sweep"}
 SOURCES: dict[str, Any] = {
     "eventbridge": {"occurrences": 1},
     "sns": {"occurrences": 1},
@@ -134,7 +145,7 @@ SOURCES: dict[str, Any] = {
 
 
 def test_every_file_has_its_test() -> None:
-    tested = [*ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS, *SOURCES]
+    tested = [*ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS, *REFUNDS, *SOURCES]
     assert sorted(f"{name}.json" for name in tested) == NAMES
 
 
@@ -260,6 +271,58 @@ def test_a_task_that_nobody_made(name: str, desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["sqs-task", "sqs-dead-letter"])
 def test_a_message_about_a_task_that_nobody_made_is_dropped(name: str, desk: Desk) -> None:
     assert desk.send(name) == {"batchItemFailures": []}
+
+
+# Refunds, and who waits for them.
+
+
+@pytest.fixture
+def orders_with_deliveries() -> Iterator[tuple[Cloud, Any]]:
+    with cloud() as aws, function("orders", WITH_DELIVERIES) as handler:
+        yield aws, handler
+
+
+def queued(aws: Cloud) -> list[str]:
+    """The messages of the queue of deliveries."""
+    found = aws.sqs.receive_message(QueueUrl=url_of(DELIVERIES_QUEUE), MaxNumberOfMessages=10)
+    return [message["Body"] for message in found.get("Messages", ())]
+
+
+def keys_of_events(aws: Cloud) -> list[str]:
+    items = aws.dynamodb.scan(TableName=TABLE, ConsistentRead=True)["Items"]
+    return [item["pk"]["S"] for item in items if item["pk"]["S"].startswith("EVENTS#")]
+
+
+def test_a_refund_of_the_bus_is_kept_and_told(read: Read, orders_with_deliveries: tuple[Cloud, Any]) -> None:
+    aws, handler = orders_with_deliveries
+    for _ in range(2):  # the bus delivers at least once
+        assert handler(read("eventbridge-order-refunded"), CONTEXT) == {"occurrences": 1}
+    # One occurrence, what makes it one, and the end of the log.
+    assert len(keys_of_events(aws)) == 3
+    assert set(queued(aws)) == {"wake order.refunded"}
+
+
+def test_a_message_wakes_nobody_where_nobody_waits(
+    read: Read, orders_with_deliveries: tuple[Cloud, Any]
+) -> None:
+    aws, handler = orders_with_deliveries
+    assert handler(read("sqs-delivery"), CONTEXT) == {"batchItemFailures": []}
+    assert queued(aws) == []
+
+
+def test_a_dead_delivery_is_noted(
+    read: Read, orders_with_deliveries: tuple[Cloud, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    aws, handler = orders_with_deliveries
+    assert handler(read("sqs-dead-delivery"), CONTEXT) == {"batchItemFailures": []}
+    assert "The queue has given up message" in caplog.text
+    assert queued(aws) == []
+
+
+def test_the_sweep_looks_for_what_is_overdue(read: Read, orders_with_deliveries: tuple[Cloud, Any]) -> None:
+    aws, handler = orders_with_deliveries
+    assert handler(read("schedule-sweep"), CONTEXT) == {}
+    assert queued(aws) == []  # nobody has subscribed to anything
 
 
 # The deploy.

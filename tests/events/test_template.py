@@ -65,5 +65,12 @@ def test_functions_that_are_named_are_there(page: str) -> None:
 
 def test_every_function_that_takes_files_is_named() -> None:
     text = (ROOT / "events" / "README.md").read_text(encoding="utf-8")
-    for name in ("OrdersFunction", "ReportsFunction", "ReportsWorker", "CardsFunction", "RotationFunction"):
+    for name in (
+        "OrdersFunction",
+        "DeliveryFunction",
+        "ReportsFunction",
+        "ReportsWorker",
+        "CardsFunction",
+        "RotationFunction",
+    ):
         assert name in text

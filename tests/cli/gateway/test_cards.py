@@ -24,8 +24,9 @@ def serve(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with contextlib.ExitStack() as stack:
 
-        def start(**settings):
-            made = Gateway(ORDERS, path="/orders/mcp", log=tmp_path / "gateway.log", **settings)
+        def start(env=None, **settings):
+            options = {"path": "/orders/mcp", "log": tmp_path / "gateway.log", **settings}
+            made = Gateway(ORDERS, env={"LAMBENT_TABLE": "memory:", **(env or {})}, **options)
             return stack.enter_context(made)
 
         yield start

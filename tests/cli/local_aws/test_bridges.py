@@ -10,6 +10,8 @@ from lambent.cli.local_aws.bridges import rewrite
 from lambent.cli.local_aws.template import read_template
 
 TEMPLATE = """
+Globals:
+  Function: {Environment: {Variables: {LAMBENT_PAGE: "off"}}}
 Parameters:
   Most: {Type: Number, Default: 20}
 Resources:
@@ -33,6 +35,10 @@ Resources:
       Environment: {Variables: {CARDS: /opt/cards.json, SECRET: !Ref Secret}}
       Events:
         Tasks: {Type: SQS, Properties: {ScalingConfig: {MaximumConcurrency: !Ref Most}}}
+  Delivering:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {LAMBENT_EVENTS_QUEUE_URL: !Ref Queue}}
   Policy:
     Type: AWS::S3::BucketPolicy
     Properties:
@@ -73,3 +79,25 @@ def test_references_become_what_they_are_in_aws(tmp_path: Path) -> None:
 def test_encryption_is_asked_for_where_there_is_any(tmp_path: Path, encrypted: bool, kept: list[str]) -> None:
     policy = rewritten(tmp_path, encrypted=encrypted)["Policy"]["Properties"]["PolicyDocument"]
     assert [statement["Sid"] for statement in policy["Statement"]] == kept
+
+
+def test_functions_with_deliveries_reach_endpoints_on_this_machine(tmp_path: Path) -> None:
+    function = rewritten(tmp_path, encrypted=True)["Delivering"]["Properties"]
+    assert function["Environment"]["Variables"] == {
+        "LAMBENT_EVENTS_QUEUE_URL": {"Ref": "Queue"},
+        "LAMBENT_EVENTS_LOCAL_CALLBACKS": "true",
+    }
+
+
+def test_deliveries_for_all_functions_reach_endpoints_on_this_machine(tmp_path: Path) -> None:
+    built = tmp_path / "template.yaml"
+    built.write_text("""
+Globals:
+  Function: {Environment: {Variables: {LAMBENT_EVENTS_QUEUE_URL: !Ref Queue}}}
+Resources:
+  Server:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: app.handler}
+""")
+    server = json.loads(rewrite(read_template(built), built).read_text())["Resources"]["Server"]["Properties"]
+    assert server["Environment"] == {"Variables": {"LAMBENT_EVENTS_LOCAL_CALLBACKS": "true"}}

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.events.source_events import eventbridge_event
 
 Send = Callable[..., Any]
 CAN_BE_ASKED: dict[str, Any] = {"elicitation": {}}
@@ -199,6 +201,77 @@ def test_the_ledger_can_be_a_file(
     monkeypatch.setenv("REFUND_LEDGER", str(path))
     receipt = confirm(ask, answered(confirm=True)).value["receipt"]
     assert function["ledgers"].SqliteLedger(str(path)).find("ORD-1005").id == receipt["id"]
+
+
+# Events.
+
+
+def poll(ask: Send, cursor: str | None, **arguments: Any) -> Any:
+    return ask("events/poll", name="order.refunded", cursor=cursor, arguments=arguments).result
+
+
+def paid_back(number: int, cents: int = 5000, currency: str = "EUR") -> dict[str, Any]:
+    """What the payment provider puts on the bus."""
+    refund = {"id": f"RF-{number}", "order_id": f"ORD-{number}", "amount_cents": cents, "currency": currency}
+    detail = {**refund, "reason": "It leaks.", "refunded_at": "2026-08-01T12:00:00Z"}
+    return eventbridge_event(detail, source="shop.payments")
+
+
+def test_the_event_says_what_it_is(ask: Send) -> None:
+    (event,) = ask("events/list").result["events"]
+    assert (event["name"], event["description"]) == ("order.refunded", "Money went back to a customer.")
+    assert set(event["inputSchema"]["properties"]) == {"least_cents", "currency"}
+    assert set(event["payloadSchema"]["required"]) == {
+        *("id", "order_id", "amount_cents", "currency", "reason", "refunded_at"),
+    }
+
+
+def test_a_refund_of_the_tool_is_an_event(ask: Send) -> None:
+    begin = poll(ask, None)["cursor"]
+    receipt = confirm(ask, answered(confirm=True)).value["receipt"]
+    (found,) = poll(ask, begin)["events"]
+    assert (found["eventId"], found["data"]) == ("RF-1005", receipt)
+    assert datetime.fromisoformat(found["timestamp"]) == datetime.fromisoformat(receipt["refunded_at"])
+
+
+def test_a_refund_of_the_bus_is_an_event(ask: Send, function: dict[str, ModuleType]) -> None:
+    begin = poll(ask, None)["cursor"]
+    function["app"].handler(paid_back(7001), SimpleNamespace())
+    (found,) = poll(ask, begin)["events"]
+    assert (found["eventId"], found["timestamp"]) == ("RF-7001", "2026-08-01T12:00:00.000Z")
+    assert found["data"]["order_id"] == "ORD-7001"
+
+
+def test_the_bus_and_the_tool_tell_of_one_refund(ask: Send, function: dict[str, ModuleType]) -> None:
+    begin = poll(ask, None)["cursor"]
+    confirm(ask, answered(confirm=True))
+    for _ in range(2):
+        function["app"].handler(paid_back(1005), SimpleNamespace())
+    assert [one["eventId"] for one in poll(ask, begin)["events"]] == ["RF-1005"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        ({}, ["RF-1", "RF-2", "RF-3"]),
+        ({"least_cents": 5000}, ["RF-2", "RF-3"]),
+        ({"currency": "EUR"}, ["RF-1", "RF-2"]),
+        ({"least_cents": 5000, "currency": "EUR"}, ["RF-2"]),
+    ],
+)
+def test_a_filter_leaves_out_refunds(
+    ask: Send, function: dict[str, ModuleType], arguments: dict[str, Any], ids: list[str]
+) -> None:
+    begin = poll(ask, None, **arguments)["cursor"]
+    for event in (paid_back(1, 4999), paid_back(2), paid_back(3, currency="USD")):
+        function["app"].handler(event, SimpleNamespace())
+    assert [one["eventId"] for one in poll(ask, begin, **arguments)["events"]] == ids
+
+
+def test_other_events_of_the_bus_are_not_taken(function: dict[str, ModuleType]) -> None:
+    rumour = {**paid_back(7002), "source": "shop.rumours"}
+    with pytest.raises(Exception, match="rumours"):
+        function["app"].handler(rumour, SimpleNamespace())
 
 
 # Resources.

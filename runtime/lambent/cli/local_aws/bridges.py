@@ -36,6 +36,7 @@ def rewrite(template: Template, built: Path, *, encrypted: bool = False) -> Path
     _without_what_is_refused(resources)
     _with_numbers(document.get("Parameters", {}), resources)
     _with_files_of_layers(template, resources, built.parent)
+    _with_local_callbacks(template, resources)
     if not encrypted:
         _without_demand_for_encryption(resources)
     # Other processes deploy what was built as well.
@@ -96,6 +97,15 @@ def _with_files_of_layers(template: Template, resources: Resources, built: Path)
                 layers = [built / layer["Ref"] for layer in template.properties(name)["Layers"]]
                 files = [layer / value.removeprefix("/opt/") for layer in layers]
                 (variables[variable],) = [str(file) for file in files if file.exists()]
+
+
+def _with_local_callbacks(template: Template, resources: Resources) -> None:
+    # Who waits for events is on this machine as well. In AWS no client may name such an address.
+    for name in template.of_type("AWS::Serverless::Function", "AWS::Lambda::Function"):
+        environment = template.properties(name).get("Environment") or {}
+        if "LAMBENT_EVENTS_QUEUE_URL" in environment.get("Variables", {}):
+            own = resources[name]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
+            own["LAMBENT_EVENTS_LOCAL_CALLBACKS"] = "true"
 
 
 def _with_arns_of_secrets(resources: Resources, text: str) -> str:
