@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lambent import (
+    Call,
     Checked,
     ConfigurationError,
     Context,
@@ -214,13 +215,22 @@ def test_a_function_by_itself_emits_to_the_test() -> None:
     assert (second.payload, second.event_id) == ({"any": 1}, None)
 
 
-def test_polls_of_a_function_in_lambda(lambent_table: str, lambent_deliveries: str) -> None:
-    mcp = MCPServer("shop")
+def identify(call: Call, following: Any) -> Any:
+    return following(call.as_principal(Principal("ann")))
+
+
+def make_sender(**options: Any) -> MCPServer:
+    mcp = MCPServer("shop", **options)
 
     @mcp.event("sent", payload=Refunded, delivery=["poll", "webhook"])
     def sent() -> None:
         """Something was sent."""
 
+    return mcp
+
+
+def test_polls_of_a_function_in_lambda(lambent_table: str, lambent_deliveries: str) -> None:
+    mcp = make_sender()
     client = LambdaClient(mcp.lambda_handler())
     assert client.list_events()[0].delivery == ["poll"]  # nobody is identified
     cursor = client.events.poll("sent").cursor
@@ -230,6 +240,32 @@ def test_polls_of_a_function_in_lambda(lambent_table: str, lambent_deliveries: s
     with pytest.raises(CallError) as caught:
         client.events.subscribe("sent")
     assert caught.value.message == "Forbidden"
+    assert client.events.deliveries == []
+    with pytest.raises(ValueError, match="deliveries_url"):
+        client.events.deliver()
+
+
+def test_deliveries_of_a_function_in_lambda(lambent_table: str, lambent_deliveries: str) -> None:
+    mcp = make_sender(middleware=[identify])
+    handler, worker = mcp.lambda_handler(), mcp.lambda_handler()
+    client = LambdaClient(handler, worker=worker, deliveries_url=lambent_deliveries, queue_wait=0)
+    client.events.subscribe("sent")
+    mcp.events().emit("sent", Refunded("a", 1), event_id="a")
+    mcp.events().emit("sent", Refunded("b", 2), event_id="b")
+    found = client.replace(version="2025-11-25").events.deliver()
+    assert sorted(one.event.event_id for one in found) == ["a", "b"]
+    assert client.events.deliveries == found
+    client.events.on_delivery = lambda delivery: 410
+    mcp.events().emit("sent", Refunded("c", 3), event_id="c")
+    assert [one.event.event_id for one in client.events.deliver()] == ["c"]
+    assert client.events.deliver() == []
+
+
+def test_a_handler_that_delivers_nothing() -> None:
+    handlers = [MCPServer("none").lambda_handler(Settings()), lambda event, context: None]
+    for handler in handlers:
+        with pytest.raises(ValueError, match="delivers nothing to endpoints"):
+            LambdaClient(handler, deliveries_url="https://sqs/deliveries")
 
 
 def test_functions_of_the_author_may_be_coroutine_functions() -> None:

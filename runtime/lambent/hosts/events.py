@@ -109,14 +109,14 @@ def event_ports(catalog: Catalog, settings: Settings, clock: Clock, store: Topic
             return EventPorts(log=log)
         from lambent.stores.aws import SqsQueue
 
-        return EventPorts(log=log, queue=SqsQueue(queue_url), store=store, callbacks=_LateCallbacks(given))
+        return EventPorts(log=log, queue=SqsQueue(queue_url), store=store, callbacks=LateCallbacks(given))
     from lambent.stores.event_logs import MemoryLog
 
     if store is None or not delivers:
         return EventPorts(log=MemoryLog(clock))
     from lambent.hosts.delivery_threads import DeliveryThreads
 
-    threads, callbacks = DeliveryThreads(), _LateCallbacks(given)
+    threads, callbacks = DeliveryThreads(), LateCallbacks(given)
     return EventPorts(log=MemoryLog(clock), queue=threads, store=store, callbacks=callbacks, threads=threads)
 
 
@@ -152,6 +152,9 @@ class Deliverer:
         settings: of the deployment, which may want metrics.
         service: names the server in these.
         run: runs coroutine functions of the server's author; default: a loop in a thread of its own.
+
+    Attributes:
+        ports: see there.
     """
 
     def __init__(
@@ -164,7 +167,7 @@ class Deliverer:
         run: AsyncRunner | None = None,
     ) -> None:
         self._events = events
-        self._ports = ports
+        self.ports = ports
         self._clock = clock
         self._settings = settings
         self._service = service
@@ -190,7 +193,7 @@ class Deliverer:
     def _make(self) -> Deliveries:
         from lambent.execution.events.delivery import Deliveries
 
-        ports, subscriptions = self._ports, self._events.subscriptions
+        ports, subscriptions = self.ports, self._events.subscriptions
         assert subscriptions and ports.store and ports.queue and ports.callbacks  # noqa: S101, PT018 - see there
         return Deliveries(
             self._events,
@@ -254,12 +257,16 @@ def _require_resources(catalog: Catalog, *, has_table: bool, has_queue: bool) ->
         )
 
 
-class _LateCallbacks:
-    """Loads what sends requests with the first one: most environments of Lambda send none."""
+class LateCallbacks:
+    """Loads what sends requests with the first one: most environments of Lambda send none.
+
+    Attributes:
+        made: what sends them; None before the first one.
+    """
 
     def __init__(self, given: EventSettings | None) -> None:
         self._local = given is not None and given.local_callbacks
-        self._made: Callbacks | None = None
+        self.made: Callbacks | None = None
 
     def send(
         self,
@@ -272,8 +279,8 @@ class _LateCallbacks:
         most: int = 0,
     ) -> CallbackResponse:
         """See ``Callbacks.send``."""
-        if self._made is None:
+        if self.made is None:
             from lambent.stores.callbacks import HttpsCallbacks
 
-            self._made = HttpsCallbacks(local=self._local)
-        return self._made.send(method, url, headers, body, seconds=seconds, most=most)
+            self.made = HttpsCallbacks(local=self._local)
+        return self.made.send(method, url, headers, body, seconds=seconds, most=most)

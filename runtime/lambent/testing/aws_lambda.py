@@ -8,8 +8,12 @@ from typing import Any, Self
 import msgspec
 
 from lambent.hosts.aws_lambda.handler import LambdaHandler
+from lambent.hosts.events import Deliverer, LateCallbacks
 from lambent.testing.answers import GivenAnswers, OnQuestion
 from lambent.testing.client import McpClient
+from lambent.testing.endpoints import MemoryEndpoints
+from lambent.testing.event_calls import EndpointEvents
+from lambent.testing.event_results import DeliveredEvent
 from lambent.testing.events import FrontEnd, FrontEndServer, lambda_context, message_event
 from lambent.testing.http import HttpReply, OnMessage, close_with
 from lambent.testing.options import ClientOptions
@@ -31,7 +35,9 @@ class LambdaClient(McpClient):
         context: makes the context object of an invocation.
         queue_url: the queue of tasks, from which they are run.
         worker: the handler that runs tasks; default: the same one.
-        queue_wait: seconds to wait for a message of the queue, as retries of tasks are delayed.
+        queue_wait: seconds to wait for a message of a queue, as retries are delayed.
+        deliveries_url: the queue of deliveries of events; with it nothing is sent over a network, and
+            `events` has what endpoints get.
         version: see ``TestClient``; so for the others.
     """
 
@@ -48,6 +54,7 @@ class LambdaClient(McpClient):
         queue_url: str | None = None,
         worker: LambdaFunction | None = None,
         queue_wait: int = 1,
+        deliveries_url: str | None = None,
         version: str | None = None,
         answers: Iterable[Any] = (),
         on_question: OnQuestion | None = None,
@@ -61,9 +68,15 @@ class LambdaClient(McpClient):
         self._function = _Function(
             handler, front_end, path, authorizer, context, queue_url, worker or handler, queue_wait
         )
+        self._deliveries = _LambdaDeliveries(self._function, deliveries_url)
         super().__init__(
             options, GivenAnswers(answers, on_question), _LambdaTransport(self._function, options)
         )
+
+    @property
+    def events(self) -> LambdaEvents:
+        """Polls for events, subscribes endpoints, and has what happens delivered to them."""
+        return LambdaEvents(self, self._deliveries)
 
     def event(self, event: Mapping[str, Any]) -> Any:
         """What the handler returns for any event."""
@@ -71,9 +84,92 @@ class LambdaClient(McpClient):
 
     def _derive(self, options: ClientOptions, answers: GivenAnswers) -> Self:
         made = object.__new__(type(self))
-        made._function = self._function
+        made._function, made._deliveries = self._function, self._deliveries
         McpClient.__init__(made, options, answers, _LambdaTransport(self._function, options))
         return made
+
+
+class LambdaEvents(EndpointEvents):
+    """Events of a handler, whose deliveries a queue brings."""
+
+    def __init__(self, client: McpClient, deliveries: _LambdaDeliveries) -> None:
+        super().__init__(client, deliveries.endpoints)
+        self._run = deliveries.run
+
+    def deliver(self) -> list[DeliveredEvent]:
+        """Give the messages of the queue to the handler, until none has come for ``queue_wait`` seconds.
+
+        Returns:
+            What was sent to endpoints by this, failed attempts too.
+
+        Raises:
+            ValueError: the client knows no queue.
+        """
+        before = len(self.deliveries)
+        self._run()
+        return self.deliveries[before:]
+
+
+class _LambdaDeliveries:
+    """The queue of deliveries, and the endpoints, which take the place of all others.
+
+    Raises:
+        ValueError: the handler is another one, or delivers nothing.
+    """
+
+    def __init__(self, function: _Function, url: str | None) -> None:
+        self.endpoints = MemoryEndpoints()
+        self._function = function
+        self._url = url
+        if url is not None:
+            for handler in {function.handler, function.worker}:
+                _late_callbacks(handler).made = self.endpoints
+
+    def run(self) -> None:
+        """Receive messages, run them, and remove those that are done."""
+        function, url = self._function, self._url
+        if url is None:
+            raise ValueError("A queue brings deliveries: LambdaClient(handler, deliveries_url=...)")
+        while received := _receive(url, 10, function.queue_wait):
+            made = message_event(*(one["Body"] for one in received), queue_url=url)
+            sent = {record["messageId"]: one for record, one in zip(made["Records"], received, strict=True)}
+            answer = function.worker(made, function.context())
+            failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+            for name, one in sent.items():
+                _settle(url, one["ReceiptHandle"], is_done=name not in failed)
+
+
+def _late_callbacks(handler: LambdaFunction) -> LateCallbacks:
+    """What a handler sends requests to endpoints by."""
+    events = handler.deliveries if isinstance(handler, LambdaHandler) else None
+    deliver = None if events is None else events.deliver
+    callbacks = deliver.ports.callbacks if isinstance(deliver, Deliverer) else None
+    if not isinstance(callbacks, LateCallbacks):
+        raise ValueError(
+            "The handler delivers nothing to endpoints: make it by mcp.lambda_handler(), with LAMBENT_TABLE, "
+            'LAMBENT_EVENTS_QUEUE_URL, and events with delivery=["webhook"]'
+        )
+    return callbacks
+
+
+def _receive(url: str, most: int, wait: int) -> list[dict[str, Any]]:
+    from lambent.stores.aws import client  # loads boto3, which few tests need
+
+    received = client("sqs").receive_message(
+        QueueUrl=url, MaxNumberOfMessages=most, WaitTimeSeconds=min(wait, 20)
+    )
+    messages: list[dict[str, Any]] = received.get("Messages", [])
+    return messages
+
+
+def _settle(url: str, handle: str, *, is_done: bool) -> None:
+    """Remove a message that is done; another one comes again at once."""
+    from lambent.stores.aws import client
+
+    if is_done:
+        client("sqs").delete_message(QueueUrl=url, ReceiptHandle=handle)
+    else:
+        client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
 class _Function(msgspec.Struct, frozen=True, weakref=True):
@@ -118,17 +214,9 @@ class _LambdaTransport:
         function, queue_url = self._function, self._function.queue_url
         if queue_url is None:
             raise ValueError("Tasks run from a queue: LambdaClient(handler, queue_url=...)")
-        from lambent.stores.aws import client  # loads boto3, which few tests need
-
-        sqs, wait = client("sqs"), min(function.queue_wait, 20)
-        received = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=wait)
-        for message in received.get("Messages", ()):
+        for message in _receive(queue_url, 1, function.queue_wait):
             made = message_event(message["Body"], queue_url=queue_url)
             answer = function.worker(made, function.context())
-            receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
-            if answer["batchItemFailures"]:
-                sqs.change_message_visibility(**receipt, VisibilityTimeout=0)
-            else:
-                sqs.delete_message(**receipt)
+            _settle(queue_url, message["ReceiptHandle"], is_done=not answer["batchItemFailures"])
             return True
         return False

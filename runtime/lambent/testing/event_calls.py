@@ -19,7 +19,7 @@ from lambent.testing.event_results import (
 
 if TYPE_CHECKING:
     from lambent.testing.client import McpClient
-    from lambent.testing.endpoints import OnDelivery
+    from lambent.testing.endpoints import MemoryEndpoints, OnDelivery
     from lambent.testing.memory import MemoryHost
 
 ENDPOINT = "https://client.example.com/events"
@@ -96,17 +96,17 @@ class EventCalls:
         self._client.request("events/unsubscribe", params)
 
 
-class MemoryEvents(EventCalls):
-    """Events of a server in memory, with the endpoints to which they are delivered."""
+class EndpointEvents(EventCalls):
+    """Events that are delivered to endpoints which are there for the test alone."""
 
-    def __init__(self, client: McpClient, host: MemoryHost) -> None:
+    def __init__(self, client: McpClient, endpoints: MemoryEndpoints) -> None:
         super().__init__(client)
-        self._host = host
+        self._endpoints = endpoints
 
     @property
     def deliveries(self) -> list[DeliveredEvent]:
         """What was sent to endpoints so far, failed attempts too."""
-        return self._host.endpoints.deliveries
+        return self._endpoints.deliveries
 
     @property
     def on_delivery(self) -> OnDelivery | None:
@@ -114,11 +114,19 @@ class MemoryEvents(EventCalls):
 
         It returns a status, or why the endpoint cannot be reached, such as ``"timeout"``; None for 204.
         """
-        return self._host.endpoints.on_delivery
+        return self._endpoints.on_delivery
 
     @on_delivery.setter
     def on_delivery(self, answer: OnDelivery | None) -> None:
-        self._host.endpoints.on_delivery = answer
+        self._endpoints.on_delivery = answer
+
+
+class MemoryEvents(EndpointEvents):
+    """Events of a server in memory."""
+
+    def __init__(self, client: McpClient, host: MemoryHost) -> None:
+        super().__init__(client, host.endpoints)
+        self._host = host
 
     def emit(
         self, name: str, payload: Any, *, event_id: str | None = None, timestamp: datetime | None = None

@@ -23,12 +23,15 @@ class DeliveryEvents:
         deliver: does as a message says.
         queue_url: of the queue of deliveries.
         close: ends what ``deliver`` has begun.
+
+    Attributes:
+        deliver: see there.
     """
 
     def __init__(
         self, deliver: Callable[[str], None], queue_url: str, close: Callable[[], None] = lambda: None
     ) -> None:
-        self._deliver = deliver
+        self.deliver = deliver
         self.close = close
         self._queue = queue_url.rpartition("/")[2]
 
@@ -66,7 +69,7 @@ class DeliveryEvents:
         Raises:
             StoreError: the table or the queue cannot be reached.
         """
-        self._deliver("sweep")
+        self.deliver("sweep")
 
     def _is_alive(self, event: Mapping[str, Any]) -> bool:
         """Whether messages come from the queue of deliveries itself; all of an event come from one queue."""
@@ -75,7 +78,7 @@ class DeliveryEvents:
 
     def _fails(self, record: Mapping[str, Any]) -> bool:
         try:
-            self._deliver(record["body"])
+            self.deliver(record["body"])
         except Exception:
             # The invocation as a whole succeeds: nobody else would tell.
             _log.exception("Message %s failed: the queue delivers it again", record["messageId"])

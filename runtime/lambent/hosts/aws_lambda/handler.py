@@ -37,6 +37,9 @@ class LambdaHandler:
 
     The worker runs the tasks that the queue of ``queue_url`` brings, ``deliveries`` takes what is to be
     delivered to endpoints, and ``sources`` has the functions for events of AWS.
+
+    Attributes:
+        deliveries: see there.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class LambdaHandler:
         self._documents = documents
         self._worker = worker
         self._queue_url = queue_url
-        self._deliveries = deliveries
+        self.deliveries = deliveries
         self._sources = sources
 
     @functools.cached_property
@@ -71,8 +74,8 @@ class LambdaHandler:
             if (lifespan := self._endpoint.executor.services.lifespan) is not None:
                 self._run(lifespan.leave())
             self._run.close()
-        if self._deliveries is not None:
-            self._deliveries.close()
+        if self.deliveries is not None:
+            self.deliveries.close()
 
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """Answer one HTTP event, do as messages of an SQS event say, publish cards, or run sources.
@@ -127,8 +130,8 @@ class LambdaHandler:
             from lambent.hosts.aws_lambda.queue_events import is_queue_event, run_messages
 
             if is_queue_event(event):
-                if self._deliveries is not None and self._deliveries.takes(event):
-                    return self._deliveries.run(event)
+                if self.deliveries is not None and self.deliveries.takes(event):
+                    return self.deliveries.run(event)
                 return run_messages(event, context, self._worker, self._queue_url, invocation)
         if "ResponseURL" in event and self._documents is not None:
             from lambent.hosts.aws_lambda.deploy_events import is_deploy_event, run_deploy_event
@@ -146,12 +149,12 @@ class LambdaHandler:
         return None
 
     def _sweep(self) -> dict[str, Any]:
-        if self._deliveries is None:
+        if self.deliveries is None:
             raise ConfigurationError(
                 "This function delivers nothing to endpoints: set LAMBENT_TABLE and "
                 'LAMBENT_EVENTS_QUEUE_URL, and declare events with delivery=["webhook"]'
             )
-        self._deliveries.sweep()
+        self.deliveries.sweep()
         return {}
 
 
