@@ -94,8 +94,8 @@ class Watched(Post):
         return True
 
     def settle(self) -> None:
-        """Bring all messages, and those of the schedule for two hours."""
-        self.shop.queue.messages += [("sweep", SWEEP_SECONDS * number) for number in range(1, 25)]
+        """Bring all messages, and those of the schedule for an hour."""
+        self.shop.queue.messages += [("sweep", SWEEP_SECONDS * number) for number in range(1, 13)]
         while self.step():
             pass
 
