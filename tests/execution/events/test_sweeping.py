@@ -6,6 +6,7 @@ import pytest
 from tests.execution.events.test_delivery import Post
 from tests.execution.events.test_subscriptions import URL
 
+from lambent import StoreError
 from lambent.execution.events import sweeping
 
 
@@ -117,3 +118,19 @@ def test_a_key_that_the_index_shows_and_is_gone(post: Post, monkeypatch: pytest.
     for message in (f"advance {key}", f"deliver {key} 1", f"notify {key}"):
         post.deliveries.run(message)
     assert taken(post) == []
+
+
+def test_an_occurrence_that_the_queue_was_not_told_of(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept, so it was emitted: who emits must not do it again."""
+    subscribe(post, 1)
+
+    def fail(message: str, delay: float = 0.0) -> None:
+        raise StoreError("sqs: SendMessage failed")
+
+    with monkeypatch.context() as context:
+        context.setattr(post.shop.queue, "send", fail)
+        post.shop.emit("e1")
+    assert taken(post) == []
+    post.deliveries.run("sweep")
+    post.run()
+    assert post.ids == ["e1"]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw
 
-from lambent.errors import ConfigurationError, ItemTooLargeError
+from lambent.errors import ConfigurationError, ItemTooLargeError, StoreError
 from lambent.execution.durable.records import random_id
 from lambent.execution.events.ports import EventLog
+from lambent.execution.failures import report
 from lambent.execution.ports import Clock, Queue
 from lambent.execution.rounds.digests import digest
 from lambent.features.codecs import ValidationError
@@ -145,7 +146,7 @@ class Events:
         """Keep an occurrence, and have it delivered; gives its event id.
 
         Raises:
-            StoreError: the store or the queue cannot be reached.
+            StoreError: the store cannot be reached.
         """
         self.keep_all([occurrence])
         return occurrence.record.id
@@ -173,12 +174,18 @@ class Events:
         return NewOccurrence(event, record, once)
 
     def _tell(self, event: EventType) -> None:
-        """Have subscriptions look at the log of an event type."""
+        """Have subscriptions look at the log of an event type.
+
+        What is kept is emitted: where the queue fails, the log says so, and the next sweep finds it.
+        """
         if self.watches is not None:
             self.watches.wake(self.key(event))
         # Whatever this host itself can deliver: the subscriptions are in a store that it shares with others.
         if self.queue is not None and "webhook" in event.definition.delivery:
-            self.queue.send(f"wake {event.name}")
+            try:
+                self.queue.send(f"wake {event.name}")
+            except StoreError as error:
+                report(error)
 
 
 def record_of(one: Occurrence, event: EventType, now: float) -> LogRecord:
