@@ -9,6 +9,8 @@ from msgspec import Raw
 from tests.execution.events.test_delivery import Post
 from tests.execution.events.test_subscriptions import URL, Shop
 
+from lambent import StoreError
+from lambent.execution.durable import records
 from lambent.execution.events.ports import CallbackFailed, CallbackResponse
 from lambent.wire.events import NotFoundError, SubscribeEventsParams, read_params
 
@@ -23,15 +25,16 @@ class Killed(BaseException):
 
 
 class Doomed:
-    """Kills whoever has an effect for the n-th time, once."""
+    """Kills whoever has an effect for the n-th time, once; or has that fail, done or not."""
 
-    def __init__(self, post: Post, after: int, moment: Moment) -> None:
+    def __init__(self, post: Post, after: int, moment: Moment, error: type[BaseException] = Killed) -> None:
         self.left = after
         self.moment = moment
+        self.error = error
         store, queue, endpoints = post.shop.store, post.shop.queue, post.shop.endpoints
         for owner, names in (
-            (store, ("insert", "replace", "remove")),
-            (queue, ("send",)),
+            (store, ("insert", "replace", "remove", *(() if error is Killed else ("read", "members")))),
+            (queue, ("send", "send_all")),
             (endpoints, ("send",)),
         ):
             for name in names:
@@ -45,10 +48,10 @@ class Doomed:
         def act(*args: Any, **options: Any) -> Any:
             self.left -= 1
             if self.left == 0 and self.moment == "before":
-                raise Killed
+                raise self.error
             answer = function(*args, **options)
             if self.left == 0:
-                raise Killed
+                raise self.error
             return answer
 
         return act
@@ -89,7 +92,7 @@ class Watched(Post):
         messages[:] = [(one, max(0.0, due - delay)) for one, due in messages]
         try:
             self.deliveries.run(message)
-        except Killed:
+        except (Killed, StoreError):
             messages.append((message, REDELIVERY_SECONDS))
         return True
 
@@ -110,19 +113,25 @@ def kill_everywhere(check: Callable[[int, Moment], bool]) -> int:
     return number
 
 
-def test_a_worker_that_is_killed_anywhere_loses_nothing() -> None:
+@pytest.mark.parametrize("error", [Killed, StoreError])
+def test_a_worker_that_is_killed_anywhere_loses_nothing(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_PAUSE_SECONDS", 0.0)
+
     def check(number: int, moment: Moment) -> bool:
         post = Watched()
         key = post.begin()
         post.statuses = [500, 204, CallbackFailed("timeout"), 204]
         post.shop.emit("e1", "e2", "e3", "e4", "e5")
-        doomed = Doomed(post, number, moment)
+        doomed = Doomed(post, number, moment, error)
         post.settle()
+        is_over, doomed.left = not doomed.has_struck, -1
         record = post.held(key)
         assert (record.unacked, record.number, record.gap) == ({}, 5, None), (number, moment)
         assert post.accepted == {1, 2, 3, 4, 5}, (number, moment)
         assert post.controls == []
-        return doomed.has_struck
+        return not is_over
 
     assert kill_everywhere(check) > 10
 

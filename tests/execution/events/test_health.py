@@ -240,14 +240,14 @@ def test_what_nobody_tries_is_sent_again_and_given_up_in_the_end(post: Post) -> 
     sent = []
     post.deliveries._attempting.attempt = lambda *given: sent.append(given[3])  # type: ignore[method-assign,assignment]
     began = post.shop.now
-    for _ in range(60):
+    for _ in range(120):
         post.deliveries.run(f"advance {key}")
         post.shop.queue.messages.clear()
         post.shop.now += 300
         if not post.held(key).unacked:
             break
-    assert sent.count(1) == 7
-    assert post.shop.now - began > 3600
+    assert sent.count(1) == 9
+    assert post.shop.now - began > 4 * 3600
     assert meter.counts == {"EventsAbandoned": 2}
     post.deliveries.run(f"notify {key}")
     assert post.controls == [{"type": "gap", "cursor": f"{post.shop.epoch}.2"}]

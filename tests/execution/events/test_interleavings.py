@@ -30,7 +30,7 @@ class Meddled(Watched):
         store, queue, endpoints = self.shop.store, self.shop.queue, self.shop.endpoints
         for owner, names in (
             (store, ("insert", "replace", "remove")),
-            (queue, ("send",)),
+            (queue, ("send", "send_all")),
             (endpoints, ("send",)),
         ):
             for name in names:

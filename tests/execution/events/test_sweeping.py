@@ -99,9 +99,19 @@ def test_a_sweep_leaves_out_what_has_ended_or_is_full(post: Post, monkeypatch: p
 
 
 def test_types_of_which_nobody_has_heard(post: Post) -> None:
-    for message in ("sweep", "sweep nothing", "wake nothing"):
+    for message in ("sweep nothing", "sweep order.refunded", "wake nothing"):
         post.deliveries.run(message)
     assert taken(post) == []
+    post.deliveries.run("sweep")
+    assert taken(post) == ["sweep order.refunded"]
+    post.shop.events.types = {}
+    post.deliveries.run("sweep")
+    assert taken(post) == []
+    subscribed = Post()
+    subscribed.begin()
+    subscribed.shop.events.types = {}
+    subscribed.deliveries.run("sweep")
+    assert taken(subscribed) == ["sweep order.refunded"]
 
 
 def test_a_key_that_the_index_shows_and_is_gone(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

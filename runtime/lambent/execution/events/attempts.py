@@ -16,8 +16,8 @@ _LONGEST_SECONDS = 900.0
 _OVERDUE_SECONDS = 60.0
 """How late an attempt may be before its message counts as lost; twice as long each time it was."""
 
-_MOST_LOST = 6
-"""Messages that may be lost: the last one was sent more than an hour after the first."""
+_MOST_LOST = 8
+"""Messages that may be lost, within about four hours: a queue may be behind for long."""
 
 
 class Attempts(msgspec.Struct, frozen=True, array_like=True):

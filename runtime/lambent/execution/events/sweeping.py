@@ -42,14 +42,16 @@ class Sweeping:
         """Have subscriptions go on that wait for something which no message brings any more.
 
         Args:
-            name: of the event type; without one, all that somebody has subscribed to, also types that the
-                server does not have any more.
+            name: of the event type; without one, all that have webhooks, and those that somebody has
+                subscribed to and the server does not have any more.
             after: the key behind which to begin.
         """
         if not name:
-            self._queue.send_all(
-                [f"sweep {one}" for one in self._subscriptions.contracts.names(self._topics)]
-            )
+            declared = [
+                one.name for one in self._events.types.values() if "webhook" in one.definition.delivery
+            ]
+            subscribed = self._subscriptions.contracts.names(self._topics)
+            self._queue.send_all([f"sweep {one}" for one in sorted({*declared, *subscribed})])
             return
         log = self._events.key_of(name)
         keys = self._topics.members(log, after, _PAGE)
