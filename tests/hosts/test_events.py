@@ -163,6 +163,16 @@ def test_what_is_granted_is_as_the_settings_say(hook: Hook) -> None:
     assert refused["data"] == {"limit": "subscriptions", "max": 1}
 
 
+@on_loop
+async def test_a_process_that_keeps_nothing_promises_no_life_without_end() -> None:
+    given = EventSettings(no_expiry=True, allowed_callbacks=("https://a.test/",))
+    app = shop().asgi(Settings(state_keys=(SECRET,), events=given))
+    await app.startup()
+    sent = await exchange(app, message("events/subscribe", params("https://a.test/x", ttlMs=None)))
+    assert json.loads(sent[1]["body"])["result"]["refreshBefore"] is not None
+    await app.shutdown()
+
+
 def test_mounted_servers_emit_for_the_endpoints_of_all(hook: Hook) -> None:
     outer = make_server(middleware=[identify])
     outer.mount(shop(), "shop")

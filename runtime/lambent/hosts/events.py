@@ -132,7 +132,9 @@ def make_events(catalog: Catalog, server: str, settings: Settings, clock: Clock,
 
     allowed = () if settings.events is None else settings.events.allowed_callbacks
     verification = Verification(ports.store, clock, server, ports.callbacks, allowed)
-    grants = _grants(settings.events)
+    # What never expires has to outlive the process that has granted it.
+    is_durable = ports.threads is None or settings.in_memory
+    grants = _grants(settings.events, is_durable=is_durable)
     events.modes = (*events.modes, "webhook")
     events.subscriptions = Subscriptions(
         ports.store, clock, server, events, verification, grants, ports.queue
@@ -223,7 +225,7 @@ class Deliverer:
         return self._loop(coroutine)
 
 
-def _grants(given: EventSettings | None) -> Grants:
+def _grants(given: EventSettings | None, *, is_durable: bool) -> Grants:
     from lambent.execution.events.subscriptions import Grants  # as above
 
     if given is None:
@@ -231,7 +233,7 @@ def _grants(given: EventSettings | None) -> Grants:
     return Grants(
         least_seconds=given.min_ttl,
         most_seconds=given.max_ttl,
-        no_expiry=given.no_expiry,
+        no_expiry=given.no_expiry and is_durable,
         most=given.max_subscriptions,
         local=given.local_callbacks,
     )
