@@ -1,9 +1,13 @@
 """An application with the AI SDK, as the tests see it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.interop.clients import Driver
 from tests.interop.events.shop import KEYS
+
+ANN = {"X-API-Key": KEYS["ann"]}
+"""Somebody whom the shop knows."""
 
 
 class Application:
@@ -16,10 +20,10 @@ class Application:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
-    def connect(self, url: str, era: str, subject: str | None = "ann") -> dict[str, Any]:
+    def connect(self, url: str, era: str, headers: Mapping[str, str] = ANN) -> dict[str, Any]:
         """Connect to a server; what was agreed on."""
-        headers = {} if subject is None else {"X-API-Key": KEYS[subject]}
-        return self.does("connect", server=url, headers=headers, era=era)
+        agreed: dict[str, Any] = self.does("connect", server=url, headers=dict(headers), era=era)
+        return agreed
 
     def does(self, what: str, **values: Any) -> Any:
         """Do something; what comes of it."""

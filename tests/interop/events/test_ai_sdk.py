@@ -132,7 +132,7 @@ def test_a_server_that_identifies_nobody_delivers_to_nobody(
     start_application: Start, shop_on: Callable[[str], str], era: str
 ) -> None:
     application = start_application()
-    application.connect(shop_on("open"), era, subject=None)
+    application.connect(shop_on("open"), era, headers={})
     [found, _] = application.does("list")["events"]
     assert (found["name"], found["delivery"]) == ("order.refunded", ["poll"])
     refused = application.fails("subscribe", name="order.refunded", arguments={})
