@@ -1,10 +1,13 @@
 """`lambent doctor`, against servers that have what it looks for."""
 
+import hashlib
 import json
+from dataclasses import dataclass
 
 import pytest
-from tests.cli.servers import free_port, lambent_app, scripted
+from tests.cli.servers import free_port, lambent_app, scripted, served
 
+from lambent import ApiKey, ApiKeys, MCPServer, ProtocolError
 from lambent.cli import main
 from lambent.cli.client.checks import check_address, check_preflight, check_status, check_times
 from lambent.cli.client.probe import Reply
@@ -215,3 +218,47 @@ def test_preflights_of_gateways(allowed, text):
 def test_an_app_is_no_url(capsys):
     assert main(["doctor", "app.py"]) == 2
     assert capsys.readouterr().err.startswith("lambent doctor: app.py is no URL")
+
+
+@dataclass
+class Refund:
+    cents: int
+
+
+def with_events(*, auth=(), middleware=()):
+    mcp = MCPServer("shop", auth=auth, middleware=middleware)
+
+    @mcp.event("order.refunded", payload=Refund, delivery=["poll", "webhook"])
+    def order_refunded() -> None:
+        """A refund was paid out."""
+
+    return mcp.asgi()
+
+
+def test_events_that_are_delivered_to_endpoints(capsys):
+    keys = ApiKeys({"ann": ApiKey(hash=hashlib.sha256(b"key").hexdigest(), subject="ann")})
+    with served(with_events(auth=keys)) as url:
+        _, found = doctor(capsys, url, "--header", "X-API-Key: key")
+    assert found["events"] == ("ok", "event types: 1, by poll, webhook", "")
+
+
+def test_events_for_callers_that_are_not_identified(capsys):
+    with served(with_events()) as url:
+        status, found = doctor(capsys, url)
+        _, of_somebody = doctor(capsys, url, "--token", "any")
+    assert status == 0
+    level, text, advice = found["events"]
+    assert (level, text) == ("note", "event types: 1, by poll: applications such as ChatGPT want webhooks")
+    assert advice.startswith("Only callers that are identified may subscribe. See docs/events.md")
+    assert of_somebody["events"][2].startswith("See docs/events.md")
+
+
+def test_events_that_are_not_listed(capsys):
+    def refuse(call, execute):
+        if call.method == "events/list":
+            raise ProtocolError("Forbidden")
+        return execute(call)
+
+    with served(with_events(middleware=[refuse])) as url:
+        status, found = doctor(capsys, url)
+    assert (status, found["events"][:2]) == (0, ("note", "events/list is answered by: Forbidden"))

@@ -16,11 +16,12 @@ from lambent.cli.client.checks import (
     check_status,
     check_times,
     check_versions,
-    discover_request,
     initialize_request,
+    modern_request,
     preflight,
     unreachable,
 )
+from lambent.cli.client.event_checks import check_events
 from lambent.cli.client.findings import Finding
 from lambent.cli.client.probe import Probe
 from lambent.cli.client.target import Target, read_target, server_options
@@ -95,7 +96,7 @@ def examine(probe: Probe, target: Target, origin: str | None) -> Iterator[Findin
     """
     url = target.server
     yield from check_address(url)
-    headers, body = discover_request()
+    headers, body = modern_request()
     try:
         first = probe.send("POST", url, headers, body)
         second = probe.send("POST", url, headers, body)
@@ -119,7 +120,7 @@ def _check_behind_token(probe: Probe, target: Target, *, is_refused: bool) -> It
     if is_refused and not target.headers:
         yield Finding("note", "versions", "not looked at: a token is needed", "Give one with --token.")
         return
-    headers, body = discover_request()
+    headers, body = modern_request()
     discovered = probe.send("POST", target.server, {**headers, **target.headers}, body)
     if discovered.status in (401, 403):
         challenge = one_line(discovered.challenge)
@@ -134,6 +135,7 @@ def _check_behind_token(probe: Probe, target: Target, *, is_refused: bool) -> It
     yield from check_versions(
         discovered, probe.send("POST", target.server, {**headers, **target.headers}, body)
     )
+    yield from check_events(probe, target, discovered)
 
 
 def _print(finding: Finding) -> None:

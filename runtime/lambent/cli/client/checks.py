@@ -26,17 +26,17 @@ _SLOW_SECONDS: Final = 5.0
 _COLD_FACTOR: Final = 2.0
 
 
-def discover_request() -> tuple[dict[str, str], dict[str, Any]]:
-    """The headers and the body of `server/discover`."""
+def modern_request(method: str = "server/discover") -> tuple[dict[str, str], dict[str, Any]]:
+    """The headers and the body of a request without parameters."""
     meta = {
         f"{_PREFIX}protocolVersion": MODERN,
         f"{_PREFIX}clientInfo": {"name": "lambent-doctor", "version": "1"},
         f"{_PREFIX}clientCapabilities": {},
     }
-    return {**_JSON, "mcp-protocol-version": MODERN, "mcp-method": "server/discover"}, {
+    return {**_JSON, "mcp-protocol-version": MODERN, "mcp-method": method}, {
         "jsonrpc": "2.0",
         "id": 1,
-        "method": "server/discover",
+        "method": method,
         "params": {"_meta": meta},
     }
 
