@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
+from tests.chaos.cloud import CREDENTIALS, REGION, create_table
 from tests.events import source_events as aws
 from tests.events.front_ends import uuid_of
 from tests.support import SECRET, Client, MCPServer, make_server
@@ -27,6 +30,7 @@ from lambent import (
 from lambent.hosts.aws_lambda.events import UnknownEventError
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.aws_lambda.source_events import SourceFailedError, UnclaimedEventError
+from lambent.stores import aws as stores
 
 IN_MEMORY = Settings(state_keys=(SECRET,), in_memory=True)
 REFUNDED = "order.refunded"
@@ -965,6 +969,48 @@ def test_sources_of_mounted_servers() -> None:
     assert here.send(aws.eventbridge_event()) == {"occurrences": 2}
     assert seen == ["outer", "inner"]
     assert (here.ids, there.ids) == ([ID], [ID])
+
+
+# In the table.
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}.items():
+            patch.setenv(name, value)
+        stores._clients.clear()
+        client = boto3.client("dynamodb", region_name=REGION)
+        create_table(client, "lambent")
+        yield client
+        client.close()
+        stores._clients.clear()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_of_each_kind_in_environments_that_share_a_table(kind: str, dynamodb: Any) -> None:
+    declare, answer, event_id = KINDS[kind]
+    for _ in range(2):
+        mcp = server()
+        declare(mcp)
+        handler = mcp.lambda_handler(Settings(state_keys=(SECRET,), table="lambent", in_lambda=True))
+        client = Client(handler)
+        cursor = client.request("events/poll", {"name": REFUNDED}).result["cursor"]
+        with contextlib.closing(handler):
+            assert handler(aws.source_events()[kind], None) == answer
+    epoch = cursor.rpartition(".")[0]
+    result = client.request("events/poll", {"name": REFUNDED, "cursor": f"{epoch}.0"}).result
+    assert [one["eventId"] for one in result["events"]] == [event_id]
+
+
+def test_a_table_that_cannot_be_written_fails_the_event(
+    dynamodb: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    mcp = server()
+    of_sqs(mcp)
+    handler = mcp.lambda_handler(Settings(state_keys=(SECRET,), table="gone", in_lambda=True))
+    assert handler(aws.message_batch(TEXT), None) == failures(0)
+    assert "StoreError" in caplog.text
 
 
 # Events that are damaged anywhere.
