@@ -873,6 +873,20 @@ def test_several_notifications_in_a_message() -> None:
     assert [one["data"]["order_id"] for one in here.found] == ["a1", "a2"]
 
 
+def test_the_other_notifications_of_a_message_are_taken_before_it_fails() -> None:
+    failing = Failing("2")
+
+    def declare(mcp: MCPServer) -> None:
+        @mcp.source.s3(emits=REFUNDED, queue=aws.QUEUE)
+        def take(notification: S3Notification) -> Refund:
+            return failing.take(notification.key)
+
+    here = shop(declare)
+    assert here.send(aws.message_batch(s3_text(*map(aws.s3_record, "123")))) == failures(0)
+    assert failing.ran == ["1", "2", "3"]
+    assert [one["data"]["order_id"] for one in here.found] == ["1", "3"]
+
+
 @pytest.mark.parametrize("way", ["s3, sns", "s3, sqs", "s3, sns, sqs"])
 def test_test_events_of_s3_within_messages(way: str) -> None:
     kind, options, _ = ENVELOPED[way]

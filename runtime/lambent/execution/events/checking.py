@@ -61,11 +61,17 @@ def checked_answer(answer: Any, event: EventType) -> Checked:
     """What a ``check`` function has returned.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: it is something else, or its cursor is no text.
     """
     if not isinstance(answer, Checked):
         kind = type(answer).__name__
         raise TypeError(f"The check function of {event.name} returned {kind}: return lambent.Checked")
+    cursor: Any = answer.cursor
+    if not isinstance(cursor, str | None):
+        kind = type(cursor).__name__
+        raise TypeError(
+            f"The check function of {event.name} gave a cursor of {kind}: a cursor is text or None"
+        )
     return answer
 
 

@@ -153,9 +153,10 @@ class ScheduledChecks:
         return checked_answer(answer, event)
 
     def _keep(self, event: EventType, checked: Checked, before: str | None) -> int:
-        """Append what was found, and mark what is missing."""
-        self._events.keep_all(self._found(event, checked, before))
-        return len(checked.occurrences)
+        """Append what was found, and mark what is missing; how many occurrences could be kept."""
+        found = list(self._found(event, checked, before))
+        self._events.keep_all(found)
+        return sum(not one.record.is_gap for one in found)
 
     def _found(self, event: EventType, checked: Checked, before: str | None) -> Iterator[NewOccurrence]:
         now, gaps = self._clock(), 0

@@ -11,7 +11,8 @@ SQS, FIFO; DynamoDB streams   nothing behind the first failure is run, and all t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lambent.errors import LambentError
@@ -118,26 +119,32 @@ class SourceEvents:
         Raises:
             SourceFailedError: see ``answer``.
         """
-        count, is_claimed, failed = 0, False, list[str]()
+        count, is_claimed, failed = 0, False, dict[str, None]()
         for source in self._sources:
-            try:
+            with _logged(failed, source, event):
                 found = opened(source, event)
-                if found is None:
-                    continue
-                is_claimed = True
-                for one in found:
-                    count += self._runner.run(source, one, invocation, context)
-            except BaseException as error:
-                if is_interrupt(error):
-                    raise
-                failed.append(source.name)
-                log_failure(_log, error, "The source %s failed for %s", source.name, _shown(event))
+                is_claimed |= found is not None
+                for one in found or ():
+                    with _logged(failed, source, event):
+                        count += self._runner.run(source, one, invocation, context)
         if failed:
             raise SourceFailedError(one_line(f"{', '.join(failed)} failed for {_shown(event)}"))
         if not is_claimed:
             _log.error("No source is for %s", _shown(event))
             raise UnclaimedEventError(one_line(f"No source is for {_shown(event)}"))
         return count
+
+
+@contextlib.contextmanager
+def _logged(failed: dict[str, None], source: SourceFunction, event: AwsEvent) -> Iterator[None]:
+    """Log what a source raises, and note its name: others go on."""
+    try:
+        yield
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        failed[source.name] = None
+        log_failure(_log, error, "The source %s failed for %s", source.name, _shown(event))
 
 
 def _refuse_foreign(records: Iterable[Any]) -> None:
