@@ -427,3 +427,23 @@ def test_records_change_under_a_delivery(post: Post) -> None:
     post.run()
     record = post.record(sub_id)
     assert (record.expires, record.unacked) == (None, {})
+
+
+def test_a_delivery_does_not_change_the_subscription_that_has_replaced_its_own(post: Post) -> None:
+    """Its client ends it and subscribes anew, while the endpoint is asked: the new record is another one."""
+    key = post.begin()
+
+    def answer(body: bytes) -> CallbackResponse:
+        post.shop.endpoints.answer = post.answer
+        post.shop.unsubscribe()
+        post.shop.now += 1
+        for byte in (2, 3):  # as many writes as the one before had
+            post.shop.subscribe({"secret": secret(byte)})
+        return CallbackResponse(204)
+
+    post.shop.endpoints.answer = answer
+    post.shop.emit("e1")
+    post.run(0)
+    record = post.held(key)
+    assert (record.secret, record.old_secret) == (bytes([3]) * 32, bytes([2]) * 32)
+    assert record.last_delivery is None

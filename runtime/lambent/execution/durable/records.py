@@ -150,9 +150,13 @@ class Records(Generic[R]):
         """The key of the record with this name, among those of a principal's key or mark."""
         return f"{self._kind}#{digest([self._server, principal])}#{name}"
 
-    def insert(self, key: str, record: R, *, reserve: int = 0) -> Held[R] | None:
-        """Keep a new record; None where there is one under its key. Raises what ``Held.replace`` raises."""
-        item = self.write(key, 1, record, reserve)
+    def insert(self, key: str, record: R, *, reserve: int = 0, version: int = 1) -> Held[R] | None:
+        """Keep a new record; None where there is one under its key. Raises what ``Held.replace`` raises.
+
+        Where a record may be removed and made anew while others hold it, the first ``version`` of the new one
+        has to be beyond those of the old one: else they would take it for the old one.
+        """
+        item = self.write(key, version, record, reserve, is_new=True)
         return Held(self, item, record) if item is not None else None
 
     def read(self, key: str) -> Held[R] | None:
@@ -160,8 +164,8 @@ class Records(Generic[R]):
         item = self.store.read(key)
         return Held(self, item, self._decode(item.body)) if item is not None else None
 
-    def write(self, key: str, version: int, record: R, reserve: int) -> Item | None:
-        """Write version 1 of a record, or one in place of the version before it; None where that is refused.
+    def write(self, key: str, version: int, record: R, reserve: int, *, is_new: bool = False) -> Item | None:
+        """Write a new record, or one in place of the version before it; None where that is refused.
 
         After a ``StoreError`` nobody knows whether the item was written: the write is tried again, and where
         that is refused the store is read.
@@ -171,7 +175,7 @@ class Records(Generic[R]):
         """
         body, purge_at = msgspec.json.encode(record), math.ceil(record.purge_at)
         item = Item(key, version, body, purge_at, reserve, record.topic)
-        write = self.store.insert if version == 1 else self.store.replace
+        write = self.store.insert if is_new else self.store.replace
         last = time.monotonic() + _RETRY_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
             try:

@@ -37,6 +37,9 @@ _ROTATION_SECONDS = 3600.0
 
 _MOST_ARGUMENT_BYTES = 8 * 1024
 
+_VERSIONS_A_SECOND = 1000
+"""More than a record can have."""
+
 _INDEX_SECONDS = 5.0
 """How long an index may be behind the table."""
 
@@ -152,7 +155,12 @@ class Subscriptions:
                 epoch=begin.head.epoch,
                 number=begin.found.number,
             )
-            if self.records.insert(key, record) if held is None else held.replace(record):
+            # A delivery to one that was ended under this key may be under way, and holds that one's version.
+            version = int(now * _VERSIONS_A_SECOND)
+            is_kept = (
+                self.records.insert(key, record, version=version) if held is None else held.replace(record)
+            )
+            if is_kept:
                 # The index may not show it yet to those who deliver what happens now.
                 self._queue.send(f"advance {key}", _INDEX_SECONDS)
                 return _result(record, truncated=begin.found.truncated)
