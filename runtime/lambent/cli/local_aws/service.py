@@ -17,6 +17,7 @@ from lambent.cli.local_aws.clients import CREDENTIALS, Clients
 from lambent.cli.local_aws.deployment import Deployment, deploy
 from lambent.cli.local_aws.emulator import Emulator, require_ministack
 from lambent.cli.local_aws.poller import Poller
+from lambent.cli.local_aws.schedules import run_schedule
 from lambent.cli.local_aws.stack import DELIVERIES, Stack
 from lambent.cli.local_aws.sweeper import sweep
 
@@ -83,6 +84,7 @@ class LocalAws:
             polling = [asyncio.create_task(poller.run()) for poller in pollers]
             url, sources = self.deployment.variables.get(DELIVERIES), self.deployment.sources
             bringing = [poller for poller, source in zip(pollers, sources, strict=True) if source.url == url]
+            polling += [asyncio.create_task(run_schedule(one, workers)) for one in self.stack.schedules]
             if bringing:
                 polling.append(asyncio.create_task(sweep(bringing, workers)))
         ended = asyncio.create_task(self.emulator.ended())

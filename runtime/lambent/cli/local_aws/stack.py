@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lambent.cli.app_ref import AppRef
 from lambent.cli.local_aws.references import references
+from lambent.cli.local_aws.schedules import LocalSchedule, schedules_of
 from lambent.cli.local_aws.template import Template, TemplateError, read_template
 
 STACK_NAME: Final = "dev"
@@ -57,11 +58,13 @@ class Stack:
         template: The file that it was taken from.
         document: The template to deploy.
         variables: The environment variables that the output `OUTPUT` gives values to.
+        schedules: Events that workers get again and again.
     """
 
     template: Path
     document: Mapping[str, Any] = field(repr=False)
     variables: Collection[str] = ()
+    schedules: tuple[LocalSchedule, ...] = ()
 
 
 def find_template(folder: Path) -> Path | None:
@@ -144,7 +147,8 @@ class _Reduction:
             "Resources": self._created,
             "Outputs": {OUTPUT: {"Value": {"Fn::ToJsonString": result}}},
         }
-        return Stack(self._template.path, document, tuple(variables))
+        schedules = [one for name in chosen for one in schedules_of(self._template.properties(name))]
+        return Stack(self._template.path, document, tuple(variables), tuple(schedules))
 
     def _of_type(self, *types: str) -> list[str]:
         """The resources of some types, except for those whose condition cannot be evaluated."""
