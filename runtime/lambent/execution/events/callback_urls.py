@@ -40,7 +40,10 @@ def check_callback_url(url: str, *, local: bool = False) -> None:
     is_plain = url.isascii() and url.isprintable() and not set(' "<>\\^`{|}') & set(url)
     if "@" in target.netloc or "#" in url:
         raise _refused("a URL without credentials and without a fragment")
-    if not is_plain or not has_port or target.netloc.endswith(":") or not _is_host(host):
+    has_brackets = "[" in target.netloc or "]" in target.netloc
+    if not is_plain or not has_port or target.netloc.endswith(":") or has_brackets != (":" in host):
+        raise _refused("a URL")
+    if not _is_host(host):
         raise _refused("a URL")
 
 
