@@ -96,6 +96,19 @@ def billed(method: str, target: str | None, body: bytes, answer: bytes) -> dict[
         said = json.loads(answer)
         if operation == "GetItem":
             return {"dynamodb_read_unit": max(1, math.ceil(item_size(said.get("Item", {})) / READ_UNIT))}
+        if operation == "BatchGetItem":
+            found = [item for items in said.get("Responses", {}).values() for item in items]
+            asked = sum(len(table["Keys"]) for table in json.loads(body)["RequestItems"].values())
+            units = sum(math.ceil(item_size(item) / READ_UNIT) for item in found)
+            return {"dynamodb_read_unit": units + asked - len(found)}
+        if operation == "Query":  # of an index, so not consistent: half a unit, which is rounded up
+            size = sum(item_size(item) for item in said["Items"])
+            return {"dynamodb_read_unit": max(1, math.ceil(size / READ_UNIT / 2))}
+        if operation == "UpdateItem":  # what the library updates is small
+            return {"dynamodb_write_unit": 1}
+        if operation == "TransactWriteItems":
+            items = [next(iter(each.values()))["Item"] for each in json.loads(body)["TransactItems"]]
+            return {"dynamodb_write_unit": sum(2 * math.ceil(item_size(item) / WRITE_UNIT) for item in items)}
         if operation == "PutItem":
             return {"dynamodb_write_unit": math.ceil(item_size(json.loads(body)["Item"]) / WRITE_UNIT)}
         if operation == "DeleteItem":

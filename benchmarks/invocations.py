@@ -1,6 +1,7 @@
 """Runs the invocations that benchmarks.cost puts a price on: built artifacts beside a local AWS."""
 
 import contextlib
+import itertools
 import shutil
 import statistics
 from collections.abc import Callable, Mapping
@@ -15,8 +16,12 @@ from tests.execution.durable.tasks.harness import EXTENSION, queue_event
 from tests.support import SECRET, Reply, dumps, headers_of, http_api, message
 
 from benchmarks.cold_start import processor_seconds
+from benchmarks.cost.formula import ENDPOINTS
 from benchmarks.counting import CountingProxy
 from benchmarks.environments import HERE
+from benchmarks.https_endpoint import HttpsEndpoint
+from lambent import Principal
+from lambent.execution.rounds.digests import digest, mark_of
 
 TASKS = {"extensions": {EXTENSION: {}}}
 ASKING = {"elicitation": {}}
@@ -50,12 +55,14 @@ class Kind(NamedTuple):
         source: its folder.
         layers: those of it, by the names of ``artifacts.TARGETS``.
         event: makes an event, a new one each time.
+        sends: it sends something to an endpoint.
     """
 
     deployed: str
     source: Path
     layers: tuple[str, ...]
     event: Callable[[], Event]
+    sends: bool = False
 
 
 class Stage:
@@ -73,6 +80,7 @@ class Stage:
         self._python, self._folder = python, folder
         self._open = contextlib.ExitStack()
         self.kinds: dict[str, Kind] = {}
+        self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:
@@ -90,7 +98,8 @@ class Stage:
         self._cloud = opened.enter_context(contextlib.closing(Cloud()))
         self._proxy = opened.enter_context(CountingProxy(self._cloud.endpoint))
         self._layers = {name: artifacts.build(name, folder / name) for name in ("runtime", "extras")}
-        self._queue = self._cloud.queue()
+        self._queue, self._deliveries = self._cloud.queue(), self._cloud.queue()
+        self._endpoint = opened.enter_context(HttpsEndpoint(folder / "endpoint.pem"))
         self._variables = {
             "LAMBENT_STATE_KEYS": SECRET,
             "LAMBENT_TABLE": self._cloud.table(),
@@ -98,18 +107,25 @@ class Stage:
             "LAMBENT_BUCKET": self._cloud.bucket(),
             "LAMBENT_MCP_PATH": "/orders/mcp",
             "REPORT_PACE": "0",
+            "LAMBENT_EVENTS_QUEUE_URL": self._deliveries,
+            "LAMBENT_EVENTS_LOCAL_CALLBACKS": "true",
+            "LAMBENT_EVENTS_ALLOWED_CALLBACKS": self._endpoint.url,
+            "LAMBENT_EVENTS_MAX_SUBSCRIPTIONS": "1000",
+            "SSL_CERT_FILE": str(folder / "endpoint.pem"),
         }
-        orders, reports, carts = (
+        orders, reports, carts, events = (
             shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
             for source in (
                 artifacts.FUNCTIONS / "orders",
                 artifacts.FUNCTIONS / "reports",
                 HERE / "functions" / "carts",
+                HERE / "functions" / "events",
             )
         )
         self._orders = opened.enter_context(self._start(orders, ("runtime",)))
         self._carts = opened.enter_context(self._start(carts, ("runtime",)))
         self._reports = opened.enter_context(self._start(reports, ("runtime",)))
+        self._events = opened.enter_context(self._start(events, ("runtime",)))
         asked = self._ask(self._orders, self._question())
         answer = {
             "inputResponses": {"confirmation": {"action": "decline"}},
@@ -119,6 +135,11 @@ class Stage:
         task = self._new_task()
         card = http_api(None, {}, method="GET", path="/orders/mcp/server-card")
         web = ("runtime",)
+        self._cursor: str = self._ask(self._events, self._poll(None))["cursor"]
+        self._ask(self._events, self._refund("delivered"))
+        latest = self._poll(self._ask(self._events, self._poll(None))["cursor"])
+        for _ in range(ENDPOINTS):
+            self._subscribe("found")
         self.kinds = {
             "plain": Kind("OrdersFunction", orders, web, lambda: call("lookup_order", ORDER)),
             "question": Kind("OrdersFunction", orders, web, self._question),
@@ -137,6 +158,10 @@ class Stage:
                 web,
                 lambda: request("tasks/get", {"taskId": task}, capabilities=TASKS),
             ),
+            "emit": Kind("OrdersFunction", events, web, lambda: self._refund("emitted")),
+            "wake": Kind("DeliveryFunction", events, web, lambda: self._bring("wake found")),
+            "delivery": Kind("DeliveryFunction", events, web, self._undelivered, sends=True),
+            "poll": Kind("OrdersFunction", events, web, lambda: latest),
             "card": Kind("OrdersFunction", orders, web, lambda: card),
         }
 
@@ -151,8 +176,30 @@ class Stage:
         return task
 
     def _message(self) -> Event:
-        arn = f"arn:aws:sqs:{REGION}:123456789012:{self._queue.rpartition('/')[2]}"
-        return queue_event([("m", self._new_task())], arn)
+        return queue_event([("m", self._new_task())], _arn(self._queue))
+
+    def _poll(self, cursor: str | None) -> Event:
+        return request("events/poll", {"name": "delivered", "cursor": cursor})
+
+    def _refund(self, event: str) -> Event:
+        return call("refund", {"event": event, "order": "ORD-1005", "cents": 1999})
+
+    def _subscribe(self, event: str, **params: Any) -> str:
+        """Subscribe an endpoint of its own; the id."""
+        url = f"{self._endpoint.url}{next(self._numbers)}"
+        delivery = {"mode": "webhook", "url": url, "secret": "whsec_" + "A" * 43 + "="}
+        asked = request("events/subscribe", {"name": event, "delivery": delivery, **params})
+        sub_id: str = self._ask(self._events, asked)["id"]
+        return sub_id
+
+    def _bring(self, message: str) -> Event:
+        return queue_event([("m", message)], _arn(self._deliveries))
+
+    def _undelivered(self) -> Event:
+        """The message for a new subscription, to which one occurrence was not delivered so far."""
+        sub_id = self._subscribe("delivered", cursor=self._cursor)
+        owner = digest(["events", mark_of(Principal("ann", "https://issuer.example"))])
+        return self._bring(f"advance EVENTSUB#{owner}#{sub_id}")
 
     def _ask(self, environment: ExecutionEnvironment, event: Event) -> dict[str, Any]:
         return Reply(environment.invoke(event).value).result
@@ -188,6 +235,7 @@ class Stage:
             "requests": requests,
             "log_bytes": round(log_bytes),
             "bytes_out": bytes_out,
+            **({"bytes_sent": self._endpoint.bytes_of_last} if kind.sends else {}),
         }
 
     def _count(self, kind: Kind) -> dict[str, int]:
@@ -221,6 +269,10 @@ class Stage:
             processor = processor_seconds(environment.pid) * 1000
             wall = (environment.ready - environment.started + answer.seconds) * 1000
         return processor, max(0.0, wall - processor)
+
+
+def _arn(queue_url: str) -> str:
+    return f"arn:aws:sqs:{REGION}:123456789012:{queue_url.rpartition('/')[2]}"
 
 
 def checked(value: Any) -> Any:

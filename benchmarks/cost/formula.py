@@ -14,6 +14,8 @@ MISS_SHARE = 0.01
 """Of all reads through CloudFront, those that the bucket has to answer."""
 GETS = 3
 """How often a client asks for a task."""
+ENDPOINTS = 10
+"""To how many an event is delivered."""
 FULL_PROCESSOR_MB = 1769
 """With less memory a function has less than one processor, in proportion."""
 POLLER_REQUESTS = 2
@@ -69,6 +71,14 @@ ROWS = (
         f"a whole task, with {GETS} of these",
         (Part("create"), Part("worker", queued=True), Part("get", GETS)),
     ),
+    Row("a tool that emits an event", (Part("emit"),)),
+    Row("an event: finding its subscriptions, up to ten", (Part("wake", queued=True),)),
+    Row("an event: one delivery", (Part("delivery", queued=True),)),
+    Row(
+        f"an event, emitted and delivered to {ENDPOINTS} endpoints",
+        (Part("emit"), Part("wake", queued=True), Part("delivery", ENDPOINTS, queued=True)),
+    ),
+    Row("an `events/poll` that finds nothing", (Part("poll"),)),
     Row("a card, from the function", (Part("card"),)),
     Row("a card, from the bucket through CloudFront", cached="card"),
 )
@@ -126,5 +136,6 @@ def _of_invocation(one: Measured, part: Part, prices: Prices, deployed: Deployme
         "SQS": of("sqs_"),
         "S3, CloudFront": of("s3_"),
         "logs": log_bytes / 1e9 * prices["log_gb"],
-        "transfer": 0.0 if part.queued else one["bytes_out"] / 1e9 * prices["transfer_gb"],
+        "transfer": (0 if part.queued else one["bytes_out"]) / 1e9 * prices["transfer_gb"]
+        + one.get("bytes_sent", 0) / 1e9 * prices["transfer_gb"],
     }

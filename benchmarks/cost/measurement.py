@@ -4,6 +4,7 @@ import json
 import platform
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ def read_measured(path: Path = MEASURED) -> dict[str, Any]:
     return found
 
 
-def measure(calls: int, starts: int) -> dict[str, Any]:
-    """Run every kind of invocation, warm and cold, and count what it asks for.
+def measure(calls: int, starts: int, only: Collection[str] = ()) -> dict[str, Any]:
+    """Run kinds of invocations, warm and cold, and count what they ask for.
 
     Args:
         calls: warm invocations of each kind.
         starts: cold ones.
+        only: the kinds; what was measured of the others the last time stays. Default: all.
     """
     from tests.artifact import artifacts
 
@@ -33,7 +35,11 @@ def measure(calls: int, starts: int) -> dict[str, Any]:
     if python is None:
         sys.exit(f"Python {artifacts.PYTHON} is needed, which Lambda runs")
     with tempfile.TemporaryDirectory(prefix="cost-") as folder, Stage(python, Path(folder)) as stage:
-        invocations = {kind: stage.measure(kind, calls, starts) for kind in stage.kinds}
+        known = read_measured()["invocations"] if only else {}
+        invocations = {
+            kind: stage.measure(kind, calls, starts) if not only or kind in only else known[kind]
+            for kind in stage.kinds
+        }
     return {
         "conditions": f"Python {artifacts.PYTHON}, {platform.machine()}, {calls} calls, {starts} starts each",
         "invocations": invocations,

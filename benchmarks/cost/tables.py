@@ -51,7 +51,7 @@ def _measured_table(measured: Measured, deployed: Deployment) -> Iterator[str]:
         yield (
             f"| {name} | {memory} | {one['warm_processor_ms']:.2f} | {one['warm_waiting_ms']:.2f} "
             f"| {billed(one, memory, 'warm')} | {billed(one, memory, 'cold')} | {asked or 'nothing'} "
-            f"| {one['bytes_out']:,} |"
+            f"| {one['bytes_out'] + one.get('bytes_sent', 0):,} |"
         )
     yield ""
     yield f"Measured with {measured['conditions']}."

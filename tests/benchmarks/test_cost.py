@@ -88,6 +88,16 @@ def test_an_invocation_from_a_queue_is_polled_for_and_goes_through_no_api() -> N
     assert found["logs"] == pytest.approx(2 * (len(PLATFORM_LOG) + 3 * 26) / 1e9 * 0.5)
 
 
+def test_what_a_function_sends_is_transferred_whoever_calls_it() -> None:
+    measured = {"invocations": {"one": {**ONE, "bytes_sent": 500}}, "conditions": "by hand"}
+    queued, called = (
+        dollars(Row("x", (Part("one", queued=queued),)), measured, PRICES, DEPLOYED)["transfer"]
+        for queued in (True, False)
+    )
+    assert queued == pytest.approx(500 / 1e9 * 0.1)
+    assert called == pytest.approx(10_500 / 1e9 * 0.1)
+
+
 def test_what_a_cache_answers_invokes_nothing() -> None:
     found = dollars(Row("x", cached="one"), MEASURED, PRICES, DEPLOYED)
     assert found["Lambda"] == found["API Gateway"] == found["logs"] == 0

@@ -9,7 +9,8 @@ import pytest
 from benchmarks.counting import CountingProxy, billed, item_size
 from tests.chaos.cloud import Cloud, client_of, shared_cloud
 
-GET, PUT, DELETE = (f"DynamoDB_20120810.{name}" for name in ("GetItem", "PutItem", "DeleteItem"))
+DYNAMODB = "DynamoDB_20120810"
+GET, PUT, DELETE = (f"{DYNAMODB}.{name}" for name in ("GetItem", "PutItem", "DeleteItem"))
 
 
 def item(size: int) -> dict[str, Any]:
@@ -41,9 +42,29 @@ def test_reads_are_billed_by_four(size: int, units: int) -> None:
     assert billed("POST", GET, b"{}", answer) == {"dynamodb_read_unit": units}
 
 
+def test_every_item_of_a_batch_is_a_read_whether_it_is_there_or_not() -> None:
+    body = json.dumps({"RequestItems": {"t": {"Keys": [{}, {}, {}]}}}).encode()
+    answer = json.dumps({"Responses": {"t": [item(100), item(5000)]}}).encode()
+    assert billed("POST", f"{DYNAMODB}.BatchGetItem", body, answer) == {"dynamodb_read_unit": 4}
+
+
+@pytest.mark.parametrize(("size", "units"), [(100, 1), (8192, 1), (8193, 2)])
+def test_a_query_of_an_index_is_billed_by_eight_kilobytes(size: int, units: int) -> None:
+    answer = json.dumps({"Items": [item(size - 50), item(50)]}).encode()
+    assert billed("POST", f"{DYNAMODB}.Query", b"{}", answer) == {"dynamodb_read_unit": units}
+
+
+def test_writes_of_a_transaction_are_billed_twice() -> None:
+    puts = [{"Put": {"Item": item(100)}}, {"Put": {"Item": item(1025)}}]
+    body = json.dumps({"TransactItems": puts}).encode()
+    assert billed("POST", f"{DYNAMODB}.TransactWriteItems", body, b"{}") == {"dynamodb_write_unit": 6}
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body", "expected"),
     [
+        ("POST", f"{DYNAMODB}.UpdateItem", b"{}", {"dynamodb_write_unit": 1}),
+        ("POST", "AmazonSQS.SendMessageBatch", b"{}", {"sqs_request": 1}),
         ("POST", GET, b"{}", {"dynamodb_read_unit": 1}),  # nothing found costs as much as little
         ("POST", DELETE, b"{}", {"dynamodb_write_unit": 1}),
         ("POST", "AmazonSQS.SendMessage", b"{}", {"sqs_request": 1}),
