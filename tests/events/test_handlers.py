@@ -322,7 +322,7 @@ def test_a_dead_delivery_is_noted(
 def test_the_sweep_looks_for_what_is_overdue(read: Read, orders_with_deliveries: tuple[Cloud, Any]) -> None:
     aws, handler = orders_with_deliveries
     assert handler(read("schedule-sweep"), CONTEXT) == {}
-    assert queued(aws) == []  # nobody has subscribed to anything
+    assert queued(aws) == ["sweep order.refunded"]  # one message for each event type
 
 
 # The deploy.
