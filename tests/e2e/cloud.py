@@ -262,6 +262,12 @@ _KINDS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "distributions": ("cloudfront", lambda client: [
         item["Id"] for item in client.list_distributions()["DistributionList"].get("Items", ())
     ]),
+    "event buses": ("events", _names("list_event_buses", "EventBuses", "Name")),
+    "event rules": ("events", lambda client: [
+        rule["Arn"]
+        for bus in _names("list_event_buses", "EventBuses", "Name")(client)
+        for rule in client.list_rules(EventBusName=bus)["Rules"]
+    ]),
     "event source mappings": ("lambda", _names("list_event_source_mappings", "EventSourceMappings", "UUID")),
     "functions": ("lambda", _names("list_functions", "Functions", "FunctionName")),
     # Stacks share the names of layers, and not their versions.

@@ -39,6 +39,16 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       Environment: {Variables: {LAMBENT_EVENTS_QUEUE_URL: !Ref Queue}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - {Effect: Allow, Action: "sqs:SendMessage"}
+              - {Effect: Allow, Action: ["sqs:GetQueueUrl", "sqs:SendMessage"]}
+              - {Effect: Deny, Action: "sqs:SendMessage"}
+              - {Effect: Allow, Action: "sqs:ReceiveMessage"}
   Policy:
     Type: AWS::S3::BucketPolicy
     Properties:
@@ -87,6 +97,16 @@ def test_functions_with_deliveries_reach_endpoints_on_this_machine(tmp_path: Pat
         "LAMBENT_EVENTS_QUEUE_URL": {"Ref": "Queue"},
         "LAMBENT_EVENTS_LOCAL_CALLBACKS": "true",
     }
+
+
+def test_who_may_send_a_message_may_send_several(tmp_path: Path) -> None:
+    (role,) = rewritten(tmp_path, encrypted=True)["Role"]["Properties"]["Policies"]
+    assert [one["Action"] for one in role["PolicyDocument"]["Statement"]] == [
+        ["sqs:SendMessage", "sqs:SendMessageBatch"],
+        ["sqs:GetQueueUrl", "sqs:SendMessage", "sqs:SendMessageBatch"],
+        "sqs:SendMessage",
+        "sqs:ReceiveMessage",
+    ]
 
 
 def test_deliveries_for_all_functions_reach_endpoints_on_this_machine(tmp_path: Path) -> None:

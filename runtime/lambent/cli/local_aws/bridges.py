@@ -37,6 +37,7 @@ def rewrite(template: Template, built: Path, *, encrypted: bool = False) -> Path
     _with_numbers(document.get("Parameters", {}), resources)
     _with_files_of_layers(template, resources, built.parent)
     _with_local_callbacks(template, resources)
+    _with_batches(resources)
     if not encrypted:
         _without_demand_for_encryption(resources)
     # Other processes deploy what was built as well.
@@ -106,6 +107,17 @@ def _with_local_callbacks(template: Template, resources: Resources) -> None:
         if "LAMBENT_EVENTS_QUEUE_URL" in environment.get("Variables", {}):
             own = resources[name]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
             own["LAMBENT_EVENTS_LOCAL_CALLBACKS"] = "true"
+
+
+def _with_batches(node: Any) -> None:
+    # Who may send one message may send several: IAM has no other action for that, and MiniStack asks for one.
+    if isinstance(node, dict):
+        actions = node.get("Action", [])
+        listed = [actions] if isinstance(actions, str) else actions
+        if node.get("Effect") == "Allow" and "sqs:SendMessage" in listed:
+            node["Action"] = [*listed, "sqs:SendMessageBatch"]
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _with_batches(inner)
 
 
 def _with_arns_of_secrets(resources: Resources, text: str) -> str:
