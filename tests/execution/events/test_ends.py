@@ -317,6 +317,16 @@ def test_a_gap_that_nobody_takes_is_told_by_the_next_refresh(post: Post) -> None
     assert post.held(key).gap is None
 
 
+def test_a_gap_that_is_refused_is_told_by_the_next_refresh(post: Post) -> None:
+    post.begin()
+    post.shop.events.log = MemoryLog()
+    post.shop.emit("e1")
+    post.statuses = [410]
+    post.run()
+    assert len(post.controls) == 1
+    assert [post.shop.subscribe()["truncated"] for _ in range(2)] == [True, False]
+
+
 def test_another_gap_is_another_notice(post: Post) -> None:
     """One that happens while an endpoint is told of the first one is not taken with it."""
     key = post.begin()

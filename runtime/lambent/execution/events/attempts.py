@@ -58,6 +58,10 @@ class Attempts(msgspec.Struct, frozen=True, array_like=True):
         due = now + delay * (1 + os.urandom(1)[0] / 512)
         return Attempts(since, due, _ATTEMPTS if due - since > _LONGEST_SECONDS else count)
 
+    def given_up(self) -> Attempts:
+        """Those of which there is no other one."""
+        return changed_attempts(self, count=_ATTEMPTS)
+
     def resumed(self, now: float) -> Attempts:
         """Those that go on after a suspension, whose time does not count."""
         return changed_attempts(self, since=now, due=now, lost=0)

@@ -103,13 +103,15 @@ class Notices:
     def _attempt(
         self, record: SubscriptionRecord, notice: Notice, envelope: dict[str, Any], now: float
     ) -> Notice | None:
-        """Send an envelope; None where the endpoint has taken it or never will, else what is left to do.
+        """Send an envelope; None where the endpoint has taken it, else what is left to do.
 
         Whether it does says nothing of its health: some know no envelopes.
         """
         sent = send(self._callbacks, record, notice.id, msgspec.json.encode(envelope), now)
-        if sent.kind in ("accepted", "refused"):
+        if sent.kind == "accepted":
             return None
+        if sent.kind == "refused":
+            return Notice(notice.id, notice.attempts.given_up())
         return Notice(notice.id, notice.attempts.after_failure(now, self._clock(), sent.pause))
 
 
