@@ -26,6 +26,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "asgi": (MANGUM,),
     "fastapi": ("fastapi==0.165.0", PYDANTIC, MANGUM),
     "sdk": ("mcp==2.3.0", PYDANTIC, MANGUM),
+    "webhook_events": ("mcp-webhook-events==0.2.0",),
     "fastmcp": ("fastmcp==4.1.2", PYDANTIC, MANGUM),
 }
 """What is installed, by environment. The dependencies of these are whatever resolves; results name them."""

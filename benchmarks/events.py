@@ -9,7 +9,11 @@ import argparse
 import contextlib
 import http.client
 import itertools
+import json
 import statistics
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +25,7 @@ from tests.hooks import Hook
 from tests.support import SECRET, Client
 
 from benchmarks.durable import ITEM, TABLE, local_aws
+from benchmarks.environments import HERE, Installer
 from lambent import MCPServer, Principal, Settings
 from lambent.cli.local_aws.sqs_events import sqs_event
 from lambent.execution.call import Call
@@ -93,10 +98,6 @@ class Bench:
         settings = Settings(state_keys=(SECRET,), table=TABLE, events=given)
         mcp = make_server()
         self.emitter, self.handler = mcp.events(settings), mcp.lambda_handler(settings)
-        in_memory = make_server().lambda_handler(Settings(state_keys=(SECRET,), in_memory=True))
-        memory = in_memory._endpoint.executor.services.events
-        assert memory is not None
-        self.memory = memory
         self.client = Client(self.handler)
         self.orders = itertools.count()
         arn = f"arn:aws:sqs:{REGION}:123456789012:{queue_url.rpartition('/')[2]}"
@@ -104,12 +105,6 @@ class Bench:
 
     def _count(self, **_: Any) -> None:
         self.aws_calls += 1
-
-    def subscribe(self, hook: Hook) -> None:
-        secret = "whsec_" + "A" * 43 + "="
-        delivery = {"mode": "webhook", "url": hook.url, "secret": secret}
-        reply = self.client.request("events/subscribe", {"name": EVENT, "delivery": delivery})
-        assert "result" in reply.response, reply.body
 
     def row(self, what: str, took: list[float], calls: float, bare: str, bare_took: list[float]) -> str:
         ms, bare_ms = statistics.median(took) * 1000, statistics.median(bare_took) * 1000
@@ -135,7 +130,6 @@ class Bench:
         return self.row(what, took, asked / calls, bare_name, bare_took)
 
     def rows(self, calls: int) -> Iterator[str]:
-        yield self.compare("`emit`, in memory", calls, self._emit_in_memory, "GetItem", self._get_item)
         yield self.compare("`emit`", calls, self._emit, "2 PutItem + SendMessage", self._put_and_send)
         named = "`emit` with an `event_id`"
         yield self.compare(named, calls, self._emit_once, "2 PutItem + SendMessage", self._put_and_send)
@@ -143,7 +137,30 @@ class Bench:
         idle = {"name": EVENT, "cursor": cursor}
         poll = lambda: self.client.request("events/poll", idle).result  # noqa: E731 - a function of one line
         yield self.compare("`events/poll` that finds nothing", calls, poll, "GetItem", self._get_item)
+        yield from self._in_one_process(calls)
         yield from self._deliveries(calls)
+
+    def _in_one_process(self, calls: int) -> Iterator[str]:
+        """In the memory of a process, whose threads deliver, and with mcp-webhook-events."""
+        given = EventSettings(local_callbacks=True)
+        handler = make_server().lambda_handler(Settings(state_keys=(SECRET,), in_memory=True, events=given))
+        events = handler._endpoint.executor.services.events
+        assert events is not None
+        with contextlib.closing(Hook()) as hook, tempfile.TemporaryDirectory() as folder:
+            python = Installer(sys.executable).environment("webhook_events").python
+            peer = HERE / "peers" / "webhook_events.py"
+            told = subprocess.run(
+                [python, peer, folder, hook.url, str(calls)], check=True, capture_output=True
+            ).stdout
+            subscribe(Client(handler), hook)
+            took, begun = [], len(hook.deliveries)
+            for number in range(calls):
+                begin = time.perf_counter()
+                events.emit(EVENT, Refund(number))
+                hook.wait(begun + number + 1)
+                took.append(time.perf_counter() - begin)
+        what = "`emit` to the endpoint, in the memory of a process"
+        yield self.row(what, took, 0, "`mcp-webhook-events` with SQLite", json.loads(told))
 
     def _deliveries(self, calls: int) -> Iterator[str]:
         """From ``emit`` to the arrival, alone, and while other endpoints do not answer."""
@@ -155,7 +172,7 @@ class Bench:
             ]
             opened.callback(Poller(*self._deliver, threads=ENVIRONMENTS).close)
             opened.callback(Poller(self.bare_url, lambda _: post(bare_hook.url), threads=2).close)
-            self.subscribe(hook)
+            subscribe(self.client, hook)
             counts = itertools.count(1), itertools.count(1)
 
             def bare() -> None:
@@ -170,7 +187,7 @@ class Bench:
             yield self.compare("`emit` to the endpoint", calls, arrives, name, bare)
             for one in hanging:
                 one.hold.clear()
-                self.subscribe(one)
+                subscribe(self.client, one)
             told = f"the same, while {HANGING} other endpoints do not answer"
             yield self.compare(told, calls // 5, arrives, name, bare)
             for one in hanging:
@@ -183,9 +200,6 @@ class Bench:
         order = next(self.orders)
         self.emitter.emit(EVENT, Refund(order), event_id=f"refund-{order}")
 
-    def _emit_in_memory(self) -> None:
-        self.memory.emit(EVENT, Refund(next(self.orders)))
-
     def _get_item(self) -> None:
         self.dynamodb.get_item(TableName=TABLE, Key={"pk": ITEM["pk"]}, ConsistentRead=True)
 
@@ -193,6 +207,12 @@ class Bench:
         for _ in range(2):
             self.dynamodb.put_item(TableName=TABLE, Item=ITEM)
         self.sqs.send_message(QueueUrl=self.bare_url, MessageBody="bare")
+
+
+def subscribe(client: Client, hook: Hook) -> None:
+    delivery = {"mode": "webhook", "url": hook.url, "secret": "whsec_" + "A" * 43 + "="}
+    reply = client.request("events/subscribe", {"name": EVENT, "delivery": delivery})
+    assert "result" in reply.response, reply.body
 
 
 def post(url: str) -> None:
