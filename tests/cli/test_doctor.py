@@ -249,8 +249,8 @@ def test_events_for_callers_that_are_not_identified(capsys):
     assert status == 0
     level, text, advice = found["events"]
     assert (level, text) == ("note", "event types: 1, by poll: applications such as ChatGPT want webhooks")
-    assert advice.startswith("Only callers that are identified may subscribe. See docs/events.md")
-    assert of_somebody["events"][2].startswith("See docs/events.md")
+    assert advice.startswith("Only callers that are identified may subscribe. See docs/webhooks.md")
+    assert of_somebody["events"][2].startswith("See docs/webhooks.md")
 
 
 def test_events_that_are_not_listed(capsys):

@@ -102,7 +102,9 @@ def read_events(environ: Mapping[str, str]) -> EventSettings:
     )
     for name, value in environ.items():
         if value and name.startswith(_PREFIX) and name not in known:
-            raise ConfigurationError(f"{name} is no setting: see docs/events.md for those of {_PREFIX}…")
+            raise ConfigurationError(
+                f"{name} is no setting: see docs/configuration.md for those of {_PREFIX}…"
+            )
     if found.local_callbacks and "AWS_LAMBDA_RUNTIME_API" in environ and "AWS_ENDPOINT_URL" not in environ:
         # The emulators of AWS set the second one. In AWS itself, the runtime's own interface is on loopback.
         raise ConfigurationError(

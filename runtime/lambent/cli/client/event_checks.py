@@ -10,7 +10,7 @@ from lambent.cli.client.findings import Finding
 from lambent.cli.client.probe import Probe, Reply
 from lambent.cli.client.target import Target
 
-_DOCUMENT: Final = "See docs/events.md, deliver to endpoints."
+_DOCUMENT: Final = "See docs/webhooks.md, what to set."
 
 
 def check_events(probe: Probe, target: Target, discovered: Reply) -> Iterator[Finding]:
