@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.e2e.cloud import Reply, require_tools
 from tests.e2e.projects import Newcomer
+from tests.e2e.receivers import receiver
 from tests.issuer.issuer import Issuer
 from tests.support import dumps, headers_of, message
 
@@ -33,7 +34,7 @@ VARIANTS = [
     Variant("tasks", ("--tasks",), 3),
     Variant("auth", ("--auth",), 6),
     Variant("fastapi", ("--fastapi",), 6.5),
-    Variant("all", ("--tasks", "--auth", "--fastapi"), 13),
+    Variant("all", ("--tasks", "--auth", "--fastapi", "--events"), 13),
 ]
 
 
@@ -112,6 +113,8 @@ def test_it_works_at_once(variant: Variant, newcomer: Newcomer, issuer: Issuer) 
         assert found["content"][0]["text"] == '"2026-12-29"'
         if "--tasks" in variant.options:
             _run_a_task(endpoint)
+        if "--events" in variant.options:
+            _wait_for_an_event(endpoint)
         if "--fastapi" in variant.options:
             rest = endpoint.get("/deadline?start=2026-12-23&days=3")
             assert rest.status == (401 if has_auth else 200)
@@ -147,6 +150,17 @@ def _run_a_task(endpoint: Endpoint) -> None:
         time.sleep(0.2)
     assert shown["status"] == "completed", shown
     assert shown["result"]["structuredContent"]["2026-12"] == 22
+
+
+def _wait_for_an_event(endpoint: Endpoint) -> None:
+    with receiver() as subscriber:
+        delivery = {"mode": "webhook", "url": subscriber.url, "secret": subscriber.secret}
+        params = {"name": "office.closed", "delivery": delivery}
+        made = endpoint.result(endpoint.post("events/subscribe", params))
+        endpoint.call("close_office", {"day": "2026-12-23", "reason": "Moving."})
+        delivered = subscriber.wait_for("closed-2026-12-23")
+    assert delivered.headers["x-mcp-subscription-id"] == made["id"]
+    assert delivered.body["data"] == {"day": "2026-12-23", "reason": "Moving."}
 
 
 def test_nobody_is_let_in_by_mistake(newcomer: Newcomer) -> None:

@@ -20,7 +20,8 @@ is the one that is running: the same version of an index, or the same folder or 
 @click.option("--tasks", is_flag=True, help="With a tool that becomes a task, a queue and a table.")
 @click.option("--auth", is_flag=True, help="For callers with access tokens of an issuer.")
 @click.option("--fastapi", is_flag=True, help="In a FastAPI application, with REST beside MCP.")
-def command(folder: Path, tasks: bool, auth: bool, fastapi: bool) -> int:
+@click.option("--events", is_flag=True, help="With an event that clients wait for, a queue and a table.")
+def command(folder: Path, tasks: bool, auth: bool, fastapi: bool, events: bool) -> int:
     """Do what the arguments ask for.
 
     Args:
@@ -28,6 +29,7 @@ def command(folder: Path, tasks: bool, auth: bool, fastapi: bool) -> int:
         tasks: Whether it has tasks.
         auth: Whether it takes access tokens.
         fastapi: Whether it is a FastAPI application.
+        events: Whether it has an event.
 
     Returns:
         The exit status.
@@ -40,6 +42,7 @@ def command(folder: Path, tasks: bool, auth: bool, fastapi: bool) -> int:
         "tasks": tasks,
         "auth": auth,
         "fastapi": fastapi,
+        "events": events,
         "source": requirement_source(),
     }
     for path in write_project(folder, options):

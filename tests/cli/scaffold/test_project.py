@@ -17,8 +17,9 @@ from lambent.cli.scaffold.project import TEMPLATE
 
 ROOT = Path(__file__).parents[3]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-OPTIONS = ("--tasks", "--auth", "--fastapi")
-VARIANTS = [chosen for count in range(len(OPTIONS) + 1) for chosen in itertools.combinations(OPTIONS, count)]
+OPTIONS = ("--tasks", "--auth", "--fastapi", "--events")
+VARIANTS = [chosen for count in range(4) for chosen in itertools.combinations(OPTIONS[:3], count)]
+VARIANTS += [("--events",), ("--tasks", "--events"), ("--fastapi", "--events"), OPTIONS]
 FILES = {
     *(".gitignore", "Makefile", "README.md", "app.py", "events/tools-call.json", "events/tools-list.json"),
     *("pytest.ini", "requirements-dev.txt", "requirements.txt", "samconfig.toml", "template.yaml"),
@@ -93,21 +94,22 @@ def test_it_has_what_belongs_to_it(options: tuple[str, ...], tmp_path: Path) -> 
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == FILES
     template = (folder / "template.yaml").read_text()
-    assert template.count("\n") < 80
+    assert template.count("\n") < 100
     for path in folder.rglob("*.*"):
         text = path.read_text() if path.is_file() else ""
         assert "cookiecutter" not in text, path
         assert "{%" not in text, path
     assert ("TaskQueue" in template) == ("--tasks" in options)
+    assert ("DeliveriesQueue" in template) == ("by_topic" in template) == ("--events" in options)
+    assert ("Table:" in template) == bool({"--tasks", "--events"} & {*options})
     assert ("AuthIssuer" in template) == ("--auth" in options)
     assert tomllib.loads((folder / "samconfig.toml").read_text())["default"]["global"]["parameters"] == {
         "stack_name": "days"
     }
     tools = ast.parse((folder / "app.py").read_text())
     functions = {node.name for node in tools.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    assert ("plan_year" in functions, "who_am_i" in functions, "get_deadline" in functions) == tuple(
-        option in options for option in OPTIONS
-    )
+    added = ("plan_year", "who_am_i", "get_deadline", "office_closed")
+    assert tuple(name in functions for name in added) == tuple(option in options for option in OPTIONS)
 
 
 def test_the_version_that_cookiecutter_takes_is_this_one() -> None:

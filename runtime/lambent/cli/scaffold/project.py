@@ -22,7 +22,7 @@ def write_project(folder: Path, options: Values) -> list[Path]:
 
     Args:
         folder: Where to: a folder that is not there yet, or is empty. Its name is that of the project.
-        options: ``tasks``, ``auth``, ``fastapi``, and ``source``: see `requirement_source`.
+        options: ``tasks``, ``auth``, ``fastapi``, ``events``, and ``source``: see `requirement_source`.
 
     Returns:
         The files, relative to the folder.
