@@ -155,6 +155,45 @@ assert 'lambent.execution.durable.tasks' not in sys.modules
     assert not {"ssl", "http", "boto3", "asyncio"} & loaded(declare, use)
 
 
+def test_a_call_of_a_tool_beside_events_does_nothing_more() -> None:
+    """Counted in opcodes: no clock has to be quiet for it."""
+    use = """
+import dataclasses
+
+@dataclasses.dataclass
+class Sent:
+    order: str
+
+def server():
+    made = MCPServer("budget", version="1.0.0")
+    made.tool()(add)
+    return made
+
+def opcodes(server):
+    global handler
+    settings = Settings(state_keys=("0123456789abcdef0123456789abcdef",), in_memory=True)
+    handler, count = server.lambda_handler(settings), 0
+    def trace(frame, what, argument):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += what == "opcode"
+        return trace
+    for _ in range(3):
+        call("add", {"a": 1})
+    sys.settrace(trace)
+    call("add", {"a": 1})
+    sys.settrace(None)
+    return count
+
+plain, with_events = server(), server()
+@with_events.event("sent", payload=Sent, delivery=["poll", "webhook"])
+def sent() -> None: ...
+
+assert opcodes(with_events) == opcodes(plain) > 500
+"""
+    loaded(use=use)
+
+
 def test_without_skills_nothing_of_them_is_loaded() -> None:
     loaded(use="assert [name for name in sys.modules if 'skill' in name] == []")
 
