@@ -135,31 +135,6 @@ def _write_around(event: Any, response: HttpResponse) -> Any:
     return {**written, "body": "", "multiValueHeaders": {}, "cookies": [" " * _ADDED_BYTES]}
 
 
-def _require_table(catalog: Catalog, settings: Settings) -> None:
-    """Tell of a table or queue that a tool needs before its first call does.
-
-    Only within Lambda: elsewhere modules that make a handler are imported for other reasons, such as tests.
-
-    Raises:
-        ConfigurationError: it is missing; the message names the tools and the settings.
-    """
-    has_table = settings.table is not None
-    needs = {name: tool.needs_table for name, tool in catalog.tools.items() if not tool.is_plain}
-    reasons = [
-        f"{name!r} {why}"
-        for name, why in needs.items()
-        if why and not (has_table and catalog.tools[name].task is None)
-    ]
-    if not reasons:
-        return
-    missing = [] if has_table else ["LAMBENT_TABLE"]
-    if any(catalog.tools[name].task is not None and why for name, why in needs.items()):
-        missing.append("LAMBENT_TASK_QUEUE_URL")
-    what = "a queue" if has_table else "a table and a queue" if len(missing) > 1 else "a table"
-    why = " and the tool ".join(reasons)
-    raise ConfigurationError(f"The tool {why}, so this function needs {what}: set {' and '.join(missing)}")
-
-
 class Assembly:
     """A server and what its host gives it.
 
@@ -339,8 +314,15 @@ class Assembly:
                 from lambent.hosts.limits import task_slots
 
                 tasks.slots = task_slots(store, server, self._parts.limits, settings, clock)
-        if settings.in_lambda and tasks is None and not settings.in_memory:
-            _require_table(catalog, settings)
+        if (
+            settings.in_lambda
+            and tasks is None
+            and not settings.in_memory
+            and not all(tool.is_plain for tool in catalog.tools.values())
+        ):
+            from lambent.hosts.required import require_table  # loaded where something may be missing
+
+            require_table(catalog, settings)
         seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
         return Services(
             catalog=catalog,

@@ -1,0 +1,36 @@
+"""What tools need of a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambent.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lambent.features.catalog import Catalog
+    from lambent.hosts.settings import Settings
+
+
+def require_table(catalog: Catalog, settings: Settings) -> None:
+    """Tell of a table or queue that a tool needs before its first call does.
+
+    Only within Lambda: elsewhere modules that make a handler are imported for other reasons, such as tests.
+
+    Raises:
+        ConfigurationError: it is missing; the message names the tools and the settings.
+    """
+    has_table = settings.table is not None
+    needs = {name: tool.needs_table for name, tool in catalog.tools.items() if not tool.is_plain}
+    reasons = [
+        f"{name!r} {why}"
+        for name, why in needs.items()
+        if why and not (has_table and catalog.tools[name].task is None)
+    ]
+    if not reasons:
+        return
+    missing = [] if has_table else ["LAMBENT_TABLE"]
+    if any(catalog.tools[name].task is not None and why for name, why in needs.items()):
+        missing.append("LAMBENT_TASK_QUEUE_URL")
+    what = "a queue" if has_table else "a table and a queue" if len(missing) > 1 else "a table"
+    why = " and the tool ".join(reasons)
+    raise ConfigurationError(f"The tool {why}, so this function needs {what}: set {' and '.join(missing)}")
