@@ -562,13 +562,44 @@ def test_urls_may_be_allowed_beforehand() -> None:
 
 def test_a_host_is_asked_so_often() -> None:
     shop = Shop()
-    for number in range(10):
+    for number in range(20):
+        shop.caller = Principal(f"user{number % 4}")
         shop.subscribe({"url": f"https://hook.example:{8000 + number}/"})
-    error = shop.refused({"url": f"{URL}x"})
-    assert (error["code"], error["data"]) == (-32025, {"limit": "verifications", "max": 10})
+    shop.caller = Principal("other")
+    error = shop.refused({"url": "https://HOOK.example/x"})
+    assert (error["code"], error["data"]) == (-32025, {"limit": "verifications", "max": 20})
     shop.subscribe({"url": "https://other.example/"})
-    shop.now += 1
+    shop.now += 0.2
     shop.subscribe({"url": f"{URL}x"})
+
+
+def test_nobody_uses_up_what_others_need_of_a_host() -> None:
+    shop = Shop()
+    shop.endpoints.answer = refuse("timeout")
+    for second in range(40):
+        shop.refused({"url": f"https://host{second}.example/"})
+    assert len(shop.endpoints.requests) == 30
+    assert shop.refused()["data"] == {"limit": "verifications", "max": 30}
+    shop.endpoints.answer = echo
+    shop.caller = Principal("bob")
+    shop.subscribe()
+    shop.caller = Principal("ann", "https://issuer.example")
+    shop.now += 2
+    shop.subscribe()
+
+
+def test_a_subscription_that_lives_goes_on_where_too_many_are_asked() -> None:
+    shop = Shop()
+    first = shop.subscribe(ttlMs=86_400_000)["id"]
+    shop.now += 80_000
+    shop.subscribe()
+    shop.now += 10_000  # the verification has expired, the subscription has not
+    for number in range(30):
+        shop.subscribe({"url": f"https://host{number}.example/"})
+    asked = len(shop.endpoints.requests)
+    assert shop.subscribe()["id"] == first
+    assert len(shop.endpoints.requests) == asked
+    assert shop.refused({"url": f"{URL}0"})["code"] == -32025
 
 
 # Refusals.

@@ -127,10 +127,11 @@ class Subscriptions:
         sub_id = subscription_id(principal, url, event.name, params.arguments)
         key, begin = self._key(sub_id, principal), None
         held = self.records.read(key)
-        if held is None or not held.record.lives(now):
+        is_live = held is not None and held.record.lives(now)
+        if not is_live:
             self.owners.check_room(principal, sub_id)
             begin = self._begin(event, arguments, params, principal)
-        self.verification.verify(url, principal, secret, sub_id)
+        self.verification.verify(url, principal, secret, sub_id, is_live=is_live)
         now = self.records.clock()  # endpoints may take their time
         expires = self.grants.expires(params.ttl_ms, now)
         self.owners.take(principal, sub_id, expires)

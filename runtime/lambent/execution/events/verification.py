@@ -7,7 +7,8 @@ A client can name anybody's endpoint. So one of these has to be true, for each p
 3. its origin publishes that it takes deliveries there,
 4. it repeats a challenge.
 
-The last one asks the endpoint, so how often a host is asked is bounded.
+The last one asks the endpoint, so how often a host is asked is bounded; and how often for one principal, or
+it could use up what others need of a host that many have their endpoints at.
 """
 
 from __future__ import annotations
@@ -34,10 +35,18 @@ _DOCUMENT = "/.well-known/mcp-webhook-receiver.json"
 _DOCUMENT_SECONDS = 3600.0
 """How long a document holds that does not say so."""
 
-_A_HOST = 10
-"""Endpoints of a host that may be asked at once, and then one each second."""
-
 _MICROSECONDS = 1_000_000
+
+
+class _Rate(msgspec.Struct, frozen=True):
+    """How often endpoints are asked: so many at once, and then one each time so many seconds have passed."""
+
+    most: int
+    seconds: float
+
+
+_OF_A_HOST = _Rate(20, 0.2)
+_OF_A_PRINCIPAL = _Rate(30, 2.0)
 
 
 class VerifiedRecord(Record, frozen=True):
@@ -100,12 +109,22 @@ class Verification:
         self._allowed = allowed
         self._seconds = seconds
 
-    def verify(self, url: str, principal: Principal, secret: bytes, subscription_id: str) -> None:
+    def verify(
+        self, url: str, principal: Principal, secret: bytes, subscription_id: str, *, is_live: bool
+    ) -> None:
         """Make sure that an endpoint wants deliveries of a principal's subscriptions.
+
+        Args:
+            url: of the endpoint.
+            principal: see there.
+            secret: signs the challenge.
+            subscription_id: by which the endpoint finds the secret.
+            is_live: the subscription exists, so the endpoint has wanted it. Where too many are asked, it is
+                not asked again.
 
         Raises:
             CallbackEndpointError: it has not said so.
-            ResourceExhaustedError: too many endpoints of its host are asked.
+            ResourceExhaustedError: too many endpoints of its host or for the principal are asked.
         """
         if any(is_below(url, prefix) for prefix in self._allowed):
             return
@@ -114,7 +133,11 @@ class Verification:
         if held is not None and now < held.record.until:
             return
         if not self._is_known(url, now):
-            self._count(url, now)
+            exhausted = self._count(url, principal, now)
+            if exhausted is not None and is_live:
+                return
+            if exhausted is not None:
+                raise ResourceExhaustedError("verifications", exhausted.most)
             if not self._repeats(url, secret, subscription_id, now) and not self._is_published(url, now):
                 raise CallbackEndpointError("challenge_failed")
         self.confirm(url, principal, now + self._seconds)
@@ -131,13 +154,15 @@ class Verification:
     def _key(self, url: str, principal: Principal) -> str:
         return self._verified.key(digest(url), mark_of(principal))
 
-    def _count(self, url: str, now: float) -> None:
-        """Bound how often a host is asked, whoever names it."""
-        moment = int(now * _MICROSECONDS)
-        most = moment + (_A_HOST - 1) * _MICROSECONDS
-        key = f"EVENTHOST#{digest(host_of(url))}"
-        if self._store.advance(key, moment, _MICROSECONDS, most, int(now) + 60):
-            raise ResourceExhaustedError("verifications", _A_HOST)
+    def _count(self, url: str, principal: Principal, now: float) -> _Rate | None:
+        """Count a request to an endpoint; the rate that does not allow it, if there is one."""
+        names = ((mark_of(principal), _OF_A_PRINCIPAL), (digest(host_of(url)), _OF_A_HOST))
+        for name, rate in names:
+            moment, step = int(now * _MICROSECONDS), int(rate.seconds * _MICROSECONDS)
+            most = moment + (rate.most - 1) * step
+            if self._store.advance(f"EVENTHOST#{name}", moment, step, most, int(now) + 120):
+                return rate
+        return None
 
     def _repeats(self, url: str, secret: bytes, subscription_id: str, now: float) -> bool:
         """Whether an endpoint repeats a challenge, which is used for this alone.
