@@ -51,6 +51,14 @@ give the same bytes.
 )
 @click.option("--layer", is_flag=True, help="Make a layer: install into FOLDER/python.")
 @click.option(
+    "--used-by",
+    "users",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Of a layer: a folder of functions that use it. What none of them names is left out; repeatable.",
+)
+@click.option(
     "--architecture",
     type=click.Choice(list(PLATFORMS)),
     default="x86_64",
@@ -70,6 +78,7 @@ def command(
     packages: tuple[str, ...],
     no_deps: bool,
     layer: bool,
+    users: tuple[Path, ...],
     architecture: str,
     python: str,
 ) -> int:
@@ -81,6 +90,7 @@ def command(
         packages: Further ones.
         no_deps: Whether to leave out what they need.
         layer: Whether it is a layer.
+        users: Of a layer, the folders of its functions.
         architecture: The processors.
         python: The version of Python.
 
@@ -98,6 +108,7 @@ def command(
         shown_at=LAYER if layer else FUNCTION,
         architecture=architecture,
         python=python,
+        users=users,
     )
     click.echo(f"{folder}: {len(archive(folder)):,} bytes zipped")
     return 0

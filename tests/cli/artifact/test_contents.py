@@ -71,8 +71,23 @@ def test_parts_that_no_module_of_a_function_names(
     (tmp_path / "_lambent_pytest.py").write_text("from lambent.testing import event  # which is left out")
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "app.py").write_text(source)
-    strip(tmp_path, is_function=is_function)
+    strip(tmp_path, (tmp_path,) if is_function else ())
     assert [part for part, name in PARTS.items() if (tmp_path / "lambent" / name).exists()] == kept
+
+
+def test_parts_of_a_layer_that_no_function_names(tmp_path: Path) -> None:
+    layer, functions = tmp_path / "layer", tmp_path / "functions"
+    for name in PARTS.values():
+        (layer / "lambent" / name).parent.mkdir(parents=True)
+        (layer / "lambent" / name).write_text("")
+    for name, source in (("orders", "@mcp.event(name)"), ("reports", "import lambent.compat")):
+        (functions / name).mkdir(parents=True)
+        (functions / name / "app.py").write_text(source)
+    strip(layer, (functions,))
+    assert [part for part, name in PARTS.items() if (layer / "lambent" / name).exists()] == [
+        "compat",
+        "events",
+    ]
 
 
 @pytest.mark.parametrize("parts", [LEFT_OUT_UNLESS_IMPORTED, LEFT_OUT_UNLESS_CALLED])

@@ -26,6 +26,7 @@ def bundle(
     architecture: str = "x86_64",
     python: str = "3.13",
     bytecode: bool = True,
+    users: Sequence[Path] = (),
 ) -> None:
     """Fill a folder with what Lambda imports.
 
@@ -40,6 +41,8 @@ def bundle(
         architecture: ``x86_64`` or ``arm64``.
         python: the version of Python that Lambda runs, such as ``3.13``.
         bytecode: whether to compile; without a Python of that version there is none, which is said.
+        users: of a layer, the folders of all functions that use it: what of the library none of their modules
+            names is left out, as it is in the folder of a function.
 
     Raises:
         BundleError: something cannot be installed or compiled.
@@ -54,7 +57,7 @@ def bundle(
         architecture=architecture,
         python=python,
     )
-    strip(target, is_function=is_function)
+    strip(target, (target,) if is_function else users)
     if bytecode:
         interpreter = find_python(python)
         if interpreter is None:

@@ -90,17 +90,18 @@ The server may come from another module, so any module with the word keeps them,
 """
 
 
-def strip(target: Path, *, is_function: bool = False) -> None:
+def strip(target: Path, users: Sequence[Path] = ()) -> None:
     """Remove what `LEFT_OUT` names, symbols of libraries, descriptions, and docstrings of the library.
 
     Args:
         target: the folder.
-        is_function: it has the modules of a function, so what none of its modules names is not used.
+        users: folders with all modules that use it, itself where it is a function's: what none of them names
+            is removed too. Without any, nobody knows.
     """
     is_binding = _users_of_cffi(target) == {"cryptography"}
     _remove([*LEFT_OUT, *(COMPILER_OF_BINDINGS if is_binding else ())], target)
-    if is_function:
-        sources = list(_own_sources(target))
+    if users:
+        sources = [source for folder in users for source in _own_sources(folder)]
         unnamed = _unnamed(LEFT_OUT_UNLESS_IMPORTED, [one for one in sources if b"lambent" in one])
         _remove([*unnamed, *_unnamed(LEFT_OUT_UNLESS_CALLED, sources)], target)
     for path in target.rglob("*.so"):
@@ -120,10 +121,10 @@ def _remove(patterns: Sequence[str], target: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _own_sources(target: Path) -> Iterator[bytes]:
-    """The text of the modules beside the library."""
-    for path in target.rglob("*.py"):
-        if path.relative_to(target).parts[0] != "lambent":
+def _own_sources(folder: Path) -> Iterator[bytes]:
+    """The text of the modules in a folder that are not the library's."""
+    for path in folder.rglob("*.py"):
+        if path.relative_to(folder).parts[0] != "lambent":
             yield path.read_bytes()
 
 
