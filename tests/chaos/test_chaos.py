@@ -57,7 +57,7 @@ def test_occurrences_reach_every_endpoint_that_takes_them(capsys: pytest.Capture
     assert report.wrong == []
     assert report.emitted == 60
     assert report.accepted > 60
-    assert report.killed > 0
+    assert report.killed >= 3  # all of them once, whatever the dice say
     assert report.gaps > 0
     assert {"throttled", "unsent", "doubled", "late"} <= set(report.faults)
 

@@ -218,6 +218,7 @@ class Run:
     def _purge(self, orders: range) -> None:
         """Nobody works, while some occurrences come and go, as in an outage of days."""
         with self._changing:
+            self._killed += len(self._processes)
             self._stop()
             for order in orders:
                 self._emit(order)
