@@ -103,6 +103,7 @@ def run(program: str, events: list[Any], *arguments: str, **environment: str) ->
             **os.environ,
             "AWS_LAMBDA_FUNCTION_NAME": "shop",
             "LAMBENT_STATE_KEYS": support.SECRET,
+            "LAMBENT_TABLE": "shop",
             **environment,
         },
         capture_output=True,
