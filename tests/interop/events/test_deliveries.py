@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +69,8 @@ def shape(headers: dict[str, str], body: str | bytes) -> dict[str, Any]:
     version, _, digest = known["webhook-signature"].partition(",")
     return {
         "headers": own | {known["content-type"]},
-        "ids": (known["webhook-id"].rpartition("_")[0], known["x-mcp-subscription-id"][:4]),
+        # What is behind the kind is random, and may have "_" in it too.
+        "ids": (re.findall(r"^(?:msg_)?[a-z]+", known["webhook-id"]), known["x-mcp-subscription-id"][:4]),
         "signature": (version, len(base64.b64decode(digest))),
         "members": {
             key: value if key in {"type", "eventId", "name"} else type(value)
