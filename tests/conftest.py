@@ -1,6 +1,7 @@
 """Fixtures of all tests of the core."""
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +23,12 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Have searches for garbage pass over what all tests share: tens of thousands of items, and modules."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
