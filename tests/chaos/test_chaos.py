@@ -70,5 +70,5 @@ def test_a_live_server_outlasts_clients_that_misuse_it(capsys: pytest.CaptureFix
     assert report.faults["subscriptions"] >= 100
     assert report.faults["readers that read nothing"] >= live.SLOW_READERS
     assert report.faults["duplicates whose clients hung up"] >= live.DUPLICATES
-    assert report.faults["results that expired"] > 5
+    assert report.faults["results that expired"] > 0
     assert report.pings

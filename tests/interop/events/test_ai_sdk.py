@@ -63,6 +63,8 @@ def test_a_subscription_from_its_beginning_to_its_end(connected: Application, ho
     assert (stored["status"], stored["cursor"]) == ("active", told["event"]["cursor"])
 
     refreshed = connected.does("refresh", id=granted["id"])
+    while refreshed["deliveryStatus"]["lastDeliveryAt"] is None:  # the worker has not noted the answer yet
+        refreshed = connected.does("refresh", id=granted["id"])
     assert (refreshed["id"], refreshed["truncated"]) == (granted["id"], False)
     status = refreshed["deliveryStatus"]
     assert (status["active"], status["lastError"]) == (True, None)
