@@ -245,7 +245,8 @@ CHECKS = {
     ("OrdersRole", "StateSecret"): Check(ask_for_a_refund, "Orders", renewed=True),
     ("OrdersRole", "Items"): Check(answer_as_a_legacy_client, "Orders"),
     ("OrdersRole", "Events"): Check(tell_of_a_refund, "Orders"),
-    ("OrdersRole", "Deliveries"): Check(tell_of_a_refund, "Orders"),
+    # Without it an occurrence is kept, and delivered at the next sweep: the call does not fail.
+    ("OrdersRole", "Deliveries"): Check(may_use("OrdersRole", ["sqs:SendMessage"], "DeliveriesQueue"), ""),
     ("OrdersRole", "MissedEvents"): Check(
         may_use("OrdersRole", ["sqs:SendMessage"], "MissedEventsQueue"), ""
     ),
