@@ -91,13 +91,19 @@ class Receiver:
 def read_request(connection: ssl.SSLSocket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(4096)
+        data += _receive(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length: "):
             while len(body) < int(line.split(b" ")[1]):
-                body += connection.recv(4096)
+                body += _receive(connection)
     return head + b"\r\n\r\n" + body
+
+
+def _receive(connection: ssl.SSLSocket) -> bytes:
+    if not (piece := connection.recv(4096)):
+        raise ConnectionError("the client has closed the connection in the middle of a request")
+    return piece
 
 
 def answering(data: bytes) -> Callable[[ssl.SSLSocket], None]:
