@@ -67,6 +67,18 @@ def test_the_app_is_imported_once_and_serves_many(run):
     assert log == ""
 
 
+def test_waiting_for_an_import_that_has_failed_does_not_repeat_it(run, app):
+    app.file.write_text("import no_such_library\n")
+
+    async def check(environment):
+        first = await environment.wait_imported()
+        assert "no_such_library" in first
+        assert await environment.wait_imported() == first
+
+    _, log = run(check)
+    assert log.count("environment 1: ") == 1
+
+
 @pytest.mark.parametrize("turns", range(8))
 def test_code_that_changes_as_an_invocation_begins(run, turns):
     async def check(environment):

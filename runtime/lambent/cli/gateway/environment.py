@@ -108,12 +108,17 @@ class Environment:
             self.start()
 
     async def wait_imported(self) -> str | None:
-        """Wait until the app is imported.
+        """Wait until the app is imported; an import that has failed is not tried again.
 
         Returns:
             None, or the error.
         """
-        _, error = await self._up_to_date()
+        process = self._process or self._running()
+        error = await _import_error(process)
+        # Changed code may have replaced it meanwhile.
+        while self._process is not None and process is not self._process and not self._closed:
+            process = self._process
+            error = await _import_error(process)
         return error
 
     async def invoke(self, event: bytes, arrival: Arrival) -> Outcome:
