@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.failures import report
 from lambent.execution.rounds.pending import Pending
-from lambent.hosts.delivery_threads import DeliveryThreads
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import LiveInvocation, is_failure
 from lambent.hosts.process_end import told_of_the_end
@@ -79,8 +78,11 @@ class AsgiApp:
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
             await lifespan.leave()
         events = self._endpoint.executor.services.events
-        if events is not None and isinstance(events.queue, DeliveryThreads):
-            await asyncio.to_thread(events.queue.close, _DELIVERY_SECONDS)
+        if events is not None:
+            from lambent.hosts.delivery_threads import DeliveryThreads  # loaded where events are declared
+
+            if isinstance(events.queue, DeliveryThreads):
+                await asyncio.to_thread(events.queue.close, _DELIVERY_SECONDS)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         event = ""
