@@ -63,12 +63,12 @@ def test_occurrences_reach_every_endpoint_that_takes_them(capsys: pytest.Capture
 
 
 def test_a_live_server_outlasts_clients_that_misuse_it(capsys: pytest.CaptureFixture[str]) -> None:
-    report = live.play(seconds=3.0, subscriptions=100)
+    report = live.play(seconds=5.0, subscriptions=100)
     with capsys.disabled():
         sys.stdout.write(f"\n{report}\n")
     assert report.wrong == []
     assert report.faults["subscriptions"] >= 100
     assert report.faults["readers that read nothing"] >= live.SLOW_READERS
     assert report.faults["duplicates whose clients hung up"] >= live.DUPLICATES
-    assert report.faults["results that expired"] > 0
+    assert report.faults["results that expired"] > 5
     assert report.pings
