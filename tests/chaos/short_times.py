@@ -10,8 +10,9 @@ from typing import Any
 import botocore.endpoint
 
 from lambent.execution import invocation
-from lambent.execution.durable import calls, records
+from lambent.execution.durable import records
 from lambent.execution.durable.tasks import attempt, service, worker
+from lambent.hosts import live
 
 
 def settings(
@@ -22,13 +23,13 @@ def settings(
     Args:
         allowance: seconds that two clocks may be apart.
         pickup: seconds after which a task that nobody picked up is queued again.
-        unbounded: seconds that the lease of a call lasts on a host that stays.
+        unbounded: seconds that a lease which is not renewed lasts on a host that stays.
     """
     quick = types.SimpleNamespace(**vars(time))
     quick.sleep = lambda seconds: time.sleep(min(seconds, 0.02))
     return [
         (records, "SKEW_SECONDS", allowance),
-        (calls, "_UNBOUNDED_SECONDS", unbounded),
+        (live.LiveInvocation, "lease_seconds", unbounded),
         *((module, "MARGIN_SECONDS", 0.3) for module in (invocation, worker)),
         *((module, "PICKUP_SECONDS", pickup) for module in (service, worker)),
         (worker, "_WORTHWHILE_SECONDS", 0.2),

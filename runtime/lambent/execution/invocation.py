@@ -39,6 +39,7 @@ class Invocation:
         attempt: counts the attempts at a task; 0 elsewhere.
         latest: where there are observers, the call as it was passed on last; see ``note``.
         trail: what the audit records of the call share, where it is audited.
+        lease_seconds: where the host renews leases, how long one lasts; see ``renewing``.
     """
 
     may_stream = False
@@ -50,6 +51,7 @@ class Invocation:
     attempt = 0
     latest: Call | None = None
     trail: Trail | None = None
+    lease_seconds: float | None = None
     _deadline: float | None = None
 
     def __init__(self, runner: AsyncRunner) -> None:
@@ -98,6 +100,13 @@ class Invocation:
 
         Raises:
             OverloadedError: too many calls wait already.
+        """
+        return contextlib.nullcontext()
+
+    def renewing(self, renew: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+        """Within this, hosts without a deadline call ``renew`` again and again, on another thread.
+
+        It may raise whatever the store raises, and ends before this does.
         """
         return contextlib.nullcontext()
 

@@ -18,6 +18,7 @@ from lambent.execution.event_loop import LoopTask, LoopThread
 from lambent.execution.failures import report
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.pending import Pending
+from lambent.hosts.lease_renewal import LEASE_SECONDS, leases
 from lambent.hosts.threads import CallThreads
 from lambent.wire.http import SSE_TYPE, HttpResponse
 
@@ -52,6 +53,7 @@ class LiveInvocation(Invocation):
     """
 
     shares_loop = True
+    lease_seconds = LEASE_SECONDS
     following: OpenStream | None = None
     _started: LoopTask[Any] | Future[Any] | None = None
 
@@ -155,6 +157,10 @@ class LiveInvocation(Invocation):
                 goes_on = not self._waits
             if goes_on:
                 self._threads.go_on(at_once=at_once)
+
+    def renewing(self, renew: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+        """See ``Invocation.renewing``."""
+        return super().renewing(renew) if self.remaining_ms() is not None else leases.renewing(renew)
 
     def sleep(self, seconds: float) -> None:
         """See ``Invocation.sleep``; it ends when the client leaves, unless the call goes on then."""

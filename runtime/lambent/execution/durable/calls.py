@@ -57,7 +57,7 @@ CALL, FLOW = "CALL", "FLOW"
 """What a claim is named by: the key of an idempotent call, or the flow that a request state belongs to."""
 
 _UNBOUNDED_SECONDS = 3600.0
-"""How long a lease lasts where invocations have no deadline; each step renews it."""
+"""How long a lease lasts where invocations have no deadline and the host renews none; each step renews it."""
 
 _WAIT_SECONDS = 20.0
 _FIRST_POLL_SECONDS = 0.05
@@ -98,7 +98,8 @@ def run_claimed(tool: Tool, kwargs: dict[str, Any], call: Call, journal: Journal
     journal.keeper, journal.session_owner = claim, claim.key
     call.invocation.detached = True
     try:
-        result = run(journal, claim.record.task_id)
+        with call.invocation.renewing(claim.renew):
+            result = run(journal, claim.record.task_id)
     except LeaseLost:
         raise claim.still_running() from None
     except DeadlineReached:
@@ -257,12 +258,18 @@ class Claim:
     def keep(self, state: State, *, final: bool = False) -> None:
         """See ``Keeper.keep``."""
         try:
-            owner = self.record.lease.owner if self.record.lease is not None else ""
-            lease = lease_of(self._call.invocation, self._records.clock(), _UNBOUNDED_SECONDS, owner)
-            renewed = changed(self.record, state=state, lease=lease, expires=lease.until + self._window)
-            self._write(renewed, reserve=0 if final else RESERVE)
+            self._write(self._renewed(self.record, state=state), reserve=0 if final else RESERVE)
         except StoreError as error:
             raise StoreFailed(error) from error
+
+    def renew(self) -> None:
+        """Hold the claim for longer; see ``Invocation.renewing``."""
+        self._held.renew(lambda record: self._renewed(record) if record.lease is not None else None)
+
+    def _renewed(self, record: CallRecord, **changes: Any) -> CallRecord:
+        owner = record.lease.owner if record.lease is not None else ""
+        lease = lease_of(self._call.invocation, self._records.clock(), _UNBOUNDED_SECONDS, owner)
+        return changed(record, lease=lease, expires=lease.until + self._window, **changes)
 
     def finish(self, result: Any) -> None:
         """Keep the result. The call has taken effect, so an error of the store is only logged."""

@@ -7,6 +7,9 @@ A lease says who works on a record, and until when nobody else may::
     worker A   |── lease ───────────────| deadline of its invocation: Lambda kills it here
                                         |── skew ──| until: from here on another may take over
     worker B        ✗ tries again later            |── lease ──…
+
+Where invocations have no deadline, the host renews the leases of what runs (``Invocation.renewing``), so that
+those of a process that was killed are over soon.
 """
 
 from __future__ import annotations
@@ -54,9 +57,12 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 def lease_of(invocation: Invocation, now: float, unbounded: float, owner: str = "") -> Lease:
-    """A lease for as long as an invocation can last; ``unbounded`` seconds where it never ends."""
+    """A lease for as long as an invocation can last.
+
+    Where it never ends, for as long as the host renews it by; ``unbounded`` seconds where it renews none.
+    """
     remaining = invocation.remaining_ms()
-    seconds = unbounded if remaining is None else remaining / 1000
+    seconds = (invocation.lease_seconds or unbounded) if remaining is None else remaining / 1000
     return Lease(owner or os.urandom(12).hex(), now + seconds + SKEW_SECONDS)
 
 
@@ -131,9 +137,23 @@ class Held(Generic[R]):
                 self._item, self.record = fresh._item, fresh.record
         raise InternalError("The record is changing too fast: try again")
 
+    def renew(self, make: Callable[[R], R | None]) -> None:
+        """Change the record while whoever holds it goes on, or leave it where ``make`` returns None.
+
+        What another writer has written is not taken: the holder has to notice that it is no longer theirs.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        with self._writing:
+            record = make(self.record)
+            if record is not None:
+                self.replace(record)
+
     def remove(self) -> bool:
         """Forget the record; False where another writer has changed or removed it."""
-        return self._records.store.remove(self._item.key, self._item.version)
+        with self._writing:
+            return self._records.store.remove(self._item.key, self._item.version)
 
 
 class Records(Generic[R]):

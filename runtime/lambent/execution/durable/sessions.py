@@ -95,7 +95,8 @@ def run_with_session(
         held = HeldSession(call, param, kwargs[param.name], journal)
         journal.before_step, journal.abandon = held.acquire, held.release
         try:
-            result = run({**kwargs, param.name: held.value})
+            with call.invocation.renewing(held.renew):
+                result = run({**kwargs, param.name: held.value})
         except SessionChanged:
             continue
         except BaseException:
@@ -171,8 +172,15 @@ class HeldSession:
         if not self._held.replace(changed(self._held.record, lease=lease)):
             self.is_lost = True
             raise SessionChanged
-        self._acquired = True
         self._journal.session = lease.owner
+        self._acquired = True
+
+    def renew(self) -> None:
+        """Hold it for longer, if it is held; see ``Invocation.renewing``."""
+        if self._acquired:
+            owner = self._journal.session
+            lease = lease_of(self._call.invocation, self._clock(), _UNBOUNDED_SECONDS, owner)
+            self._held.renew(lambda record: changed(record, lease=lease))
 
     def save(self) -> bool:
         """Keep what the handler changed; where it changed nothing, write only to renew the ``ttl`` in time.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from lambent.errors import Cancelled, Signal, StoreError
-from lambent.execution.durable.records import RESERVE, Held, LeaseLost, StoreFailed, changed
+from lambent.execution.durable.records import RESERVE, Held, Lease, LeaseLost, StoreFailed, changed
 from lambent.execution.durable.tasks.record import TaskRecord, brief
 from lambent.execution.durable.tasks.service import Tasks
 from lambent.execution.invocation import Invocation
@@ -20,12 +21,16 @@ _PROGRESS_SECONDS = 1.0
 
 
 class Attempt:
-    """A task under this worker's lease, and the keeper of its journal."""
+    """A task under this worker's lease, and the keeper of its journal.
 
-    def __init__(self, tasks: Tasks, held: Held[TaskRecord]) -> None:
+    ``lease`` makes a lease from now on, for an owner.
+    """
+
+    def __init__(self, tasks: Tasks, held: Held[TaskRecord], lease: Callable[[str], Lease]) -> None:
         self.journal = Journal(held.record.state, keeper=self)
         self._tasks = tasks
         self._held = held
+        self._lease = lease
         self._owner = held.record.lease.owner if held.record.lease is not None else ""
 
     @property
@@ -59,6 +64,17 @@ class Attempt:
         if not self._tasks.change(self._held, ours, reserve=reserve):
             raise LeaseLost
 
+    def renew(self) -> None:
+        """Hold the task for longer; see ``Invocation.renewing``."""
+
+        def renewed(record: TaskRecord) -> TaskRecord | None:
+            if record.lease is None or record.lease.owner != self._owner:
+                return None
+            lease = self._lease(self._owner)
+            return changed(record, lease=lease, due=lease.until)
+
+        self._held.renew(renewed)
+
     def end(self, status: Any, **changes: Any) -> None:
         """End the task; see ``change``."""
         now = self._tasks.clock()
@@ -76,6 +92,7 @@ class TaskInvocation(Invocation):
         self._clock = clock
         self._reported = 0.0
         self.attempt = attempt.record.attempt
+        self.lease_seconds = host.lease_seconds
 
     def emit(self, notification: bytes) -> None:
         """Tasks have no stream for notifications of their call (SEP-2663, "Task Status Notifications")."""
@@ -83,6 +100,10 @@ class TaskInvocation(Invocation):
     def remaining_ms(self) -> int | None:
         """See ``Invocation.remaining_ms``."""
         return self._host.remaining_ms()
+
+    def renewing(self, renew: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+        """See ``Invocation.renewing``."""
+        return self._host.renewing(renew)
 
     def sleep(self, seconds: float) -> None:
         """See ``Invocation.sleep``."""

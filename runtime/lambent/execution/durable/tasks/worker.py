@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET, Raw
@@ -16,7 +17,7 @@ from lambent.errors import (
     ToolError,
 )
 from lambent.execution.call import Call
-from lambent.execution.durable.records import LeaseLost, StoreFailed, changed, is_leased, lease_of
+from lambent.execution.durable.records import Lease, LeaseLost, StoreFailed, changed, is_leased, lease_of
 from lambent.execution.durable.tasks.attempt import Attempt, TaskInvocation
 from lambent.execution.durable.tasks.record import NULL, OpenQuestion, TaskRecord, brief
 from lambent.execution.durable.tasks.service import PICKUP_SECONDS, Tasks
@@ -35,7 +36,7 @@ from lambent.wire.results import InputRequiredResult, Outcome
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
 _UNBOUNDED_SECONDS = 3600.0
-"""The length of a lease where invocations have no deadline."""
+"""The length of a lease where invocations have no deadline, and the host renews none."""
 
 _WORTHWHILE_SECONDS = 1.0
 """With less time than this an attempt is not begun."""
@@ -78,7 +79,8 @@ class Worker:
         if attempt is None:
             return
         try:
-            delay = self._attempt(attempt, host, request or Request())
+            with host.renewing(attempt.renew):
+                delay = self._attempt(attempt, host, request or Request())
         except LeaseLost:
             _log.warning("Task %s is with another worker now", attempt.record.id)
             return
@@ -107,15 +109,19 @@ class Worker:
         held = self._tasks.find(queue_name)
         if held is None or held.record.status != "working":
             return None
-        if self._tasks.change(held, lambda record: self._leased(record, host)):
-            return Attempt(self._tasks, held) if held.record.lease is not None else None
+
+        def lease(owner: str = "") -> Lease:
+            return lease_of(host, self._tasks.clock(), _UNBOUNDED_SECONDS, owner)
+
+        if self._tasks.change(held, lambda record: self._leased(record, lease)):
+            return Attempt(self._tasks, held, lease) if held.record.lease is not None else None
         held, now = self._tasks.find(queue_name), self._tasks.clock()
-        lease = held.record.lease if held is not None and held.record.status == "working" else None
-        if is_leased(lease, now):  # its worker may be dead
-            self._tasks.queue.send(queue_name, min(lease.until - now + 1.0, _MAX_DELAY))
+        found = held.record.lease if held is not None and held.record.status == "working" else None
+        if is_leased(found, now):  # its worker may be dead
+            self._tasks.queue.send(queue_name, min(found.until - now + 1.0, _MAX_DELAY))
         return None
 
-    def _leased(self, record: TaskRecord, host: Invocation) -> TaskRecord | None:
+    def _leased(self, record: TaskRecord, make: Callable[[], Lease]) -> TaskRecord | None:
         """The record under a new lease, or ended; None leaves it as it is."""
         now = self._tasks.clock()
         if record.status != "working" or now >= record.expires or is_leased(record.lease, now):
@@ -125,7 +131,7 @@ class Worker:
         policy = self._policy(record)
         if policy is not None and record.attempt >= policy.max_attempts:
             return self._failed(record, f"The task was interrupted {record.attempt} times")
-        lease = lease_of(host, now, _UNBOUNDED_SECONDS)
+        lease = make()
         return changed(record, lease=lease, attempt=record.attempt + 1, due=lease.until)
 
     def _attempt(self, attempt: Attempt, host: Invocation, request: Request) -> float | None:
