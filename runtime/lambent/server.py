@@ -301,6 +301,39 @@ class MCPServer(Declarations):
         settings = settings or Settings.from_env()
         serve(local_endpoint(self._parts(), settings), settings)
 
+    def run_worker(
+        self,
+        settings: Settings | None = None,
+        *,
+        threads: int = 8,
+        dead_letters: Sequence[str] = (),
+        schedule: float = 60.0,
+    ) -> None:
+        """Run tasks and deliver events outside of Lambda, until SIGTERM or SIGINT.
+
+        What runs then may go on for ``drain_seconds``. Then it is handed over to another worker. Where a
+        thread does not end, the process is ended here.
+
+        Args:
+            settings: of the deployment; default: from the environment.
+            threads: messages of one queue that are worked at a time.
+            dead_letters: the URLs of queues with what the others have given up: tasks are ended as failed.
+            schedule: seconds between two looks for deliveries that are overdue, and between two checks of
+                event types; 0 for never.
+
+        Raises:
+            ConfigurationError: a setting cannot be used, or there is no queue to work.
+        """
+        from lambent.hosts.queue_work import queue_worker
+        from lambent.hosts.queue_worker import serve
+
+        settings = settings or Settings.from_env()
+        serve(
+            queue_worker(
+                self._parts(), settings, threads=threads, dead_letters=dead_letters, schedule=schedule
+            )
+        )
+
 
 def _checked(auth: AuthDeclaration | Sequence[AuthDeclaration]) -> tuple[AuthDeclaration, ...]:
     """What ``auth`` has; refuses what would fail with every request."""

@@ -8,7 +8,7 @@ import pytest
 import lambent
 from lambent.cli import main
 
-COMMANDS = ["init", "stdio", "card", "dev", "build", "deploy", "sizes", "invoke", "keys"]
+COMMANDS = ["init", "stdio", "worker", "card", "dev", "build", "deploy", "sizes", "invoke", "keys"]
 COMMANDS += ["call", "inspect", "doctor", "connect", "migrate"]
 
 

@@ -16,6 +16,7 @@ from lambent.cli.errors import CommandError
 _COMMANDS: Final = {
     "init": "make a project: a server, its tests, and what deploys it",
     "stdio": "serve an MCPServer on standard input and output",
+    "worker": "run tasks and deliver events, outside of Lambda",
     "card": "print, check, bundle and publish server cards",
     "dev": "serve a Lambda handler over HTTP on this machine, as AWS would",
     "build": "fill a folder with what Lambda imports, for a function or a layer",

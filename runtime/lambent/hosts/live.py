@@ -53,7 +53,7 @@ class LiveInvocation(Invocation):
     """
 
     shares_loop = True
-    lease_seconds = LEASE_SECONDS
+    lease_seconds: float | None = LEASE_SECONDS
     following: OpenStream | None = None
     _started: LoopTask[Any] | Future[Any] | None = None
 
