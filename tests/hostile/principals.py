@@ -23,6 +23,7 @@ from lambent.execution.rounds.live_calls import LiveCalls
 from lambent.hosts.asgi import AsgiApp
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.discovery import DiscoveryDocuments
+from lambent.hosts.readiness import Readiness
 from lambent.stores.memory import MemoryChanges, MemoryStore
 from lambent.wire.http import HttpPolicy, Request
 
@@ -195,7 +196,9 @@ class World:
         self.loop = CallerLoop()
         self.worker = Worker(executor, self.tasks)
         self.handler = LambdaHandler(endpoint, self.worker)
-        self.app = AsgiApp(endpoint, DiscoveryDocuments(mcp.freeze(), Settings(), None), 1_000_000)
+        self.app = AsgiApp(
+            endpoint, DiscoveryDocuments(mcp.freeze(), Settings(), None), 1_000_000, Readiness(None, 0.0)
+        )
 
     def clock(self) -> float:
         """The time."""

@@ -79,6 +79,10 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_HEALTH_PATH", " / ", "health_path", "/"),
         ("LAMBENT_HEALTH_PATH", "", "health_path", "/health"),
         ("LAMBENT_MCP_PATH", "/", "mcp_path", None),
+        ("LAMBENT_READY_PATH", "/readyz", "ready_path", "/readyz"),
+        ("LAMBENT_READY_PATH", "", "ready_path", "/ready"),
+        ("LAMBENT_SHUTDOWN_DELAY", "7.5", "shutdown_delay", 7.5),
+        ("LAMBENT_SHUTDOWN_DELAY", "", "shutdown_delay", 0.0),
         ("LAMBENT_PAGE", "off", "page", False),
         ("LAMBENT_PAGE", " Off ", "page", False),
         ("LAMBENT_PAGE", "false", "page", False),
@@ -288,7 +292,7 @@ def test_numbers_of_tasks_that_cannot_be_used_are_named(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["mcp", "https://mcp", "/mcp?a", "/a b"])
-@pytest.mark.parametrize("name", ["LAMBENT_MCP_PATH", "LAMBENT_HEALTH_PATH"])
+@pytest.mark.parametrize("name", ["LAMBENT_MCP_PATH", "LAMBENT_HEALTH_PATH", "LAMBENT_READY_PATH"])
 def test_paths_that_cannot_be_used_are_named(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env({name: text})

@@ -87,8 +87,9 @@ def make_app(
             yield
 
     manager = SessionManager(endpoint, app)
-    taken = {one.path for one in routes if one.path == settings.health_path}
-    paths = [one for one in own_paths(path, settings.health_path) if one not in taken]
+    probes = (settings.health_path, settings.ready_path)
+    taken = {one.path for one in routes if one.path in probes}
+    paths = [one for one in own_paths(path, *probes) if one not in taken]
     found: list[BaseRoute] = [Route(one, app, include_in_schema=False) for one in dict.fromkeys(paths)]
     made = Starlette(
         debug=server.settings.debug, routes=[*found, *starlette_routes(routes)], lifespan=lifespan
@@ -96,13 +97,12 @@ def make_app(
     return made, manager
 
 
-def own_paths(path: str, health_path: str | None) -> Iterator[str]:
-    """The paths of an endpoint, of the documents about it, and of the host's health."""
+def own_paths(path: str, *probes: str | None) -> Iterator[str]:
+    """The paths of an endpoint, of the documents about it, and of what load balancers ask the host."""
     yield path
     path = path.rstrip("/")
     yield from (f"{path}{CARD_SUFFIX}", f"{path}{REGISTRY_SUFFIX}", f"{METADATA_PATH}{path}")
-    if health_path is not None:
-        yield health_path
+    yield from (one for one in probes if one is not None)
 
 
 def starlette_routes(routes: Sequence[Declared]) -> list[Route]:

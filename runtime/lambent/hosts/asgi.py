@@ -14,6 +14,7 @@ from lambent.execution.rounds.pending import Pending
 from lambent.hosts.discovery import DiscoveryDocuments
 from lambent.hosts.live import LiveInvocation, is_failure
 from lambent.hosts.process_end import told_of_the_end
+from lambent.hosts.readiness import Readiness
 from lambent.hosts.threads import CallThreads
 from lambent.wire.http import (
     SSE_HEADERS,
@@ -45,10 +46,13 @@ _STALLED_SECONDS = 60.0
 class AsgiApp:
     """What ``MCPServer.asgi`` gives; ``body_limit`` is how many bytes of a request body are worth reading."""
 
-    def __init__(self, endpoint: Endpoint, documents: DiscoveryDocuments, body_limit: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, documents: DiscoveryDocuments, body_limit: int, readiness: Readiness
+    ) -> None:
         self._endpoint = endpoint
         self._documents = documents
         self._body_limit = body_limit
+        self._readiness = readiness
         self._threads = CallThreads(_RUNNING)
         self._open: set[OpenStream] = set()
 
@@ -68,11 +72,13 @@ class AsgiApp:
 
     async def startup(self) -> None:
         """Enter the server's lifespan on the loop that runs; else the first request does."""
+        self._readiness.begin()
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
             await lifespan.start()
 
     async def shutdown(self) -> None:
         """End streams, leave the server's lifespan, and end deliveries that threads of this process make."""
+        self._readiness.forget()
         for stream in self._open:
             stream.end()
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
@@ -97,6 +103,7 @@ class AsgiApp:
             await send({"type": f"{event}.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = self._readiness.closing(scope, send)
         body = await _read(receive, self._body_limit)
         if body is None:
             return
@@ -120,7 +127,10 @@ class AsgiApp:
             may_be_document, other = self._documents.is_elsewhere(request), None
         else:
             may_be_document = True
-            other = self._documents.health(request.method, _path_below(scope))
+            below = _path_below(scope)
+            other = self._documents.health(request.method, below) or self._readiness.answer(
+                request.method, below
+            )
         if may_be_document and other is None:
             other = await asyncio.wrap_future(self._threads.submit(lambda: self._documents.answer(request)))
         if other is not None:

@@ -119,9 +119,11 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
 def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
     """The ASGI application: its process stays, or shares a table with others, as in Lambda behind Mangum."""
     from lambent.hosts.asgi import AsgiApp
+    from lambent.hosts.readiness import Readiness
 
     made = Assembly(parts, settings, _write_around, in_lambda=settings.in_lambda)
-    return AsgiApp(made.endpoint(), made.documents(), settings.body_limit)
+    readiness = Readiness(settings.ready_path, settings.shutdown_delay)
+    return AsgiApp(made.endpoint(), made.documents(), settings.body_limit, readiness)
 
 
 def local_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DEFAULT_HEALTH_PATH = "/health"
 
+DEFAULT_READY_PATH = "/ready"
+
 IN_MEMORY = "memory:"
 """In place of a table's name: what a table would have is kept in the process, as ``lambent dev`` does."""
 
@@ -49,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         public_url: without the endpoint's path; default: that by which the platform routed the request.
         mcp_path: the path of the endpoint below that.
         health_path: where load balancers ask whether the host is well; None for nowhere.
+        ready_path: where load balancers ask whether a live host wants requests; None for nowhere.
+        shutdown_delay: how long a live host serves on after SIGTERM, in seconds, while it is not ready.
         page: browsers get a page for people at the path of the endpoint.
         cards: the file that describes all servers of the deployment, made by ``lambent card --bundle``.
         auth: how callers are identified where the server does not declare it; None for nobody.
@@ -88,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     mcp_path: str | None = None
     health_path: str | None = DEFAULT_HEALTH_PATH
+    ready_path: str | None = DEFAULT_READY_PATH
+    shutdown_delay: float = 0.0
     page: bool = True
     cards: str | None = None
     auth: AuthSettings | None = None
@@ -139,6 +145,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             public_url=_url(environ, "LAMBENT_PUBLIC_URL"),
             mcp_path=_path(environ, "LAMBENT_MCP_PATH"),
             health_path=_path(environ, "LAMBENT_HEALTH_PATH", root="/") or DEFAULT_HEALTH_PATH,
+            ready_path=_path(environ, "LAMBENT_READY_PATH", root="/") or DEFAULT_READY_PATH,
+            shutdown_delay=_number(environ, "LAMBENT_SHUTDOWN_DELAY", None) or 0.0,
             page=_page(environ),
             cards=environ.get("LAMBENT_CARDS") or None,
             auth=_auth(environ),
