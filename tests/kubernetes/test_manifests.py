@@ -1,0 +1,137 @@
+"""The manifests of ``deploy/kubernetes``: what Kubernetes would say of them, and what they promise."""
+
+import copy
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from tests.kubernetes.dockerfile import instructions
+from tests.kubernetes.schemas import FILE, KINDS
+
+from lambent import Settings
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+DOCUMENTS = [
+    (f"{path.stem}-{number}", document)
+    for path in sorted(FOLDER.glob("*.yaml"))
+    if path.stem != "kustomization"
+    for number, document in enumerate(yaml.safe_load_all(path.read_text()))
+]
+DEFINITIONS = json.loads(FILE.read_text())["definitions"]
+
+
+def complaints(document: dict[str, Any]) -> list[str]:
+    """What the schema of its kind says of a document."""
+    version, name = KINDS[document["kind"]]
+    assert document["apiVersion"] == version
+    schema = {"$ref": f"#/definitions/{name}", "definitions": DEFINITIONS}
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(document)]
+
+
+def the(kind: str, name: str = "reports") -> Any:
+    (found,) = [one for _, one in DOCUMENTS if one["kind"] == kind and one["metadata"]["name"] == name]
+    return found
+
+
+def pod_of(name: str) -> Any:
+    return the("Deployment", name)["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize(("name", "document"), DOCUMENTS, ids=[name for name, _ in DOCUMENTS])
+def test_kubernetes_takes_them(name: str, document: dict[str, Any]) -> None:
+    assert complaints(document) == []
+
+
+def test_all_kinds_are_there() -> None:
+    assert {document["kind"] for _, document in DOCUMENTS} == set(KINDS)
+
+
+def test_a_mistake_is_noticed() -> None:
+    wrong = copy.deepcopy(the("Deployment"))
+    container = wrong["spec"]["template"]["spec"]["containers"][0]
+    container["readinessProbe"]["httpGet"]["pth"] = container["readinessProbe"]["httpGet"].pop("path")
+    container["ports"][0]["containerPort"] = "8080"
+    assert len(complaints(wrong)) == 2
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
+def test_kustomize_puts_them_together() -> None:
+    done = subprocess.run(["kubectl", "kustomize", str(FOLDER)], capture_output=True, text=True, check=True)
+    documents = list(yaml.safe_load_all(done.stdout))
+    assert len(documents) == len(DOCUMENTS)
+    assert [said for document in documents for said in complaints(document)] == []
+    for document in documents:
+        assert document["metadata"]["namespace"] == "mcp"
+        if document["kind"] == "Deployment":
+            labels = document["spec"]["template"]["metadata"]["labels"]
+            assert document["spec"]["selector"]["matchLabels"].items() <= labels.items()
+            assert document["spec"]["template"]["spec"]["containers"][0]["image"] == (
+                "registry.example.com/reports:1"
+            )
+
+
+@pytest.mark.parametrize("name", ["reports", "reports-worker"])
+def test_containers_may_do_little(name: str) -> None:
+    pod = pod_of(name)
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert [one["mountPath"] for one in container["volumeMounts"]] == ["/tmp"]
+    user = next(value for name, value in instructions() if name == "USER")
+    assert user == f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"
+
+
+def test_there_are_three_and_none_is_taken_before_another_is_ready() -> None:
+    spec = the("Deployment")["spec"]
+    assert the("HorizontalPodAutoscaler")["spec"]["minReplicas"] == 3
+    assert "replicas" not in spec  # each apply would undo what the autoscaler has decided
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert the("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "sessionAffinity" not in the("Service")["spec"]
+
+
+def test_selectors_find_their_pods() -> None:
+    labels = {name: the("Deployment", name)["spec"]["template"]["metadata"]["labels"] for name in NAMES}
+    server, worker = labels["reports"], labels["reports-worker"]
+    assert server != worker
+    for name in NAMES:
+        assert the("Deployment", name)["spec"]["selector"]["matchLabels"] == labels[name]
+    assert the("Service")["spec"]["selector"] == server
+    assert the("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == server
+    for name, found in (("reports-server", server), ("reports-worker", worker)):
+        assert the("NetworkPolicy", name)["spec"]["podSelector"]["matchLabels"] == found
+    assert the("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"] == "reports"
+
+
+NAMES = ["reports", "reports-worker"]
+
+
+def test_probes_ask_what_the_host_answers() -> None:
+    settings, container = Settings(), pod_of("reports")["containers"][0]
+    assert container["readinessProbe"]["httpGet"]["path"] == settings.ready_path
+    assert container["livenessProbe"]["httpGet"]["path"] == settings.health_path
+    command = next(json.loads(value) for name, value in instructions() if name == "CMD")
+    assert container["ports"][0]["containerPort"] == int(command[command.index("--port") + 1])
+
+
+def test_settings_can_be_read_and_times_are_in_order() -> None:
+    settings = Settings.from_env(the("ConfigMap")["data"])
+    probe = pod_of("reports")["containers"][0]["readinessProbe"]
+    # The pod is known not to be ready well before it takes no more connections.
+    assert probe["periodSeconds"] * probe["failureThreshold"] < settings.shutdown_delay / 2
+    command = next(json.loads(value) for name, value in instructions() if name == "CMD")
+    calls = int(command[command.index("--timeout-graceful-shutdown") + 1])
+    assert settings.shutdown_delay + calls + 5 < pod_of("reports")["terminationGracePeriodSeconds"]
+    assert settings.drain_seconds + 15 < pod_of("reports-worker")["terminationGracePeriodSeconds"]
+    assert pod_of("reports-worker")["containers"][0]["command"] == ["lambent", "worker", "app.py"]
