@@ -23,7 +23,7 @@ help:
 	@echo "make events make the files of events/ anew, from real requests"
 	@echo "make bench  compare with peers, each in its own environment"
 	@echo "make fuzz   a million hostile requests"
-	@echo "make chaos  kill processes, lose messages, throttle AWS: twice 500 tasks, 2,000 calls, 2,000 events; misuse a live server"
+	@echo "make chaos  kill processes, lose messages, throttle AWS: twice 500 tasks, 2,000 calls, 2,000 events; misuse a live server; 200 clients of a cluster"
 
 setup: $(STAMP)
 

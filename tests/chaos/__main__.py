@@ -5,6 +5,8 @@ import logging
 import sys
 
 from tests.chaos import harness
+from tests.chaos.balanced import cluster as balanced_cluster
+from tests.chaos.balanced import run as balanced
 from tests.chaos.calls import run
 from tests.chaos.calls.hosts import HOSTS
 from tests.chaos.cloud import Cloud
@@ -29,6 +31,13 @@ def main() -> int:
     parser.add_argument(
         "--occurrences", type=int, default=2000, help="how many occurrences for 20 endpoints; 0 for none"
     )
+    parser.add_argument(
+        "--balanced",
+        type=float,
+        default=60.0,
+        help="seconds for which 200 clients use three processes behind nginx; 0 for none",
+    )
+    parser.add_argument("--balanced-clients", type=int, default=200, help="how many clients these are")
     parser.add_argument("--seed", type=int, default=None, help="repeats the dice, not the machine")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -43,6 +52,8 @@ def main() -> int:
         report = live.play(seconds=options.live)
         _show(report)
         failed |= bool(report.wrong)
+    if options.balanced:
+        failed |= _balanced(options)
     return 1 if failed else 0
 
 
@@ -72,6 +83,21 @@ def _calls(options: argparse.Namespace, host: str) -> bool:
             clients=options.clients,
             kill_every=options.lifetime,
             seed=options.seed,
+        )
+    finally:
+        cloud.close()
+    _show(report)
+    return bool(report.wrong)
+
+
+def _balanced(options: argparse.Namespace) -> bool:
+    if balanced_cluster.NGINX is None:
+        _show("There is no nginx: processes behind a load balancer are left out")
+        return False
+    cloud = Cloud()
+    try:
+        report = balanced.play(
+            cloud, clients=options.balanced_clients, seconds=options.balanced, pause=4.0, seed=options.seed
         )
     finally:
         cloud.close()
