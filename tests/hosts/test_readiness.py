@@ -1,5 +1,6 @@
 """Whether a host wants requests, and how it tells that it soon wants none."""
 
+import json
 import os
 import signal
 import socket
@@ -109,6 +110,42 @@ def test_the_application_has_it(seen: list[Any]) -> None:
     app = asgi_app(make()._parts(), settings(ready_path="/up/ready"))
     answer = app._readiness.answer("GET", "/up/ready")
     assert answer is not None
+
+
+def test_a_subscription_ends_with_its_result_when_the_process_is_to_end(tmp_path: Path) -> None:
+    (tmp_path / "listening_app.py").write_text(
+        "from tests.hosts.asgi.driving import make, settings\n"
+        "mcp = make()\n"
+        "@mcp.tool()\n"
+        "def tool() -> None: ...\n"
+        "app = mcp.asgi(settings(shutdown_delay=0.2, listen_seconds=3600.0))\n"
+    )
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(8)
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}/mcp"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "listening_app:app", "--fd", str(sock.fileno())],
+            pass_fds=[sock.fileno()],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+            stderr=subprocess.DEVNULL,
+        )
+    message = support.message("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    try:
+        with (
+            httpx.Client(timeout=SECONDS, trust_env=False) as client,
+            client.stream("POST", url, json=message, headers=support.headers_of(message)) as response,
+        ):
+            lines = response.iter_lines()
+            assert any("subscriptions/acknowledged" in line for line in lines)
+            process.send_signal(signal.SIGTERM)
+            (last,) = [line for line in lines if line.startswith("data: ")]
+        assert json.loads(last.removeprefix("data: "))["result"]["resultType"] == "complete"
+        assert process.wait(SECONDS) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.wait(SECONDS)
 
 
 def test_uvicorn_serves_on_and_then_takes_no_connections(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class Invocation:
         streamed: notifications have already been sent, so the response has begun.
         cancelled: the client does not want the result any more.
         detached: the call runs to its end also when its client leaves: its result is kept for a retry.
+        ending: the process is to end, so a subscription ends too.
         expired: the time limit of the handler was reached.
         shares_loop: coroutines run on an event loop that other calls share; what waits for a store is done in
             ``write`` then.
@@ -46,6 +47,7 @@ class Invocation:
     streamed = False
     cancelled = False
     detached = False
+    ending = False
     expired = False
     shares_loop = False
     attempt = 0

@@ -47,12 +47,18 @@ class AsgiApp:
     """What ``MCPServer.asgi`` gives; ``body_limit`` is how many bytes of a request body are worth reading."""
 
     def __init__(
-        self, endpoint: Endpoint, documents: DiscoveryDocuments, body_limit: int, readiness: Readiness
+        self,
+        endpoint: Endpoint,
+        documents: DiscoveryDocuments,
+        body_limit: int,
+        readiness: Readiness,
+        drain_seconds: float = 0.0,
     ) -> None:
         self._endpoint = endpoint
         self._documents = documents
         self._body_limit = body_limit
         self._readiness = readiness
+        self._drain_seconds = drain_seconds
         self._threads = CallThreads(_RUNNING)
         self._open: set[OpenStream] = set()
 
@@ -77,10 +83,14 @@ class AsgiApp:
             await lifespan.start()
 
     async def shutdown(self) -> None:
-        """End streams, leave the server's lifespan, and end deliveries that threads of this process make."""
+        """End streams, and what threads of this process do; leave the server's lifespan.
+
+        Calls that hold a claim run on when the server has cut them: they have some seconds to end.
+        """
         self._readiness.forget()
         for stream in self._open:
             stream.end()
+        await asyncio.to_thread(self._threads.wait, self._drain_seconds)
         if (lifespan := self._endpoint.executor.services.lifespan) is not None:
             await lifespan.leave()
         events = self._endpoint.executor.services.events
@@ -149,8 +159,10 @@ class AsgiApp:
 
         watch = asyncio.ensure_future(_disconnected(receive))
         watch.add_done_callback(lambda _: leave() if not work.done() else None)
+        is_subscription = request.headers.get("mcp-method") == "subscriptions/listen"
         try:
-            await _forward(invocation, request, send)
+            with told_of_the_end(invocation.end) if is_subscription else contextlib.nullcontext():
+                await _forward(invocation, request, send)
             if not work.cancelled():
                 response = await work
                 stream = invocation.following
@@ -214,6 +226,10 @@ class AsgiInvocation(LiveInvocation):
         super().__init__(loop, threads)
         self._request = request
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def end(self) -> None:
+        """The process is to end."""
+        self.ending = True
 
     def remaining_ms(self) -> int | None:
         """See ``Invocation.remaining_ms``."""

@@ -123,7 +123,8 @@ def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
 
     made = Assembly(parts, settings, _write_around, in_lambda=settings.in_lambda)
     readiness = Readiness(settings.ready_path, settings.shutdown_delay)
-    return AsgiApp(made.endpoint(), made.documents(), settings.body_limit, readiness)
+    seconds = settings.drain_seconds
+    return AsgiApp(made.endpoint(), made.documents(), settings.body_limit, readiness, seconds)
 
 
 def local_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:

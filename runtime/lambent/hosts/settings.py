@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         response_limit: bytes of an HTTP response, as Lambda counts them: of the JSON that a function returns;
             0 for any number; default: what Lambda takes, and outside of Lambda any number.
         listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
-        drain_seconds: how long calls that run may go on after the end of the input of stdio.
+        drain_seconds: how long what runs may go on when the process is to end.
         table: the DynamoDB table of tasks, sessions and idempotent calls.
         task_queue_url: the SQS queue of the tasks that workers run.
         bucket: the S3 bucket for arguments and results that are too large for an item.

@@ -155,3 +155,24 @@ async def test_the_journal_is_not_written_on_the_loop(monkeypatch: pytest.Monkey
     assert text(await call(app, "steps", ORDER)) == "ab"
     assert len(writers) == 5  # two intents, two results of steps, the result of the call
     assert threading.current_thread() not in writers
+
+
+@pytest.mark.parametrize("seconds", [20.0, 0.0])
+@on_loop
+async def test_the_end_waits_for_a_call_that_was_cut(seconds: float) -> None:
+    """For so long as it may. uvicorn cuts what takes longer than ``--timeout-graceful-shutdown``."""
+    shop = Shop()
+    app = shop.mcp.asgi(settings(drain_seconds=seconds))
+    async with Exchange(app, tool_call("pay", ORDER)) as cut:
+        await shop.started.wait()
+        cut.task.cancel()
+        await asyncio.wait({cut.task})
+        ending = asyncio.ensure_future(app.shutdown())
+        if seconds:
+            _, running = await asyncio.wait({ending}, timeout=0.05)
+            assert running
+            shop.open.set()
+        await ending
+        shop.open.set()
+    assert text(await call(app, "pay", ORDER)) == "paid"
+    assert shop.effects == ["A1"]

@@ -77,7 +77,7 @@ class _Subscription:
             remaining = invocation.remaining_ms()
             left = math.inf if remaining is None else remaining / 1000 - _MARGIN_SECONDS
             deadline += min(self._call.services.listen_seconds, left)
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0 and not invocation.ending:
             invocation.check()
             self._tell_changes(min(left, _POLL_SECONDS))
             self._tell_tasks()
