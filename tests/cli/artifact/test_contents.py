@@ -38,6 +38,7 @@ PARTS = {
     "adapt": "hosts/adapt/__init__.py",
     "events": "execution/events/service.py",
     "source": "features/sources.py",
+    "asgi": "hosts/asgi.py",
     "skills": "features/skills/shelf.py",
 }
 """A module of each part that is left out where nothing names it."""
@@ -48,7 +49,7 @@ PARTS = {
     [
         ("from lambent import MCPServer", True, []),
         ("import compat, adapt", True, []),
-        ("from lambent import MCPServer", False, ["compat", "adapt", "events", "source", "skills"]),
+        ("from lambent import MCPServer", False, ["compat", "adapt", "events", "source", "asgi", "skills"]),
         ("from lambent.compat import MCPServer", True, ["compat"]),
         ("from lambent import (\n    compat,\n)", True, ["compat"]),
         ("import lambent\nhandler = lambent.adapt(app)", True, ["adapt"]),
@@ -56,6 +57,9 @@ PARTS = {
         ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),
         ("def pay(ctx):\n    ctx.events.emit(name, payload)", True, ["events"]),
         ("from server import mcp\n@mcp.source.sns(topic=topic)", True, ["events", "source"]),
+        ("from server import mcp\nhandler = Mangum(mcp.asgi())", True, ["asgi"]),
+        ("application.include_router(mcp.fastapi_router())", True, ["asgi"]),
+        ("application = mcp.streamable_http_app()", True, ["asgi"]),
         ('from server import mcp\nmcp.skill("skills/monthly")', True, ["skills"]),
         ('declare = getattr(mcp, "skills")', True, ["skills"]),
         ("from lambent import MCPServer  # prevents, eventually, skillful", True, []),
@@ -66,7 +70,7 @@ def test_parts_that_no_module_of_a_function_names(
 ) -> None:
     for name in PARTS.values():
         path = tmp_path / "lambent" / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('"""lambent.compat, lambent.adapt, events, skills"""')
     (tmp_path / "_lambent_pytest.py").write_text("from lambent.testing import event  # which is left out")
     (tmp_path / "shop").mkdir()
@@ -78,7 +82,7 @@ def test_parts_that_no_module_of_a_function_names(
 def test_parts_of_a_layer_that_no_function_names(tmp_path: Path) -> None:
     layer, functions = tmp_path / "layer", tmp_path / "functions"
     for name in PARTS.values():
-        (layer / "lambent" / name).parent.mkdir(parents=True)
+        (layer / "lambent" / name).parent.mkdir(parents=True, exist_ok=True)
         (layer / "lambent" / name).write_text("")
     for name, source in (("orders", "@mcp.event(name)"), ("reports", "import lambent.compat")):
         (functions / name).mkdir(parents=True)
@@ -97,7 +101,7 @@ def test_parts_are_where_they_are_left_out(parts: Mapping[str, tuple[str, ...]])
     assert missing == []
 
 
-@pytest.mark.parametrize("words", ["", "event", "source", "skill", "event, skill", "event, source"])
+@pytest.mark.parametrize("words", ["", "event", "source", "skill", "asgi", "event, skill", "event, source"])
 def test_what_is_kept_imports_nothing_that_is_left_out(words: str) -> None:
     library = Path(lambent.__file__).parents[1]
     modules = {

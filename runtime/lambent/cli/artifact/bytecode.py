@@ -43,9 +43,9 @@ COMPILED_WITH: Final = {
     ),
     "cryptography": ("lambent/execution/rounds/sealing.py", "lambent/execution/rounds/request_state.py"),
     "aws_lambda_powertools": ("lambent/execution/audit/log_sink.py", "lambent/hosts/telemetry/metrics.py"),
-    "mangum": tuple(
-        f"lambent/hosts/{name}.py"
-        for name in ("asgi", "delivery_threads", "fastapi", "live", "process_end", "threads")
+    "mangum": (
+        *(f"lambent/hosts/{name}.py" for name in ("asgi", "delivery_threads", "fastapi", "lease_renewal")),
+        *(f"lambent/hosts/{name}.py" for name in ("live", "process_end", "readiness", "threads")),
     ),
 }
 """Modules that get bytecode only where a package is there, without which nothing imports them.

@@ -22,6 +22,9 @@ LEFT_OUT: Final = {
     "/lambent/hosts/private_streams.py": "part of the stdio host",
     "/lambent/hosts/stdio_streams.py": "the same",
     "/lambent/hosts/line_writer.py": "the same",
+    "/lambent/hosts/queue_work.py": "a host for queues where there is no Lambda",
+    "/lambent/hosts/queue_worker.py": "the same",
+    "/lambent/stores/sqs_inbox.py": "part of that host",
     "/aws_lambda_powertools/event_handler/openapi/swagger_ui": "1.6 MB of a page that nothing here shows",
     "/fastapi/.agents": "documentation",
     "/*.dist-info/RECORD": "for uninstalling; it lists files that are not here",
@@ -77,6 +80,12 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/hosts/aws_lambda/envelopes.py",
         "/lambent/hosts/aws_lambda/source_events.py",
         "/lambent/hosts/aws_lambda/source_records.py",
+    ),
+    r"asgi|fastapi\w*|mangum|\w*_app": (
+        "/lambent/hosts/asgi.py",
+        "/lambent/hosts/fastapi.py",
+        "/lambent/hosts/process_end.py",
+        "/lambent/hosts/readiness.py",
     ),
     "skills?": (
         "/lambent/features/skills",
