@@ -21,7 +21,7 @@ THIRD_PARTY = {
     "auth": {"msgspec", "cryptography", "joserfc"},
     "features": {"msgspec", "pydantic", "pydantic_core", "annotated_types", "yaml"},
     "execution": {"msgspec", "cryptography", "aws_lambda_powertools"},
-    "stores": {"msgspec", "boto3", "botocore"},
+    "stores": {"msgspec", "boto3", "botocore", "redis"},
     "hosts": {"msgspec", "fastapi", "starlette", "mangum", "anyio", "aws_lambda_powertools"}
     | {"opentelemetry", "snapshot_restore_py"},
     "server": {"msgspec", "fastapi"},

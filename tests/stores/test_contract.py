@@ -11,20 +11,24 @@ import boto3
 import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION, Cloud, create_table, shared_cloud
+from tests.redis_server import RedisProcess, client_of, shared_redis
 
 from lambent.errors import ItemTooLargeError
 from lambent.execution.ports import Blobs, Item, Queue, Store
 from lambent.stores.aws import S3Blobs, SqsQueue
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MAX_ITEM_BYTES, MemoryBlobs, MemoryQueue, MemoryStore
+from lambent.stores.redis_queue import RedisQueue
+from lambent.stores.redis_store import RedisBlobs, RedisStore
 
 T = TypeVar("T")
 THREADS = 64
 
 cloud = pytest.fixture(shared_cloud)
+redis = pytest.fixture(shared_redis)
 
-SEQUENTIAL = ["memory", "moto", "ministack"]
-CONCURRENT = ["memory", "ministack"]
+SEQUENTIAL = ["memory", "moto", "ministack", "redis"]
+CONCURRENT = ["memory", "ministack", "redis"]
 """moto loses updates where several writers are at work at the same time."""
 
 
@@ -41,9 +45,20 @@ def moto() -> Iterator[Callable[[str], Any]]:
             client.close()
 
 
+@pytest.fixture
+def redis_client(redis: RedisProcess) -> Iterator[tuple[str, Any]]:
+    """The address of a database of its own, and a client of it."""
+    url = redis.url()
+    client = client_of(url)
+    yield url, client
+    client.close()
+
+
 def make_store(kind: str, request: pytest.FixtureRequest) -> Store:
     if kind == "memory":
         return MemoryStore()
+    if kind == "redis":
+        return RedisStore(*request.getfixturevalue("redis_client"))
     if kind == "moto":
         return DynamoStore("lambent", request.getfixturevalue("moto")("dynamodb"))
     here: Cloud = request.getfixturevalue("cloud")
@@ -397,6 +412,8 @@ FAR = 2_000_000_000.0
 def blobs(request: pytest.FixtureRequest) -> Blobs:
     if request.param == "memory":
         return MemoryBlobs()
+    if request.param == "redis":
+        return RedisBlobs(*request.getfixturevalue("redis_client"))
     if request.param == "moto":
         return S3Blobs("lambent", request.getfixturevalue("moto")("s3"))
     here: Cloud = request.getfixturevalue("cloud")
@@ -455,6 +472,10 @@ def queue(request: pytest.FixtureRequest) -> Sent:
     if request.param == "memory":
         kept = MemoryQueue()
         return Sent(kept, lambda: kept.messages)
+    if request.param == "redis":
+        url, client = request.getfixturevalue("redis_client")
+        shared = RedisQueue(url, "tasks", client)
+        return Sent(shared, lambda: [(one.body, 0.0) for one in shared.receive(100, 60.0, 0.0)[0]])
     if request.param == "moto":
         sqs = request.getfixturevalue("moto")("sqs")
         url = sqs.create_queue(QueueName=f"tasks-{abs(hash(request.node.name))}")["QueueUrl"]

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION, Cloud, create_table, shared_cloud
+from tests.redis_server import client_of, shared_redis
 from tests.stores.test_contract import at_once
 
 from lambent.errors import ItemTooLargeError, StoreError
@@ -15,8 +16,10 @@ from lambent.execution.events.ports import MOST_ENTRIES, EventLog, LogEntry, Log
 from lambent.stores import event_logs
 from lambent.stores.event_logs import DynamoLog, MemoryLog
 from lambent.stores.memory import MAX_ITEM_BYTES
+from lambent.stores.redis_logs import RedisLog
 
 cloud = pytest.fixture(shared_cloud)
+redis = pytest.fixture(shared_redis)
 
 FAR = 2_000_000_000
 NOISE = random.Random(2).randbytes(MAX_ITEM_BYTES)
@@ -37,6 +40,11 @@ def make_log(request: pytest.FixtureRequest) -> Callable[[str], EventLog]:
     def make(kind: str) -> EventLog:
         if kind == "memory":
             return MemoryLog()
+        if kind == "redis":
+            url = request.getfixturevalue("redis").url()
+            client = client_of(url)
+            request.addfinalizer(client.close)
+            return RedisLog(url, client)
         if kind == "moto":
             return DynamoLog("lambent", request.getfixturevalue("moto"))
         here: Cloud = request.getfixturevalue("cloud")
@@ -45,12 +53,12 @@ def make_log(request: pytest.FixtureRequest) -> Callable[[str], EventLog]:
     return make
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=["memory", "moto", "ministack", "redis"])
 def log(request: pytest.FixtureRequest, make_log: Callable[[str], EventLog]) -> EventLog:
     return make_log(request.param)
 
 
-@pytest.fixture(params=["memory", "ministack"])
+@pytest.fixture(params=["memory", "ministack", "redis"])
 def shared(request: pytest.FixtureRequest, make_log: Callable[[str], EventLog]) -> EventLog:
     """A log that many threads use at once."""
     return make_log(request.param)

@@ -7,14 +7,17 @@ import boto3
 import pytest
 from moto import mock_aws
 from tests.chaos.cloud import CREDENTIALS, REGION, Cloud, create_table, shared_cloud
+from tests.redis_server import client_of, shared_redis
 from tests.stores.test_dynamodb import Recorder
 
 from lambent.execution.ports import Item
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MemoryStore
+from lambent.stores.redis_store import RedisStore
 
 cloud = pytest.fixture(shared_cloud)
-Both = MemoryStore | DynamoStore
+redis = pytest.fixture(shared_redis)
+TopicStore = MemoryStore | DynamoStore | RedisStore
 
 
 @pytest.fixture
@@ -26,10 +29,16 @@ def moto() -> Iterator[Any]:
         client.close()
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
-def store(request: pytest.FixtureRequest) -> Iterator[Both]:
+@pytest.fixture(params=["memory", "moto", "ministack", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[TopicStore]:
     if request.param == "memory":
         yield MemoryStore()
+        return
+    if request.param == "redis":
+        url = request.getfixturevalue("redis").url()
+        client = client_of(url)
+        yield RedisStore(url, client)
+        client.close()
         return
     if request.param == "moto":
         yield DynamoStore("topics", request.getfixturevalue("moto"))
@@ -44,7 +53,7 @@ def item(key: str, version: int = 1, topic: str = "a") -> Item:
     return Item(key, version, b"{}", 2_000_000_000, topic=topic)
 
 
-def test_keys_are_in_order_and_by_pages(store: Both) -> None:
+def test_keys_are_in_order_and_by_pages(store: TopicStore) -> None:
     for key in ("c", "a", "b"):
         assert store.insert(item(key))
     store.insert(item("d", topic="b"))
@@ -57,7 +66,7 @@ def test_keys_are_in_order_and_by_pages(store: Both) -> None:
     assert store.members("c", "", 2) == []
 
 
-def test_writes_keep_and_change_the_topic(store: Both) -> None:
+def test_writes_keep_and_change_the_topic(store: TopicStore) -> None:
     store.insert(item("a"))
     assert store.replace(item("a", 2))
     assert store.members("a", "", 9) == ["a"]

@@ -94,6 +94,18 @@ def test_parts_of_a_layer_that_no_function_names(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("package", ["redis", "other"])
+@pytest.mark.parametrize("is_function", [True, False])
+def test_parts_go_with_the_package_that_they_need(package: str, is_function: bool, tmp_path: Path) -> None:
+    names = ["lambent/stores/redis.py", "lambent/stores/redis_queue.py", "lambent/stores/memory.py"]
+    for name in (*names, f"{package}/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    strip(tmp_path, (tmp_path,) if is_function else (tmp_path / package,))
+    is_kept = package == "redis" or not is_function
+    assert [(tmp_path / name).exists() for name in names] == [is_kept, is_kept, True]
+
+
 @pytest.mark.parametrize("parts", [LEFT_OUT_UNLESS_IMPORTED, LEFT_OUT_UNLESS_CALLED])
 def test_parts_are_where_they_are_left_out(parts: Mapping[str, tuple[str, ...]]) -> None:
     library = Path(lambent.__file__).parents[1]

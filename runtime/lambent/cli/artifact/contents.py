@@ -71,6 +71,7 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/stores/callbacks.py",
         "/lambent/stores/event_logs.py",
         "/lambent/stores/public_addresses.py",
+        "/lambent/stores/redis_logs.py",
     ),
     "source": (
         "/lambent/execution/events/sourcing.py",
@@ -98,6 +99,9 @@ LEFT_OUT_UNLESS_CALLED: Final = {
 The server may come from another module, so any module with the word keeps them, whatever it means by it.
 """
 
+LEFT_OUT_WITHOUT: Final = {"redis": ("/lambent/stores/redis*.py", "/lambent/execution/leased_queue.py")}
+"""Parts that need a package which the artifact of a function does not have."""
+
 
 def strip(target: Path, users: Sequence[Path] = ()) -> None:
     """Remove what `LEFT_OUT` names, symbols of libraries, descriptions, and docstrings of the library.
@@ -113,6 +117,9 @@ def strip(target: Path, users: Sequence[Path] = ()) -> None:
         sources = [source for folder in users for source in _own_sources(folder)]
         unnamed = _unnamed(LEFT_OUT_UNLESS_IMPORTED, [one for one in sources if b"lambent" in one])
         _remove([*unnamed, *_unnamed(LEFT_OUT_UNLESS_CALLED, sources)], target)
+    if target in users:  # in a layer: the package may be in another one
+        for package, parts in LEFT_OUT_WITHOUT.items():
+            _remove([] if (target / package).exists() else parts, target)
     for path in target.rglob("*.so"):
         path.write_bytes(without_symbols(path.read_bytes()))
     for path in target.glob("*.dist-info/METADATA"):
