@@ -125,6 +125,12 @@ def test_who_leaves_messages_wakes_another_one(queue: RedisQueue, client: Any) -
     assert client.llen("lambent:queue:tasks:bell") == 1
 
 
+def test_a_turn_is_taken_once(queue: RedisQueue, client: Any) -> None:
+    assert at_once(lambda _: queue.turn("sweep", 300.0), 8).count(True) == 1
+    assert queue.turn("other", 300.0)
+    assert 290_000 < client.pttl("lambent:queue:tasks:turn:sweep") <= 300_000
+
+
 def test_bells_are_bounded(queue: RedisQueue, client: Any) -> None:
     for number in range(100):
         queue.send(str(number))

@@ -51,3 +51,6 @@ class LeasedQueue(Queue, Protocol):
 
     def done(self, message: Message) -> None:
         """Remove a message, if its lease is still held."""
+
+    def turn(self, name: str, seconds: float) -> bool:
+        """Whether it is the turn of who asks: once in so many seconds it is somebody's."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from lambent.execution.endpoint import Endpoint
@@ -45,6 +46,9 @@ _STALLED_SECONDS = 60.0
 
 class AsgiApp:
     """What ``MCPServer.asgi`` gives; ``body_limit`` is how many bytes of a request body are worth reading."""
+
+    lifespan: Callable[[Any], AbstractAsyncContextManager[None]] | None = None
+    """That of a router which has the application, where it has to know of the end of the process."""
 
     def __init__(
         self,

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from lambent.hosts.authentication import Authentication
     from lambent.hosts.aws_lambda.handler import LambdaHandler
     from lambent.hosts.events import Deliverer, EventPorts
-    from lambent.hosts.live import ThreadQueue
+    from lambent.hosts.live import TaskRunner
+    from lambent.hosts.shared_queue import SharedQueue
 
 D = TypeVar("D", bound=DiscoveryDocuments)
 E = TypeVar("E", bound=Endpoint)
@@ -123,8 +124,12 @@ def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
 
     made = Assembly(parts, settings, _write_around, in_lambda=settings.in_lambda)
     readiness = Readiness(settings.ready_path, settings.shutdown_delay)
-    seconds = settings.drain_seconds
-    return AsgiApp(made.endpoint(), made.documents(), settings.body_limit, readiness, seconds)
+    given = made.endpoint(), made.documents(), settings.body_limit, readiness, settings.drain_seconds
+    if made.shared:
+        from lambent.hosts.asgi_workers import WorkingApp  # loaded where processes share their work
+
+        return WorkingApp(*given, made.shared)
+    return AsgiApp(*given)
 
 
 def local_endpoint(parts: ServerParts, settings: Settings) -> Endpoint:
@@ -151,6 +156,7 @@ class Assembly:
     Attributes:
         executor: executes the calls.
         deliver: does as a message says that the queue of deliveries brings; None where nothing is delivered.
+        shared: queues that this process works together with others.
 
     Raises:
         ConfigurationError: a setting is missing or cannot be used.
@@ -158,9 +164,10 @@ class Assembly:
 
     executor: Executor
     deliver: Deliverer | None = None
+    shared: tuple[SharedQueue, ...] = ()
     _runner: AsyncRunner | None = None
     _executor_type: type[Executor] = Executor
-    _threads: ThreadQueue | None = None
+    _threads: TaskRunner | None = None
 
     def __init__(
         self, parts: ServerParts, settings: Settings, write: Write, *, in_lambda: bool, is_local: bool = False
@@ -180,7 +187,7 @@ class Assembly:
         if self._threads is not None and services.tasks is not None:
             from lambent.execution.durable.tasks.worker import Worker
 
-            self._threads.worker = Worker(self.executor, services.tasks)
+            self._threads.set_worker(Worker(self.executor, services.tasks))
 
     def endpoint(self) -> Endpoint:
         """What answers requests."""
@@ -276,6 +283,15 @@ class Assembly:
 
             blobs = S3Blobs(settings.bucket) if settings.bucket is not None else None
             return store, None, SqsQueue(settings.task_queue_url), blobs
+        if settings.redis is not None:
+            from lambent.hosts.redis_ports import redis_ports  # loaded where there is one
+
+            found = redis_ports(
+                settings.redis, self._server, settings, has_tasks=catalog.has_tasks, in_lambda=self._in_lambda
+            )
+            if (shared := found[-1]) is not None:
+                self._threads, self.shared = shared, (shared,)
+            return found[:-1]
         if self._in_lambda and not settings.in_memory:
             return None, None, None, None
         from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
@@ -293,10 +309,15 @@ class Assembly:
         self._threads = ThreadQueue()
         return MemoryStore(self._clock), MemoryChanges(), self._threads, MemoryBlobs(self._clock)
 
+    @property
+    def _server(self) -> str:
+        """By which the server is known in its store."""
+        return self._settings.audience or self._parts.catalog.info.name
+
     def _services(self, write: Write) -> Services:
         """What calls share."""
         catalog, settings, in_lambda = self._parts.catalog, self._settings, self._in_lambda
-        server, clock = settings.audience or catalog.info.name, self._clock
+        server, clock = self._server, self._clock
         store, changes, queue, blobs = self._ports()
         if self._parts.bus is not None:
             from lambent.execution.subscription_bus import BusChanges  # loaded where there is one
@@ -307,11 +328,12 @@ class Assembly:
         if not in_lambda:
             from lambent.execution.rounds.live_calls import LiveCalls
 
-            live = LiveCalls(shared=settings.table is not None)
+            live = LiveCalls(shared=settings.has_store)
         if store is not None and queue is not None:
             from lambent.execution.durable.tasks.service import Tasks
 
-            inline = {} if self._threads is None else {"inline_bytes": _MEMORY_INLINE_BYTES}
+            in_memory = self._threads is not None and not settings.has_store
+            inline = {"inline_bytes": _MEMORY_INLINE_BYTES} if in_memory else {}
             tasks = Tasks(store, queue, blobs, clock, changes, server, **inline)
             if self._parts.limits is not None or settings.limit_tasks is not None:
                 from lambent.hosts.limits import task_slots
@@ -357,6 +379,9 @@ class Assembly:
             self.deliver = Deliverer(events, ports, clock, settings, catalog.info.name, self._runner)
             if ports.threads is not None:
                 ports.threads.work, ports.threads.at_end = self.deliver, self.deliver.close
+            if ports.shared is not None:
+                ports.shared.work, ports.shared.at_end = self.deliver, self.deliver.close
+                self.shared = (*self.shared, ports.shared)
         if not self._in_lambda:
             from lambent.execution.events.watching import Watches  # loaded where streams stay open
 
@@ -369,7 +394,7 @@ class Assembly:
 
         # The user of this machine is nobody that a subscription could belong to.
         place = None if self._is_local else store
-        return event_ports(self._parts.catalog, self._settings, self._clock, place)
+        return event_ports(self._parts.catalog, self._settings, self._clock, place, in_lambda=self._in_lambda)
 
     def _response_limit(self, write: Write) -> ResponseLimit | None:
         size, settings = self._settings.response_limit, self._settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +22,7 @@ from lambent.stores.web import fetch
 from lambent.wire.http import HttpPolicy, Request
 
 if TYPE_CHECKING:
-    from lambent.execution.ports import Clock
+    from lambent.execution.ports import Clock, Store
     from lambent.features.catalog import Catalog
     from lambent.hosts.registration import RegistrationFacade
 
@@ -88,11 +88,16 @@ class Authentication:
             raise ConfigurationError("A server has one registration: clients would not know which one to use")
         from lambent.hosts.registration import RegistrationFacade  # loaded where clients register
 
-        table, make_store = settings.table, None
+        table = settings.table
+        make_store: Callable[[], Store] | None = None
         if table is not None:
             from lambent.stores.dynamodb import DynamoStore
 
             make_store = functools.cache(lambda: DynamoStore(table))
+        elif (url := settings.redis) is not None:
+            from lambent.stores.redis_store import RedisStore
+
+            make_store = functools.cache(lambda: RedisStore(url))
         server = settings.audience or self._info.name
         registration = found[0].registration
         assert registration is not None  # noqa: S101 - looked for above

@@ -6,6 +6,8 @@ settings                          occurrences and subscriptions   deliveries
 ``LAMBENT_TABLE`` and             the table                       the function to which the queue is an
 ``LAMBENT_EVENTS_QUEUE_URL``                                      event source, for every host
 ``LAMBENT_TABLE``                 the table; no subscriptions     nobody
+``LAMBENT_STORE``: a Redis        Redis                           the same function where there is a queue;
+                                                                  else threads of all processes that stay
 ``memory:``; none, in a process   the process                     its threads
 that stays
 ================================  ==============================  =====================================
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from lambent.hosts.delivery_threads import DeliveryThreads
     from lambent.hosts.events_settings import EventSettings
     from lambent.hosts.settings import Settings
+    from lambent.hosts.shared_queue import SharedQueue
 
 
 T = TypeVar("T")
@@ -58,6 +61,7 @@ class EventPorts(msgspec.Struct, frozen=True, kw_only=True):
         store: keeps subscriptions; None where endpoints cannot be subscribed on this host.
         callbacks: sends requests to endpoints; None as for the store.
         threads: the queue, where threads of this process work it.
+        shared: the queue, where threads of several processes work it.
     """
 
     log: EventLog
@@ -65,6 +69,7 @@ class EventPorts(msgspec.Struct, frozen=True, kw_only=True):
     store: TopicStore | None = None
     callbacks: Callbacks | None = None
     threads: DeliveryThreads | None = None
+    shared: SharedQueue | None = None
 
 
 def make_emitter(catalog: Catalog, settings: Settings) -> Emitter:
@@ -75,16 +80,30 @@ def make_emitter(catalog: Catalog, settings: Settings) -> Emitter:
     """
     import time
 
-    from lambent.stores.dynamodb import DynamoStore
+    store: TopicStore
+    if settings.table is not None:
+        from lambent.stores.dynamodb import DynamoStore
 
-    if settings.table is None:
+        store = DynamoStore(settings.table)
+    elif settings.redis is not None:
+        from lambent.stores.redis_store import RedisStore
+
+        store = RedisStore(settings.redis)
+    else:
         raise ConfigurationError("Occurrences that others read are kept in a table: set LAMBENT_TABLE")
-    ports = event_ports(catalog, settings, time.time, DynamoStore(settings.table))
+    ports = event_ports(catalog, settings, time.time, store)
     server = settings.audience or catalog.info.name
     return Emitter(make_events(catalog, server, settings, time.time, ports))
 
 
-def event_ports(catalog: Catalog, settings: Settings, clock: Clock, store: TopicStore | None) -> EventPorts:
+def event_ports(
+    catalog: Catalog,
+    settings: Settings,
+    clock: Clock,
+    store: TopicStore | None,
+    *,
+    in_lambda: bool | None = None,
+) -> EventPorts:
     """What a deployment has for events.
 
     Args:
@@ -92,6 +111,7 @@ def event_ports(catalog: Catalog, settings: Settings, clock: Clock, store: Topic
         settings: of the deployment.
         clock: the time.
         store: where subscriptions are kept; None where there is nothing, or nobody who could subscribe.
+        in_lambda: the process is one of many execution environments; default: as the settings say.
 
     Raises:
         ConfigurationError: occurrences would be lost, or an event type could not be delivered at all.
@@ -100,7 +120,7 @@ def event_ports(catalog: Catalog, settings: Settings, clock: Clock, store: Topic
     queue_url = None if given is None else given.queue_url
     delivers = any("webhook" in event.definition.delivery for event in catalog.events.values())
     if settings.in_lambda and not settings.in_memory:
-        _require_resources(catalog, has_table=settings.table is not None, has_queue=queue_url is not None)
+        _require_resources(catalog, has_table=settings.has_store, has_queue=queue_url is not None)
     if settings.table is not None:
         from lambent.stores.event_logs import DynamoLog
 
@@ -110,6 +130,14 @@ def event_ports(catalog: Catalog, settings: Settings, clock: Clock, store: Topic
         from lambent.stores.aws import SqsQueue
 
         return EventPorts(log=log, queue=SqsQueue(queue_url), store=store, callbacks=LateCallbacks(given))
+    if settings.redis is not None:
+        from lambent.hosts.redis_ports import redis_event_ports  # loaded where there is one
+
+        server = settings.audience or catalog.info.name
+        in_lambda = settings.in_lambda if in_lambda is None else in_lambda
+        return redis_event_ports(
+            settings.redis, server, given, store if delivers else None, in_lambda=in_lambda
+        )
     from lambent.stores.event_logs import MemoryLog
 
     if store is None or not delivers:
@@ -124,7 +152,7 @@ def make_events(catalog: Catalog, server: str, settings: Settings, clock: Clock,
     """The events of a server, which is known by this name in its store."""
     events = Events(catalog.events, ports.log, server, clock)
     events.queue = ports.queue
-    events.has_schedule = settings.table is not None
+    events.has_schedule = settings.table is not None or (settings.redis is not None and settings.in_lambda)
     if ports.queue is None or ports.store is None or ports.callbacks is None:
         return events
     from lambent.execution.events.subscriptions import Subscriptions  # loaded where there are endpoints

@@ -65,7 +65,7 @@ def _reread(request: Request) -> Receive:
 
 def make_router(app: AsgiApp, path: str, title: str) -> APIRouter:
     """Make a router with the MCP endpoint under a path; the OpenAPI page shows the title."""
-    router = APIRouter(tags=["MCP"])
+    router = APIRouter(tags=["MCP"], lifespan=app.lifespan)
 
     def delegate(path: str) -> Callable[[Request], Awaitable[Response]]:
         async def delegated(request: Request) -> Response:

@@ -217,11 +217,28 @@ class _Room(Pending[None]):
                 pause = min(pause * 2 or 0.001, _LONGEST_PAUSE)
 
 
-class ThreadQueue:
-    """A queue whose messages are run by threads of this process; they are lost when it ends.
+class TaskRunner:
+    """Runs tasks by threads of this process, of whatever queue."""
 
-    ``worker`` is set once the server's services, which hold this queue, are made.
-    """
+    def set_worker(self, worker: Worker) -> None:
+        """Set what runs tasks: it needs the server's services, which hold this."""
+        raise NotImplementedError
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until no task runs; False where that takes longer."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop what runs: the process is about to end."""
+        raise NotImplementedError
+
+    def close(self, seconds: float) -> bool:
+        """End the threads, so far as they end within this time; False where they do not."""
+        raise NotImplementedError
+
+
+class ThreadQueue(TaskRunner):
+    """A queue whose messages are run by threads of this process; they are lost when it ends."""
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
@@ -229,6 +246,10 @@ class ThreadQueue:
         self._loop: LoopThread | None = None
         self._lock = threading.Lock()
         self._running: set[LiveInvocation] = set()
+
+    def set_worker(self, worker: Worker) -> None:
+        """See ``TaskRunner.set_worker``."""
+        self.worker = worker
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``."""
@@ -243,16 +264,16 @@ class ThreadQueue:
             self._run(task_id)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until no task runs; False where that takes longer."""
+        """See ``TaskRunner.wait``."""
         return self._threads is None or self._threads.wait(seconds)
 
     def stop(self) -> None:
-        """Cancel what runs: the process is about to end."""
+        """See ``TaskRunner.stop``: it is cancelled."""
         for invocation in list(self._running):
             invocation.stop()
 
     def close(self, seconds: float) -> bool:
-        """End the threads, so far as they end within this time; False where they do not."""
+        """See ``TaskRunner.close``."""
         if self._threads is None or self._loop is None:
             return True
         self._threads.close()

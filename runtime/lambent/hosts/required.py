@@ -19,7 +19,7 @@ def require_table(catalog: Catalog, settings: Settings) -> None:
     Raises:
         ConfigurationError: it is missing; the message names the tools and the settings.
     """
-    has_table = settings.table is not None
+    has_table = settings.has_store
     needs = {name: tool.needs_table for name, tool in catalog.tools.items() if not tool.is_plain}
     reasons = [
         f"{name!r} {why}"

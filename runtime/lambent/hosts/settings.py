@@ -45,7 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             0 for any number; default: what Lambda takes, and outside of Lambda any number.
         listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
         drain_seconds: how long what runs may go on when the process is to end.
-        table: the DynamoDB table of tasks, sessions and idempotent calls.
+        table: the DynamoDB table of tasks, sessions and idempotent calls; also as ``LAMBENT_STORE``.
+        redis: the URL of a Redis or Valkey in place of the table: ``LAMBENT_STORE``.
         task_queue_url: the SQS queue of the tasks that workers run.
         bucket: the S3 bucket for arguments and results that are too large for an item.
         public_url: without the endpoint's path; default: that by which the platform routed the request.
@@ -70,7 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tracer: whether each call is an X-Ray subsegment.
         otel: whether each call is an OpenTelemetry span.
         call_log: whether each call is a line in the log.
-        in_memory: ``LAMBENT_TABLE`` is ``memory:``: this process keeps what a table would have.
+        in_memory: ``LAMBENT_TABLE`` is ``memory:``, or ``LAMBENT_STORE`` ``memory://``: this process keeps
+            what a table would have.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
         in_lambda: this process is one of many execution environments.
         snap_start: Lambda takes a snapshot of this process after initialization, and starts copies of it.
@@ -87,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listen_seconds: float | None = None
     drain_seconds: float = 10.0
     table: str | None = None
+    redis: str | None = None
     task_queue_url: str | None = None
     bucket: str | None = None
     public_url: str | None = None
@@ -116,7 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """All settings except the secrets."""
-        shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "state_keys"]
+        secret = ("state_keys", "redis")
+        shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in secret]
         return f"Settings({', '.join(shown)})"
 
     @classmethod
@@ -127,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ConfigurationError: a variable cannot be read; the message names it.
         """
         environ = os.environ if environ is None else environ
+        table, redis, in_memory = _place(environ)
         return cls(
             state_keys=tuple(_list(environ, "LAMBENT_STATE_KEYS")),
             state_secret=environ.get("LAMBENT_STATE_SECRET") or None,
@@ -139,7 +144,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             drain_seconds=10.0
             if (drain := _number(environ, "LAMBENT_DRAIN_SECONDS", None)) is None
             else drain,
-            table=None if _in_memory(environ) else environ.get("LAMBENT_TABLE") or None,
+            table=table,
+            redis=redis,
             task_queue_url=environ.get("LAMBENT_TASK_QUEUE_URL") or None,
             bucket=environ.get("LAMBENT_BUCKET") or None,
             public_url=_url(environ, "LAMBENT_PUBLIC_URL"),
@@ -161,7 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             tracer=_flag(environ, "LAMBENT_TRACER"),
             otel=_flag(environ, "LAMBENT_OTEL"),
             call_log=_flag(environ, "LAMBENT_CALL_LOG"),
-            in_memory=_in_memory(environ),
+            in_memory=in_memory,
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
             snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
@@ -186,6 +192,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.state_keys:
             return StaticKeys(self.state_keys)
         return MissingKeys() if self.in_lambda else ProcessKeys()
+
+    @property
+    def has_store(self) -> bool:
+        """Records are kept where other processes find them."""
+        return self.table is not None or self.redis is not None
 
     @property
     def has_telemetry(self) -> bool:
@@ -221,14 +232,22 @@ def _events(environ: Mapping[str, str]) -> EventSettings | None:
     return read_events(environ)
 
 
-def _in_memory(environ: Mapping[str, str]) -> bool:
-    if environ.get("LAMBENT_TABLE") != IN_MEMORY:
-        return False
+def _place(environ: Mapping[str, str]) -> tuple[str | None, str | None, bool]:
+    """The table, the Redis, and whether records are in memory: one of them, or none."""
+    table, redis, name = environ.get("LAMBENT_TABLE") or None, None, "LAMBENT_TABLE"
+    in_memory = table == IN_MEMORY
+    if store := environ.get("LAMBENT_STORE", "").strip():
+        from lambent.hosts.store_settings import read_store  # loaded where it is set
+
+        name = "LAMBENT_STORE"
+        table, redis, in_memory = read_store(store, table)
+    if not in_memory:
+        return table, redis, False
     if "AWS_LAMBDA_RUNTIME_API" in environ:  # set by Lambda itself, and not by ``lambent dev``
         raise ConfigurationError(
-            f"LAMBENT_TABLE is {IN_MEMORY!r}, and environments of Lambda share no memory: name a table"
+            f"{name} is {environ[name].strip()!r}, and environments of Lambda share no memory: name a table"
         )
-    return True
+    return None, None, True
 
 
 def _list(environ: Mapping[str, str], name: str) -> list[str]:

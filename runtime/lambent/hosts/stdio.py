@@ -23,7 +23,7 @@ from lambent.execution.failures import report
 from lambent.execution.rounds.live_calls import CancelledParams
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.line_writer import LineWriter
-from lambent.hosts.live import LiveInvocation, ThreadQueue, is_failure
+from lambent.hosts.live import LiveInvocation, TaskRunner, is_failure
 from lambent.hosts.private_streams import take_streams
 from lambent.hosts.settings import Settings
 from lambent.hosts.stdio_streams import StdioStreams
@@ -71,7 +71,7 @@ class StdioServer:
         self._threads = CallThreads(_RUNNING)
         self._streams = StdioStreams(self._out, self._loop)
         tasks = endpoint.executor.services.tasks
-        self._tasks = tasks.queue if tasks is not None and isinstance(tasks.queue, ThreadQueue) else None
+        self._tasks = tasks.queue if tasks is not None and isinstance(tasks.queue, TaskRunner) else None
         self._principal = endpoint.authenticate(Request())
         self._handshake: Handshake | None = None
         self._running: dict[RequestId, StdioInvocation] = {}

@@ -7,6 +7,7 @@ key                              type        holds
                                              since the epoch, by the server's clock
 ``lambent:queue:<name>:bodies``  hash        messages by their ids
 ``lambent:queue:<name>:counts``  hash        how often each was received
+``lambent:queue:<name>:turn:…``  string      whose turn it was, until it is the next one's
 ``lambent:queue:<name>:bell``    list        wakes a process that waits: one for each element
 ===============================  ==========  =====================================================
 
@@ -151,6 +152,11 @@ class RedisQueue:
     def done(self, message: Message) -> None:
         """See ``LeasedQueue.done``."""
         self._run("done", _DONE, message.id, message.count)
+
+    def turn(self, name: str, seconds: float) -> bool:
+        """See ``LeasedQueue.turn``."""
+        with self._server.calling("turn") as redis:
+            return bool(redis.set(f"{self._keys[0]}:turn:{name}", "1", nx=True, px=_milliseconds(seconds)))
 
     def _send(self, messages: Sequence[str], delay: float) -> None:
         named = [value for message in messages for value in (os.urandom(12).hex(), message)]

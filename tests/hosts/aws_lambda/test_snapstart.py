@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 import snapshot_restore_py
 from moto import mock_aws
@@ -26,7 +27,7 @@ from tests.support import (
 
 from lambent import ConfigurationError, Context, MCPServer, Settings
 from lambent.hosts.aws_lambda import snapstart
-from lambent.stores import aws
+from lambent.stores import aws, redis
 
 SNAP = Settings(state_keys=(SECRET,), in_lambda=True, snap_start=True)
 
@@ -242,6 +243,26 @@ def test_connections_of_before_are_closed(cloud: Any, hooks: dict[str, list[Any]
     client._endpoint.http_session.close = lambda: closed.append(session)
     run(hooks["after"])
     assert closed == [session]
+
+
+def test_connections_to_redis_are_closed(
+    hooks: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, closed = [], []
+
+    class Noting:
+        def close(self) -> None:
+            closed.append(1)
+
+    monkeypatch.setattr(redis, "require_redis", lambda what: None)
+    monkeypatch.setattr(redis, "make_client", made.append)
+    monkeypatch.setattr(redis, "_clients", {"redis://h": Noting()})
+    make_server().lambda_handler(msgspec.structs.replace(SNAP, redis="redis://h"))
+    run(hooks["before"])
+    assert made == ["redis://h"]
+    run(hooks["after"])
+    assert closed == [1]
+    assert redis._clients == {}
 
 
 def test_copies_read_the_secret_themselves(cloud: Any, hooks: dict[str, list[Any]]) -> None:

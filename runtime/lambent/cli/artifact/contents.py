@@ -99,7 +99,15 @@ LEFT_OUT_UNLESS_CALLED: Final = {
 The server may come from another module, so any module with the word keeps them, whatever it means by it.
 """
 
-LEFT_OUT_WITHOUT: Final = {"redis": ("/lambent/stores/redis*.py", "/lambent/execution/leased_queue.py")}
+LEFT_OUT_WITHOUT: Final = {
+    "redis": (
+        "/lambent/stores/redis*.py",
+        "/lambent/execution/leased_queue.py",
+        "/lambent/hosts/asgi_workers.py",
+        "/lambent/hosts/redis_ports.py",
+        "/lambent/hosts/shared_*.py",
+    )
+}
 """Parts that need a package which the artifact of a function does not have."""
 
 

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 OWN_AWS: Final = (
     "LAMBENT_TABLE",
+    "LAMBENT_STORE",
     "LAMBENT_TASK_QUEUE_URL",
     "LAMBENT_BUCKET",
     "LAMBENT_EVENTS_QUEUE_URL",
     "AWS_ENDPOINT_URL",
 )
-"""Where one of these variables is set, the app has an AWS already."""
+"""Where one of these variables is set, the app has an AWS, or a store, already."""
 
 
 def keeps_in_memory(variables: Mapping[str, str]) -> bool:

@@ -90,6 +90,10 @@ def prime(services: Services, settings: Settings) -> None:
         from lambent.stores.aws import client
 
         client(service)  # it connects at first use
+    if settings.redis is not None:
+        from lambent.stores import redis
+
+        redis.make_client(settings.redis)  # the same
 
 
 def renew(services: Services) -> None:
@@ -98,6 +102,8 @@ def renew(services: Services) -> None:
         sys.modules["random"].seed()
     if "lambent.stores.aws" in sys.modules:
         sys.modules["lambent.stores.aws"].close_connections()
+    if "lambent.stores.redis" in sys.modules:
+        sys.modules["lambent.stores.redis"].close_clients()
     services.keys.forget()
 
 
