@@ -59,7 +59,7 @@ class RedisProcess:
         command += ["--save", "", "--databases", "10000", "--logfile", str(self._folder / "log")]
         self._process = subprocess.Popen([*command, *self._options])
         deadline = time.monotonic() + SECONDS
-        while b"+PONG" not in self.ask(b"PING\r\n"):
+        while not self.ask(b"PING\r\n").startswith((b"+PONG", b"-NOAUTH")):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self._folder / "log").read_text())
             time.sleep(0.02)

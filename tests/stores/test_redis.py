@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.redis_server import SECONDS, Proxy, RedisProcess, client_of, shared_redis
+from tests.redis_server import SECONDS, Proxy, RedisProcess, client_of, free_port, shared_redis
+from tests.stores.receivers import make_certificate
 
 from lambent.errors import ConfigurationError, StoreError
 from lambent.execution.ports import Item
@@ -160,6 +162,38 @@ def test_a_server_that_stays_away_is_an_error_that_names_it(proxy: Proxy, far: A
             use()
         assert str(caught.value).startswith(f"redis: {action} at '127.0.0.1:{proxy.port}/3' failed: ")
         assert "secret" not in str(caught.value)
+
+
+# Who may connect.
+
+
+def test_a_password_is_needed_and_not_shown(started: Callable[..., RedisProcess]) -> None:
+    plain = started("--requirepass", "s3cret/#")
+    port = plain.port
+    client = client_of(f"redis://:s3cret%2F%23@127.0.0.1:{port}/0")
+    assert RedisStore("redis://a", client).insert(item("a"))
+    client.close()
+    for url in (f"redis://127.0.0.1:{port}/0", f"redis://:s3crets@127.0.0.1:{port}/0"):
+        client = client_of(url)
+        with pytest.raises(StoreError) as caught:
+            RedisStore(url, client).read("a")
+        assert "s3cret" not in str(caught.value)
+        client.close()
+
+
+def test_tls_is_checked(started: Callable[..., RedisProcess], tmp_path: Path) -> None:
+    port, file = free_port(), str(tmp_path / "server.pem")
+    make_certificate(Path(file), "localhost")
+    options = ["--tls-port", str(port), "--tls-cert-file", file, "--tls-key-file", file]
+    started(*options, "--tls-auth-clients", "no")
+    url = f"rediss://localhost:{port}/0"
+    client = client_of(f"{url}?ssl_ca_certs={file}")
+    assert RedisStore(url, client).insert(item("a"))
+    client.close()
+    client = client_of(url)
+    with pytest.raises(StoreError, match="CERTIFICATE_VERIFY_FAILED"):
+        RedisStore(url, client).read("a")
+    client.close()
 
 
 # Restarts.
