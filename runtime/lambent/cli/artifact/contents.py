@@ -85,6 +85,7 @@ LEFT_OUT_UNLESS_CALLED: Final = {
     r"asgi|fastapi\w*|mangum|\w*_app": (
         "/lambent/hosts/asgi.py",
         "/lambent/hosts/asgi_workers.py",
+        "/lambent/hosts/delivery_threads.py",
         "/lambent/hosts/fastapi.py",
         "/lambent/hosts/process_end.py",
         "/lambent/hosts/readiness.py",
