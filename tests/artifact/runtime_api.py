@@ -4,11 +4,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import contextlib
+import http.client
 import itertools
 import json
 import os
 import queue
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -60,11 +62,17 @@ class Said(NamedTuple):
         path: what it asked for, or posted to.
         body: what it posted.
         at: when, on the clock of ``time.perf_counter``.
+        headers: by their names in lower case.
+        chunks: the parts of a body that came in chunks.
+        trailers: what came behind them, by names in lower case.
     """
 
     path: str
     body: bytes
     at: float
+    headers: Mapping[str, str] = {}
+    chunks: tuple[bytes, ...] = ()
+    trailers: Mapping[str, str] = {}
 
 
 class RuntimeApi:
@@ -76,10 +84,14 @@ class RuntimeApi:
     Attributes:
         address: host and port.
         said: what the client asks for and posts, in order.
+        parts: the parts of responses in chunks, as they arrive.
+        most_parts: after so many parts of a response, its connection is closed.
     """
 
     def __init__(self) -> None:
         self.said: queue.Queue[Said] = queue.Queue()
+        self.parts: queue.Queue[bytes] = queue.Queue()
+        self.most_parts = sys.maxsize
         self._events: queue.Queue[tuple[dict[str, str], bytes] | None] = queue.Queue()
         api = self
 
@@ -104,18 +116,24 @@ class RuntimeApi:
                     super().handle()
 
             def do_POST(self) -> None:
-                api._say(self.path, self._body())
-                self._reply(202)
-
-            def _body(self) -> bytes:
-                if self.headers.get("transfer-encoding", "") != "chunked":
-                    return self.rfile.read(int(self.headers["content-length"]))
-                chunks = []
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                if headers.get("transfer-encoding") != "chunked":
+                    api._say(self.path, self.rfile.read(int(headers["content-length"])), headers)
+                    self._reply(202)
+                    return
+                chunks: list[bytes] = []
                 while size := int(self.rfile.readline(), 16):
                     chunks.append(self.rfile.read(size))
                     self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(chunks)
+                    api.parts.put(chunks[-1])
+                    if len(chunks) >= api.most_parts:
+                        api._say(self.path, b"".join(chunks), headers, tuple(chunks))
+                        self.close_connection = True
+                        return
+                trailers = http.client.parse_headers(self.rfile)
+                named = {name.lower(): value for name, value in trailers.items()}
+                api._say(self.path, b"".join(chunks), headers, tuple(chunks), named)
+                self._reply(202)
 
             def _reply(
                 self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -134,17 +152,32 @@ class RuntimeApi:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    def _say(self, path: str, body: bytes = b"") -> None:
-        self.said.put(Said(path, body, time.perf_counter()))
+    def _say(
+        self,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        chunks: tuple[bytes, ...] = (),
+        trailers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.said.put(Said(path, body, time.perf_counter(), headers or {}, chunks, trailers or {}))
 
-    def offer(self, request_id: str, event: Any, arn: str, timeout: float) -> None:
+    def offer(
+        self,
+        request_id: str,
+        event: Any,
+        arn: str,
+        timeout: float,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Have an event for whoever asks next.
 
         Args:
             request_id: the invocation's.
-            event: a value that JSON can express.
+            event: a value that JSON can express; bytes are sent as they are.
             arn: the function's.
             timeout: seconds that the invocation may take.
+            more_headers: what else the Runtime API says of the invocation.
         """
         headers = {
             "Content-Type": "application/json",
@@ -152,8 +185,9 @@ class RuntimeApi:
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + timeout) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": arn,
             "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
+            **(more_headers or {}),
         }
-        self._events.put((headers, json.dumps(event).encode()))
+        self._events.put((headers, event if isinstance(event, bytes) else json.dumps(event).encode()))
 
     def close(self) -> None:
         """Stop serving; the client must have ended."""
@@ -174,8 +208,10 @@ class ExecutionEnvironment:
         variables: the function's own environment variables.
         memory: MB that the function is told it has.
         timeout: seconds that an invocation may take.
+        client: the module that calls the Runtime API, and the handler.
 
     Attributes:
+        api: the Runtime API.
         pid: the id of the process.
         started: when it was started, on the clock of ``time.perf_counter``.
         ready: when it asked for its first event, which ends its initialization; 0 before.
@@ -191,16 +227,17 @@ class ExecutionEnvironment:
         variables: Mapping[str, str] | None = None,
         memory: int = 1024,
         timeout: float = 29,
+        client: str = "awslambdaric",
     ) -> None:
         self._timeout = timeout
         self._ids = itertools.count(1)
         self._function = task_root.name
-        self._api = RuntimeApi()
+        self.api = RuntimeApi()
         self._folder = tempfile.TemporaryDirectory(prefix="lambda-")
         self._log = Path(self._folder.name, "log")
         environment = {
             **_own_variables(self._function, task_root, handler, memory),
-            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_LAMBDA_RUNTIME_API": self.api.address,
             "HOME": self._folder.name,
             # The function first, then its layers, then what Lambda brings along, as in Lambda.
             "PYTHONPATH": os.pathsep.join(map(str, (task_root, *(layer / "python" for layer in layers)))),
@@ -212,7 +249,7 @@ class ExecutionEnvironment:
         with self._log.open("wb") as log:
             self.started = time.perf_counter()
             self._process = subprocess.Popen(
-                [python, "-s", "-m", "awslambdaric", handler],
+                [python, "-s", "-m", client, handler],
                 cwd=task_root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -247,19 +284,45 @@ class ExecutionEnvironment:
             TimeoutError: none of this happened in time.
         """
         self.wait_ready()
+        begin = time.perf_counter()
+        said = self.wait_for_response(self.begin(event))
+        return Answer(json.loads(said.body), said.at - begin)
+
+    def begin(self, event: Any, more_headers: Mapping[str, str] | None = None) -> str:
+        """Hand over an event, and return the id of its invocation; see ``RuntimeApi.offer``."""
         request_id = f"00000000-0000-4000-8000-{next(self._ids):012}"
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self._function}"
-        begin = time.perf_counter()
-        self._api.offer(request_id, event, arn, self._timeout)
-        said = self._wait_for(f"{_RUNTIME}/invocation/{request_id}/response")
-        return Answer(json.loads(said.body), said.at - begin)
+        self.api.offer(request_id, event, arn, self._timeout, more_headers)
+        return request_id
+
+    def wait_for_response(self, request_id: str) -> Said:
+        """What comes as the response of an invocation, when it is whole; raises as ``invoke`` does."""
+        return self._wait_for(f"{_RUNTIME}/invocation/{request_id}/response")
+
+    def wait_for_error(self, request_id: str = "") -> Said:
+        """What comes as the error of an invocation, or of the initialization where there is no id.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+        path = f"{_RUNTIME}/invocation/{request_id}/error" if request_id else _INIT_ERROR
+        until = time.perf_counter() + self._timeout + 1
+        while (left := until - time.perf_counter()) > 0:
+            with contextlib.suppress(queue.Empty):
+                if (said := self.api.said.get(timeout=left)).path == path:
+                    return said
+        raise TimeoutError(f"nothing at {path}\nlog:\n{self.log}")
+
+    def wait_ended(self) -> int:
+        """Wait until the process has ended, and return its exit code."""
+        return self._process.wait(self._timeout)
 
     def _wait_for(self, path: str) -> Said:
         until = time.perf_counter() + self._timeout + 1
         while time.perf_counter() < until:
             ended = self._process.poll()  # before the look at what it said: nothing comes after
             try:
-                said = self._api.said.get(timeout=0.1)
+                said = self.api.said.get(timeout=0.1)
             except queue.Empty:
                 if ended is not None:
                     report = {"errorType": "Runtime.ExitError", "errorMessage": f"exit status {ended}"}
@@ -276,7 +339,7 @@ class ExecutionEnvironment:
         """End the process, and what served it."""
         self._process.kill()
         self._process.wait()
-        self._api.close()
+        self.api.close()
         self._folder.cleanup()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,117 @@
+"""Calls of the Runtime API whose connection ends, or that it refuses."""
+
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lambent.hosts.aws_lambda.runtime_client.client import NextInvocation, RuntimeApiClient, RuntimeApiError
+from lambent.hosts.aws_lambda.runtime_client.http1 import SilentConnectionError
+
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+NEXT = b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 1\r\nContent-Length: 2\r\n\r\n{}"
+CALL = NextInvocation({"lambda-runtime-aws-request-id": "1"}, b"{}")
+
+
+class ScriptedApi:
+    """A server that answers each connection by the next script: a response for each request, then the end."""
+
+    def __init__(self, *scripts: list[bytes]) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
+        self.requests: queue.Queue[bytes] = queue.Queue()
+        self._thread = threading.Thread(target=self._serve, args=(scripts,))
+        self._thread.start()
+
+    def _serve(self, scripts: tuple[list[bytes], ...]) -> None:
+        for script in scripts:
+            connection, _ = self._server.accept()
+            with connection, connection.makefile("rb") as incoming:
+                for response in script:
+                    lines = list(iter(incoming.readline, b"\r\n"))
+                    lengths = [line for line in lines if line.startswith(b"Content-Length:")]
+                    incoming.read(int(lengths[0].split()[1]) if lengths else 0)
+                    self.requests.put(lines[0])
+                    connection.sendall(response)
+
+    def close(self) -> None:
+        self._server.close()
+        self._thread.join(30)
+
+
+ClientOf = Callable[..., tuple[ScriptedApi, RuntimeApiClient]]
+
+
+@pytest.fixture
+def client_of() -> Iterator[ClientOf]:
+    made: list[tuple[ScriptedApi, RuntimeApiClient]] = []
+
+    def make(*scripts: list[bytes]) -> tuple[ScriptedApi, RuntimeApiClient]:
+        api = ScriptedApi(*scripts)
+        made.append((api, RuntimeApiClient(api.address, "tests")))
+        return made[-1]
+
+    yield make
+    for api, client in made:
+        client.close()
+        api.close()
+
+
+def test_one_connection_for_several_calls(client_of: ClientOf) -> None:
+    api, client = client_of([NEXT, ACCEPTED, NEXT])
+    assert client.next_invocation().request_id == "1"
+    client.respond(CALL, b"{}", "application/json")
+    client.next_invocation()
+    assert [api.requests.get_nowait() for _ in range(3)] == [
+        b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n",
+        b"POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\n",
+        b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n",
+    ]
+
+
+def test_a_connection_that_has_ended_in_between_is_replaced(client_of: ClientOf) -> None:
+    _, client = client_of([NEXT], [ACCEPTED, NEXT])
+    client.next_invocation()
+    client.respond(CALL, b"{}", "application/json")
+    assert client.next_invocation().body == b"{}"
+
+
+def test_a_connection_that_the_api_ends_by_its_header(client_of: ClientOf) -> None:
+    _, client = client_of([NEXT.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")], [NEXT])
+    client.next_invocation()
+    assert client.next_invocation().body == b"{}"
+
+
+def test_a_fresh_connection_that_ends_is_an_error(client_of: ClientOf) -> None:
+    _, client = client_of([b""])
+    with pytest.raises(SilentConnectionError):
+        client.next_invocation()
+
+
+@pytest.mark.parametrize(("status", "is_fatal"), [(400, False), (403, False), (413, False), (500, True)])
+def test_a_response_that_is_refused(client_of: ClientOf, status: int, is_fatal: bool) -> None:
+    refusal = b"HTTP/1.1 %d Refused\r\nContent-Length: 7\r\n\r\nbecause" % status
+    _, client = client_of([refusal, NEXT])
+    with pytest.raises(RuntimeApiError, match=f"{status}: because") as caught:
+        client.respond(CALL, b"{}", "application/json")
+    assert (caught.value.status, caught.value.is_fatal) == (status, is_fatal)
+    client.next_invocation()
+
+
+def test_a_cause_for_x_ray_that_is_too_long_is_left_out(client_of: ClientOf) -> None:
+    _, client = client_of([ACCEPTED])
+    client.fail(CALL, "ValueError", b"{}", "x" * 1024 * 1024)
+    client.close()
+
+
+def test_a_stream_without_an_api(client_of: ClientOf) -> None:
+    api, client = client_of()
+    api.close()
+    stream = client.open_stream(CALL, "text/plain")
+    assert (stream.is_broken, stream.is_begun) == (False, False)
+    assert not stream.write(b"part")
+    assert (stream.is_broken, stream.is_begun) == (True, True)
+    stream.end()
+    assert not stream.write(b"part")
