@@ -56,6 +56,9 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_RESPONSE_LIMIT", "1000", "response_limit", 1_000),
         ("LAMBENT_RESPONSE_LIMIT", "0", "response_limit", 0),
         ("LAMBENT_RESPONSE_LIMIT", "", "response_limit", None),
+        ("LAMBENT_RESPONSE_MODE", " Stream ", "response_mode", "stream"),
+        ("LAMBENT_RESPONSE_MODE", "buffered", "response_mode", "buffered"),
+        ("LAMBENT_RESPONSE_MODE", "", "response_mode", "buffered"),
         ("LAMBENT_LISTEN_SECONDS", "1.5", "listen_seconds", 1.5),
         ("LAMBENT_LISTEN_SECONDS", "0", "listen_seconds", 0.0),
         ("LAMBENT_LISTEN_SECONDS", "", "listen_seconds", None),
@@ -139,6 +142,12 @@ def test_numbers_that_cannot_be_used_are_named(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env({name: text})
     assert str(caught.value) == f"{name} must be a number, 0 or more, not {text!r}"
+
+
+def test_a_response_mode_that_there_is_not() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"LAMBENT_RESPONSE_MODE": "sse"})
+    assert str(caught.value) == "LAMBENT_RESPONSE_MODE must be buffered or stream, not 'sse'"
 
 
 @pytest.mark.parametrize(

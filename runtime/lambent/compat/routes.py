@@ -67,7 +67,8 @@ class RoutedHandler(LambdaHandler):
             response = self._run_coroutine(self._respond(scope, request))
         except Exception as error:  # the lifespan cannot be entered
             response = failed(error)
-        return written(event, response, self._endpoint.executor.services.response_limit, request)
+        result = written(event, response, self._endpoint.executor.services.response_limit, request)
+        return self._handler.finish(event, context, result)
 
     async def _respond(self, scope: _Message, request: Request) -> CollectedResponse:
         """The response; a failure is in the log, and a response too."""

@@ -137,7 +137,7 @@ class Endpoint:
         if message.method == "subscriptions/listen" and not accepts.sse and handshake is None:
             raise HttpRefusal(406, "A subscription is a stream: Accept must allow text/event-stream")
         invocation.may_stream = accepts.sse
-        if handshake is None or self.executor.services.live is None:
+        if handshake is None or self.executor.services.live is None or invocation.buffers:
             reply = self.answer(message, request, invocation, principal, handshake)
         else:
             from lambent.execution.legacy_requests import running

@@ -35,6 +35,7 @@ class Invocation:
         detached: the call runs to its end also when its client leaves: its result is kept for a retry.
         ending: the process is to end, so a subscription ends too.
         expired: the time limit of the handler was reached.
+        buffers: the response leaves when it is whole, so a call that waits for its client waits in vain.
         shares_loop: coroutines run on an event loop that other calls share; what waits for a store is done in
             ``write`` then.
         attempt: counts the attempts at a task; 0 elsewhere.
@@ -49,6 +50,7 @@ class Invocation:
     detached = False
     ending = False
     expired = False
+    buffers = False
     shares_loop = False
     attempt = 0
     latest: Call | None = None
@@ -131,6 +133,11 @@ class Invocation:
     def remaining_ms(self) -> int | None:
         """Milliseconds until the host stops the invocation; None where it never does."""
         return None
+
+    def may_listen(self, default: float) -> float:
+        """Seconds for which a subscription is held open, so that its end can be written."""
+        remaining = self.remaining_ms()
+        return default if remaining is None else max(0.0, min(default, remaining / 1000 - MARGIN_SECONDS / 2))
 
     def time_limit(self) -> float | None:
         """Seconds that a handler may take, so that its end can still be written; None: any time."""

@@ -44,7 +44,6 @@ _BUFFERED_LISTEN_SECONDS = 0.25
 """A buffered host delivers nothing before the invocation ends, and every moment of it is billed."""
 
 _LIVE_LISTEN_SECONDS = 600.0
-
 _ADDED_BYTES = 4096
 """Of headers and cookies that an application around the endpoint adds to its responses."""
 
@@ -89,7 +88,8 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
     from lambent.hosts.aws_lambda.events import write
     from lambent.hosts.aws_lambda.handler import LambdaHandler
 
-    made = Assembly(parts, settings, write, in_lambda=True)
+    streams = settings.response_mode == "stream"
+    made = Assembly(parts, settings, write, in_lambda=True, streams=streams)
     worker = None
     if (tasks := made.executor.services.tasks) is not None:
         from lambent.execution.durable.tasks.worker import Worker
@@ -109,7 +109,14 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
 
         sources = make_sources(made.executor.services)
     documents = made.documents(is_strict=True)
-    handler = LambdaHandler(made.endpoint(), worker, queue_url, documents, deliveries, sources)
+    given = (made.endpoint(), worker, queue_url, documents, deliveries, sources)
+    if streams:
+        # loaded where a setting wants streams; not in artifacts that are not built for them
+        from lambent.hosts.aws_lambda.streaming import StreamingHandler
+
+        handler: LambdaHandler = StreamingHandler.listening(settings.listen_seconds, *given)
+    else:
+        handler = LambdaHandler(*given)
     if parts.lifespan is not None and settings.in_lambda:
         from lambent.hosts.aws_lambda.shutdown import leave_at_end  # loaded where something is to be left
 
@@ -152,9 +159,11 @@ class Assembly:
         write: writes responses as the host does.
         in_lambda: the process is one of many execution environments.
         is_local: the caller is the user of this machine.
+        streams: responses may leave in parts, although it is in Lambda.
 
     Attributes:
         executor: executes the calls.
+        streams: see above.
         deliver: does as a message says that the queue of deliveries brings; None where nothing is delivered.
         shared: queues that this process works together with others.
 
@@ -170,12 +179,20 @@ class Assembly:
     _threads: TaskRunner | None = None
 
     def __init__(
-        self, parts: ServerParts, settings: Settings, write: Write, *, in_lambda: bool, is_local: bool = False
+        self,
+        parts: ServerParts,
+        settings: Settings,
+        write: Write,
+        *,
+        in_lambda: bool,
+        is_local: bool = False,
+        streams: bool = False,
     ) -> None:
         self._parts = parts
         self._settings = settings
         self._in_lambda = in_lambda
         self._is_local = is_local
+        self.streams = streams
         self._authentication = None if is_local else self._authentication_of()
         self._recorder = self._recorder_of()
         services = self._services(write)
@@ -325,7 +342,7 @@ class Assembly:
 
             changes = BusChanges(self._parts.bus, changes or MemoryChanges())
         tasks, live = None, None
-        if not in_lambda:
+        if not in_lambda or (self.streams and store is not None):
             from lambent.execution.rounds.live_calls import LiveCalls
 
             live = LiveCalls(shared=settings.has_store)
@@ -349,13 +366,15 @@ class Assembly:
 
             require_table(catalog, settings)
         seconds = _BUFFERED_LISTEN_SECONDS if in_lambda else _LIVE_LISTEN_SECONDS
+        if settings.listen_seconds is not None and not self.streams:  # else it is for streams alone
+            seconds = settings.listen_seconds
         return Services(
             catalog=catalog,
             audience=server,
             keys=settings.keys,
             state_ttl=settings.state_ttl,
             changes=changes,
-            listen_seconds=seconds if settings.listen_seconds is None else settings.listen_seconds,
+            listen_seconds=seconds,
             clock=clock,
             store=store,
             tasks=tasks,
@@ -382,7 +401,7 @@ class Assembly:
             if ports.shared is not None:
                 ports.shared.work, ports.shared.at_end = self.deliver, self.deliver.close
                 self.shared = (*self.shared, ports.shared)
-        if not self._in_lambda:
+        if not self._in_lambda or self.streams:
             from lambent.execution.events.watching import Watches  # loaded where streams stay open
 
             events.watches, events.modes = Watches(events), (*events.modes, "push")
@@ -400,4 +419,8 @@ class Assembly:
         size, settings = self._settings.response_limit, self._settings
         if size is None:
             size = LAMBDA_LIMIT if self._in_lambda else 0
+        if self.streams and settings.response_limit is None:
+            from lambent.hosts.aws_lambda.streaming import StreamingLimit  # as above
+
+            return StreamingLimit(write, size, settings.is_escaped)
         return ResponseLimit(write, size, settings.is_escaped) if size > 0 else None

@@ -43,7 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         body_limit: bytes of a request body, or of a line of stdio.
         response_limit: bytes of an HTTP response, as Lambda counts them: of the JSON that a function returns;
             0 for any number; default: what Lambda takes, and outside of Lambda any number.
-        listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live.
+        response_mode: of Lambda. ``stream``: responses to Function URLs and REST APIs, which have to be set
+            to streams too, leave while calls run; ``buffered``: when they are whole.
+        listen_seconds: how long a subscription is held open; default: 0.25 buffered, 600 live, 60 on a stream
+            of Lambda.
         drain_seconds: how long what runs may go on when the process is to end.
         table: the DynamoDB table of tasks, sessions and idempotent calls; also as ``LAMBENT_STORE``.
         redis: the URL of a Redis or Valkey in place of the table: ``LAMBENT_STORE``.
@@ -86,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[str] = frozenset()
     body_limit: int = DEFAULT_BODY_LIMIT
     response_limit: int | None = None
+    response_mode: str = "buffered"
     listen_seconds: float | None = None
     drain_seconds: float = 10.0
     table: str | None = None
@@ -140,6 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             allowed_origins=frozenset(_list(environ, "LAMBENT_ALLOWED_ORIGINS")),
             body_limit=int(_number(environ, "LAMBENT_BODY_LIMIT", DEFAULT_BODY_LIMIT) or 0),
             response_limit=_whole(environ, "LAMBENT_RESPONSE_LIMIT"),
+            response_mode=_response_mode(environ),
             listen_seconds=_number(environ, "LAMBENT_LISTEN_SECONDS", None),
             drain_seconds=10.0
             if (drain := _number(environ, "LAMBENT_DRAIN_SECONDS", None)) is None
@@ -306,6 +311,13 @@ def _page(environ: Mapping[str, str]) -> bool:
     if text not in ("", "on", "off", "true", "false", "1", "0"):
         raise ConfigurationError(f"LAMBENT_PAGE must be on or off, not {text!r}")
     return text not in ("off", "false", "0")
+
+
+def _response_mode(environ: Mapping[str, str]) -> str:
+    text = environ.get("LAMBENT_RESPONSE_MODE", "").strip().lower() or "buffered"
+    if text not in ("buffered", "stream"):
+        raise ConfigurationError(f"LAMBENT_RESPONSE_MODE must be buffered or stream, not {text!r}")
+    return text
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

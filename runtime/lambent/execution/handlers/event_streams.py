@@ -62,4 +62,4 @@ def _seconds_of(call: Call) -> float:
     services, principal = call.services, call.principal
     expires = None if principal is None else principal.claims.get("exp")
     left = expires - services.clock() if isinstance(expires, int | float) else math.inf
-    return max(0.0, min(services.listen_seconds, left))
+    return max(0.0, min(call.invocation.may_listen(services.listen_seconds), left))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -30,9 +29,6 @@ _POLL_SECONDS = 1.0
 
 _KEEP_ALIVE_SECONDS = 15.0
 """Within the idle time that load balancers and proxies allow a connection."""
-
-_MARGIN_SECONDS = 1.0
-"""Kept for the response, before the invocation ends."""
 
 _MAX_TASKS = 100
 """Tasks whose status one subscription delivers: each is a read of the store at every poll."""
@@ -74,9 +70,7 @@ class _Subscription:
         self._tell_tasks()
         deadline = last_sent = time.monotonic()
         if self._agreed != SubscriptionFilter():
-            remaining = invocation.remaining_ms()
-            left = math.inf if remaining is None else remaining / 1000 - _MARGIN_SECONDS
-            deadline += min(self._call.services.listen_seconds, left)
+            deadline += invocation.may_listen(self._call.services.listen_seconds)
         while (left := deadline - time.monotonic()) > 0 and not invocation.ending:
             invocation.check()
             self._tell_changes(min(left, _POLL_SECONDS))

@@ -1,7 +1,8 @@
 """Questions to clients of the legacy era, as requests of the server (client/elicitation, sampling, roots).
 
 A host that stays writes the request to the stream of the call and waits for the answer, which comes as a
-message of its own. A buffered host ends the stream with it; see ``lambent.execution.durable.resumption``.
+message of its own. A host whose invocations end soon ends the stream with it where the client can resume it;
+see ``lambent.execution.durable.resumption``. Older clients can be asked there too if the stream is open.
 """
 
 from __future__ import annotations
@@ -51,10 +52,13 @@ def asker_of(call: Call, journal: Journal) -> Asker:
     """
     era = call.rpc.era
     assert isinstance(era, LegacyEra)  # noqa: S101 - the modern era has no handshake
-    live = call.services.live
-    if live is not None and call.invocation.may_stream:
+    live, invocation = call.services.live, call.invocation
+    can_wait = live is not None and invocation.may_stream and not invocation.buffers
+    if live is not None and can_wait and invocation.remaining_ms() is None:
         return LiveAsker(call, era, journal, live)
     why = _why_not(call, era)
+    if live is not None and can_wait and why is not None:
+        return LiveAsker(call, era, journal, live)  # until the host ends the invocation
     if why is not None:
         raise ToolError(f"This client cannot be asked here: {why}")
     return SuspendingAsker(era)
@@ -151,7 +155,8 @@ class _Asked(Pending[T]):
         self._look = look
         self._learn = learn
         self._forget = forget
-        self._deadline = time.monotonic() + call.services.state_ttl
+        limit, seconds = call.invocation.time_limit(), call.services.state_ttl
+        self._deadline = time.monotonic() + (seconds if limit is None else min(seconds, limit))
 
     def _wait(self) -> T:
         import asyncio

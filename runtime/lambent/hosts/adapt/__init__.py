@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.auth.declared import checked
+from lambent.errors import ConfigurationError
 from lambent.execution.middleware import Middleware, Observer
 from lambent.features.catalog import DEFAULT_HINTS, Catalog
 from lambent.hosts.adapt.calls import Calls
@@ -70,6 +71,10 @@ def adapt(
         ConfigurationError: a setting cannot be used.
     """
     settings = settings or Settings.from_env()
+    if settings.response_mode != "buffered":
+        raise ConfigurationError(
+            "An adapted application cannot stream in Lambda: set no LAMBENT_RESPONSE_MODE"
+        )
     adapted = recognize(app, path or settings.mcp_path)
     settings = msgspec.structs.replace(settings, mcp_path=adapted.path, page=False)
     parts = ServerParts(

@@ -148,6 +148,10 @@ class LambdaHandler:
             return write_v2(event, HttpResponse(200, {"content-type": JSON_TYPE}, b'{"warm":true}'))
         return None
 
+    def finish(self, event: Event, context: Any, written: dict[str, Any]) -> dict[str, Any]:
+        """What to return for a response that something else than this server has written."""
+        return written
+
     def _sweep(self) -> dict[str, Any]:
         if self.deliveries is None:
             raise ConfigurationError(
@@ -160,6 +164,8 @@ class LambdaHandler:
 
 class LambdaInvocation(Invocation):
     """An invocation that ends when Lambda's context object says so; tests may give anything else, or None."""
+
+    buffers = True
 
     def __init__(self, context: Any, runner: AsyncRunner) -> None:
         super().__init__(runner)

@@ -176,6 +176,9 @@ class ResponseStream:
 
     Where the Runtime API does not take any more, as it may when the client has gone or the response has grown
     too large, ``is_broken`` is true and the rest is dropped.
+
+    Attributes:
+        sent: bytes that were written.
     """
 
     def __init__(self, address: str, head: bytes) -> None:
@@ -184,6 +187,7 @@ class ResponseStream:
         self._connection: _ApiConnection | None = None
         self.is_broken = False
         self.is_ended = False
+        self.sent = 0
 
     @property
     def is_begun(self) -> bool:
@@ -192,6 +196,7 @@ class ResponseStream:
 
     def write(self, data: bytes) -> bool:
         """Send a part; False where nobody takes it."""
+        self.sent += len(data)
         return self._send(chunk(data))
 
     def end(self) -> None:
