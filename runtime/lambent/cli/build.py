@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from lambent.cli.artifact.bundle import bundle
+from lambent.cli.artifact.bundle import TIMESTAMP, bundle
 from lambent.cli.artifact.bytecode import FUNCTION, LAYER
+from lambent.cli.artifact.entry_points import write_entry_points
 from lambent.cli.artifact.packages import PLATFORMS
 from lambent.cli.artifact.sizes import archive
 from lambent.cli.parameters import complete_file
@@ -50,6 +51,7 @@ give the same bytes.
     help="Install what is named and nothing that it needs: for complete lists.",
 )
 @click.option("--layer", is_flag=True, help="Make a layer: install into FOLDER/python.")
+@click.option("--stream", is_flag=True, help="Add what streams responses: see LAMBENT_RESPONSE_MODE.")
 @click.option(
     "--used-by",
     "users",
@@ -79,6 +81,7 @@ def command(
     no_deps: bool,
     layer: bool,
     users: tuple[Path, ...],
+    stream: bool,
     architecture: str,
     python: str,
 ) -> int:
@@ -91,6 +94,7 @@ def command(
         no_deps: Whether to leave out what they need.
         layer: Whether it is a layer.
         users: Of a layer, the folders of its functions.
+        stream: Whether to add what streams responses.
         architecture: The processors.
         python: The version of Python.
 
@@ -109,6 +113,9 @@ def command(
         architecture=architecture,
         python=python,
         users=users,
+        streams=stream,
     )
+    if stream:
+        write_entry_points(folder, TIMESTAMP)
     click.echo(f"{folder}: {len(archive(folder)):,} bytes zipped")
     return 0

@@ -13,6 +13,7 @@ from lambent.cli.artifact.contents import (
     LEFT_OUT,
     LEFT_OUT_UNLESS_CALLED,
     LEFT_OUT_UNLESS_IMPORTED,
+    LEFT_OUT_UNLESS_STREAMING,
     strip,
     without_docstrings,
     without_symbols,
@@ -111,6 +112,18 @@ def test_parts_are_where_they_are_left_out(parts: Mapping[str, tuple[str, ...]])
     library = Path(lambent.__file__).parents[1]
     missing = [one for patterns in parts.values() for one in patterns if not (library / one[1:]).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_what_streams_is_left_out_unless_it_is_asked_for(streams: bool, tmp_path: Path) -> None:
+    library = Path(lambent.__file__).parents[1]
+    for pattern in LEFT_OUT_UNLESS_STREAMING:
+        assert (library / pattern[1:]).exists()
+        path = tmp_path / pattern[1:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("") if path.suffix else path.mkdir()
+    strip(tmp_path, streams=streams)
+    assert [(tmp_path / pattern[1:]).exists() for pattern in LEFT_OUT_UNLESS_STREAMING] == [streams] * 2
 
 
 @pytest.mark.parametrize("words", ["", "event", "source", "skill", "asgi", "event, skill", "event, source"])

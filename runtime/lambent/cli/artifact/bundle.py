@@ -27,6 +27,7 @@ def bundle(
     python: str = "3.13",
     bytecode: bool = True,
     users: Sequence[Path] = (),
+    streams: bool = False,
 ) -> None:
     """Fill a folder with what Lambda imports.
 
@@ -43,6 +44,7 @@ def bundle(
         bytecode: whether to compile; without a Python of that version there is none, which is said.
         users: of a layer, the folders of all functions that use it: what of the library none of their modules
             names is left out, as it is in the folder of a function.
+        streams: responses may be sent while calls run; see ``write_entry_points``.
 
     Raises:
         BundleError: something cannot be installed or compiled.
@@ -57,7 +59,7 @@ def bundle(
         architecture=architecture,
         python=python,
     )
-    strip(target, (target,) if is_function else users)
+    strip(target, (target,) if is_function else users, streams=streams)
     if bytecode:
         interpreter = find_python(python)
         if interpreter is None:

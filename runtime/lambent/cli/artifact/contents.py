@@ -56,6 +56,12 @@ LEFT_OUT_UNLESS_IMPORTED: Final = {
 }
 """Parts of the library that a function imports by name or not at all: a fifth of the smallest function."""
 
+LEFT_OUT_UNLESS_STREAMING: Final = (
+    "/lambent/hosts/aws_lambda/runtime_client",
+    "/lambent/hosts/aws_lambda/streaming.py",
+)
+"""For responses that are sent while calls run; whether a function does so is a setting of its deployment."""
+
 LEFT_OUT_UNLESS_CALLED: Final = {
     "events?|source": (
         "/lambent/wire/events.py",
@@ -113,16 +119,18 @@ LEFT_OUT_WITHOUT: Final = {
 """Parts that need a package which the artifact of a function does not have."""
 
 
-def strip(target: Path, users: Sequence[Path] = ()) -> None:
+def strip(target: Path, users: Sequence[Path] = (), *, streams: bool = False) -> None:
     """Remove what `LEFT_OUT` names, symbols of libraries, descriptions, and docstrings of the library.
 
     Args:
         target: the folder.
         users: folders with all modules that use it, itself where it is a function's: what none of them names
             is removed too. Without any, nobody knows.
+        streams: its responses may be sent while calls run.
     """
     is_binding = _users_of_cffi(target) == {"cryptography"}
-    _remove([*LEFT_OUT, *(COMPILER_OF_BINDINGS if is_binding else ())], target)
+    unused = () if streams else LEFT_OUT_UNLESS_STREAMING
+    _remove([*LEFT_OUT, *unused, *(COMPILER_OF_BINDINGS if is_binding else ())], target)
     if users:
         sources = [source for folder in users for source in _own_sources(folder)]
         unnamed = _unnamed(LEFT_OUT_UNLESS_IMPORTED, [one for one in sources if b"lambent" in one])
