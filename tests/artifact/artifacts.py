@@ -29,6 +29,7 @@ LIMITS = {"HelloFunction": 996_147, "OrdersFunction": 6_291_456}
 
 TARGETS = {
     "runtime": (ROOT / "layers", "build-RuntimeLayer"),
+    "streaming": (ROOT / "layers", "build-StreamingLayer"),
     "extras": (ROOT / "layers", "build-ExtrasLayer"),
     "cards": (ROOT / "layers", "build-CardsLayer"),
     "hello": (FUNCTIONS / "hello", "build-HelloFunction"),

@@ -339,3 +339,51 @@ def test_it_ends_where_it_cannot_go_on(tmp_path: Path) -> None:
             environment.wait_ready()
             environment.begin({})
             assert environment.wait_ended() == 7
+
+
+SNAPSHOT = """
+    import snapshot_restore_py
+
+    done = []
+    for number in range(2):
+        snapshot_restore_py.register_before_snapshot(done.append, f"before {number}")
+        snapshot_restore_py.register_after_restore(done.append, f"after {number}")
+
+    def handler(event, context):
+        return done
+"""
+SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+
+
+@each_client
+def test_hooks_of_a_snapshot(tmp_path: Path, client: str) -> None:
+    with running(tmp_path, SNAPSHOT, client, variables=SNAP_START) as environment:
+        said = environment.wait_for_response(environment.begin({}))
+    assert json.loads(said.body) == ["before 1", "before 0", "after 0", "after 1"]
+
+
+@each_client
+@pytest.mark.parametrize(
+    ("hook", "path", "kind", "code"),
+    [
+        ("before_snapshot", "/2018-06-01/runtime/init/error", "Runtime.BeforeSnapshotError", 64),
+        ("after_restore", "/2018-06-01/runtime/restore/error", "Runtime.AfterRestoreError", 65),
+    ],
+)
+def test_a_hook_that_fails_ends_the_process(
+    tmp_path: Path, client: str, hook: str, path: str, kind: str, code: int
+) -> None:
+    source = f"""
+        from snapshot_restore_py import register_{hook} as register
+
+        register(lambda: 1 / 0)
+
+        def handler(event, context):
+            return None
+    """
+    with running(tmp_path, source, client, variables=SNAP_START) as environment:
+        while (said := environment.api.said.get(timeout=30)).path != path:
+            pass
+        assert said.headers["lambda-runtime-function-error-type"] == kind
+        assert json.loads(said.body)["errorType"] == "ZeroDivisionError"
+        assert environment.wait_ended() == code
