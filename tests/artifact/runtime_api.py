@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -86,12 +86,14 @@ class RuntimeApi:
         said: what the client asks for and posts, in order.
         parts: the parts of responses in chunks, as they arrive.
         most_parts: after so many parts of a response, its connection is closed.
+        listener: is told of all of these too, on the threads that serve the client.
     """
 
     def __init__(self) -> None:
         self.said: queue.Queue[Said] = queue.Queue()
         self.parts: queue.Queue[bytes] = queue.Queue()
         self.most_parts = sys.maxsize
+        self.listener: Callable[[bytes | Said], object] = lambda _: None
         self._events: queue.Queue[tuple[dict[str, str], bytes] | None] = queue.Queue()
         api = self
 
@@ -126,6 +128,7 @@ class RuntimeApi:
                     chunks.append(self.rfile.read(size))
                     self.rfile.readline()
                     api.parts.put(chunks[-1])
+                    api.listener(chunks[-1])
                     if len(chunks) >= api.most_parts:
                         api._say(self.path, b"".join(chunks), headers, tuple(chunks))
                         self.close_connection = True
@@ -160,7 +163,9 @@ class RuntimeApi:
         chunks: tuple[bytes, ...] = (),
         trailers: Mapping[str, str] | None = None,
     ) -> None:
-        self.said.put(Said(path, body, time.perf_counter(), headers or {}, chunks, trailers or {}))
+        said = Said(path, body, time.perf_counter(), headers or {}, chunks, trailers or {})
+        self.said.put(said)
+        self.listener(said)
 
     def offer(
         self,

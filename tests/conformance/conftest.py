@@ -1,5 +1,6 @@
 """Runs the official conformance suite once a revision and host, for all tests and workers."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -13,9 +14,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.artifact.function_url import FunctionUrl
+from tests.artifact.runtime_api import ExecutionEnvironment
+from tests.chaos.cloud import REGION, Cloud
 from tests.conformance import suite
+from tests.execution.durable.tasks.harness import queue_event
 from tests.installed import alone
 from tests.interop import hosts
+
+import lambent
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +90,64 @@ def _gateway(log: Path) -> Iterator[str]:
                 gateway.kill()
 
 
+@contextmanager
+def _stream(log: Path) -> Iterator[str]:
+    """Three environments behind a Function URL that streams, and a worker; the address."""
+    cloud = Cloud()
+    table, queue, bucket = cloud.table(), cloud.queue(), cloud.bucket()
+    path = os.pathsep.join((str(suite.HERE), str(Path(lambent.__file__).parents[1])))
+    variables = {
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "LAMBENT_BUCKET": bucket,
+        "LAMBENT_RESPONSE_MODE": "stream",
+        "LAMBENT_STATE_KEYS": secrets.token_hex(32),
+        "LAMBENT_TABLE": table,
+        "LAMBENT_TASK_QUEUE_URL": queue,
+        "PYTHONPATH": path,
+    }
+    over = threading.Event()
+    with contextlib.ExitStack() as stack:
+        stack.callback(cloud.close)
+        environments = [
+            stack.enter_context(
+                ExecutionEnvironment(
+                    Path(sys.executable),
+                    suite.HERE,
+                    handler="everything.handler",
+                    variables=variables,
+                    client="lambent.hosts.aws_lambda.runtime_client",
+                )
+            )
+            for _ in range(4)
+        ]
+        worker = environments.pop()
+        worker.wait_ready()
+        bring = threading.Thread(target=_bring, args=(cloud, queue, worker, over))
+        bring.start()
+        stack.callback(bring.join)
+        stack.callback(over.set)
+        yield stack.enter_context(FunctionUrl(environments)).address + "/mcp"
+        log.write_text("\n".join(environment.log for environment in (*environments, worker)))
+
+
+def _bring(cloud: Cloud, queue: str, worker: ExecutionEnvironment, over: threading.Event) -> None:
+    """Bring messages of a queue to a worker, as Lambda's event source does."""
+    arn = f"arn:aws:sqs:{REGION}:000000000000:{queue.rpartition('/')[2]}"
+    while not over.is_set():
+        found = cloud.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", ())
+        for one in found:
+            answer = worker.invoke(queue_event([(one["MessageId"], one["Body"])], arn)).value
+            if not answer["batchItemFailures"]:
+                cloud.sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+
+
 def _asgi(log: Path) -> AbstractContextManager[str]:
     """The server in one live process; its address."""
     return hosts.asgi(log, "tests.conformance.everything:mcp.asgi", "--factory")
 
 
-HOSTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {"gateway": _gateway, "asgi": _asgi}
+HOSTS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "gateway": _gateway,
+    "asgi": _asgi,
+    "stream": _stream,
+}

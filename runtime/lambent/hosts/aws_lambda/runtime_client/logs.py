@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Protocol, TextIO
 
 _TIME = "%Y-%m-%dT%H:%M:%S"
@@ -65,6 +65,10 @@ class FramedOutput:
     def write_lines(self, lines: list[str], *, is_json: bool) -> None:
         """See ``LogOutput``."""
         self.write("\n".join(lines), logging.ERROR, is_json=is_json)
+
+    def close(self) -> None:
+        """Close the file, as tests do."""
+        self._file.close()
 
 
 def frame_type(level: int, *, is_json: bool) -> int:
@@ -196,7 +200,7 @@ class Unbuffered:
         self._stream.flush()
 
 
-def output_of(environ: dict[str, str] | os._Environ[str]) -> LogOutput:
+def output_of(environ: MutableMapping[str, str]) -> LogOutput:
     """Where records go; the descriptor is this process's alone, and no child is told of it."""
     descriptor = environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
     return StandardOutput() if descriptor is None else FramedOutput(int(descriptor))
