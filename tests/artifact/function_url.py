@@ -36,6 +36,8 @@ class FunctionUrl:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Parts are small: none waits until the one before it is acknowledged.
+            disable_nagle_algorithm = True
 
             def handle(self) -> None:
                 with contextlib.suppress(ConnectionError):
