@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -283,6 +284,39 @@ def test_an_identity_of_a_pool_at_a_rest_api() -> None:
 
 
 # Nobody
+
+
+def invoked(identity: Any, pool: Any = "us-east-1:4f291106-8703-466b-8f2b-3ecee1ca56ce") -> Request:
+    """An invocation of the function itself."""
+    told = SimpleNamespace(cognito_identity_id=identity, cognito_identity_pool_id=pool)
+    return Request(context=SimpleNamespace(identity=told))
+
+
+def test_an_identity_of_a_pool_that_has_invoked_the_function() -> None:
+    identity = "us-east-1:3f291106-8703-466b-8f2b-3ecee1ca56ce"
+    found = caller(invoked(identity), "iam")
+    assert found == Principal(
+        identity,
+        "cognito-identity.amazonaws.com",
+        claims={"cognitoIdentityPoolId": "us-east-1:4f291106-8703-466b-8f2b-3ecee1ca56ce"},
+    )
+    signed = caller(http_api({"iam": COGNITO}), "iam")
+    assert signed is not None
+    assert found.key == signed.key
+    assert caller(invoked(identity, None), "iam") == Principal(identity, "cognito-identity.amazonaws.com")
+
+
+@pytest.mark.parametrize("kind", ["jwt", "lambda", "iam"])
+@pytest.mark.parametrize(
+    "context", [invoked(None, None).context, SimpleNamespace(), SimpleNamespace(identity=None)]
+)
+def test_other_invocations_are_nobodys(kind: Any, context: Any) -> None:
+    assert caller(Request(context=context), kind) is None
+
+
+def test_an_identity_that_is_no_text_is_refused() -> None:
+    with pytest.raises(CredentialsError, match="lacks the Cognito identity"):
+        caller(invoked("\ud800"), "iam")
 
 
 @pytest.mark.parametrize("kind", ["jwt", "lambda", "iam"])

@@ -28,6 +28,7 @@ def handler(event, context):
         return {
             "function_name": context.function_name,
             "request_id": context.aws_request_id,
+            "told": None if context.client_context is None else context.client_context.custom,
             "remaining": context.get_remaining_time_in_millis(),
             "trace_id": os.environ["_X_AMZN_TRACE_ID"],
             "cwd": os.getcwd(),
@@ -117,6 +118,32 @@ def test_the_handler_is_told_what_lambda_tells(invoke, tmp_path):
     assert said["trace_id"].startswith("Root=1-")
     assert 0 < said["remaining"] <= 7000
     assert said["cwd"] == str(tmp_path / "functions")
+
+
+def test_a_client_context(invoke, tmp_path):
+    (tmp_path / "told.json").write_text('{"custom": {"tool": "a"}}')
+    done = invoke({"do": "describe", "variables": []}, "--client-context", "told.json")
+    assert json.loads(done.stdout)["told"] == {"tool": "a"}
+    (tmp_path / "told.json").write_text("[]")
+    done = invoke({"do": "describe", "variables": []}, "--client-context", "told.json")
+    assert (done.returncode, last_line(done)) == (2, "lambent invoke: told.json is no JSON object")
+
+
+def test_a_call_of_a_gateway():
+    command = [
+        sys.executable,
+        "-m",
+        "lambent.cli",
+        "invoke",
+        "functions/orders/app.py",
+        "-e",
+        "agentcore-call",
+    ]
+    options = ["--client-context", "agentcore-client-context", "--env", "LAMBENT_AGENTCORE=true"]
+    done = subprocess.run(
+        [*command, *options], cwd=EVENTS.parent, capture_output=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout)["customer"] == "Luis Herrera"
 
 
 def test_the_clock_shows_utc_unless_told_otherwise(invoke):

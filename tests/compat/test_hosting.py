@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import httpx
@@ -323,6 +324,16 @@ async def test_routes_are_served_in_lambda() -> None:
     assert answer["isBase64Encoded"]
     assert base64.b64decode(answer["body"]) == b"\x89PNG"
     assert answer["headers"]["content-type"] == "image/png"
+    handler.close()
+
+
+async def test_a_call_of_a_gateway_gets_to_no_route() -> None:
+    handler = with_routes().lambda_handler(msgspec.structs.replace(SETTINGS, agentcore=True))
+    custom = {"bedrockAgentCoreToolName": "shop___fly"}
+    context = SimpleNamespace(client_context=SimpleNamespace(custom=custom), identity=None)
+    answer = handler(http_api(None, method="GET", path="/health"), context)
+    assert answer == {"isError": True, "content": [{"type": "text", "text": "Unknown tool: fly"}]}
+    assert handler(http_api(None, method="GET", path="/health"), None)["statusCode"] == 200
     handler.close()
 
 

@@ -23,7 +23,14 @@ from tests import support
 from tests.events import front_ends
 from tests.events.front_ends import FrontEnd, digest_of
 from tests.events.functions import DEAD_QUEUE, ROOT, TASK_QUEUE, WITH_TASKS, Cloud, cloud, function, url_of
-from tests.events.platform_events import delivery_events, deploy_events, queue_event, rotation_events
+from tests.events.platform_events import (
+    agentcore_events,
+    delivery_events,
+    deploy_events,
+    direct_events,
+    queue_event,
+    rotation_events,
+)
 from tests.events.recording import Handler, Recorder, http_client, mcp_client
 from tests.events.source_events import source_events
 
@@ -55,6 +62,8 @@ def generate() -> Events:
             **deploy_events(),
             **rotation_events(),
             **source_events(),
+            **direct_events(ORDER),
+            **agentcore_events(ORDER),
         }
 
 

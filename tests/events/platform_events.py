@@ -1,16 +1,18 @@
-"""Events that no client sends: of queues, of CloudFormation, of Secrets Manager.
+"""Events that no client sends over HTTP: of queues, CloudFormation, Secrets Manager, callers of functions.
 
 Their fields are those that AWS documents:
 
 * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 * https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 * https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+* https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-add-target-lambda.html
 """
 
 import base64
 from collections.abc import Mapping
 from typing import Any
 
+from tests import support
 from tests.events.front_ends import ACCOUNT, NOON, REGION, digest_of, uuid_of
 from tests.events.functions import (
     BUCKET,
@@ -112,6 +114,39 @@ def deploy_events() -> Mapping[str, dict[str, Any]]:
         | {"OldResourceProperties": cards_properties(1)},
         "custom-resource-delete": cards_event("Delete", 2, **made),
     }
+
+
+def direct_events(order: Mapping[str, str]) -> Mapping[str, dict[str, Any]]:
+    """Messages of callers of the function itself, in both eras."""
+    call = {"name": "lookup_order", "arguments": dict(order)}
+    information = {"protocolVersion": "2025-11-25", "capabilities": {}}
+    information["clientInfo"] = {"name": "a client", "version": "1.0.0"}
+    return {
+        "direct-tools-list": support.message("tools/list"),
+        "direct-tools-call": support.message("tools/call", call),
+        "direct-notification": {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"},
+        "direct-legacy-initialize": {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "initialize",
+            "params": information,
+        },
+        "direct-legacy-tools-call": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call},
+        "direct-legacy-client-context": {"custom": {"headers": {"MCP-Protocol-Version": "2025-11-25"}}},
+    }
+
+
+def agentcore_events(order: Mapping[str, str]) -> Mapping[str, dict[str, Any]]:
+    """A call of a gateway: the arguments, and what is told beside them."""
+    custom = {
+        "bedrockAgentCoreMessageVersion": "1.0",
+        "bedrockAgentCoreAwsRequestId": uuid_of("a call of a gateway"),
+        "bedrockAgentCoreMcpMessageId": "invoke-tool-request",
+        "bedrockAgentCoreGatewayId": "shop-a1b2c3d4e5",
+        "bedrockAgentCoreTargetId": "A1B2C3D4E5",
+        "bedrockAgentCoreToolName": "orders___lookup_order",
+    }
+    return {"agentcore-call": dict(order), "agentcore-client-context": {"custom": custom}}
 
 
 def rotation_events() -> Mapping[str, dict[str, Any]]:

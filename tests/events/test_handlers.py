@@ -142,10 +142,20 @@ SOURCES: dict[str, Any] = {
     "sqs-message": {"batchItemFailures": []},
     "sqs-sns": {"batchItemFailures": []},
 }
+DIRECT: dict[str, Any] = {
+    "direct-tools-list": {"result.tools.0.name": "lookup_order"},
+    "direct-tools-call": {"id": 1, "result.structuredContent.customer": "Luis Herrera"},
+    "direct-notification": None,
+    "direct-legacy-initialize": {"result.protocolVersion": "2025-11-25"},
+    "direct-legacy-tools-call": {"id": 1, "result.structuredContent.customer": "Luis Herrera"},
+}
+AGENTCORE = {"agentcore-call": {"customer": "Luis Herrera"}}
+TOLD_BESIDE = {"direct-legacy-client-context", "agentcore-client-context"}
+"""Client contexts."""
 
 
 def test_every_file_has_its_test() -> None:
-    tested = [*ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS, *REFUNDS, *SOURCES]
+    tested = [*DIRECT, *AGENTCORE, *TOLD_BESIDE, *ORDERS, *REPORTS, *DEPLOYS, *ROTATIONS, *REFUNDS, *SOURCES]
     assert sorted(f"{name}.json" for name in tested) == NAMES
 
 
@@ -184,6 +194,43 @@ def test_orders(name: str, read: Read) -> None:
         assert isinstance(found, str) if value is str else found == value
     if expected.status == 200 and "body" in event:
         assert message["id"] == request_of(event)["id"]
+
+
+@dataclass
+class ToldContext(Context):
+    """What a function is told of an invocation that has a client context.
+
+    Attributes:
+        client_context: it.
+    """
+
+    client_context: Any
+
+
+def context_with(members: dict[str, Any]) -> ToldContext:
+    """As Lambda's runtime client makes it of JSON."""
+    lambda_context = pytest.importorskip("awslambdaric.lambda_context")  # for Linux only
+    return ToldContext(lambda_context.LambdaContext("id", members, None, 0).client_context)
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_messages(name: str, read: Read) -> None:
+    context = context_with(read("direct-legacy-client-context")) if "legacy-tools" in name else CONTEXT
+    with function("orders") as handler:
+        answer = handler(read(name), context)
+    if DIRECT[name] is None:
+        assert answer is None
+        return
+    for path, value in DIRECT[name].items():
+        assert look(answer, path) == value
+
+
+@pytest.mark.parametrize("name", AGENTCORE)
+def test_calls_of_a_gateway(name: str, read: Read) -> None:
+    with function("orders", {"LAMBENT_AGENTCORE": "true"}) as handler:
+        value = handler(read(name), context_with(read("agentcore-client-context")))
+    for path, expected in AGENTCORE[name].items():
+        assert look(value, path) == expected
 
 
 def test_the_question_can_be_answered(read: Read) -> None:

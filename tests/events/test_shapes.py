@@ -37,7 +37,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "custom-resource-update": CloudFormationCustomResourceUpdateModel,
     "custom-resource-delete": CloudFormationCustomResourceDeleteModel,
 }
-BY_OTHER_MEANS = ("alb-multi-value", "s3-test", "schedule", "secret-rotation")
+BY_OTHER_MEANS = ("agentcore", "direct", "alb-multi-value", "s3-test", "schedule", "secret-rotation")
 """What Powertools has no model of."""
 
 ALL = [name.removesuffix(".json") for name in NAMES]

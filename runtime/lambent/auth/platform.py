@@ -38,7 +38,8 @@ class PlatformClaims:
     Args:
         kinds: what is believed, in the order in which it is looked for: ``jwt``, the claims of a JWT
             authorizer (HTTP API) or Cognito authorizer (REST API); ``lambda``, the context of a Lambda
-            authorizer; ``iam``, the AWS credentials of a signed request (Function URL, HTTP API, REST API).
+            authorizer; ``iam``, the AWS credentials of a signed request (Function URL, HTTP API, REST API),
+            or of an invocation of the function itself, where they are of a Cognito identity pool.
 
     Raises:
         DeclarationError: there is no kind, or no such kind.
@@ -142,6 +143,8 @@ def _from_lambda(request: Request) -> Principal | None:
 
 
 def _from_iam(request: Request) -> Principal | None:
+    if not request.method and request.context is not None:
+        return _from_invocation(request.context)
     signed = _section(_authorizer(request), "iam")
     if signed is not None:
         # Function URL and HTTP API 2.0
@@ -172,6 +175,17 @@ def _from_iam(request: Request) -> Principal | None:
     if arn.endswith(f"/{_COGNITO_SESSION}") or subject.endswith(f":{_COGNITO_SESSION}"):
         raise _refusal("Everybody in a Cognito identity pool has these credentials: the caller is not known")
     return Principal(subject=subject, issuer=f"arn:{parts[1]}:iam::{parts[4]}", claims=claims)
+
+
+def _from_invocation(context: Any) -> Principal | None:
+    """The caller of the function itself: Lambda tells identities of Cognito, and no user or role."""
+    identity = getattr(context, "identity", None)
+    subject = getattr(identity, "cognito_identity_id", None)
+    if subject is None:
+        return None
+    pool = getattr(identity, "cognito_identity_pool_id", None)
+    claims = {} if pool is None else {"cognitoIdentityPoolId": pool}
+    return Principal(subject=_text(subject, "the Cognito identity"), issuer=COGNITO_ISSUER, claims=claims)
 
 
 _READERS: dict[str, Callable[[Request], Principal | None]] = {

@@ -27,6 +27,8 @@ from lambent.wire.server_card import ServerSummary, problems
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lambent.features.catalog import Catalog
+
 _EPILOG = """\
 APP is module:attribute or path/to/file.py:attribute (the attribute: mcp), PATH is the path of its endpoint
 (/mcp). Several are documented together.
@@ -49,6 +51,7 @@ _LOAD_SECONDS = 120
     "--bundle", metavar="FILE", shell_complete=complete_file, help="Write the file that LAMBENT_CARDS names."
 )
 @click.option("--publish", metavar="BUCKET", help="Put all documents into an S3 bucket.")
+@click.option("--agentcore", is_flag=True, help="Print the tool schema for a target of AgentCore Gateway.")
 # For the processes that this command starts.
 @click.option("--summary", is_flag=True, hidden=True)
 def command(
@@ -58,6 +61,7 @@ def command(
     check: bool,
     bundle: str | None,
     publish: str | None,
+    agentcore: bool,
     summary: bool,
 ) -> int:
     """Do what the arguments ask for.
@@ -69,15 +73,20 @@ def command(
         check: Whether to look for problems.
         bundle: The file to write all documents to.
         publish: The bucket to put them into.
+        agentcore: Whether to print the tool schema for a gateway instead.
         summary: Whether to write the summary of the first server only, for another process.
 
     Returns:
-        The exit status: 1 where `--check` or `--publish` found a problem.
+        The exit status: 1 where `--check` or `--publish` found a problem, or a gateway cannot have a tool.
 
     Raises:
         CommandError: There is no server under a name, or the documents could not be written.
     """
     servers = [_app_and_path(text) for text in apps]
+    if agentcore:
+        if len(servers) > 1 or url or document or check or bundle or publish:
+            raise UsageError("--agentcore takes one app, and no other option")
+        return _print_tool_schema(servers[0][0])
     if summary:
         sys.stdout.buffer.write(msgspec.json.encode(_summarize(*servers[0])))
         return 0
@@ -105,10 +114,26 @@ def _app_and_path(text: str) -> tuple[str, str]:
 
 
 def _summarize(text: str, path: str) -> ServerSummary:
+    return summarize(_catalog(text), path)
+
+
+def _catalog(text: str) -> Catalog:
     # Output of the import must not get into a document.
     with contextlib.redirect_stdout(sys.stderr):
-        server = load_server(parse_server(text))
-    return summarize(server.freeze(), path)
+        return load_server(parse_server(text)).freeze()
+
+
+def _print_tool_schema(text: str) -> int:
+    from lambent.cli.agentcore_schema import ToolSchema
+
+    schema = ToolSchema(_catalog(text).tools.values())
+    for tool, notes in schema.notes.items():
+        for note in notes:
+            print(f"lambent card: {tool}: {note}", file=sys.stderr)
+    for tool, reason in schema.refused.items():
+        print(f"lambent card: {tool} is left out: {reason}", file=sys.stderr)
+    print(json.dumps(schema.definitions, indent=2, ensure_ascii=False))
+    return 1 if schema.refused else 0
 
 
 def _summarize_apart(apps: Sequence[tuple[str, str]]) -> list[ServerSummary]:

@@ -52,17 +52,26 @@ _LONGEST_SECONDS: Final = 900
     shell_complete=complete_file,
     help="The event as JSON: a file, - for standard input, or such as http-api-tools-list.",
 )
+@click.option(
+    "--client-context",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="The client context as JSON, as the event: what the caller of Invoke sends along.",
+)
 @env_option
 @click.option("--timeout", type=float, default=30.0, metavar="SECONDS", help="Function timeout.")
 @click.option(
     "--body", is_flag=True, help="Print the body of an HTTP response, decoded, instead of all of it."
 )
-def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bool) -> None:
+def command(
+    app: str, event: str, client_context: str | None, env: tuple[str, ...], timeout: float, body: bool
+) -> None:
     """Call the handler once.
 
     Args:
         app: Where the handler is.
         event: The file with the event.
+        client_context: The file with the client context.
         env: Environment variables of the function, as KEY=VALUE.
         timeout: How long the handler may take, in seconds.
         body: Whether to print the response's body alone.
@@ -78,6 +87,9 @@ def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bo
     reference = parse_app(app, Path.cwd())
     variables = variables_of(env)
     given = _read_event(event)
+    told = None if client_context is None else _read_event(client_context)
+    if told is not None and not isinstance(told, dict):
+        raise UsageError(f"{client_context} is no JSON object")
     base = dict(os.environ)
     if keeps_in_memory({**base, **variables}):
         base[TABLE] = IN_MEMORY
@@ -89,7 +101,7 @@ def command(app: str, event: str, env: tuple[str, ...], timeout: float, body: bo
         formatter = install_log_handler()
         with import_failures(reference):
             handler = reference.load()
-        response = _call(reference, handler, given, timeout, formatter)
+        response = _call(reference, handler, given, told, timeout, formatter)
         stdout.write(_body(response) if body else response + b"\n")
 
 
@@ -135,7 +147,14 @@ def _stdout_for_the_response() -> Iterator[BinaryIO]:
         sys.stdout.flush()
 
 
-def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: LambdaFormatter) -> bytes:
+def _call(
+    app: AppRef,
+    handler: Handler,
+    event: Any,
+    client_context: dict[str, Any] | None,
+    timeout: float,
+    formatter: LambdaFormatter,
+) -> bytes:
     arrival = Arrival.now()
     deadline_ms = int((time.time() + timeout) * 1000)
     # As in Lambda the process is ended: nothing else interrupts every handler that hangs.
@@ -143,9 +162,8 @@ def _call(app: AppRef, handler: Handler, event: Any, timeout: float, formatter: 
     watchdog.daemon = True
     watchdog.start()
     try:
-        written = call(
-            handler, event, InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), formatter
-        )
+        frame = InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id)
+        written = call(handler, event, frame, formatter, client_context)
         shown = json.dumps(json.loads(written), ensure_ascii=False, separators=(",", ":"))  # for people
         return shown.encode(errors="backslashreplace")
     except HandlerError as error:

@@ -51,8 +51,10 @@ class RoutedHandler(LambdaHandler):
         """See ``LambdaHandler.close``."""
         self._handler.close()
 
-    def __call__(self, event: Event, context: Any) -> dict[str, Any]:
+    def __call__(self, event: Event, context: Any) -> Any:
         """See ``LambdaHandler.__call__``."""
+        if self._handler.is_of_gateway(context):
+            return self._handler(event, context)
         try:
             request = format_of(event)[0](event, context)
         except (UnknownEventError, HttpRefusal, AttributeError, TypeError, ValueError):

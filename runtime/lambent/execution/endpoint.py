@@ -165,12 +165,16 @@ class Endpoint:
             return response
         from lambent.execution.fitting import fit
 
-        def refuse(size: int, most: int) -> HttpResponse:
-            assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
-            return era_of(handshake).render(message.id, too_large(message.method, size, most), self._meta)
-
+        refuse = functools.partial(self.render_too_large, message, handshake)
         frame = functools.partial(_framed, accepts=accepts)
         return fit(reply, notifications, frame, request, limit, refuse)
+
+    def render_too_large(
+        self, message: RpcMessage, handshake: Handshake | None, size: int, most: int
+    ) -> HttpResponse:
+        """The reply that says how many bytes another one would take, and how many the platform takes."""
+        assert not isinstance(message.id, UnsetType)  # noqa: S101 - a notification has no answer
+        return era_of(handshake).render(message.id, too_large(message.method, size, most), self._meta)
 
     def handshake_of(
         self, message: RpcMessage, request: Request, principal: Principal | None

@@ -86,7 +86,6 @@ class ServerParts(msgspec.Struct, frozen=True, kw_only=True):
 def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
     """The function that Lambda calls, with a worker for tasks where there can be any."""
     from lambent.hosts.aws_lambda.events import write
-    from lambent.hosts.aws_lambda.handler import LambdaHandler
 
     streams = settings.response_mode == "stream"
     made = Assembly(parts, settings, write, in_lambda=True, streams=streams)
@@ -109,19 +108,32 @@ def lambda_handler(parts: ServerParts, settings: Settings) -> LambdaHandler:
 
         sources = make_sources(made.executor.services)
     documents = made.documents(is_strict=True)
-    given = (made.endpoint(), worker, queue_url, documents, deliveries, sources)
-    if streams:
-        # loaded where a setting wants streams; not in artifacts that are not built for them
-        from lambent.hosts.aws_lambda.streaming import StreamingHandler
-
-        handler: LambdaHandler = StreamingHandler.listening(settings.listen_seconds, *given)
-    else:
-        handler = LambdaHandler(*given)
+    handler = _handler_type(settings)(made.endpoint(), worker, queue_url, documents, deliveries, sources)
     if parts.lifespan is not None and settings.in_lambda:
         from lambent.hosts.aws_lambda.shutdown import leave_at_end  # loaded where something is to be left
 
         leave_at_end(handler)
     return handler
+
+
+def _handler_type(settings: Settings) -> type[LambdaHandler]:
+    """The type of the function's handler, with what settings ask for."""
+    from lambent.hosts.aws_lambda.handler import LambdaHandler
+
+    kinds: tuple[type[LambdaHandler], ...] = ()
+    members = {}
+    if settings.agentcore:
+        from lambent.hosts.aws_lambda.agentcore import AgentCoreHandler  # loaded where a gateway calls
+
+        kinds += (AgentCoreHandler,)
+    if settings.response_mode == "stream":
+        # loaded where a setting wants streams; not in artifacts that are not built for them
+        from lambent.hosts.aws_lambda.streaming import StreamingHandler
+
+        kinds += (StreamingHandler,)
+        if settings.listen_seconds is not None:
+            members["listen_seconds"] = settings.listen_seconds
+    return type("Handler", kinds, members) if kinds else LambdaHandler
 
 
 def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:

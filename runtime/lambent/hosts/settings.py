@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tracer: whether each call is an X-Ray subsegment.
         otel: whether each call is an OpenTelemetry span.
         call_log: whether each call is a line in the log.
+        agentcore: the function is a target of Amazon Bedrock AgentCore Gateway too.
         in_memory: ``LAMBENT_TABLE`` is ``memory:``, or ``LAMBENT_STORE`` ``memory://``: this process keeps
             what a table would have.
         is_escaped: Lambda's runtime client escapes every character but ASCII ones.
@@ -115,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracer: bool = False
     otel: bool = False
     call_log: bool = False
+    agentcore: bool = False
     in_memory: bool = False
     is_escaped: bool = True
     in_lambda: bool = False
@@ -172,6 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             tracer=_flag(environ, "LAMBENT_TRACER"),
             otel=_flag(environ, "LAMBENT_OTEL"),
             call_log=_flag(environ, "LAMBENT_CALL_LOG"),
+            agentcore=_flag(environ, "LAMBENT_AGENTCORE"),
             in_memory=in_memory,
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),
             in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
@@ -230,9 +233,8 @@ def _auth(environ: Mapping[str, str]) -> AuthSettings | None:
 def _events(environ: Mapping[str, str]) -> EventSettings | None:
     if not any(value and name.startswith("LAMBENT_EVENTS_") for name, value in environ.items()):
         return None
-    from lambent.hosts.events_settings import (
-        read_events,
-    )  # loaded where occurrences are delivered to endpoints
+    # loaded where occurrences are delivered to endpoints
+    from lambent.hosts.events_settings import read_events
 
     return read_events(environ)
 

@@ -389,5 +389,6 @@ class RequestMeta(Value, frozen=True):
     baggage: str | None = field(default=None, name="baggage")
 
 
+CLIENT_CAPABILITIES_KEY = _META + "clientCapabilities"
 SERVER_INFO_KEY = _META + "serverInfo"
 SUBSCRIPTION_ID_KEY = _META + "subscriptionId"

@@ -28,5 +28,13 @@ def test_a_context_says_what_lambda_says(monkeypatch):
     assert context.get_remaining_time_in_millis() == 2500
 
 
+def test_what_the_caller_sends_along():
+    given = {"custom": {"bedrockAgentCoreToolName": "shop___order"}, "env": {"locale": "de"}}
+    context = LambdaContext(InvocationFrame("id", 0, "Root=1"), VARIABLES, given)
+    assert context.client_context.custom == {"bedrockAgentCoreToolName": "shop___order"}
+    assert context.client_context.env == {"locale": "de"}
+    assert context.client_context.client is None
+
+
 def test_no_time_is_left_after_the_deadline():
     assert LambdaContext(InvocationFrame("id", 0, "Root=1"), VARIABLES).get_remaining_time_in_millis() == 0

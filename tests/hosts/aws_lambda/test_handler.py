@@ -208,7 +208,6 @@ ODD: list[Any] = [
     {"ResponseURL": 1, "RequestType": "Create"},
     {"ResponseURL": "https://x.invalid", "ResourceProperties": "x"},
     {"requestContext": {"connectionId": "x", "routeKey": "$connect"}, "headers": {}},
-    message("tools/list"),
     {"requestContext": None},
     {"requestContext": {"http": None}},
     {"requestContext": {"http": "x"}},

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -112,7 +113,13 @@ def install_call_handler() -> CallLines:
     return lines
 
 
-def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: LambdaFormatter) -> bytes:
+def call(
+    handler: Handler,
+    event: Any,
+    invocation: InvocationFrame,
+    formatter: LambdaFormatter,
+    client_context: Mapping[str, Any] | None = None,
+) -> bytes:
     """Call a handler once.
 
     Args:
@@ -120,6 +127,7 @@ def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: L
         event: The event.
         invocation: The ids of the invocation, and its deadline.
         formatter: Writes the log lines of the invocation.
+        client_context: What the caller has sent along.
 
     Returns:
         What it returned, as JSON.
@@ -130,7 +138,7 @@ def call(handler: Handler, event: Any, invocation: InvocationFrame, formatter: L
     os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
     formatter.request_id = invocation.request_id
     try:
-        result = handler(event, LambdaContext(invocation, os.environ))
+        result = handler(event, LambdaContext(invocation, os.environ, client_context))
     except Exception as error:
         raise HandlerError(type(error).__name__, describe(error)) from error
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from lambent.cli.gateway.frames import InvocationFrame
 
@@ -15,6 +16,19 @@ class Identity:
     cognito_identity_pool_id: str | None = None
 
 
+class ClientContext:
+    """What the caller of `Invoke` has sent along.
+
+    Args:
+        members: The JSON object.
+    """
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self.custom = members.get("custom")
+        self.env = members.get("env")
+        self.client = members.get("client")
+
+
 class LambdaContext:
     """What a handler is told about its invocation.
 
@@ -23,9 +37,15 @@ class LambdaContext:
     Args:
         invocation: The invocation.
         environment: The environment variables of the function.
+        client_context: What the caller has sent along, which front ends over HTTP do not.
     """
 
-    def __init__(self, invocation: InvocationFrame, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        invocation: InvocationFrame,
+        environment: Mapping[str, str],
+        client_context: Mapping[str, Any] | None = None,
+    ) -> None:
         self.function_name = environment["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = environment["AWS_LAMBDA_FUNCTION_VERSION"]
         self.invoked_function_arn = (
@@ -37,7 +57,7 @@ class LambdaContext:
         self.log_group_name = environment["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.identity = Identity()
-        self.client_context: object | None = None
+        self.client_context = None if client_context is None else ClientContext(client_context)
         self._deadline_ms = invocation.deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:

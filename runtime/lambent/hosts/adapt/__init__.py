@@ -75,6 +75,8 @@ def adapt(
         raise ConfigurationError(
             "An adapted application cannot stream in Lambda: set no LAMBENT_RESPONSE_MODE"
         )
+    if settings.agentcore:
+        raise ConfigurationError("LAMBENT_AGENTCORE is set: an adapted application takes HTTP requests only")
     adapted = recognize(app, path or settings.mcp_path)
     settings = msgspec.structs.replace(settings, mcp_path=adapted.path, page=False)
     parts = ServerParts(

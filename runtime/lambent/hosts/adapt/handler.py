@@ -27,6 +27,8 @@ class AdaptedHandler(LambdaHandler):
     the application's.
     """
 
+    takes_messages = False  # an application takes HTTP requests
+
     def __init__(self, endpoint: AppEndpoint, documents: AppDocuments, site: Site, adapted: Adapted) -> None:
         super().__init__(endpoint, documents=documents)
         self._site = site
@@ -36,7 +38,7 @@ class AdaptedHandler(LambdaHandler):
         self._own_documents = documents
         documents.site, documents.run = site, self._run_coroutine
 
-    def __call__(self, event: Event, context: Any) -> dict[str, Any]:
+    def __call__(self, event: Event, context: Any) -> Any:
         """Answer an HTTP event of API Gateway, a Function URL or a load balancer.
 
         Raises:

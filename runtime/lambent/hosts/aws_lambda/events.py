@@ -87,6 +87,13 @@ def _described(event: Event) -> str:
     return f"this one {kind[:_CHARACTERS_SHOWN]}; "
 
 
+def is_message(event: Any) -> bool:
+    """Whether an event is a JSON-RPC message, or a batch of them."""
+    if isinstance(event, Mapping):
+        return "jsonrpc" in event
+    return isinstance(event, list) and any(isinstance(one, Mapping) and "jsonrpc" in one for one in event)
+
+
 def is_warm_up(event: Event) -> bool:
     """Whether an event only keeps the function warm: those of serverless-plugin-warmup and lambda-warmer."""
     return event.get("source") == "serverless-plugin-warmup" or bool(event.get("warmer"))

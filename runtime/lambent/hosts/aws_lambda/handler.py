@@ -14,6 +14,7 @@ from lambent.hosts.aws_lambda.events import (
     Event,
     UnknownEventError,
     format_of,
+    is_message,
     is_warm_up,
     unreadable,
     write_v2,
@@ -68,6 +69,10 @@ class LambdaHandler:
         """See ``AsyncRunner``."""
         return self._run(coroutine)
 
+    def is_of_gateway(self, context: Any) -> bool:
+        """Whether an invocation is a call of an AgentCore gateway, whatever its event looks like."""
+        return False
+
     def close(self) -> None:
         """Leave the lifespan and close the event loop, as tests do, and SIGTERM where there is a lifespan."""
         if "_run" in vars(self):
@@ -77,10 +82,14 @@ class LambdaHandler:
         if self.deliveries is not None:
             self.deliveries.close()
 
-    def __call__(self, event: Event, context: Any) -> dict[str, Any]:
+    takes_messages = True
+    """JSON-RPC messages are events too."""
+
+    def __call__(self, event: Event, context: Any) -> Any:
         """Answer one HTTP event, do as messages of an SQS event say, publish cards, or run sources.
 
-        HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers.
+        HTTP events are those of API Gateway (HTTP API 2.0, REST 1.0), Function URLs and load balancers. An
+        event that is a JSON-RPC message gets its answer, and a notification None.
         Events that keep the function warm get ``{"warm": true}`` as the body of a response. A schedule sends
         ``{"lambent": "sweep"}``, which does deliveries that are overdue, and ``{"lambent": "check"}``, which
         asks upstreams for what happened.
@@ -95,28 +104,35 @@ class LambdaHandler:
         invocation = LambdaInvocation(context, self._run_coroutine)
         try:
             read, write = format_of(event)
-        except UnknownEventError:
-            answer = self._other(event, context, invocation)
-            if answer is None:
-                raise
-            return answer
-        try:
-            request = read(event, context)
-        except HttpRefusal as refusal:
-            return write(event, error_response(refusal))
-        except (AttributeError, TypeError, ValueError) as error:
-            raise unreadable(event, error) from error
-        try:
-            if (documents := self._documents) is not None:
-                method = request.method
-                response = documents.health(method, request.path) if method != "POST" else None
-                if response is None:
-                    response = documents.answer(request)
-                if response is not None:
-                    return write(event, response)
-            return write(event, self._endpoint.handle(request, invocation))
-        except UnicodeEncodeError as error:  # the response quotes a lone surrogate, which no HTTP request has
-            raise unreadable(event, error) from error
+        except UnknownEventError as error:
+            unknown = error
+        else:
+            try:
+                request = read(event, context)
+            except HttpRefusal as refusal:
+                return write(event, error_response(refusal))
+            except (AttributeError, TypeError, ValueError) as error:
+                raise unreadable(event, error) from error
+            try:
+                if (documents := self._documents) is not None:
+                    method = request.method
+                    response = documents.health(method, request.path) if method != "POST" else None
+                    if response is None:
+                        response = documents.answer(request)
+                    if response is not None:
+                        return write(event, response)
+                return write(event, self._endpoint.handle(request, invocation))
+            except UnicodeEncodeError as error:  # of a lone surrogate, which no HTTP request has
+                raise unreadable(event, error) from error
+        # Outside of the clause above, so that what fails here has no other exception as its context.
+        if self.takes_messages and is_message(event):
+            from lambent.hosts.aws_lambda.direct import answer_message  # loaded by a first message
+
+            return answer_message(event, context, self._endpoint, invocation)
+        answer = self._other(event, context, invocation)
+        if answer is None:
+            raise unknown
+        return answer
 
     def _other(self, event: Any, context: Any, invocation: LambdaInvocation) -> dict[str, Any] | None:
         """Answer an event that is not HTTP; None if it is none that the function takes."""

@@ -86,14 +86,6 @@ class StreamingHandler(LambdaHandler):
     listen_seconds = 60.0
     _warned = False
 
-    @classmethod
-    def listening(cls, seconds: float | None, *given: Any) -> StreamingHandler:
-        """One whose streams are held open for so long; None for the default."""
-        handler = cls(*given)
-        if seconds is not None:
-            handler.listen_seconds = seconds
-        return handler
-
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:
         """See ``LambdaHandler.__call__``; what is returned for a stream has no meaning."""
         if not may_take_stream(event):
