@@ -12,7 +12,7 @@ import lambent
 
 ROOT = Path(lambent.__file__).parent
 LAYERS = ["errors", "wire", "auth", "features", "execution", "stores", "hosts", "server", "lambent"]
-LAYERS += ["compat", "cli", "testing"]
+LAYERS += ["compat", "clients", "cli", "testing"]
 """From the top down; ``lambent`` is the package itself, which gathers what users import."""
 
 THIRD_PARTY = {
@@ -28,6 +28,7 @@ THIRD_PARTY = {
     "lambent": set[str](),
     "compat": {"msgspec", "pydantic", "pydantic_core", "starlette", "uvicorn", "anyio", "mcp", "fastmcp"}
     | {"typing_extensions"},
+    "clients": {"anyio", "boto3", "botocore", "mcp"},
     "testing": {"msgspec", "boto3", "moto", "pytest"},
 }
 """What a layer may import besides the standard library; the command line, never in Lambda, what it likes."""
@@ -175,8 +176,8 @@ def test_only_hosts_and_tools_read_the_environment() -> None:
 
 
 def test_only_stores_know_aws() -> None:
-    """And the command line, which may start a local one, and fixtures of tests, which do."""
-    others = outside("stores", "cli", "testing")
+    """And clients, the command line, which may start a local one, and fixtures of tests, which do."""
+    others = outside("stores", "clients", "cli", "testing")
     users = {module for module, tree in others.items() if packages(tree) & {"boto3", "botocore"}}
     assert users == set()
 
@@ -188,13 +189,15 @@ def test_the_wire_does_nothing() -> None:
     }
 
 
-@pytest.mark.parametrize(("tool", "also"), [("cli", "testing"), ("testing", "testing")])
+@pytest.mark.parametrize(
+    ("tool", "also"), [("cli", "testing"), ("testing", "testing"), ("clients", "clients")]
+)
 def test_tools_are_imported_by_nobody_in_lambda(tool: str, also: str) -> None:
     found = [
         f"{module}:{one.line}"
         for module, tree in outside(tool, also).items()
         for one in imports_of(tree)
-        if one.module.startswith(f"lambent.{tool}")
+        if f"{one.module}.".startswith(f"lambent.{tool}.")
     ]
     assert found == []
 

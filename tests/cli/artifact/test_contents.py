@@ -37,6 +37,7 @@ def test_packages_that_are_not_used_are_removed_wherever_their_pattern_says(tmp_
 PARTS = {
     "compat": "compat/__init__.py",
     "adapt": "hosts/adapt/__init__.py",
+    "clients": "clients/__init__.py",
     "events": "execution/events/service.py",
     "source": "features/sources.py",
     "asgi": "hosts/asgi.py",
@@ -50,10 +51,11 @@ PARTS = {
     [
         ("from lambent import MCPServer", True, []),
         ("import compat, adapt", True, []),
-        ("from lambent import MCPServer", False, ["compat", "adapt", "events", "source", "asgi", "skills"]),
+        ("from lambent import MCPServer", False, list(PARTS)),
         ("from lambent.compat import MCPServer", True, ["compat"]),
         ("from lambent import (\n    compat,\n)", True, ["compat"]),
         ("import lambent\nhandler = lambent.adapt(app)", True, ["adapt"]),
+        ("from lambent.clients import LambdaTransport", True, ["clients"]),
         # The server is one of another module, so this one does not name the library.
         ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),
         ("def pay(ctx):\n    ctx.events.emit(name, payload)", True, ["events"]),

@@ -53,6 +53,7 @@ COMPILER_OF_BINDINGS: Final = ("/cffi", "/pycparser", "/pycparser-*.dist-info")
 LEFT_OUT_UNLESS_IMPORTED: Final = {
     "compat": ("/lambent/compat",),
     "adapt": ("/lambent/hosts/adapt",),
+    "clients": ("/lambent/clients",),
 }
 """Parts of the library that a function imports by name or not at all: a fifth of the smallest function."""
 
