@@ -76,6 +76,10 @@ async def connect(server: Server, era: str, user: User) -> AsyncIterator[Client]
         target: Any = server
         if isinstance(server, list):
             target = StdioServerParameters(command=server[0], args=server[1:])
+        elif server.startswith("lambda"):
+            from invoking import invoking  # with the packages of AWS
+
+            target = invoking(server)
         elif user.login is not None:
             http = httpx2.AsyncClient(auth=login_at(server, user.login), timeout=SECONDS)
             target = streamable_http_client(server, http_client=await stack.enter_async_context(http))

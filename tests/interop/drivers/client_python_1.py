@@ -83,13 +83,17 @@ async def connect(server: Server, era: str, user: User) -> AsyncIterator[Client]
         "roots": "list_roots_callback",
     }
     options: dict[str, Any] = {names[kind]: callbacks[kind] for kind in names if user.can(kind)}
-    if isinstance(server, str):
+    if isinstance(server, str) and server.startswith("lambda"):
+        from invoking import invoking  # with the packages of AWS
+
+        transport: Any = invoking(server)
+    elif isinstance(server, str):
         auth: dict[str, Any] = {}
         if user.login is not None:
             from login_1 import login_at  # the first releases have nothing of the kind
 
             auth = {"auth": login_at(server, user.login.get("scope"))}
-        transport: Any = streamablehttp_client(server, **auth)
+        transport = streamablehttp_client(server, **auth)
     else:
         transport = stdio_client(StdioServerParameters(command=server[0], args=server[1:]))
     async with (
