@@ -25,6 +25,7 @@ WITHOUT_SHOP = (
     "test_closed.py",
     "test_cloudfront.py",
     "test_conformance.py",
+    "test_direct.py",
     "test_events.py",
     "test_hello.py",
     "test_projects.py",
