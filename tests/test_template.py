@@ -27,6 +27,9 @@ from lambent.wire.http import Request
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
+VARIANTS = sorted((ROOT / "deploy").glob("*/template.yaml"))
+"""Other ways to deploy some of the functions."""
+
 FOLDERS = sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py"))
 ALONE = {"hello"}
 """Functions with a template of their own."""
@@ -197,16 +200,46 @@ def the_api_is_throttled_and_logged(app: App) -> Iterator[str]:
     api = app.template.properties("Api")
     if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(api.get("DefaultRouteSettings", ())):
         yield "everybody may call as often as they like"
-    access = api.get("AccessLogSettings", {})
-    if access.get("DestinationArn") != {"Fn::GetAtt": "ApiLogs.Arn"}:
-        yield "requests are not logged"
-    try:
-        fields = json.loads(access.get("Format", ""))
-    except ValueError:
-        yield "the access log is no JSON"
-    else:
-        if not {"requestId", "status", "path", "ip"} <= set(fields):
-            yield "the access log says too little"
+    choices = list(_access_logs(api.get("AccessLogSettings")))
+    if len(choices) != 2:
+        yield "requests are not logged, or in one way only"
+    for access in choices:
+        if access["DestinationArn"] != {"Fn::GetAtt": "ApiLogs.Arn"}:
+            yield "requests are logged elsewhere"
+        try:
+            fields = json.loads(access["Format"])
+        except ValueError:
+            yield "the access log is no JSON"
+        else:
+            if not {"requestId", "status", "path", "ip"} <= set(fields):
+                yield "the access log says too little"
+
+
+def _access_logs(settings: Any) -> Iterator[dict[str, Any]]:
+    """The settings of the API's log, for every value of ``AccessLog`` but the one that leaves it out."""
+    condition, given, otherwise = (settings or {}).get("Fn::If", (None, None, None))
+    if condition != "HasAccessLog" or otherwise != {"Ref": "AWS::NoValue"}:
+        return
+    which, full, short = given["Format"]["Fn::If"]
+    if which == "HasFullAccessLog" and len(full) > len(short):
+        for text in (full, short):
+            yield {**given, "Format": text}
+
+
+@rule
+def logs_say_what_fails_and_cost_little(app: App) -> Iterator[str]:
+    """Metrics are printed without a level, and Lambda takes that for INFO: at WARN they would be lost."""
+    wanted = {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": {"Ref": "SystemLogLevel"},
+    }
+    for name, function in app.functions.items():
+        config = function.get("LoggingConfig", {})
+        if {key: config.get(key) for key in wanted} != wanted:
+            yield f"{name} logs in another way"
+    if app.template.document["Parameters"]["SystemLogLevel"]["Default"] != "WARN":
+        yield "every invocation has lines of Lambda's own"
 
 
 @rule
@@ -860,7 +893,7 @@ def test_rule(app: App, name: str) -> None:
     assert list(RULES[name](app)) == []
 
 
-@pytest.mark.parametrize("template", [TEMPLATE, ROOT / "functions" / "hello" / "template.yaml"])
+@pytest.mark.parametrize("template", [TEMPLATE, ROOT / "functions" / "hello" / "template.yaml", *VARIANTS])
 def test_cfn_lint_finds_nothing(template: Path) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), "--non-zero-exit-code", "warning", template],
@@ -876,7 +909,9 @@ SAM = ROOT / ".venv-sam" / "bin" / "sam"
 
 
 @pytest.mark.skipif(not SAM.exists(), reason="aws-sam-cli is not installed: make e2e does")
-@pytest.mark.parametrize("folder", [ROOT, ROOT / "functions" / "hello"])
+@pytest.mark.parametrize(
+    "folder", [ROOT, ROOT / "functions" / "hello", *(variant.parent for variant in VARIANTS)]
+)
 def test_sam_finds_nothing(folder: Path, tmp_path: Path) -> None:
     """As its users call it: with the settings of samconfig.toml."""
     variables = {
@@ -972,6 +1007,36 @@ def test_the_smallest_function_lets_nobody_in_unasked() -> None:
     assert allows(document, AllowAnonymous="true")
 
 
+OF_EVERY_TEMPLATE = [
+    every_log_ends,
+    logs_say_what_fails_and_cost_little,
+    roles_allow_no_more_than_they_must,
+    functions_may_use_what_they_are_told_of,
+    variables_are_known,
+    no_client_names_addresses_of_a_function,
+    nothing_secret_is_baked_in,
+    parameters_are_used,
+]
+
+
+@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("check", OF_EVERY_TEMPLATE, ids=lambda check: check.__name__)
+def test_rules_hold_for_variants(path: Path, check: Rule) -> None:
+    assert list(check(App(read_template(path)))) == []
+
+
+@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.parent.name)
+def test_variants_let_nobody_in_unasked_and_bound_who_is_let_in(path: Path) -> None:
+    app = App(read_template(path))
+    assert not allows(app.template.document)
+    assert allows(app.template.document, AllowAnonymous="true")
+    for name, function in app.functions.items():
+        if "FunctionUrlConfig" in function:
+            assert function["ReservedConcurrentExecutions"] == {"Ref": "Concurrency"}, name
+            assert variables(function)["LAMBENT_AUTH_ISSUER"] == {"Ref": "AuthIssuer"}
+            assert variables(function)["LAMBENT_AUTH_ANONYMOUS"] == {"Ref": "AllowAnonymous"}
+
+
 def test_environments_have_stacks_of_their_own() -> None:
     names = [
         settings["global"]["parameters"]["stack_name"]
@@ -1014,7 +1079,11 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
     "the_api_is_throttled_and_logged": [
         ("Api.DefaultRouteSettings", GONE),
         ("Api.AccessLogSettings", GONE),
-        ("Api.AccessLogSettings.Format", "$context.path"),
+        ("Api.AccessLogSettings.Fn::If.0", "HasFullAccessLog"),
+        ("Api.AccessLogSettings.Fn::If.1.DestinationArn", {"Fn::GetAtt": "OrdersLogs.Arn"}),
+        ("Api.AccessLogSettings.Fn::If.1.Format.Fn::If.1", "$context.path" * 30),
+        ("Api.AccessLogSettings.Fn::If.1.Format.Fn::If.2", '{"path":"$context.path"}'),
+        ("Api.AccessLogSettings.Fn::If.1.Format.Fn::If.0", "HasAccessLog"),
     ],
     "pages_may_send_what_clients_send": [
         ("Api.CorsConfiguration", GONE),
@@ -1023,6 +1092,12 @@ MISTAKES: dict[str, list[tuple[str, Any]]] = {
         ("Api.CorsConfiguration.AllowCredentials", True),
         ("Globals.Function.$LAMBENT_ALLOWED_ORIGINS", "*"),
         ("Globals.Function.$LAMBENT_PAGE", GONE),
+    ],
+    "logs_say_what_fails_and_cost_little": [
+        ("Globals.Function.LoggingConfig", GONE),
+        ("Globals.Function.LoggingConfig.ApplicationLogLevel", "WARN"),
+        ("OrdersFunction.LoggingConfig.SystemLogLevel", "INFO"),
+        ("Parameters.SystemLogLevel.Default", "INFO"),
     ],
     "every_log_ends": [
         ("Resources.WorkerLogs", {"Type": "AWS::Logs::LogGroup", "Properties": {}}),

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from benchmarks.cost.prices import EVENT_OVERHEAD, Deployment, Prices
+from benchmarks.cost.prices import Deployment, Prices
 
 # Assumptions; docs/cost.md names them.
 COLD_SHARE = 0.01
@@ -20,15 +20,6 @@ FULL_PROCESSOR_MB = 1769
 """With less memory a function has less than one processor, in proportion."""
 POLLER_REQUESTS = 2
 """What Lambda asks SQS for a message: it receives it and deletes it."""
-_ID = "00000000-0000-4000-8000-000000000000"
-PLATFORM_LOG = (
-    f"START RequestId: {_ID} Version: 12\n"
-    f"END RequestId: {_ID}\n"
-    f"REPORT RequestId: {_ID}\tDuration: 12.34 ms\tBilled Duration: 13 ms\t"
-    "Memory Size: 1024 MB\tMax Memory Used: 64 MB\t\n"
-)
-"""What Lambda writes into a function's log for every invocation."""
-
 Measured = Mapping[str, Any]
 
 
@@ -82,6 +73,8 @@ ROWS = (
     Row("a card, from the function", (Part("card"),)),
     Row("a card, from the bucket through CloudFront", cached="card"),
 )
+FRONT_REQUESTS = {"HTTP API": "http_api_request", "CloudFront": "cloudfront_request", "function URL": ""}
+"""What a request is billed as besides Lambda's own; nothing for a function URL."""
 COLUMNS = ("Lambda", "API Gateway", "DynamoDB", "SQS", "S3, CloudFront", "logs", "transfer")
 
 
@@ -120,22 +113,27 @@ def _of_invocation(one: Measured, part: Part, prices: Prices, deployed: Deployme
     memory = deployed.memory[one["function"]]
     gb_seconds = mean_billed(one, memory) / 1000 * memory / 1024
     requests = Counter(one["requests"])
-    log_bytes = one["log_bytes"] + len(PLATFORM_LOG) + EVENT_OVERHEAD * PLATFORM_LOG.count("\n")
+    log_bytes = one["log_bytes"] + deployed.platform_log_bytes
     if part.queued:
         requests["sqs_request"] += POLLER_REQUESTS
     else:
         log_bytes += deployed.access_log_bytes
+        requests[FRONT_REQUESTS[deployed.front]] += 1
+    # What Lambda sends to CloudFront is free.
+    gb = prices["cloudfront_gb" if deployed.front == "CloudFront" else "transfer_gb"]
 
     def of(prefix: str) -> float:
-        return sum(count * prices[name] for name, count in requests.items() if name.startswith(prefix))
+        return sum(
+            count * prices[name] for name, count in requests.items() if name and name.startswith(prefix)
+        )
 
     return {
         "Lambda": prices["lambda_request"] + gb_seconds * prices[f"lambda_gb_second_{deployed.architecture}"],
-        "API Gateway": 0.0 if part.queued else prices["http_api_request"],
+        "API Gateway": of("http_api_"),
         "DynamoDB": of("dynamodb_"),
         "SQS": of("sqs_"),
-        "S3, CloudFront": of("s3_"),
+        "S3, CloudFront": of("s3_") + of("cloudfront_"),
         "logs": log_bytes / 1e9 * prices["log_gb"],
-        "transfer": (0 if part.queued else one["bytes_out"]) / 1e9 * prices["transfer_gb"]
+        "transfer": (0 if part.queued else one["bytes_out"]) / 1e9 * gb
         + one.get("bytes_sent", 0) / 1e9 * prices["transfer_gb"],
     }

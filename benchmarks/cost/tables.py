@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from benchmarks.cost.formula import COLUMNS, ROWS, Measured, billed, dollars
 from benchmarks.cost.prices import Deployment, Prices
+from benchmarks.cost.variants import variants_table
 from benchmarks.environments import ROOT
 
 PAGE = ROOT / "docs" / "cost.md"
@@ -20,6 +21,8 @@ def tables(measured: Measured, prices: Prices, deployed: Deployment) -> str:
             BEGIN,
             "",
             *_cost_table(measured, prices, deployed),
+            "",
+            *variants_table(measured, prices),
             "",
             *_measured_table(measured, deployed),
             "",

@@ -1,12 +1,23 @@
 """Dollars: the formula by hand, and the page that must say what the formula says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks.cost import tables
-from benchmarks.cost.formula import PLATFORM_LOG, ROWS, Part, Row, billed, dollars, mean_billed
+from benchmarks.cost.conditions import NOTHING, Evaluation
+from benchmarks.cost.formula import ROWS, Part, Row, billed, dollars, mean_billed
 from benchmarks.cost.measurement import read_measured
-from benchmarks.cost.prices import Deployment, deployment, read_prices
+from benchmarks.cost.prices import (
+    FUNCTION_URLS,
+    TEMPLATE,
+    TEXT_LOG,
+    Deployment,
+    deployment,
+    read_prices,
+    size,
+)
+from benchmarks.cost.variants import total, variants
 
 PRICES = {
     "lambda_gb_second_x86_64": 0.00002,
@@ -36,7 +47,16 @@ ONE = {
     "bytes_out": 10_000,
 }
 MEASURED = {"invocations": {"one": ONE}, "conditions": "by hand"}
-DEPLOYED = Deployment({"F": 512}, "x86_64", access_log_bytes=400, secrets=1, alarm_metrics=3, polled=2)
+DEPLOYED = Deployment(
+    {"F": 512},
+    "x86_64",
+    "HTTP API",
+    access_log_bytes=400,
+    platform_log_bytes=300,
+    secrets=1,
+    alarm_metrics=3,
+    polled=2,
+)
 
 
 def test_the_page_says_what_the_formula_says() -> None:
@@ -67,7 +87,6 @@ def test_some_invocations_are_cold() -> None:
 def test_an_invocation_through_the_api() -> None:
     found = dollars(Row("x", (Part("one"),)), MEASURED, PRICES, DEPLOYED)
     gb_seconds = (0.99 * 8 + 0.01 * 397) / 1000 * 0.5
-    log_bytes = 400 + len(PLATFORM_LOG) + 3 * 26
     assert found == pytest.approx(
         {
             "Lambda": 0.0000002 + gb_seconds * 0.00002,
@@ -75,7 +94,7 @@ def test_an_invocation_through_the_api() -> None:
             "DynamoDB": 2 * 0.0000001 + 0.0000006,
             "SQS": 0.0000004,
             "S3, CloudFront": 0,
-            "logs": log_bytes / 1e9 * 0.5,
+            "logs": 700 / 1e9 * 0.5,
             "transfer": 0.00001 * 0.1,
         }
     )
@@ -85,7 +104,61 @@ def test_an_invocation_from_a_queue_is_polled_for_and_goes_through_no_api() -> N
     found = dollars(Row("x", (Part("one", times=2, queued=True),)), MEASURED, PRICES, DEPLOYED)
     assert found["SQS"] == pytest.approx(2 * 3 * 0.0000004)
     assert found["API Gateway"] == found["transfer"] == 0
-    assert found["logs"] == pytest.approx(2 * (len(PLATFORM_LOG) + 3 * 26) / 1e9 * 0.5)
+    assert found["logs"] == pytest.approx(2 * 300 / 1e9 * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("front", "api", "cloudfront", "gb"),
+    [("HTTP API", 1e-6, 0, 0.1), ("CloudFront", 0, 1e-6, 0.2), ("function URL", 0, 0, 0.1)],
+)
+def test_requests_are_paid_to_what_takes_them(front: Any, api: float, cloudfront: float, gb: float) -> None:
+    prices = {**PRICES, "cloudfront_gb": 0.2}
+    found = dollars(Row("x", (Part("one"),)), MEASURED, prices, DEPLOYED._replace(front=front))
+    assert (found["API Gateway"], found["S3, CloudFront"]) == (api, cloudfront)
+    assert found["transfer"] == pytest.approx(0.00001 * gb)
+
+
+def test_a_plain_call_costs_no_more_than_was_promised() -> None:
+    by_front: dict[str, list[float]] = {}
+    for variant in variants():
+        found = total(variant, read_measured(), read_prices())
+        by_front.setdefault(variant.deployed.front, []).append(found)
+    assert min(by_front["HTTP API"]) <= total(variants()[2], read_measured(), read_prices()) <= 1.45
+    assert max(by_front["function URL"]) <= 0.60
+    # By the request CloudFront costs what the API does.
+    assert min(by_front["CloudFront"]) > 1
+
+
+def test_parameters_decide_what_is_logged_and_where_requests_go() -> None:
+    full, short, off = (deployment(AccessLog=value) for value in ("full", "short", "off"))
+    assert full.access_log_bytes > 2 * short.access_log_bytes > 0 == off.access_log_bytes
+    quiet, told = deployment(), deployment(SystemLogLevel="INFO")
+    assert quiet.platform_log_bytes == 0 < told.platform_log_bytes
+    assert [deployment(FUNCTION_URLS, CloudFront=value).front for value in ("false", "true")] == [
+        "function URL",
+        "CloudFront",
+    ]
+
+
+@pytest.mark.parametrize("given", [{"AccessLog": "long"}, {"Unknown": "x"}])
+def test_parameters_that_there_are_not_are_refused(given: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="no parameter"):
+        deployment(TEMPLATE, **given)
+
+
+def test_values_follow_conditions() -> None:
+    document = {
+        "Parameters": {"A": {"Default": "x", "AllowedValues": ["x", "y"]}},
+        "Conditions": {
+            "IsX": {"Fn::Equals": [{"Ref": "A"}, "x"]},
+            "IsY": {"Fn::Not": [{"Fn::Equals": ["x", {"Ref": "A"}]}]},
+        },
+    }
+    choice = {"B": [{"Fn::If": ["IsX", {"C": {"Ref": "Table"}}, {"Ref": "AWS::NoValue"}]}, {"Ref": "A"}]}
+    assert Evaluation(document, {}).value(choice) == {"B": [{"C": {"Ref": "Table"}}, "x"]}
+    assert Evaluation(document, {"A": "y"}).value(choice) == {"B": [NOTHING, "y"]}
+    assert [Evaluation(document, {"A": a}).exists({"Condition": "IsY"}) for a in "xy"] == [False, True]
+    assert Evaluation(document, {}).exists({})
 
 
 def test_what_a_function_sends_is_transferred_whoever_calls_it() -> None:
@@ -135,7 +208,9 @@ Resources:
     assert deployment(template) == Deployment(
         {"Web": 256, "Worker": 1024},
         "arm64",
+        "HTTP API",
         access_log_bytes=10 + 1 + 26,
+        platform_log_bytes=size(TEXT_LOG),
         secrets=1,
         alarm_metrics=3,
         polled=2,

@@ -28,6 +28,7 @@ from tests.installed import alone
 
 from lambent.cli.local_aws import emulator_main
 from lambent.cli.local_aws.emulator import Emulator
+from lambent.cli.local_aws.interpreter import machine_architecture
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam"
@@ -115,6 +116,7 @@ class Cloud:
         direct = ",".join(filter(None, ("127.0.0.1", os.environ.get("NO_PROXY", os.environ.get("no_proxy")))))
         self.environment = {
             **shell,
+            "ARCHITECTURE": machine_architecture(),
             "PATH": path,
             "AWS_CA_BUNDLE": str(self.certificate),
             "AWS_CONFIG_FILE": os.devnull,

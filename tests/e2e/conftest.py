@@ -27,6 +27,7 @@ WITHOUT_SHOP = (
     "test_conformance.py",
     "test_direct.py",
     "test_events.py",
+    "test_function_urls.py",
     "test_hello.py",
     "test_projects.py",
     "test_public_gateway.py",

@@ -32,6 +32,17 @@ def test_there_is_one_version(tmp_path: Path, runtimes: tuple[str, ...]) -> None
         interpreter.runtime_version(template(tmp_path, *runtimes))
 
 
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("aarch64", "arm64"), ("arm64", "arm64")],
+)
+def test_layers_are_built_for_the_machine_that_runs_them(
+    machine: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert interpreter.machine_architecture() == name
+
+
 def test_without_a_python_of_the_version_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert not interpreter.is_prepared("3.99")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -57,6 +58,11 @@ def runtime_version(template: Template) -> str:
     if len(found) != 1:
         raise CommandError(f"{template.path}: functions have to be of one Python, not of {found or 'none'}")
     return found[0].removeprefix(_RUNTIME)
+
+
+def machine_architecture() -> str:
+    """The processors of this machine, by Lambda's name for them: ``x86_64`` or ``arm64``."""
+    return "arm64" if platform.machine().lower() in ("aarch64", "arm64") else "x86_64"
 
 
 def is_prepared(python: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from lambent.cli.local_aws import emulator_main, sam_main
 from lambent.cli.local_aws.clients import Clients
 from lambent.cli.local_aws.emulator import Emulator
-from lambent.cli.local_aws.interpreter import Interpreter
+from lambent.cli.local_aws.interpreter import Interpreter, machine_architecture
 from lambent.cli.local_aws.sam import Deployed, SamError, deploy, failures, run_sam
 
 _REGION: Final = "us-east-1"
@@ -67,6 +67,8 @@ class LocalSession(AbstractContextManager["LocalSession"]):
         return {
             **shell,
             **ROOT_CREDENTIALS,
+            # Functions run here: what a Makefile builds for Lambda's processors by default might not.
+            "ARCHITECTURE": machine_architecture(),
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_DEFAULT_REGION": _REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
