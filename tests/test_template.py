@@ -349,7 +349,8 @@ def functions_may_use_what_they_are_told_of(app: App) -> Iterator[str]:
 @rule
 def variables_are_known(app: App) -> Iterator[str]:
     for name, function in app.functions.items():
-        sources = "".join(path.read_text() for path in (ROOT / str(function.get("CodeUri"))).glob("*.py"))
+        folder = app.template.path.parent / str(function.get("CodeUri"))
+        sources = "".join(path.read_text() for path in folder.glob("*.py")) + function.get("InlineCode", "")
         for variable in variables(function):
             if variable not in KNOWN and f'"{variable}"' not in sources:
                 yield f"{name}: nobody reads {variable}"
@@ -1031,8 +1032,8 @@ def test_variants_let_nobody_in_unasked_and_bound_who_is_let_in(path: Path) -> N
     assert not allows(app.template.document)
     assert allows(app.template.document, AllowAnonymous="true")
     for name, function in app.functions.items():
-        if "FunctionUrlConfig" in function:
-            assert function["ReservedConcurrentExecutions"] == {"Ref": "Concurrency"}, name
+        assert function["ReservedConcurrentExecutions"] == {"Ref": "Concurrency"}, name
+        if "LAMBENT_MCP_PATH" in variables(function):
             assert variables(function)["LAMBENT_AUTH_ISSUER"] == {"Ref": "AuthIssuer"}
             assert variables(function)["LAMBENT_AUTH_ANONYMOUS"] == {"Ref": "AllowAnonymous"}
 

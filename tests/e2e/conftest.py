@@ -32,6 +32,7 @@ WITHOUT_SHOP = (
     "test_projects.py",
     "test_public_gateway.py",
     "test_redeploy.py",
+    "test_router.py",
 )
 """Modules that deploy something of their own; the others share one stack, and so one process."""
 _STACKS: pytest.StashKey[list[Stack]] = pytest.StashKey()

@@ -38,6 +38,7 @@ PARTS = {
     "compat": "compat/__init__.py",
     "adapt": "hosts/adapt/__init__.py",
     "clients": "clients/__init__.py",
+    "router": "hosts/aws_lambda/router.py",
     "events": "execution/events/service.py",
     "source": "features/sources.py",
     "asgi": "hosts/asgi.py",
@@ -56,6 +57,7 @@ PARTS = {
         ("from lambent import (\n    compat,\n)", True, ["compat"]),
         ("import lambent\nhandler = lambent.adapt(app)", True, ["adapt"]),
         ("from lambent.clients import LambdaTransport", True, ["clients"]),
+        ("from lambent.hosts.aws_lambda.router import FunctionRouter", True, ["router"]),
         # The server is one of another module, so this one does not name the library.
         ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),
         ("def pay(ctx):\n    ctx.events.emit(name, payload)", True, ["events"]),

@@ -54,6 +54,12 @@ LEFT_OUT_UNLESS_IMPORTED: Final = {
     "compat": ("/lambent/compat",),
     "adapt": ("/lambent/hosts/adapt",),
     "clients": ("/lambent/clients",),
+    "router": (
+        "/lambent/hosts/aws_lambda/router.py",
+        "/lambent/hosts/aws_lambda/router_events.py",
+        "/lambent/hosts/aws_lambda/router_merging.py",
+        "/lambent/stores/functions.py",
+    ),
 }
 """Parts of the library that a function imports by name or not at all: a fifth of the smallest function."""
 

@@ -1,0 +1,7 @@
+"""The router in front of the functions of template.yaml, whose names it has from there."""
+
+import os
+
+from lambent.hosts.aws_lambda.router import FunctionRouter
+
+handler = FunctionRouter({"orders": os.environ["ORDERS"], "greetings": os.environ["GREETINGS"]})
