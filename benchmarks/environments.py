@@ -14,6 +14,7 @@ VENVS = HERE / ".venvs"
 
 MANGUM = "mangum==0.22.0"
 PYDANTIC = "pydantic==2.14.3"
+UVICORN = "uvicorn==0.54.0"
 LAMBENT = ("msgspec==0.22.0", "cryptography==50.0.2")
 
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
@@ -22,10 +23,12 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "lambent": LAMBENT,
     "lambent-auth": (*LAMBENT, "joserfc==1.8.0"),
     "lambent-models": (*LAMBENT, PYDANTIC),
+    "lambent-uvicorn": (*LAMBENT, UVICORN),
     "awslabs": ("awslabs.mcp-lambda-handler==0.1.15",),
     "asgi": (MANGUM,),
     "fastapi": ("fastapi==0.165.0", PYDANTIC, MANGUM),
     "sdk": ("mcp==2.3.0", PYDANTIC, MANGUM),
+    "sdk-uvicorn": ("mcp==2.3.0", PYDANTIC, UVICORN),
     "webhook_events": ("mcp-webhook-events==0.2.0",),
     "fastmcp": ("fastmcp==4.1.2", PYDANTIC, MANGUM),
 }

@@ -72,8 +72,13 @@ def _fixed(prices: Prices, deployed: Deployment) -> Iterator[str]:
 
 
 def written(page: str, inner: str) -> str:
-    """A page with what stands between its marks replaced."""
-    found = re.subn(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: inner, page, flags=re.DOTALL)
+    """The page with what stands between its marks replaced."""
+    return replaced(page, inner, BEGIN, END)
+
+
+def replaced(page: str, inner: str, begin: str, end: str) -> str:
+    """A page with what stands between two marks replaced, marks included."""
+    found = re.subn(f"{re.escape(begin)}.*{re.escape(end)}", lambda _: inner, page, flags=re.DOTALL)
     if found[1] != 1:
-        raise ValueError(f"the page must have the marks {BEGIN} and {END} once")
+        raise ValueError(f"the page must have the marks {begin} and {end} once")
     return found[0]
