@@ -1,6 +1,7 @@
 """What is paid for: public prices, and the resources of the templates."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -27,6 +28,21 @@ TEXT_LOG = (
     ),
 )
 """What Lambda writes into a function's log for every invocation, in text."""
+TYPICAL = {
+    "$context.error.message": "-",
+    "$context.httpMethod": "POST",
+    "$context.identity.sourceIp": "203.0.113.178",
+    "$context.integrationErrorMessage": "-",
+    "$context.integrationLatency": "12",
+    "$context.path": "/orders/mcp",
+    "$context.requestId": "JKJaXmPLvHcESHA=",
+    "$context.requestTime": "27/Nov/2026:08:00:00 +0000",
+    "$context.responseLatency": "14",
+    "$context.responseLength": "1200",
+    "$context.routeKey": "ANY /orders/mcp",
+    "$context.status": "200",
+}
+"""Values of the access log's variables; one that is not here is about as long as its name."""
 JSON_LOG = (
     f'{{"time":"{_TIME}","type":"platform.start","record":{{"requestId":"{_ID}","version":"12"}}}}',
     (
@@ -107,9 +123,12 @@ def _front(has_api: bool, has_distribution: bool) -> Front:
 
 
 def _log_line(api: Mapping[str, Any]) -> int:
-    """Bytes of an access log line: names of variables are about as long as their values."""
+    """Bytes of an access log line, for a call that went well."""
     settings = api.get("AccessLogSettings", NOTHING)
-    return 0 if settings is NOTHING else size((settings["Format"],))
+    if settings is NOTHING:
+        return 0
+    line = re.sub(r"\$context\.[A-Za-z.]+", lambda name: TYPICAL.get(name[0], name[0]), settings["Format"])
+    return size((line,))
 
 
 def _platform_log(config: Mapping[str, Any]) -> int:

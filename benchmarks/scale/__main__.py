@@ -22,7 +22,7 @@ SEED = 16
 def main() -> None:
     usual = Load()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    parser.add_argument("--measure", action="store_true", help="measure anew, about a minute")
+    parser.add_argument("--measure", action="store_true", help="measure anew, about two minutes")
     parser.add_argument("--users", type=float, default=usual.users)
     parser.add_argument("--calls", type=float, default=usual.calls, help="of a user in a day")
     parser.add_argument("--peak", type=float, default=usual.peak, help="share of a day in its busiest hour")
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the simulation")
     options = parser.parse_args()
     if options.measure:
-        MEASURED.write_text(json.dumps(measure(1000, 15), indent=1) + "\n", encoding="utf-8")
+        MEASURED.write_text(json.dumps(measure(500, 5), indent=1) + "\n", encoding="utf-8")
     load = Load(int(options.users), options.calls, options.peak, options.burst, options.tool_ms)
     inner = tables(Inputs(load, options.seed, read_invocations(), read_measured(), read_prices()))
     if (load, options.seed) == (usual, SEED):

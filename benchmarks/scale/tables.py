@@ -17,6 +17,12 @@ from lambent.cli.local_aws.template import read_template
 PAGE = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- begin: python -m benchmarks.scale -->", "<!-- end -->"
 HOURS = 24 * DAYS
+SERVERS = {
+    "lambent, coroutine": "Lambent behind uvicorn, `async def` tool",
+    "sdk, coroutine": "the official SDK behind uvicorn, `async def` tool",
+    "lambent, function": "Lambent behind uvicorn, `def` tool",
+    "sdk, function": "the official SDK behind uvicorn, `def` tool",
+}
 PROCESS_GB = 2
 """The least that a task of Fargate with one processor has."""
 
@@ -81,7 +87,7 @@ def _fleet_costs(inputs: Inputs) -> Iterator[str]:
             f"| {what} | {inputs.services['lambda']['warm_processor_ms']:.2f} "
             f"| {statistics.mean(rates) * busy:,.0f} | {max(rates) * busy:,.0f} | {each * load.month:,.0f} |"
         )
-    for kind, what in (("lambent", "Lambent behind uvicorn"), ("sdk", "the official SDK behind uvicorn")):
+    for kind, what in SERVERS.items():
         one = _process_service(inputs, kind)
         fleet = [needed(rate, one) for rate in rates]
         yield (
@@ -176,7 +182,7 @@ def simulations(inputs: Inputs) -> Iterator[tuple[str, Found]]:
         times = list(arrivals(phases, random.Random(inputs.seed)))
         found = on_lambda(times, service, quotas, random.Random(inputs.seed), warm=steady)
         yield f"{name}: Lambent on Lambda", found
-        for kind, what in (("lambent", "Lambent behind uvicorn"), ("sdk", "the official SDK behind uvicorn")):
+        for kind, what in SERVERS.items():
             one = _process_service(inputs, kind)
             yield f"{name}: {what}", on_processes(times, one, random.Random(inputs.seed), calm)
     times = list(arrivals((Phase(30, calm),), random.Random(inputs.seed)))
