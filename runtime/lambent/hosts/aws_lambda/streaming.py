@@ -86,7 +86,7 @@ class StreamingHandler(LambdaHandler):
     listen_seconds = 60.0
     _warned = False
 
-    def __call__(self, event: Event, context: Any) -> dict[str, Any]:
+    def __call__(self, event: Event, context: Any) -> Any:
         """See ``LambdaHandler.__call__``; what is returned for a stream has no meaning."""
         if not may_take_stream(event):
             return super().__call__(event, context)
