@@ -14,7 +14,7 @@ from lambent.errors import DeadlineReached, StoreError
 from lambent.hosts import queue_worker
 from lambent.hosts.lease_renewal import LeaseRenewal
 from lambent.hosts.queue_worker import QueueWorker, Work, WorkerInvocation
-from lambent.stores.sqs_inbox import Message
+from lambent.stores.sqs_inbox import TakenMessage
 
 
 class Waiting:
@@ -32,7 +32,7 @@ class Waiting:
     def send(self, body: str, delay: float = 0.0) -> None:
         self.bodies.append(body)
 
-    def receive(self, most: int, seconds: int) -> list[Message]:
+    def receive(self, most: int, seconds: int) -> list[TakenMessage]:
         self.asked.append(most)
         if self.failures:
             raise self.failures.pop()
@@ -40,12 +40,12 @@ class Waiting:
             time.sleep(0.005)
             return []
         taken, self.bodies = self.bodies[:most], self.bodies[most:]
-        return [Message(body, f"receipt of {body}") for body in taken]
+        return [TakenMessage(body, f"receipt of {body}") for body in taken]
 
-    def extend(self, message: Message, seconds: int = 60) -> None:
+    def extend(self, message: TakenMessage, seconds: int = 60) -> None:
         self.extended.append((message.body, seconds))
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: TakenMessage) -> None:
         self.deleted.append(message.body)
 
 
@@ -136,12 +136,12 @@ def test_what_runs_may_end_and_what_comes_then_is_given_back() -> None:
         invocation.check()
         assert 0 < (invocation.remaining_ms() or 0) <= 1000 * (SECONDS + 5)
 
-    def receive(most: int, seconds: int) -> list[Message]:
+    def receive(most: int, seconds: int) -> list[TakenMessage]:
         """The second message arrives when the worker has been told to end."""
         if not began.is_set():
             return Waiting.receive(inbox, 1, seconds)
         until(worker._ending.is_set)
-        return [Message("late", "")]
+        return [TakenMessage("late", "")]
 
     inbox.receive = receive  # type: ignore[method-assign]
     with working(inbox, work, seconds=SECONDS) as (worker, ends):

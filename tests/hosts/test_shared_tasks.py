@@ -18,10 +18,11 @@ from tests.support import SECRET, accept, make_server
 
 from lambent import Context, MCPServer, Session, Settings
 from lambent.execution.durable import records
-from lambent.hosts import assembly, shared_queue
+from lambent.hosts import live, shared_queue
 from lambent.hosts.asgi import AsgiApp
 from lambent.hosts.asgi_workers import WorkingApp
 from lambent.hosts.events_settings import EventSettings
+from lambent.hosts.lease_renewal import LeaseRenewal
 from lambent.hosts.shared_queue import SharedQueue
 from lambent.stores.redis import close_clients
 
@@ -32,10 +33,11 @@ Start = Callable[[MCPServer], TaskClient]
 
 QUICK = """
 from lambent.execution.durable import records
-from lambent.hosts import assembly, shared_queue
+from lambent.hosts import lease_renewal, live, shared_queue
 
 records.SKEW_SECONDS = 0.2
-assembly._SHARED_LEASE_SECONDS = shared_queue.LEASE_SECONDS = 0.6
+live.LiveInvocation.lease_seconds = shared_queue.LEASE_SECONDS = 0.6
+lease_renewal.leases._seconds = 0.2
 """
 
 
@@ -43,7 +45,8 @@ assembly._SHARED_LEASE_SECONDS = shared_queue.LEASE_SECONDS = 0.6
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases of moments."""
     monkeypatch.setattr(records, "SKEW_SECONDS", 0.2)
-    monkeypatch.setattr(assembly, "_SHARED_LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(live.LiveInvocation, "lease_seconds", 0.6)
+    monkeypatch.setattr(live, "leases", LeaseRenewal(0.2))
     monkeypatch.setattr(shared_queue, "LEASE_SECONDS", 0.6)
     monkeypatch.setattr(shared_queue, "_LOOK_SECONDS", 0.2)
 

@@ -177,8 +177,12 @@ class Endless:
 
 
 def threads_of_servers() -> set[threading.Thread]:
-    """Every thread of the library, also those of applications that are not collected yet."""
-    return {thread for thread in threading.enumerate() if thread.name.startswith("lambent")}
+    """Every thread of the library, also those of applications that are not collected yet.
+
+    The one that renews leases is of the process, and no server's.
+    """
+    found = {thread for thread in threading.enumerate() if thread.name.startswith("lambent")}
+    return {thread for thread in found if thread.name != "lambent-leases"}
 
 
 @pytest.fixture(autouse=True)

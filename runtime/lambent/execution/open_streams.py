@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+import msgspec
+
+from lambent.wire.http import SSE_TYPE, HttpResponse
+
 
 class OpenStream(Protocol):
     """The notifications of a stream that a call has opened; the result of that call comes behind them."""
@@ -18,3 +22,15 @@ class OpenStream(Protocol):
 
     def end(self) -> None:
         """End soon, on any thread: the host is about to end."""
+
+
+class _Reply(msgspec.Struct):
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def is_failure(response: HttpResponse) -> bool:
+    """Whether a call that has opened a stream has failed behind its handler, as in middleware."""
+    body = response.body
+    if response.headers.get("content-type") == SSE_TYPE:
+        body = body.removesuffix(b"\n\n").rpartition(b"\ndata: ")[2]
+    return msgspec.json.decode(body, type=_Reply).error is not msgspec.UNSET

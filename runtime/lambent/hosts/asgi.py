@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.failures import report
+from lambent.execution.open_streams import is_failure
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.discovery import DiscoveryDocuments
-from lambent.hosts.live import LiveInvocation, is_failure
+from lambent.hosts.live import LiveInvocation
 from lambent.hosts.process_end import told_of_the_end
 from lambent.hosts.readiness import Readiness
 from lambent.hosts.threads import CallThreads

@@ -11,8 +11,6 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from lambent.errors import Cancelled, OverloadedError
 from lambent.execution.event_loop import LoopTask, LoopThread
 from lambent.execution.failures import report
@@ -20,7 +18,6 @@ from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.lease_renewal import LEASE_SECONDS, leases
 from lambent.hosts.threads import CallThreads
-from lambent.wire.http import SSE_TYPE, HttpResponse
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
@@ -185,18 +182,6 @@ class LiveInvocation(Invocation):
             raise Cancelled from None
         self.check()
         return value
-
-
-class _Reply(msgspec.Struct):
-    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-def is_failure(response: HttpResponse) -> bool:
-    """Whether a call that has opened a stream has failed behind its handler, as in middleware."""
-    body = response.body
-    if response.headers.get("content-type") == SSE_TYPE:
-        body = body.removesuffix(b"\n\n").rpartition(b"\ndata: ")[2]
-    return msgspec.json.decode(body, type=_Reply).error is not msgspec.UNSET
 
 
 class _Room(Pending[None]):

@@ -19,7 +19,7 @@ from lambent.execution.lifespan import Lifespan
 from lambent.execution.log_records import logger
 from lambent.hosts.lease_renewal import LeaseRenewal
 from lambent.hosts.live import LiveInvocation
-from lambent.stores.sqs_inbox import Message
+from lambent.stores.sqs_inbox import TakenMessage
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,21 +53,21 @@ class Inbox(Protocol):
 
     name: str
 
-    def receive(self, most: int, seconds: int) -> list[Message]:
+    def receive(self, most: int, seconds: int) -> list[TakenMessage]:
         """Take up to so many messages; where there is none, wait for one for so many seconds.
 
         Raises:
             StoreError: the queue cannot be reached.
         """
 
-    def extend(self, message: Message, seconds: int = ...) -> None:
+    def extend(self, message: TakenMessage, seconds: int = ...) -> None:
         """Keep a message from others for so many seconds from now; 0: give it back.
 
         Raises:
             StoreError: as above.
         """
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: TakenMessage) -> None:
         """Forget a message: it is done.
 
         Raises:
@@ -224,7 +224,7 @@ class QueueWorker:
         """Take messages from a queue while threads are free."""
         free, pause = threading.Semaphore(self._threads), _FIRST_PAUSE
 
-        def do(message: Message) -> None:
+        def do(message: TakenMessage) -> None:
             try:
                 self._do(inbox, work, message)
             finally:
@@ -252,7 +252,7 @@ class QueueWorker:
                 else:
                     pool.submit(do, message)
 
-    def _do(self, inbox: Inbox, work: Work, message: Message) -> None:
+    def _do(self, inbox: Inbox, work: Work, message: TakenMessage) -> None:
         try:
             with self._invocation() as invocation, self._extending.renewing(lambda: inbox.extend(message)):
                 work(message.body, invocation)

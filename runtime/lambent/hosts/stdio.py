@@ -20,10 +20,11 @@ from lambent.errors import HttpRefusal, InvalidRequestError
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import LoopTask, LoopThread
 from lambent.execution.failures import report
+from lambent.execution.open_streams import is_failure
 from lambent.execution.rounds.live_calls import CancelledParams
 from lambent.execution.rounds.pending import Pending
 from lambent.hosts.line_writer import LineWriter
-from lambent.hosts.live import LiveInvocation, TaskRunner, is_failure
+from lambent.hosts.live import LiveInvocation, TaskRunner
 from lambent.hosts.private_streams import take_streams
 from lambent.hosts.settings import Settings
 from lambent.hosts.stdio_streams import StdioStreams

@@ -13,7 +13,7 @@ _BATCH = 10
 """Messages that SQS gives with a request."""
 
 
-class Message(NamedTuple):
+class TakenMessage(NamedTuple):
     """A message that was taken: its text, and by what the queue knows this delivery of it."""
 
     body: str
@@ -27,7 +27,7 @@ class SqsInbox:
         self._queue = AwsResource("sqs", url, sqs)
         self.name = url.rpartition("/")[2]
 
-    def receive(self, most: int, seconds: int) -> list[Message]:
+    def receive(self, most: int, seconds: int) -> list[TakenMessage]:
         """See ``Inbox.receive``; never more than ten."""
         with self._queue.calling("ReceiveMessage") as sqs:
             answer = sqs.receive_message(
@@ -36,16 +36,16 @@ class SqsInbox:
                 WaitTimeSeconds=seconds,
                 VisibilityTimeout=VISIBILITY_SECONDS,
             )
-        return [Message(one["Body"], one["ReceiptHandle"]) for one in answer.get("Messages", ())]
+        return [TakenMessage(one["Body"], one["ReceiptHandle"]) for one in answer.get("Messages", ())]
 
-    def extend(self, message: Message, seconds: int = VISIBILITY_SECONDS) -> None:
+    def extend(self, message: TakenMessage, seconds: int = VISIBILITY_SECONDS) -> None:
         """See ``Inbox.extend``."""
         with self._queue.calling("ChangeMessageVisibility") as sqs:
             sqs.change_message_visibility(
                 QueueUrl=self._queue.name, ReceiptHandle=message.receipt, VisibilityTimeout=seconds
             )
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: TakenMessage) -> None:
         """See ``Inbox.delete``."""
         with self._queue.calling("DeleteMessage") as sqs:
             sqs.delete_message(QueueUrl=self._queue.name, ReceiptHandle=message.receipt)

@@ -103,6 +103,14 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/hosts/process_end.py",
         "/lambent/hosts/readiness.py",
     ),
+    "adapt|compat": ("/lambent/hosts/app_scopes.py", "/lambent/hosts/aws_lambda/app_responses.py"),
+    r"asgi|compat|fastapi\w*|mangum|\w*_app": (
+        "/lambent/hosts/lease_renewal.py",
+        "/lambent/hosts/live.py",
+        "/lambent/hosts/shared_queue.py",
+        "/lambent/hosts/shared_tasks.py",
+        "/lambent/hosts/threads.py",
+    ),
     "skills?": (
         "/lambent/features/skills",
         "/lambent/execution/handlers/skills.py",

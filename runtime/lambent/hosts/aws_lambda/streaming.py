@@ -136,7 +136,7 @@ class StreamingHandler(LambdaHandler):
         self, invocation: StreamedInvocation, stream: OpenStream, response: HttpResponse
     ) -> HttpResponse:
         """Send what a stream delivers until it ends or nobody takes it; gives what ends the response."""
-        from lambent.hosts.live import is_failure  # loaded where a stream of events is opened
+        from lambent.execution.open_streams import is_failure  # loaded where a stream of events is opened
 
         if is_failure(response):
             return response
