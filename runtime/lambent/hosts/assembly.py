@@ -354,7 +354,7 @@ class Assembly:
 
             changes = BusChanges(self._parts.bus, changes or MemoryChanges())
         tasks, live = None, None
-        if not in_lambda or (self.streams and store is not None):
+        if not in_lambda or (self.streams and settings.has_store):
             from lambent.execution.rounds.live_calls import LiveCalls
 
             live = LiveCalls(shared=settings.has_store)

@@ -115,14 +115,19 @@ _decoder = msgspec.json.Decoder(_Suspended)
 
 
 def suspend(result: InputRequiredResult, journal: Journal, call: Call) -> InputRequiredResult:
-    """Give a result that asks the ids of its questions, and the event id from which its stream is resumed."""
+    """Give a result that asks the ids of its questions, and the event id from which its stream is resumed.
+
+    Questions that were sent while the stream was open are not asked again.
+    """
     services, era = call.services, call.rpc.era
     assert isinstance(era, LegacyEra)  # noqa: S101 - the modern era has no handshake
     assert call.handshake is not None  # noqa: S101
-    call_id = random_call_id() if call.resumed is None else call.resumed.call_id
+    call_id = journal.call_id or (random_call_id() if call.resumed is None else call.resumed.call_id)
     journal.flow = journal.flow or call_id  # its rounds complete the call only once
     requests: dict[str, Any] = {}
     for key, (mark, question) in journal.asked.items():
+        if key in journal.sent:
+            continue
         params = era.question(question.method, question.params, f"{call_id}.{key}")
         name = question_id(services, question_name(call_id, key, mark), call.caller)
         requests[name] = {"method": question.method, "params": params}

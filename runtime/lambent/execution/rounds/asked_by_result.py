@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from lambent.errors import Suspend
 from lambent.execution.call import Call
 from lambent.execution.rounds.digests import digest
 from lambent.execution.rounds.journal import Journal
@@ -33,7 +34,7 @@ def ask(value: Any, call: Call, journal: Journal) -> bool:
     requests, journal.note = _members(value)
     if not requests and journal.note is None:
         raise TypeError("An InputRequiredResult needs input_requests or a request_state")
-    waits = []
+    waits: list[Any] = []
     if call.handshake is not None and journal.asker is None:
         from lambent.execution.rounds.legacy_questions import asker_of  # loaded by a first legacy client
 
@@ -48,8 +49,14 @@ def ask(value: Any, call: Call, journal: Journal) -> bool:
             journal.asked[key] = mark, question
         else:
             waits.append(pending)
-    for pending in waits:
-        pending.result()
+    try:
+        for pending in waits:
+            pending.result()
+    except Suspend:
+        from lambent.execution.rounds.legacy_questions import LiveAsker
+
+        assert isinstance(journal.asker, LiveAsker)  # noqa: S101 - no other one lets it wait
+        journal.asker.postpone(waits)  # a later round takes all answers, those that have come included
     journal.learn_round(requests)
     return bool(waits) and not journal.asked
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from msgspec import Raw
 
@@ -87,6 +87,8 @@ class Journal:
         advanced: a step was finished in this run.
         before_step: called before a step without a result begins; may raise.
         asker: asks a client of the legacy era; None where questions are results, as in the modern era.
+        call_id: names the call among those that ask, where it asks while its stream is open.
+        sent: the keys of the questions that have been sent on that stream.
         abandon: called where the questions of this run cannot be asked.
         note: the state of an ``InputRequiredResult`` that the handler has made; see ``asked_by_result``.
         session_owner: names this call as the owner of a session, the same in every run; empty where no run
@@ -126,6 +128,8 @@ class Journal:
         self._writing = threading.Lock()
         self.advanced = False
         self.asker: Asker | None = None
+        self.call_id = ""
+        self.sent: set[str] = set()
         self.before_step: Callable[[], None] | None = None
         self.abandon: Callable[[], None] | None = None
         self.session_owner = ""
@@ -164,7 +168,7 @@ class Journal:
         if self.asker is not None and (asked := self.asker.ask(key, mark, question)) is not None:
             return asked
         self.asked[key] = mark, question
-        return Pending(self._suspend, known=False)
+        return Pending(self.suspend, known=False)
 
     def learn(self, key: str, mark: str, question: Question[T], raw: Raw) -> T:
         """Read the answer of a client of the legacy era, which the handler waits for.
@@ -206,7 +210,12 @@ class Journal:
         steps = [f"the step {name!r}, which has not run" for name in sorted(self.idle)]
         return [*steps, *(f"the question {key!r}" for key in sorted(questions))]
 
-    def _suspend(self) -> Any:
+    def suspend(self) -> NoReturn:
+        """End the run of the handler: what it waits for is not there.
+
+        Raises:
+            Suspend: always.
+        """
         self.suspended = True
         raise Suspend
 

@@ -1,16 +1,17 @@
 """Questions to clients of the legacy era, as requests of the server (client/elicitation, sampling, roots).
 
-A host that stays writes the request to the stream of the call and waits for the answer, which comes as a
-message of its own. A host whose invocations end soon ends the stream with it where the client can resume it;
-see ``lambent.execution.durable.resumption``. Older clients can be asked there too if the stream is open.
+A host that sends parts of a response writes the request to the stream of the call and waits for the answer,
+which comes as a message of its own. Where the invocation is nearly over, it ends the stream, which clients of
+2025-11-25 resume; see ``lambent.execution.durable.resumption``. A host that sends responses as a whole ends
+it at once.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
-from collections.abc import Callable, Generator
+import weakref
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
@@ -43,6 +44,9 @@ _LOOK_SECONDS = 1.0
 
 _KEEP_ALIVE_SECONDS = 15.0
 
+_SUSPEND_SECONDS = 0.5
+"""How long before the handler's own time limit a stream ends that its client resumes."""
+
 
 def asker_of(call: Call, journal: Journal) -> Asker:
     """How to ask the client of a call.
@@ -53,13 +57,10 @@ def asker_of(call: Call, journal: Journal) -> Asker:
     era = call.rpc.era
     assert isinstance(era, LegacyEra)  # noqa: S101 - the modern era has no handshake
     live, invocation = call.services.live, call.invocation
-    can_wait = live is not None and invocation.may_stream and not invocation.buffers
-    if live is not None and can_wait and invocation.remaining_ms() is None:
-        return LiveAsker(call, era, journal, live)
-    why = _why_not(call, era)
-    if live is not None and can_wait and why is not None:
-        return LiveAsker(call, era, journal, live)  # until the host ends the invocation
-    if why is not None:
+    if live is not None and invocation.may_stream and not invocation.buffers:
+        may_suspend = invocation.remaining_ms() is not None and _why_not(call, era) is None
+        return LiveAsker(call, era, journal, live, may_suspend=may_suspend)
+    if (why := _why_not(call, era)) is not None:
         raise ToolError(f"This client cannot be asked here: {why}")
     return SuspendingAsker(era)
 
@@ -100,77 +101,122 @@ class SuspendingAsker(_Reader):
 
 
 class LiveAsker(_Reader):
-    """Writes questions to the open stream of a call."""
+    """Writes questions to the open stream of a call.
 
-    def __init__(self, call: Call, era: LegacyEra, journal: Journal, live: LiveCalls) -> None:
-        self._call = call
+    ``may_suspend``: the client can resume the stream, so the handler may end where the time is up.
+    """
+
+    def __init__(
+        self, call: Call, era: LegacyEra, journal: Journal, live: LiveCalls, *, may_suspend: bool
+    ) -> None:
+        self.call = call
+        self.journal = journal
+        self.live = live
+        self.may_suspend = may_suspend
         self._era = era
-        self._journal = journal
-        self._live = live
-        self._call_id = random_call_id()
+        journal.call_id = random_call_id() if call.resumed is None else call.resumed.call_id
+        # A handler need not wait for what it asks: what it holds no more is not asked for later.
+        self._waiting: weakref.WeakValueDictionary[str, _Asked[Any]] = weakref.WeakValueDictionary()
 
     def ask(self, key: str, mark: str, question: Question[T]) -> Pending[T] | None:
         """See ``Asker.ask``."""
-        call = self._call
-        params = self._era.question(question.method, question.params, f"{self._call_id}.{key}")
-        name = question_name(self._call_id, key, mark)
+        call, call_id = self.call, self.journal.call_id
+        params = self._era.question(question.method, question.params, f"{call_id}.{key}")
+        name = question_name(call_id, key, mark)
         request_id = question_id(call.services, name, call.caller)
-        future = self._live.expect(request_id, key_of(call.caller))
+        future = self.live.expect(request_id, key_of(call.caller))
         call.invocation.emit(jsonrpc.request(request_id, question.method, params))
-        is_shared = self._live.shared and call.services.store is not None
-        look = functools.partial(self._look, name) if is_shared else None
-        learn = functools.partial(self._journal.learn, key, mark, question)
+        self.journal.sent.add(key)
+        asked = self._waiting[key] = _Asked(self, (key, mark, question), name, request_id, future)
+        return asked
 
-        def forget() -> None:
-            self._live.forget(request_id)
-            self._journal.wait_for(key)
-
-        return _Asked(future, call, look, learn, forget)
-
-    def _look(self, name: str) -> Raw | None:
+    def look(self, name: str) -> Raw | None:
         """The answer, where another process has taken it; while the table cannot be read, there is none."""
         try:
-            return Answers(self._call.services, self._call.caller).read(name)
+            return self._answers().read(name)
         except StoreError as error:
-            report(error, self._call.rpc)
+            report(error, self.call.rpc)
             return None
+
+    def learned(self, key: str) -> None:
+        """Take note that an answer was read."""
+        self._waiting.pop(key, None)
+
+    def postpone(self, others: Iterable[_Asked[Any]] = ()) -> None:
+        """Have a later run wait for what is not answered yet, and read the answers to ``others`` anew.
+
+        Raises:
+            StoreError: an answer that has come cannot be kept.
+        """
+        for asked in [*self._waiting.values(), *others]:
+            self.live.forget(asked.request_id)  # from now on its answer goes to the table
+            if asked.future.done() and asked.future.exception() is None:
+                self._answers().keep(asked.name, asked.future.result())
+            key, mark, question = asked.question
+            self.journal.asked[key] = mark, question
+
+    def _answers(self) -> Answers:
+        return Answers(self.call.services, self.call.caller)
 
 
 class _Asked(Pending[T]):
-    """An answer that is waited for while the stream of the call is open."""
+    """An answer that is waited for while the stream of the call is open.
 
-    __slots__ = ("_call", "_deadline", "_forget", "_future", "_learn", "_look")
+    Args:
+        asker: has asked.
+        question: its key, its digest, and the question.
+        name: its name in the table.
+        request_id: of the request that asks it.
+        future: gets the answer where it comes to this process.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_asker",
+        "_deadline",
+        "_expires",
+        "_is_shared",
+        "future",
+        "name",
+        "question",
+        "request_id",
+    )
 
     def __init__(
         self,
+        asker: LiveAsker,
+        question: tuple[str, str, Question[T]],
+        name: str,
+        request_id: str,
         future: Future[Raw],
-        call: Call,
-        look: Callable[[], Raw | None] | None,
-        learn: Callable[[Raw], T],
-        forget: Callable[[], None],
     ) -> None:
         super().__init__(self._wait)
-        self._future = future
-        self._call = call
-        self._look = look
-        self._learn = learn
-        self._forget = forget
-        limit, seconds = call.invocation.time_limit(), call.services.state_ttl
-        self._deadline = time.monotonic() + (seconds if limit is None else min(seconds, limit))
+        self._asker = asker
+        self.question = question
+        self.name = name
+        self.request_id = request_id
+        self.future = future
+        services = asker.call.services
+        self._is_shared = asker.live.shared and services.store is not None
+        limit = asker.call.invocation.time_limit()
+        self._expires = self._deadline = time.monotonic() + services.state_ttl
+        if limit is not None:
+            until = time.monotonic() + max(0.0, limit - _SUSPEND_SECONDS * asker.may_suspend)
+            self._deadline = min(self._deadline, until)
 
     def _wait(self) -> T:
         import asyncio
 
         if asyncio._get_running_loop() is not None:  # the answer could not come: it is read on that loop
             raise RuntimeError("Waiting here would block the event loop: use await in async def")
-        invocation, kept_alive = self._call.invocation, time.monotonic()
+        invocation, kept_alive = self._asker.call.invocation, time.monotonic()
         try:
             with invocation.idle():
                 while True:
                     _check(invocation)
                     with contextlib.suppress(FutureTimeoutError):
-                        return self._learn(self._future.result(self._pause()))
-                    if self._look is not None and (found := self._look()) is not None:
+                        return self._learn(self.future.result(self._pause()))
+                    if self._is_shared and (found := self._asker.look(self.name)) is not None:
                         return self._learn(found)
                     kept_alive = self._pass_time(kept_alive)
         finally:
@@ -183,8 +229,8 @@ class _Asked(Pending[T]):
     async def _wait_on_loop(self) -> T:
         import asyncio
 
-        invocation, kept_alive = self._call.invocation, time.monotonic()
-        waiting = asyncio.wrap_future(self._future)
+        invocation, kept_alive = self._asker.call.invocation, time.monotonic()
+        waiting = asyncio.wrap_future(self.future)
         try:
             with invocation.idle(at_once=True):
                 while not waiting.done():
@@ -193,12 +239,22 @@ class _Asked(Pending[T]):
                     if waiting.done():
                         break
                     # On a thread: every other call of the process waits for this loop.
-                    if self._look is not None and (found := await asyncio.to_thread(self._look)) is not None:
+                    look, name = self._asker.look, self.name
+                    if self._is_shared and (found := await asyncio.to_thread(look, name)) is not None:
                         return self._learn(found)
                     kept_alive = self._pass_time(kept_alive)
             return self._learn(waiting.result())
         finally:
             self._forget()
+
+    def _learn(self, raw: Raw) -> T:
+        key, mark, question = self.question
+        self._asker.learned(key)
+        return self._asker.journal.learn(key, mark, question, raw)
+
+    def _forget(self) -> None:
+        self._asker.live.forget(self.request_id)
+        self._asker.journal.wait_for(self.question[0])
 
     def _pause(self) -> float:
         return min(_LOOK_SECONDS, max(0.0, self._deadline - time.monotonic()))
@@ -207,10 +263,13 @@ class _Asked(Pending[T]):
         """Keep the stream open, and end when the time is up."""
         now = time.monotonic()
         if now >= self._deadline:
-            raise ToolError("The user has not answered in time: call the tool again")
+            if not self._asker.may_suspend or now >= self._expires:
+                raise ToolError("The user has not answered in time: call the tool again")
+            self._asker.postpone()
+            self._asker.journal.suspend()
         if now - kept_alive < _KEEP_ALIVE_SECONDS:
             return kept_alive
-        self._call.invocation.keep_alive()
+        self._asker.call.invocation.keep_alive()
         return now
 
 

@@ -48,6 +48,8 @@ class Questions:
         self._may_ask: bool | None = None
         self._why_not = ""
         self.flow = ""
+        self.call_id = ""
+        self.sent: set[str] = set()
         if (resumed := call.resumed) is not None:
             marks = resumed.state.asked
             self._answers = dict(resumed.state.answers)
