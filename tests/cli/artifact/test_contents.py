@@ -127,7 +127,9 @@ def test_what_streams_is_left_out_unless_it_is_asked_for(streams: bool, tmp_path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("") if path.suffix else path.mkdir()
     strip(tmp_path, streams=streams)
-    assert [(tmp_path / pattern[1:]).exists() for pattern in LEFT_OUT_UNLESS_STREAMING] == [streams] * 2
+    assert [(tmp_path / pattern[1:]).exists() for pattern in LEFT_OUT_UNLESS_STREAMING] == [streams] * len(
+        LEFT_OUT_UNLESS_STREAMING
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from lambent.compat import Context as CompatContext
 from lambent.compat import MCPServer as CompatServer
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
+from lambent.execution.rounds import legacy_questions
 from lambent.execution.rounds.live_calls import LiveCalls
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.stores.memory import MemoryStore
@@ -124,8 +125,9 @@ def euros(count: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def environments() -> Iterator[Environments]:
+def environments(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environments]:
     """Environments that share a table."""
+    monkeypatch.setattr(legacy_questions, "_LOOK_SECONDS", 0.02)
     store, made = MemoryStore(), list[LambdaHandler]()
 
     def make(mcp: Any = None, settings: Settings = SETTINGS) -> LambdaHandler:

@@ -65,6 +65,7 @@ LEFT_OUT_UNLESS_IMPORTED: Final = {
 
 LEFT_OUT_UNLESS_STREAMING: Final = (
     "/lambent/hosts/aws_lambda/runtime_client",
+    "/lambent/hosts/aws_lambda/keep_alive.py",
     "/lambent/hosts/aws_lambda/streaming.py",
 )
 """For responses that are sent while calls run; whether a function does so is a setting of its deployment."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import binascii
 import contextlib
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -22,6 +24,7 @@ from lambent.errors import HttpRefusal
 from lambent.execution.log_records import logger
 from lambent.hosts.aws_lambda.events import Event, format_of, unreadable
 from lambent.hosts.aws_lambda.handler import LambdaHandler, LambdaInvocation
+from lambent.hosts.aws_lambda.keep_alive import KeepAlive
 from lambent.wire.http import (
     SSE_HEADERS,
     SSE_KEEP_ALIVE,
@@ -48,12 +51,16 @@ STREAM_LIMIT = 200 * 1024 * 1024
 _KEPT_BYTES = 6 * 1024 * 1024
 """What notifications leave of them for the result."""
 
+_KEEP_ALIVE_SECONDS = 15.0
+"""How long a stream that has begun is silent; edge-optimized REST APIs close it after 30 seconds."""
+
 _HEAD_BYTES = 16 * 1024
 """More than a status and headers take; REST APIs look for their end within so many bytes."""
 
 _END_OF_HEAD = bytes(8)
 
 _log = logger("lambent")
+_clock: Callable[[], float] = time.monotonic
 
 
 class PartsOfResponse(Protocol):
@@ -127,9 +134,12 @@ class StreamingHandler(LambdaHandler):
             writer.send(response)
             return
         invocation = StreamedInvocation(context, self._run_coroutine, request, writer, self.listen_seconds)
-        response = self._endpoint.handle(request, invocation)
-        if invocation.following is not None and not invocation.cancelled:
-            response = self._follow(invocation, invocation.following, response)
+        try:
+            response = self._endpoint.handle(request, invocation)
+            if invocation.following is not None and not invocation.cancelled:
+                response = self._follow(invocation, invocation.following, response)
+        finally:
+            invocation.end()
         writer.send(response)
 
     def _follow(
@@ -165,8 +175,9 @@ class StreamingHandler(LambdaHandler):
 class StreamedInvocation(LambdaInvocation):
     """An invocation whose notifications are sent at once.
 
-    The first one begins the response, with status 200. Where nobody takes what is sent, the client has gone,
-    and the call is cancelled. Lambda does not always tell that, and lets the function run to its time limit.
+    The first one begins the response, with status 200. From then on a thread sends a sign of life where
+    nothing else is sent for 15 seconds. Where nobody takes what is sent, the client has gone, and the call is
+    cancelled. Lambda does not always tell that, and lets the function run to its time limit.
 
     Attributes:
         following: the stream that the call has opened; None where it has opened none.
@@ -175,6 +186,7 @@ class StreamedInvocation(LambdaInvocation):
     buffers = False
     following: OpenStream | None = None
     _dropped = False
+    _keep_alive: KeepAlive | None = None
 
     def __init__(
         self, context: Any, runner: AsyncRunner, request: Request, writer: _Writer, listen_seconds: float
@@ -189,11 +201,6 @@ class StreamedInvocation(LambdaInvocation):
         if self.may_stream and not self.cancelled:
             self.send(sse_frame(notification))
         return None
-
-    def keep_alive(self) -> None:
-        """See ``Invocation.keep_alive``."""
-        if self.streamed:
-            self.send(SSE_KEEP_ALIVE)
 
     def may_listen(self, default: float) -> float:
         """See ``Invocation.may_listen``; the default is for buffered responses."""
@@ -214,25 +221,42 @@ class StreamedInvocation(LambdaInvocation):
                 self._dropped = True
                 _log.warning("Notifications of a call are dropped: its response is near its limit")
             return True
-        if not self.streamed:
-            self.streamed = True
+        is_first, self.streamed = not self.streamed, True
+        if is_first:
             self._writer.begin(200, SSE_HEADERS | cors_headers(self._request.headers))
         if not self._writer.write(frames):
             self.cancelled = True
+        elif is_first:
+            self._keep_alive = KeepAlive(self._beat, _KEEP_ALIVE_SECONDS)
         return not self.cancelled
+
+    def _beat(self) -> float | None:
+        """Send a sign of life where one is due; seconds until the next one is, None where nobody takes it."""
+        left = self._writer.written_at + _KEEP_ALIVE_SECONDS - _clock()
+        if left > 0:
+            return left
+        return _KEEP_ALIVE_SECONDS if self.send(SSE_KEEP_ALIVE) else None
+
+    def end(self) -> None:
+        """The call is over: send no more signs of life."""
+        if self._keep_alive is not None:
+            self._keep_alive.end()
 
 
 class _Writer:
-    """Writes one response.
+    """Writes one response, from any thread.
 
     Attributes:
         sent: bytes that were written.
+        written_at: when some were written last.
     """
 
     def __init__(self, parts: PartsOfResponse) -> None:
         self._parts = parts
         self._waiting = b""
+        self._writing = threading.Lock()
         self.sent = 0
+        self.written_at = _clock()
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Have the status and headers sent in front of the first part."""
@@ -240,9 +264,11 @@ class _Writer:
 
     def write(self, data: bytes) -> bool:
         """Send a part of the body; False where nobody takes it."""
-        data, self._waiting = self._waiting + data, b""
-        self.sent += len(data)
-        return self._parts.write(data)
+        with self._writing:
+            data, self._waiting = self._waiting + data, b""
+            self.sent += len(data)
+            self.written_at = _clock()
+            return self._parts.write(data)
 
     def send(self, response: HttpResponse) -> None:
         """Send a response, or what is left of one that has begun."""
