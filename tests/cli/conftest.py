@@ -67,6 +67,15 @@ def handler(event, context):
     if action == "wait":
         wait_for_go(query.get("name", ""))
         return answer({"pid": os.getpid(), "version": VERSION})
+    if action == "stream":
+        stream = context.open_response_stream("application/vnd.awslambda.http-integration-response")
+        headers = {"content-type": "text/event-stream", "www-authenticate": "Bearer"}
+        stream.write(json.dumps({"statusCode": 201, "headers": headers}).encode() + bytes(8) + b"first")
+        wait_for_go("stream")
+        stream.write("s\u00e9cond".encode())
+        if query.get("then") == "exit":
+            os._exit(3)
+        return {}
     if action == "hang":
         write("hang")
         time.sleep(600)

@@ -134,3 +134,40 @@ def test_principals_are_found_out_by_the_server() -> None:
     assert not hasattr(LambdaClient, "as_")
     with pytest.raises(TypeError):
         LambdaClient(make_shop().lambda_handler(), principal=Principal("ada"))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("front_end", ["rest", "function-url"])
+@pytest.mark.parametrize("version", [*RESUMABLE, "2025-06-18"])
+def test_a_handler_that_streams(
+    front_end: FrontEnd, version: str, lambent_aws: LambentAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMBENT_RESPONSE_MODE", "stream")
+    handler = make_shop().lambda_handler()
+    contexts: list[Any] = []
+
+    def context() -> Any:
+        contexts.append(lambda_context())
+        return contexts[-1]
+
+    client = LambdaClient(
+        handler, front_end=front_end, version=version, answers=[ADDRESS, "Hello"], context=context
+    )
+    assert client.call("add", a=1, b=2).value == 3
+    assert client.call("ask").value == "Main: Hello"
+    assert client.read("shop://logo").data == b"\x89PNG"
+    (progress,) = client.call("report").progress
+    assert progress.message == "half"
+    assert all(one.response_stream is not None and one.response_stream.sent for one in contexts)
+    with pytest.raises(UnansweredError, match="form 'Where to"):
+        client.call("ask")
+
+
+@pytest.mark.parametrize("front_end", ["http-api", "alb"])
+def test_front_ends_that_take_no_streams(
+    front_end: FrontEnd, lambent_aws: LambentAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMBENT_RESPONSE_MODE", "stream")
+    made = lambda_context()
+    client = LambdaClient(make_shop().lambda_handler(), front_end=front_end, context=lambda: made)
+    assert client.call("report").progress[0].message == "half"
+    assert made.response_stream is None

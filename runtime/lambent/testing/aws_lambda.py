@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import msgspec
 
+from lambent.cli.gateway.context import LambdaContext
 from lambent.hosts.aws_lambda.handler import LambdaHandler
 from lambent.hosts.events import Deliverer, LateCallbacks
 from lambent.testing.answers import GivenAnswers, OnQuestion
@@ -15,7 +16,7 @@ from lambent.testing.endpoints import MemoryEndpoints
 from lambent.testing.event_calls import EndpointEvents
 from lambent.testing.event_results import DeliveredEvent
 from lambent.testing.events import FrontEnd, FrontEndServer, lambda_context, message_event
-from lambent.testing.http import HttpReply, OnMessage, close_with
+from lambent.testing.http import HttpReply, OnMessage, asked_in, close_with
 from lambent.testing.options import ClientOptions
 
 LambdaFunction = Callable[[dict[str, Any], Any], Any]
@@ -29,10 +30,12 @@ class LambdaClient(McpClient):
 
     Args:
         handler: what ``mcp.lambda_handler()`` makes, or any other handler that answers MCP requests.
-        front_end: ``http-api``, ``rest``, ``function-url`` or ``alb``.
+        front_end: ``http-api``, ``rest``, ``function-url`` or ``alb``. With ``LAMBENT_RESPONSE_MODE=stream``,
+            ``rest`` and ``function-url`` take responses in parts.
         path: of the MCP endpoint.
         authorizer: what the front end's authorizer has found out, such as ``{"jwt": {"claims": {…}}}``.
-        context: makes the context object of an invocation.
+        context: makes the context object of an invocation; one of another type than ``lambda_context`` gives
+            is used as it is, so responses are whole unless it has ``open_response_stream``.
         queue_url: the queue of tasks, from which they are run.
         worker: the handler that runs tasks; default: the same one.
         queue_wait: seconds to wait for a message of a queue, as retries are delayed.
@@ -205,8 +208,18 @@ class _LambdaTransport:
         self, method: str, headers: dict[str, str], body: bytes = b"", on_message: OnMessage | None = None
     ) -> HttpReply:
         request = self._front_end.request(method, headers, body)
-        returned = self._function.handler(self._front_end.event(request), self._function.context())
-        self.last = self._front_end.reply(request, returned)
+        context, parts = self._function.context(), list[bytes]()
+
+        def take(part: bytes) -> None:
+            parts.append(part)
+            if on_message is not None:
+                for message in asked_in(part):
+                    on_message(message)
+
+        if isinstance(context, LambdaContext):
+            context.stream_to(take)
+        returned = self._function.handler(self._front_end.event(request), context)
+        self.last = self._front_end.reply(request, returned, b"".join(parts))
         return self.last
 
     def run_next_task(self) -> bool:

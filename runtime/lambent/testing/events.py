@@ -14,6 +14,7 @@ from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
 from lambent.cli.gateway.kinds import KINDS, Kind, make_api
 from lambent.cli.gateway.messages import Api, Arrival, FrontEndRequest
+from lambent.cli.gateway.streaming import split_head
 from lambent.cli.local_aws.sqs_events import sqs_event
 from lambent.testing.http import ACCEPT, HttpReply
 
@@ -137,11 +138,18 @@ class FrontEndServer:
         """The event of a request."""
         return made_event(self._kind, self._api, request, self._authorizer)
 
-    def reply(self, request: FrontEndRequest, returned: Any) -> HttpReply:
-        """The response that the client gets of what the function returned, which has to be JSON."""
-        response = self._kind.response(msgspec.json.encode(returned), request, self._api)
+    def reply(self, request: FrontEndRequest, returned: Any, streamed: bytes = b"") -> HttpReply:
+        """The response that the client gets.
+
+        Args:
+            request: that it answers.
+            returned: by the function, as far as it is JSON.
+            streamed: what the function has sent in parts, in the place of what it returned.
+        """
+        head, body = split_head(streamed) or (msgspec.json.encode(returned), None)
+        response = self._kind.response(head, request, self._api)
         headers = {name.lower(): value for name, value in response.headers}
-        return HttpReply(response.status, headers, response.body)
+        return HttpReply(response.status, headers, response.body if body is None else body)
 
 
 def message_event(*bodies: str, queue_url: str) -> dict[str, Any]:

@@ -74,6 +74,16 @@ class HttpReply(msgspec.Struct, frozen=True):
         return CallError(code, message, data, status=self.status, headers=self.headers)
 
 
+def asked_in(part: bytes) -> list[dict[str, Any]]:
+    """The questions that a part of a stream asks while it is open, not those with which it ends."""
+    lines = part.split(b"\n")
+    if any(line.startswith(b"id:") for line in lines):
+        return []
+    data = [line.removeprefix(b"data: ") for line in lines if line.startswith(b"data: ")]
+    messages = [msgspec.json.decode(one, type=dict[str, Any]) for one in data]
+    return [message for message in messages if "id" in message and "method" in message]
+
+
 class Transport(Protocol):
     """How requests reach a server.
 

@@ -202,7 +202,9 @@ class LegacySpeaker:
             if not reply.event_id:
                 raise LambentError(f"{method} was answered with status {reply.status} and no result")
             self._answer([message for message in reply.messages if "id" in message and "method" in message])
-            reply = self._transport.send("GET", {**self._headers, "last-event-id": reply.event_id})
+            reply = self._transport.send(
+                "GET", {**self._headers, "last-event-id": reply.event_id}, b"", self._answer_now
+            )
         raise LambentError(f"{self._asker} still asks after {_MOST_ROUNDS} rounds")
 
     def discover(self) -> dict[str, Any]:

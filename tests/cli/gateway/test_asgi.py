@@ -19,14 +19,18 @@ MEGA = 1024 * KILO
 class FakeEnvironment:
     """Has one outcome, and notes the events that it is given."""
 
-    def __init__(self, number, outcome, released=None):
+    def __init__(self, number, outcome, released=None, parts=()):
         self.number = number
+        self.parts = parts
         self.outcome = outcome
         self.events = []
         self.released = released
 
-    async def invoke(self, event, arrival):
+    async def invoke(self, event, arrival, on_part):
         self.events.append(json.loads(event))
+        for part in self.parts:
+            on_part(part)
+            await asyncio.sleep(0)
         if self.released is not None:
             await self.released.wait()
         return self.outcome
@@ -39,12 +43,12 @@ def returned(**result):
 class Exchange:
     """Requests to a gateway of one fake environment, without a server."""
 
-    def __init__(self, outcome=None, *, kind="http-api", api=None, timeout=None, released=None):
+    def __init__(self, outcome=None, *, kind="http-api", api=None, timeout=None, released=None, parts=()):
         self.kind = KINDS[kind]
         if timeout is not None:
             self.kind = dataclasses.replace(self.kind, timeout=timeout)
         self.stream = io.StringIO()
-        self.pool = Pool(lambda number: FakeEnvironment(number, outcome or returned(), released), 1)
+        self.pool = Pool(lambda number: FakeEnvironment(number, outcome or returned(), released, parts), 1)
         self.app = GatewayApp(self.pool, self.kind, api or Api(stage=self.kind.stage), Log(self.stream))
         self.sent = []
 
@@ -261,3 +265,53 @@ def test_a_server_that_does_not_tell_addresses():
 def test_other_connections_are_ignored():
     got = exchange(b"", scope={"type": "websocket"})
     assert got.sent == []
+
+
+HEAD = b'{"statusCode":201,"headers":{"content-type":"text/event-stream","content-length":"9"}}' + bytes(8)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[HEAD, b"one", b"two"], [HEAD[:9], HEAD[9:-3], HEAD[-3:] + b"one", b"two"], [HEAD + b"one", b"two"]],
+)
+def test_parts_of_a_response_go_on_one_by_one(parts):
+    got = exchange(b"{}", kind="function-url", outcome=Returned(b"{}"), parts=parts)
+    assert (got.status, got.headers[b"content-type"]) == (201, b"text/event-stream")
+    assert b"content-length" not in got.headers
+    assert b"x-amzn-requestid" in got.headers
+    bodies = [(one["body"], one.get("more_body", False)) for one in got.sent[1:]]
+    assert bodies == [(b"one", True), (b"two", True), (b"", False)]
+    assert " 201 " in got.stream.getvalue()
+
+
+def test_a_stream_ends_where_its_function_fails():
+    failed = Failed(FailureReason.TIMED_OUT, "after a while", ("tools/call add: error",))
+    got = exchange(b"{}", kind="rest", outcome=failed, parts=[HEAD + b"one"])
+    assert (got.status, got.body) == (201, b"one")
+    assert got.sent[-1] == {"type": "http.response.body", "body": b""}
+    assert got.stream.getvalue().endswith(" environment 1 (timed out) tools/call add: error\n")
+
+
+@pytest.mark.parametrize("parts", [[b'{"statusCode":1}' + bytes(8)], [b"no JSON" + bytes(8)]])
+def test_a_stream_whose_head_is_malformed(parts):
+    got = exchange(b"{}", kind="rest", outcome=Returned(b"{}"), parts=parts)
+    assert (got.status, got.body) == (502, b'{"message": "Internal server error"}')
+    assert "(malformed result: " in got.stream.getvalue()
+
+
+def test_a_stream_takes_longer_than_the_front_end_waits_for_its_beginning():
+    async def run():
+        released = asyncio.Event()
+        exchanged = Exchange(
+            kind="rest", timeout=0.01, outcome=Returned(b"{}"), released=released, parts=[HEAD + b"one"]
+        )
+        running = asyncio.create_task(exchanged.run(b"{}"))
+        while len(exchanged.sent) < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
+        assert not running.done()
+        released.set()
+        return await running
+
+    got = asyncio.run(run())
+    assert (got.status, got.body) == (201, b"one")

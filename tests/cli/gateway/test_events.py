@@ -151,6 +151,7 @@ def test_function_url():
     assert event["rawPath"] == "/a%20b"
     assert event["requestContext"]["http"]["path"] == "/a%20b"
     assert event["requestContext"]["apiId"] == "urlid"
+    assert event["requestContext"]["accountId"] == "anonymous"
     assert event["requestContext"]["stage"] == "$default"
     assert event["requestContext"]["requestId"] == ARRIVAL.request_id
     # Unlike HTTP APIs, function URLs leave the cookies among the headers too.

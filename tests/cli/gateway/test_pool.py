@@ -27,7 +27,7 @@ class FakeEnvironment:
     def reload(self):
         self.reloads += 1
 
-    async def invoke(self, event, arrival):
+    async def invoke(self, event, arrival, on_part=None):
         self.running += 1
         assert self.running == 1, "an environment serves one invocation at a time"
         await self.may_return.wait()

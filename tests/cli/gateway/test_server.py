@@ -355,3 +355,23 @@ def test_a_request_under_a_foreign_name_is_forbidden_as_aws_would_not_route_it(g
         assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
     for host in ("localhost", "127.0.0.1:1234", "[::1]", "dev.localhost"):
         assert call(running.url, headers={"Host": host}).status == 200
+
+
+def streamed(port, target):
+    """The response to a request whose parts are read by whoever calls."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", target, b"{}", {"Content-Type": "application/json"})
+    return connection, connection.getresponse()
+
+
+@pytest.mark.parametrize("then", ["return", "exit"])
+def test_a_response_begins_while_its_function_runs(gateway, app, then):
+    """And ends where its process does."""
+    running = gateway(kind="function-url")
+    connection, response = streamed(running.port, f"/mcp?do=stream&then={then}")
+    assert response.status == 201
+    assert response.getheader("x-amzn-remapped-www-authenticate") == "Bearer"
+    assert response.read1(100) == b"first"
+    app.go()
+    assert response.read() == "s\u00e9cond".encode()
+    connection.close()

@@ -56,7 +56,7 @@ class FakeWorker:
         self.may_return.set()
         self._outcome = outcome
 
-    async def invoke(self, event, arrival):
+    async def invoke(self, event, arrival, on_part=None):
         self.events.append(json.loads(event))
         await self.may_return.wait()
         return self._outcome

@@ -172,6 +172,12 @@ def test_front_ends_that_may_take_a_stream(kind: Any, takes: bool) -> None:
     assert may_take_stream(kind(sent(call("add")))) is takes
 
 
+def test_a_function_url_on_another_domain() -> None:
+    event = function_url(sent(call("add")))
+    event["requestContext"] |= {"domainName": "127.0.0.1", "accountId": "anonymous"}
+    assert may_take_stream(event)
+
+
 @pytest.mark.parametrize(
     "event", [None, [], {}, {"Records": []}, {"requestContext": None}, {"requestContext": 1}]
 )

@@ -22,6 +22,7 @@ from lambent.cli.gateway.messages import (
 )
 from lambent.cli.gateway.pool import Pool, PoolClosedError
 from lambent.cli.gateway.responses import BODILESS, MalformedResponseError
+from lambent.cli.gateway.streaming import ResponseParts
 from lambent.execution.log_records import one_line
 
 AsgiMessage = MutableMapping[str, Any]
@@ -78,6 +79,7 @@ class GatewayApp:
         arrival = Arrival.now()
         note = ""
         calls: tuple[str, ...] = ()
+        sender = _Sender(send, self._kind.ids(arrival))
         try:
             body = await _read_body(receive, self._kind.body_limit)
         except ClientGoneError:
@@ -89,8 +91,9 @@ class GatewayApp:
             if _is_foreign(request.value("host")):
                 response, note = _FORBIDDEN, "(foreign host)"
             else:
-                response, note, calls = await self._answer(request, arrival)
-        await _send(send, response, self._kind.ids(arrival))
+                response, note, calls = await self._answer(request, arrival, sender)
+        if not sender.has_begun:
+            await sender.send(response)
         elapsed = (time.perf_counter() - start) * 1000
         # Still percent-encoded: no control character of a path reaches the terminal.
         path = scope["raw_path"].decode("latin-1")
@@ -98,7 +101,7 @@ class GatewayApp:
         self._log.calls(line, calls)
 
     async def _answer(
-        self, request: FrontEndRequest, arrival: Arrival
+        self, request: FrontEndRequest, arrival: Arrival, sender: _Sender
     ) -> tuple[FrontEndResponse, str, tuple[str, ...]]:
         event = json.dumps(self._kind.event(request, self._api, arrival), ensure_ascii=False).encode()
         if len(event) > EVENT_LIMIT:
@@ -107,11 +110,16 @@ class GatewayApp:
             environment = await self._pool.acquire()
         except PoolClosedError:
             return self._kind.failed, "(gateway stopped)", ()
-        invocation = self._pool.invoke(environment, event, arrival)
+        parts = ResponseParts()
+        invocation = self._pool.invoke(environment, event, arrival, parts.take)
+        invocation.add_done_callback(lambda _: parts.end())
         # The invocation continues after the front end's timeout, until its own.
-        await asyncio.wait([invocation], timeout=self._kind.timeout)
+        either: set[asyncio.Future[Any]] = {invocation, parts.head}
+        await asyncio.wait(either, timeout=self._kind.timeout, return_when=asyncio.FIRST_COMPLETED)
         calls: tuple[str, ...] = ()
-        if invocation.done():
+        if parts.head.done():
+            response, note, calls = await self._stream(parts, request, invocation, sender)
+        elif invocation.done():
             outcome = invocation.result()
             response, note = self._translate(outcome, request)
             calls = outcome.calls
@@ -120,6 +128,26 @@ class GatewayApp:
         else:
             response, note = self._kind.timed_out, f"(front end timed out after {self._kind.timeout:g} s)"
         return response, f"environment {environment.number} {note}", calls
+
+    async def _stream(
+        self,
+        parts: ResponseParts,
+        request: FrontEndRequest,
+        invocation: asyncio.Task[Outcome],
+        sender: _Sender,
+    ) -> tuple[FrontEndResponse, str, tuple[str, ...]]:
+        """Send a response in parts; where it fails in the middle, it ends there, as in Lambda."""
+        try:
+            response = self._kind.response(parts.head.result(), request, self._api)
+        except MalformedResponseError as error:
+            return self._kind.failed, f"(malformed result: {error})", ()
+        await sender.begin(response)
+        async for part in parts.body():
+            await sender.write(part)
+        await sender.end()
+        outcome = await invocation
+        note = f"({outcome.reason.value})" if isinstance(outcome, Failed) else ""
+        return response, note, outcome.calls
 
     def _translate(self, outcome: Outcome, request: FrontEndRequest) -> tuple[FrontEndResponse, str]:
         if isinstance(outcome, Failed):
@@ -195,10 +223,31 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def _send(send: Send, response: FrontEndResponse, ids: Headers) -> None:
-    lines = [*response.headers, *ids]
-    if response.status not in BODILESS:
-        lines.append(("content-length", str(len(response.body))))
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+class _Sender:
+    """Sends one response; ``ids`` are the headers with the ids of the request."""
+
+    def __init__(self, send: Send, ids: Headers) -> None:
+        self._send = send
+        self._ids = ids
+        self.has_begun = False
+
+    async def send(self, response: FrontEndResponse) -> None:
+        """Send a response as a whole."""
+        length = (("content-length", str(len(response.body))),)
+        await self.begin(response, () if response.status in BODILESS else length)
+        await self._send({"type": "http.response.body", "body": response.body})
+
+    async def begin(self, response: FrontEndResponse, more: Headers = ()) -> None:
+        """Send the status and headers."""
+        self.has_begun = True
+        lines = (*response.headers, *self._ids, *more)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
+        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+
+    async def write(self, part: bytes) -> None:
+        """Send a part of the body."""
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def end(self) -> None:
+        """End the body."""
+        await self._send({"type": "http.response.body", "body": b""})

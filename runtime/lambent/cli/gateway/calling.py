@@ -15,6 +15,7 @@ from typing import Any, Final
 from lambent.cli.app_ref import AppImportError, Handler
 from lambent.cli.gateway.context import LambdaContext
 from lambent.cli.gateway.frames import InvocationFrame
+from lambent.cli.gateway.streaming import OnPart
 from lambent.execution.log_records import traceback_text
 from lambent.hosts.telemetry.call_log import NAME
 from lambent.wire.payloads import is_escaped
@@ -119,6 +120,7 @@ def call(
     invocation: InvocationFrame,
     formatter: LambdaFormatter,
     client_context: Mapping[str, Any] | None = None,
+    on_part: OnPart | None = None,
 ) -> bytes:
     """Call a handler once.
 
@@ -128,6 +130,7 @@ def call(
         invocation: The ids of the invocation, and its deadline.
         formatter: Writes the log lines of the invocation.
         client_context: What the caller has sent along.
+        on_part: Takes the parts of a response that is streamed; None where it has to be whole.
 
     Returns:
         What it returned, as JSON.
@@ -138,7 +141,10 @@ def call(
     os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
     formatter.request_id = invocation.request_id
     try:
-        result = handler(event, LambdaContext(invocation, os.environ, client_context))
+        context = LambdaContext(invocation, os.environ, client_context)
+        if on_part is not None:
+            context.stream_to(on_part)
+        result = handler(event, context)
     except Exception as error:
         raise HandlerError(type(error).__name__, describe(error)) from error
     try:

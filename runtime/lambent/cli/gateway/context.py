@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.cli.gateway.frames import InvocationFrame
+from lambent.cli.gateway.streaming import OnPart, SentParts
 
 
 class Identity:
@@ -38,7 +39,12 @@ class LambdaContext:
         invocation: The invocation.
         environment: The environment variables of the function.
         client_context: What the caller has sent along, which front ends over HTTP do not.
+
+    Attributes:
+        response_stream: What the response is written to in parts; None where it is whole.
     """
+
+    response_stream: SentParts | None = None
 
     def __init__(
         self,
@@ -67,3 +73,16 @@ class LambdaContext:
             Milliseconds, not below 0.
         """
         return max(0, self._deadline_ms - int(time.time() * 1000))
+
+    def stream_to(self, on_part: OnPart) -> None:
+        """Let the handler send its response in parts, as under a client of the Runtime API that can.
+
+        Args:
+            on_part: Takes a part.
+        """
+
+        def open_response_stream(content_type: str) -> SentParts:
+            self.response_stream = SentParts(on_part)
+            return self.response_stream
+
+        self.open_response_stream = open_response_stream

@@ -13,6 +13,7 @@ from lambent.cli.gateway.launch import Launch
 from lambent.cli.gateway.log import Log, last_line
 from lambent.cli.gateway.messages import Arrival
 from lambent.cli.gateway.process import EnvironmentProcess
+from lambent.cli.gateway.streaming import OnPart
 
 # Lambda's limit for the initialization, before the timeout of the function counts as well.
 _IMPORT_SECONDS: Final = 10.0
@@ -121,12 +122,13 @@ class Environment:
             error = await _import_error(process)
         return error
 
-    async def invoke(self, event: bytes, arrival: Arrival) -> Outcome:
+    async def invoke(self, event: bytes, arrival: Arrival, on_part: OnPart | None = None) -> Outcome:
         """Run the handler once.
 
         Args:
             event: The event as JSON.
             arrival: The ids of the invocation.
+            on_part: Takes the parts of a response that is streamed.
 
         Returns:
             The result, or why there is none.
@@ -136,7 +138,7 @@ class Environment:
                 return Failed(FailureReason.STOPPED)
             process, error = await self._up_to_date()
             if error is None:
-                outcome = await self._invoke(process, event, arrival)
+                outcome = await self._invoke(process, event, arrival, on_part)
             else:
                 outcome = self._failed(FailureReason.IMPORT, last_line(error))
             if self._outdated or (self._process is not None and not self._process.usable):
@@ -154,14 +156,16 @@ class Environment:
                 self._process = None
             await asyncio.gather(*self._ending)
 
-    async def _invoke(self, process: EnvironmentProcess, event: bytes, arrival: Arrival) -> Outcome:
+    async def _invoke(
+        self, process: EnvironmentProcess, event: bytes, arrival: Arrival, on_part: OnPart | None
+    ) -> Outcome:
         # Nothing may be awaited between `_up_to_date` and here: changed code would replace the process.
         self._invoking = True
         deadline_ms = int((time.time() + self._timeout) * 1000)
         message = encode_invocation(InvocationFrame(arrival.request_id, deadline_ms, arrival.trace_id), event)
         try:
             async with asyncio.timeout(self._timeout):
-                kind, payload, calls = await process.exchange(message)
+                kind, payload, calls = await process.exchange(message, on_part)
         except TimeoutError:
             process.kill()
             await process.exit_status()

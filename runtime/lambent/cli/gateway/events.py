@@ -55,7 +55,7 @@ def http_api_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> Even
 
 
 def function_url_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> Event:
-    """The event of a function URL: payload format 2.0 without stages.
+    """The event of a function URL that wants no signatures: payload format 2.0 without stages.
 
     Args:
         request: The request.
@@ -65,7 +65,7 @@ def function_url_event(request: FrontEndRequest, api: Api, arrival: Arrival) -> 
     Returns:
         The event.
     """
-    stageless = Api(region=api.region, account_id=api.account_id, api_id=api.api_id)
+    stageless = Api(region=api.region, account_id="anonymous", api_id=api.api_id)
     return _payload_2(request, stageless, arrival, request.path, arrival.request_id, cookie_header=True)
 
 

@@ -17,13 +17,15 @@ class FrameKind(enum.Enum):
     """The kind of a message.
 
     An environment sends one of the first two when its import is done, and for every invocation that the
-    gateway sends, ``CALL`` for every MCP call of it, and then one of the two in between.
+    gateway sends, ``PART`` for each part of a streamed response, ``CALL`` for every MCP call of it, and then
+    one of the two in between.
     """
 
     READY = b"R"
     IMPORT_FAILED = b"I"
     RETURNED = b"S"
     RAISED = b"E"
+    PART = b"P"
     CALL = b"C"
     INVOKE = b"V"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lambent.cli.gateway.environment import Environment, Outcome
 from lambent.cli.gateway.messages import Arrival
+from lambent.cli.gateway.streaming import OnPart
 
 
 class PoolClosedError(Exception):
@@ -65,18 +66,21 @@ class Pool:
                 self._release(waiter.result())
             raise
 
-    def invoke(self, environment: Environment, event: bytes, arrival: Arrival) -> asyncio.Task[Outcome]:
+    def invoke(
+        self, environment: Environment, event: bytes, arrival: Arrival, on_part: OnPart | None = None
+    ) -> asyncio.Task[Outcome]:
         """Start an invocation in an environment that was acquired, which is free again when it is done.
 
         Args:
             environment: The environment.
             event: The event as JSON.
             arrival: The ids of the invocation.
+            on_part: Takes the parts of a response that is streamed.
 
         Returns:
             The invocation. It continues when the caller stops waiting, as in Lambda.
         """
-        task = asyncio.create_task(environment.invoke(event, arrival))
+        task = asyncio.create_task(environment.invoke(event, arrival, on_part))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         task.add_done_callback(lambda _: self._release(environment))

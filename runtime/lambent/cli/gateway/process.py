@@ -12,6 +12,7 @@ from typing import Final
 
 from lambent.cli.gateway.frames import FrameKind, encode, receive
 from lambent.cli.gateway.launch import Launch
+from lambent.cli.gateway.streaming import OnPart
 
 # How long an idle process may take to end once its pipe is closed.
 _EXIT_SECONDS: Final = 2.0
@@ -66,11 +67,14 @@ class EnvironmentProcess:
         failed = self.imported.done() and self.imported.result() is not None
         return not failed and not self._killed and self._process.poll() is None
 
-    async def exchange(self, payload: bytes) -> tuple[FrameKind, bytes, tuple[str, ...]]:
+    async def exchange(
+        self, payload: bytes, on_part: OnPart | None = None
+    ) -> tuple[FrameKind, bytes, tuple[str, ...]]:
         """Send an invocation and wait for its result.
 
         Args:
             payload: The payload of the `INVOKE` message.
+            on_part: Takes the parts of a response that is streamed; None: they are dropped.
 
         Returns:
             The kind of the answer, its payload, and a line for each MCP call.
@@ -83,9 +87,12 @@ class EnvironmentProcess:
             calls: list[str] = []
             while True:
                 kind, got = await receive(self._pipe)
-                if kind is not FrameKind.CALL:
+                if kind is FrameKind.CALL:
+                    calls.append(got.decode(errors="replace"))
+                elif kind is not FrameKind.PART:
                     return kind, got, tuple(calls)
-                calls.append(got.decode(errors="replace"))
+                elif on_part is not None:
+                    on_part(got)
         except ConnectionError as error:
             raise EOFError from error
 

@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
             return 1
         pipe.sendall(encode(FrameKind.READY))
         while (message := inbox.get()) is not None:
-            answer = _invoke(handler, message, formatter)
+            answer = _invoke(handler, message, formatter, pipe)
             pipe.sendall(_calls(lines) + answer)
     return 0
 
@@ -94,10 +94,15 @@ def _calls(lines: CallLines) -> bytes:
     return b"".join(encode(FrameKind.CALL, line.encode(errors="replace")) for line in lines.take())
 
 
-def _invoke(handler: Handler, message: bytes, formatter: LambdaFormatter) -> bytes:
+def _invoke(handler: Handler, message: bytes, formatter: LambdaFormatter, pipe: socket.socket) -> bytes:
     invocation, event = decode_invocation(message)
+
+    def send(part: bytes) -> None:
+        pipe.sendall(encode(FrameKind.PART, part))
+
     try:
-        return encode(FrameKind.RETURNED, call(handler, json.loads(event), invocation, formatter))
+        result = call(handler, json.loads(event), invocation, formatter, on_part=send)
+        return encode(FrameKind.RETURNED, result)
     except HandlerError as error:
         sys.stdout.flush()
         sys.stderr.write(f"[ERROR] {error.text}")
