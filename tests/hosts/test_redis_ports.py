@@ -204,7 +204,12 @@ async def within_fastapi(settings: Settings) -> None:
     application = FastAPI()
     router = tasks().fastapi_router("/mcp", settings=settings)
     application.include_router(router)
-    names = lambda: [one.name for one in threading.enumerate() if one.name.startswith("lambent-task")]  # noqa: E731
+    before = set(threading.enumerate())  # other tests may have left some that are ending
+
+    def names() -> list[str]:
+        threads = set(threading.enumerate()) - before
+        return [one.name for one in threads if one.name.startswith("lambent-task")]
+
     async with application.router.lifespan_context(application):
         assert names() == ["lambent-task-queue"] * 2
     assert names() == []
