@@ -42,7 +42,16 @@ COMPILED_WITH: Final = {
         "lambent/stores/web.py",
     ),
     "cryptography": ("lambent/execution/rounds/sealing.py", "lambent/execution/rounds/request_state.py"),
-    "aws_lambda_powertools": ("lambent/execution/audit/log_sink.py", "lambent/hosts/telemetry/metrics.py"),
+    "aws_lambda_powertools": (
+        "lambent/execution/audit/log_sink.py",
+        "lambent/hosts/telemetry/metrics.py",
+        "lambent/hosts/telemetry/tracer.py",
+    ),
+    "pydantic": tuple(
+        f"lambent/features/codecs/{name}.py"
+        for name in ("_core_schema", "_json_schema", "_pydantic", "_validator")
+    ),
+    "opentelemetry": ("lambent/hosts/telemetry/otel.py",),
     "mangum": (
         *(f"lambent/hosts/{name}.py" for name in ("asgi", "delivery_threads", "fastapi", "lease_renewal")),
         *(f"lambent/hosts/{name}.py" for name in ("live", "process_end", "readiness", "threads")),
