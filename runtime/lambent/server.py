@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from lambent.features.limits import Limits
     from lambent.features.mounts import Inner
     from lambent.hosts.asgi import AsgiApp
-    from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
+    from lambent.hosts.entry_points import ServerParts
 
 
 class MCPServer(Declarations):
@@ -203,7 +203,7 @@ class MCPServer(Declarations):
         return Inner(self.freeze(), middleware, self._observers, rate, self._parts().context)
 
     def _parts(self) -> ServerParts:
-        from lambent.hosts.assembly import ServerParts
+        from lambent.hosts.entry_points import ServerParts
 
         catalog, middleware, observers = self.freeze(), self._middleware, self._observers
         lifespan: Lifespan | None = None
@@ -256,7 +256,7 @@ class MCPServer(Declarations):
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.assembly import lambda_handler
+        from lambent.hosts.entry_points import lambda_handler
 
         return lambda_handler(self._parts(), settings or Settings.from_env())
 
@@ -269,7 +269,7 @@ class MCPServer(Declarations):
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.assembly import asgi_app
+        from lambent.hosts.entry_points import asgi_app
 
         return asgi_app(self._parts(), settings or Settings.from_env())
 
@@ -295,7 +295,7 @@ class MCPServer(Declarations):
         Raises:
             ConfigurationError: a setting cannot be used.
         """
-        from lambent.hosts.assembly import local_endpoint
+        from lambent.hosts.entry_points import local_endpoint
         from lambent.hosts.stdio import serve
 
         settings = settings or Settings.from_env()

@@ -331,7 +331,7 @@ def test_subscriptions_to_what_may_be_read(issuer: Issuer) -> None:
 
 def test_stdio_asks_for_nothing(issuer: Issuer) -> None:
     from lambent.execution.invocation import Invocation
-    from lambent.hosts.assembly import local_endpoint
+    from lambent.hosts.entry_points import local_endpoint
     from lambent.wire import jsonrpc
     from lambent.wire.http import Request
 

@@ -17,7 +17,7 @@ from lambent import Context, MCPServer
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
 from lambent.execution.lifespan import Lifespan
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.stdio import StdioServer
 from lambent.testing import TestClient
 

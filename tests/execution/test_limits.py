@@ -38,8 +38,8 @@ from lambent import (
     StoreError,
 )
 from lambent.execution.limits import RateLimiter
-from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.aws_lambda.handler import LambdaHandler
+from lambent.hosts.entry_points import local_endpoint
 from lambent.stores.dynamodb import DynamoStore
 from lambent.stores.memory import MemoryStore
 from lambent.testing import Clock

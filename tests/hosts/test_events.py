@@ -19,9 +19,9 @@ from lambent import ConfigurationError, Context, MCPServer, Principal, Settings
 from lambent.execution.call import Call
 from lambent.execution.events.service import Events
 from lambent.execution.events.signing import decode_secret, signed_headers
-from lambent.hosts.assembly import local_endpoint
 from lambent.hosts.aws_lambda.events import UnknownEventError
 from lambent.hosts.delivery_threads import DeliveryThreads
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.events_settings import EventSettings
 from lambent.hosts.live import LiveInvocation
 from lambent.stores.aws import SqsQueue, client

@@ -15,7 +15,7 @@ from tests.support import SETTINGS, make_server
 from lambent import Context, Idempotency, Session, TaskPolicy
 from lambent.execution.durable.records import SKEW_SECONDS
 from lambent.hosts import live
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.lease_renewal import LEASE_SECONDS, LeaseRenewal
 
 __all__ = ["loop"]

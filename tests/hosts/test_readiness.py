@@ -18,7 +18,7 @@ from tests import support
 from tests.hosts.asgi.driving import make, settings
 from tests.hosts.test_lease_renewal import SECONDS, until
 
-from lambent.hosts.assembly import asgi_app
+from lambent.hosts.entry_points import asgi_app
 from lambent.hosts.process_end import told_of_the_end
 from lambent.hosts.readiness import Readiness
 

@@ -26,7 +26,7 @@ from tests.hosts.asgi.driving import SECONDS, make, progress, settings, subscrip
 from lambent import Call, Context, Handler, Idempotency, MCPServer, RateLimit
 from lambent.execution.handlers import subscriptions
 from lambent.hosts import live, stdio
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.stdio import StdioServer
 from lambent.hosts.threads import CallThreads
 

@@ -15,7 +15,7 @@ from tests.support import SETTINGS, accept, make_server
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.endpoint import Endpoint
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.live import LiveInvocation, ThreadQueue
 from lambent.stores.memory import MemoryBlobs
 from lambent.wire.http import Request

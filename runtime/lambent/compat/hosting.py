@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lambent.execution.lifespan import Lifespan
     from lambent.execution.rounds.journal import Journal
     from lambent.hosts.asgi import AsgiApp
-    from lambent.hosts.assembly import ServerParts
     from lambent.hosts.aws_lambda.handler import LambdaHandler
+    from lambent.hosts.entry_points import ServerParts
 
 F = TypeVar("F", bound=Callable[..., Any])
 

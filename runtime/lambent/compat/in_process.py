@@ -14,7 +14,7 @@ from lambent.compat.errors import NotHereError, ResourceError, ResourceNotFoundE
 from lambent.compat.members import Members
 from lambent.errors import ToolError
 from lambent.execution.endpoint import Endpoint
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.live import LiveInvocation
 from lambent.hosts.settings import Settings
 from lambent.wire import jsonrpc
@@ -24,7 +24,7 @@ from lambent.wire.http import Request
 from lambent.wire.values import ClientCapabilities, RequestMeta
 
 if TYPE_CHECKING:
-    from lambent.hosts.assembly import ServerParts
+    from lambent.hosts.entry_points import ServerParts
 
 _INVALID_PARAMS = -32602
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lambent.compat.internals import LowLevelServer, ToolManager
     from lambent.execution.call import Call, Handler
     from lambent.execution.rounds.journal import Journal
-    from lambent.hosts.assembly import ServerParts
+    from lambent.hosts.entry_points import ServerParts
     from lambent.wire.values import CacheHint, Icon
 
     StateT = TypeVar("StateT", default=Any)

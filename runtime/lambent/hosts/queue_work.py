@@ -10,8 +10,9 @@ from lambent.execution.call import Services
 from lambent.execution.durable.tasks.worker import Worker
 from lambent.execution.execute import Executor
 from lambent.execution.log_records import logger, one_line
-from lambent.hosts.assembly import Assembly, ServerParts, _write_around
+from lambent.hosts.assembly import Assembly
 from lambent.hosts.aws_lambda.queue_events import is_delivery
+from lambent.hosts.entry_points import ServerParts, write_as_mangum
 from lambent.hosts.queue_worker import Inbox, QueueWorker, Work, WorkerInvocation
 from lambent.hosts.settings import Settings
 from lambent.stores.sqs_inbox import SqsInbox
@@ -46,7 +47,7 @@ def queue_worker(
     Raises:
         ConfigurationError: a setting cannot be used, or there is no queue to work.
     """
-    made = Assembly(parts, settings, _write_around, in_lambda=False)
+    made = Assembly(parts, settings, write_as_mangum, in_lambda=False)
     services = made.executor.services
     return QueueWorker(
         inboxes_of(made.executor, made.deliver, settings, dead_letters),

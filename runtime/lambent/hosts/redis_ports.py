@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.execution.log_records import logger
-from lambent.hosts.events_settings import EventSettings
+from lambent.hosts.ports import Ports
 from lambent.stores.redis_changes import RedisChanges
 from lambent.stores.redis_queue import RedisQueue
 from lambent.stores.redis_store import RedisBlobs, RedisStore
 
 if TYPE_CHECKING:
     from lambent.execution.ports import Queue
-    from lambent.hosts.events import EventPorts, TopicStore
+    from lambent.hosts.event_ports import EventPorts, TopicStore
+    from lambent.hosts.events_settings import EventSettings
     from lambent.hosts.settings import Settings
-    from lambent.hosts.shared_tasks import SharedTaskQueue
 
 _MAX_DELIVERIES = 32
 """Messages that a process works at a time."""
@@ -22,11 +22,9 @@ _MAX_DELIVERIES = 32
 _SWEEP_SECONDS = 300.0
 """How often one of the processes looks for deliveries that no message brings."""
 
-Ports = tuple[RedisStore, "RedisChanges | None", "Queue | None", RedisBlobs, "SharedTaskQueue | None"]
-
 
 def redis_ports(url: str, server: str, settings: Settings, *, has_tasks: bool, in_lambda: bool) -> Ports:
-    """The store, feed of changes, queue and blobs; last the queue again where threads of processes work it.
+    """What a server uses.
 
     In Lambda nothing runs between invocations: there is no feed, and tasks are brought by SQS.
     """
@@ -37,21 +35,21 @@ def redis_ports(url: str, server: str, settings: Settings, *, has_tasks: bool, i
         queue = SqsQueue(settings.task_queue_url)
     store, blobs = RedisStore(url), RedisBlobs(url)
     if in_lambda:
-        return store, None, queue, blobs, None
+        return Ports(store=store, queue=queue, blobs=blobs)
     changes = RedisChanges(url, server)
     if queue is not None or not has_tasks:
-        return store, changes, queue, blobs, None
+        return Ports(store=store, changes=changes, queue=queue, blobs=blobs)
     from lambent.hosts.shared_tasks import SharedTaskQueue  # loaded where there are tasks
 
     shared = SharedTaskQueue(RedisQueue(url, f"{server}:tasks"))
-    return store, changes, shared, blobs, shared
+    return Ports(store=store, changes=changes, queue=shared, blobs=blobs, runner=shared, shared=shared)
 
 
 def redis_event_ports(
     url: str, server: str, given: EventSettings | None, store: TopicStore | None, *, in_lambda: bool
 ) -> EventPorts:
     """What events need; without a store nobody delivers, and in Lambda nobody without a queue of SQS."""
-    from lambent.hosts.events import EventPorts, LateCallbacks  # loaded: it calls this
+    from lambent.hosts.event_ports import EventPorts, LateCallbacks  # loaded where events are declared
     from lambent.stores.redis_logs import RedisLog
 
     log = RedisLog(url)

@@ -1,8 +1,8 @@
-"""What tools need of a deployment."""
+"""What has to be set for a deployment, and is missing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lambent.errors import ConfigurationError
 
@@ -34,3 +34,15 @@ def require_table(catalog: Catalog, settings: Settings) -> None:
     what = "a queue" if has_table else "a table and a queue" if len(missing) > 1 else "a table"
     why = " and the tool ".join(reasons)
     raise ConfigurationError(f"The tool {why}, so this function needs {what}: set {' and '.join(missing)}")
+
+
+def raise_unidentified(settings: Settings) -> NoReturn:
+    """Tell that nothing says who may call, although settings want callers to be identified."""
+    if settings.anonymous is False:
+        raise ConfigurationError(
+            "LAMBENT_AUTH_ANONYMOUS is false and nothing says who may call: set LAMBENT_AUTH_ISSUER"
+        )
+    raise ConfigurationError(
+        "Variables LAMBENT_AUTH_… are set, and none of them says who may call: set "
+        "LAMBENT_AUTH_ISSUER, or LAMBENT_AUTH_ANONYMOUS=true to let everybody call"
+    )

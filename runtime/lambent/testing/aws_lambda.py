@@ -9,7 +9,8 @@ import msgspec
 
 from lambent.cli.gateway.context import LambdaContext
 from lambent.hosts.aws_lambda.handler import LambdaHandler
-from lambent.hosts.events import Deliverer, LateCallbacks
+from lambent.hosts.event_ports import LateCallbacks
+from lambent.hosts.events import Deliverer
 from lambent.testing.answers import GivenAnswers, OnQuestion
 from lambent.testing.client import McpClient
 from lambent.testing.endpoints import MemoryEndpoints

@@ -18,8 +18,10 @@ from lambent.execution.endpoint import Endpoint
 from lambent.execution.event_loop import CallerLoop
 from lambent.execution.invocation import Invocation
 from lambent.execution.rounds.live_calls import LiveCalls
-from lambent.hosts.assembly import Assembly, ServerParts
+from lambent.hosts.assembly import Assembly
 from lambent.hosts.aws_lambda.events import write_v2
+from lambent.hosts.entry_points import ServerParts
+from lambent.hosts.ports import Ports
 from lambent.hosts.settings import Settings
 from lambent.stores.event_logs import MemoryLog
 from lambent.stores.memory import MemoryBlobs, MemoryChanges, MemoryStore
@@ -32,9 +34,8 @@ from lambent.wire.payloads import Write
 if TYPE_CHECKING:
     from lambent.execution.events.service import Events
     from lambent.execution.lifespan import Lifespan
-    from lambent.execution.ports import Blobs, Changes, Queue, Store
     from lambent.execution.rounds.journal import Journal
-    from lambent.hosts.events import EventPorts
+    from lambent.hosts.event_ports import EventPorts
 
 PUBLIC_URL = "https://mcp.example.com"
 """Where the server says that it is, unless its settings say otherwise."""
@@ -175,19 +176,20 @@ class MemoryAssembly(Assembly):
     def _clock(self) -> Clock:
         return self._host.clock
 
-    def _ports(self) -> tuple[Store | None, Changes | None, Queue | None, Blobs | None]:
-        return self._host.store, self._host.changes, self._host.queue, self._host.blobs
+    def _ports(self) -> Ports:
+        host = self._host
+        return Ports(store=host.store, changes=host.changes, queue=host.queue, blobs=host.blobs)
 
     def _event_ports(self, store: Any) -> EventPorts:
-        from lambent.hosts.events import EventPorts  # loaded where events are declared
+        from lambent.hosts.event_ports import EventPorts  # loaded where events are declared
 
         host = self._host
         if not any("webhook" in event.definition.delivery for event in self._parts.catalog.events.values()):
             return EventPorts(log=host.log)
         return EventPorts(log=host.log, queue=host.deliveries, store=store, callbacks=host.endpoints)
 
-    def _services(self, write: Write) -> Services:
-        live, services = LiveCalls(shared=False) if self._is_live else None, super()._services(write)
+    def _services(self, write: Write, ports: Ports | None) -> Services:
+        live, services = LiveCalls(shared=False) if self._is_live else None, super()._services(write, ports)
         if services.events is not None:
             services.events.has_schedule = True  # tests are the schedule
         return msgspec.structs.replace(services, live=live, listen_seconds=0.0)

@@ -81,6 +81,7 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/hosts/aws_lambda/delivery_events.py",
         "/lambent/hosts/aws_lambda/check_events.py",
         "/lambent/hosts/aws_lambda/failure_log.py",
+        "/lambent/hosts/event_ports.py",
         "/lambent/hosts/events.py",
         "/lambent/stores/callbacks.py",
         "/lambent/stores/event_logs.py",

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from lambent.cli.client.failures import ConnectionFailedError
 from lambent.cli.client.transport import Message, Receive, is_response
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.hosts.settings import Settings
 from lambent.hosts.stdio import StdioServer
 from lambent.server import MCPServer

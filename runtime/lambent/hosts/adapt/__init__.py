@@ -21,9 +21,10 @@ from lambent.hosts.adapt.running_app import RunningApp
 from lambent.hosts.adapt.scopes import Site
 from lambent.hosts.adapt.servers import recognize
 from lambent.hosts.adapt.state_keys import share_keys
-from lambent.hosts.assembly import Assembly, ServerParts
+from lambent.hosts.assembly import Assembly
 from lambent.hosts.aws_lambda.events import write
 from lambent.hosts.aws_lambda.shutdown import leave_at_end
+from lambent.hosts.entry_points import ServerParts
 from lambent.hosts.settings import Settings
 from lambent.wire.values import CardDetails, Implementation
 

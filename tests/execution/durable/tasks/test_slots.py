@@ -12,7 +12,7 @@ from tests.support import JSON_HEADERS, accept, failure
 
 from lambent import Context, Idempotency, Limits, MCPServer, Settings, StoreError, TaskPolicy
 from lambent.execution.durable.tasks.slots import TaskSlots
-from lambent.hosts.assembly import local_endpoint
+from lambent.hosts.entry_points import local_endpoint
 from lambent.stores.memory import MemoryStore
 
 world = pytest.fixture(worlds)
