@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         EventBridgeEvent, S3Notification, SnsMessage, SourceContext, SqsMessage, TableChange,
     )
     from lambent.hosts.adapt import adapt
+    from lambent.hosts.aws_lambda.router import FunctionRouter
     from lambent.stores.skills import S3Skills
 
 _LOADED_LATER = {
@@ -106,6 +107,7 @@ _LOADED_LATER = {
         "EventBridgeEvent", "S3Notification", "SnsMessage", "SourceContext", "SqsMessage", "TableChange",
     ),
     "hosts.adapt": ("adapt",),
+    "hosts.aws_lambda.router": ("FunctionRouter",),
     "stores.skills": ("S3Skills",),
 }
 """What few servers use, by module: loaded when it is first asked for."""
@@ -117,23 +119,24 @@ __all__ = [
     "APP_MIME_TYPE", "AcceptedElicitation", "Alb", "Annotations", "ApiKey", "ApiKeys", "Apps",
     "AssistantMessage", "Audio", "AudioContent", "Audit", "AuditRecord", "AuditSink", "Authenticator",
     "BlobResourceContents", "CacheHint", "Call", "CallToolResult", "Cancelled", "CancelledElicitation",
-    "CardDetails", "CardHeader", "Checked", "ClientCapabilities", "Cognito", "CompleteResult", "Completion",
-    "CompletionArgument", "CompletionContext", "ConfigurationError", "Context", "CredentialsError",
-    "DeadlineReached", "DeclarationError", "DeclarationWarning", "DeclinedElicitation", "DiscoverResult",
-    "Elicit", "ElicitationResult", "EmbeddedResource", "Emitter", "EmptyResult", "EventBridgeEvent",
-    "Extension", "GetPromptResult", "Handler", "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency",
-    "Image", "ImageContent", "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError",
-    "InternalError", "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError",
-    "LambentError", "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message",
-    "MethodNotFoundError", "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Occurrence",
-    "Outcome", "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal",
+    "CardDetails", "CardHeader", "Checked", "ClientCapabilities", "Cognito", "CompleteResult",
+    "Completion", "CompletionArgument", "CompletionContext", "ConfigurationError", "Context",
+    "CredentialsError", "DeadlineReached", "DeclarationError", "DeclarationWarning",
+    "DeclinedElicitation", "DiscoverResult", "Elicit", "ElicitationResult", "EmbeddedResource", "Emitter",
+    "EmptyResult", "EventBridgeEvent", "Extension", "FunctionRouter", "GetPromptResult", "Handler",
+    "HeaderMismatchError", "HttpRefusal", "Icon", "Idempotency", "Image", "ImageContent",
+    "InMemorySubscriptionBus", "InputRequiredResult", "InsufficientScopeError", "InternalError",
+    "Introspection", "InvalidParamsError", "InvalidRequestError", "ItemTooLargeError", "LambentError",
+    "Limits", "ListRoots", "ListenResult", "MCPServer", "McpHeader", "Message", "MethodNotFoundError",
+    "Middleware", "MissingCapabilityError", "OAuth", "Observer", "Occurrence", "Outcome",
+    "OverloadedError", "PageResult", "ParseError", "Pending", "PlatformClaims", "Principal",
     "PromptMessage", "PromptReference", "PromptsListChanged", "ProtocolError", "RateLimit",
-    "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceCsp", "ResourceLink",
-    "ResourceNotFoundError", "ResourcePermissions", "ResourceTemplateReference", "ResourceUpdated",
-    "ResourcesListChanged", "RetryableError", "Root", "S3Notification", "S3Skills", "Sample",
-    "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal", "SkillFile",
-    "SkillFiles", "SnsMessage", "SourceContext", "Sources", "SqsMessage", "StepInterrupted", "StoreError",
-    "SubscriptionBus", "Suspend", "TableChange", "TaskPolicy", "TaskResult", "TextContent",
+    "ReadResourceResult", "Registration", "Repository", "Request", "Resolve", "ResourceCsp",
+    "ResourceLink", "ResourceNotFoundError", "ResourcePermissions", "ResourceTemplateReference",
+    "ResourceUpdated", "ResourcesListChanged", "RetryableError", "Root", "S3Notification", "S3Skills",
+    "Sample", "SamplingMessage", "SamplingResult", "ServerEvent", "Session", "Settings", "Signal",
+    "SkillFile", "SkillFiles", "SnsMessage", "SourceContext", "Sources", "SqsMessage", "StepInterrupted",
+    "StoreError", "SubscriptionBus", "Suspend", "TableChange", "TaskPolicy", "TaskResult", "TextContent",
     "TextResourceContents", "ToolAnnotations", "ToolError", "ToolResult", "ToolsListChanged",
     "UnsupportedVersionError", "UserMessage", "ValidationError", "adapt", "client_supports_apps",
 ]

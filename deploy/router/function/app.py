@@ -2,6 +2,6 @@
 
 import os
 
-from lambent.hosts.aws_lambda.router import FunctionRouter
+from lambent import FunctionRouter
 
 handler = FunctionRouter({"orders": os.environ["ORDERS"], "greetings": os.environ["GREETINGS"]})

@@ -57,6 +57,7 @@ PARTS = {
         ("from lambent import (\n    compat,\n)", True, ["compat"]),
         ("import lambent\nhandler = lambent.adapt(app)", True, ["adapt"]),
         ("from lambent.clients import LambdaTransport", True, ["clients"]),
+        ("from lambent import FunctionRouter", True, ["router"]),
         ("from lambent.hosts.aws_lambda.router import FunctionRouter", True, ["router"]),
         # The server is one of another module, so this one does not name the library.
         ('from server import mcp\n@mcp.event("paid", payload=Paid)', True, ["events"]),

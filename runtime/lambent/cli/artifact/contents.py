@@ -54,7 +54,7 @@ LEFT_OUT_UNLESS_IMPORTED: Final = {
     "compat": ("/lambent/compat",),
     "adapt": ("/lambent/hosts/adapt",),
     "clients": ("/lambent/clients",),
-    "router": (
+    "router|FunctionRouter": (
         "/lambent/hosts/aws_lambda/router.py",
         "/lambent/hosts/aws_lambda/router_events.py",
         "/lambent/hosts/aws_lambda/router_merging.py",
