@@ -113,13 +113,13 @@ def test_the_end(queue: DeliveryThreads) -> None:
 
 def test_an_interpreter_that_ends_does_not_wait_for_what_has_not_begun() -> None:
     code = """
-import threading, time
+import os, threading, time
 from lambent.hosts import delivery_threads
 delivery_threads._THREADS = 2
 began = threading.Semaphore(0)
 queue = delivery_threads.DeliveryThreads()
 def work(message):
-    print(message, flush=True)
+    os.write(1, f"{message}\\n".encode())
     began.release()
     time.sleep(0.2)
     queue.send("later")

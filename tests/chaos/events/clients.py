@@ -26,6 +26,22 @@ class Refused(Exception):  # noqa: N818 - says what happened
     """A call was answered with an error, whose message this is."""
 
 
+def patiently(ask: Callable[[], T], is_final: Callable[[Exception], bool] = lambda _: False) -> T:
+    """Do something until it succeeds, for a minute.
+
+    Raises:
+        Exception: of the last try, or one that is final.
+    """
+    last = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except (LambentError, Refused) as error:
+            if is_final(error) or time.monotonic() > last:
+                raise
+            time.sleep(0.2)
+
+
 class Client:
     """The client of one endpoint.
 
@@ -134,13 +150,9 @@ class Client:
         return "whsec_" + base64.b64encode(secret).decode()
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Do something until it succeeds."""
-        last = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return ask()
-            except (LambentError, Refused) as error:
-                is_final = self.endpoint.behavior == "unverified" and str(error) == "CallbackEndpointError"
-                if is_final or time.monotonic() > last:
-                    raise
-                time.sleep(0.2)
+        """Do something until it succeeds, or until its refusal is what has to happen."""
+
+        def is_final(error: Exception) -> bool:
+            return self.endpoint.behavior == "unverified" and str(error) == "CallbackEndpointError"
+
+        return patiently(ask, is_final)

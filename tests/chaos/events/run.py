@@ -16,7 +16,7 @@ import msgspec
 from tests.chaos import ledger as ledgers
 from tests.chaos.cloud import Cloud
 from tests.chaos.events import verdict
-from tests.chaos.events.clients import Client
+from tests.chaos.events.clients import Client, patiently
 from tests.chaos.events.history import Attempt, Endpoint, History
 from tests.chaos.events.plan import EVENT, VISIBILITY, Plan, Refund, hurried
 from tests.chaos.events.receivers import Receivers
@@ -203,12 +203,7 @@ class Run:
     def _emit(self, order: int) -> None:
         if order in self._numbers:
             return
-        while True:
-            try:
-                self._server.events.emit(EVENT, Refund(order), event_id=f"e{order}")
-                return
-            except LambentError:
-                time.sleep(0.05)
+        patiently(lambda: self._server.events.emit(EVENT, Refund(order), event_id=f"e{order}"))
 
     def _each(self, behavior: str, act: Any) -> None:
         for client in self._clients:
@@ -261,16 +256,17 @@ class Run:
         if record is None:
             return False
         endpoint.position, endpoint.waiting = record.number, sorted(record.unacked)
-        endpoint.is_settled = (
-            not record.unacked and record.number == self._server.events.log.head(self._log).number
-        )
+        endpoint.is_settled = not record.unacked and record.number == self._last_number()
         return endpoint.is_settled
+
+    def _last_number(self) -> int:
+        return patiently(lambda: self._server.events.log.head(self._log)).number
 
     def _read_log(self) -> None:
         """Find the numbers of what was emitted."""
-        head = self._server.events.log.head(self._log).number
+        log, head = self._server.events.log, self._last_number()
         while self._read_up_to < head:
-            for entry in self._server.events.log.read(self._log, self._read_up_to, MOST_ENTRIES):
+            for entry in patiently(lambda: log.read(self._log, self._read_up_to, MOST_ENTRIES)):
                 self._numbers[int(read_record(entry.body).id[1:])] = entry.number
             self._read_up_to = min(head, self._read_up_to + MOST_ENTRIES)
 

@@ -1,9 +1,9 @@
 """Questions to clients of the legacy era, as requests of the server (client/elicitation, sampling, roots).
 
 A host that sends parts of a response writes the request to the stream of the call and waits for the answer,
-which comes as a message of its own. Where the invocation is nearly over, it ends the stream, which clients of
-2025-11-25 resume; see ``lambent.execution.durable.resumption``. A host that sends responses as a whole ends
-it at once.
+which comes as a message of its own. Where the invocation is nearly over, it ends the stream, which clients
+resume if their version can; see ``lambent.execution.durable.resumption``. A host that sends responses as a
+whole ends it at once.
 """
 
 from __future__ import annotations
