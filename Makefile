@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than there are cores: tests wait for processes of their own for a fifth of their time.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 STAMP := $(VENV)/.installed
 SAM := .venv-sam
 MINISTACK := .venv-ministack
@@ -87,10 +89,10 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup $(SAM)/.installed
-	$(BIN)/python -m pytest -n auto --ignore=tests/e2e $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/e2e $(ARGS)
 
 e2e: setup tools
-	$(BIN)/python -m pytest -n 2 tests/e2e $(ARGS)
+	$(BIN)/python -m pytest -n 3 tests/e2e $(ARGS)
 
 test: lint types docs unit e2e
 

@@ -20,34 +20,36 @@ PUBLIC_URL = "https://tools.example.com"
 ANONYMOUS = {"AllowAnonymous": "true"}
 """What samconfig.toml has for [dev]: parameters that are given to sam replace its list."""
 
-WITHOUT_SHOP = (
-    "test_authorization.py",
-    "test_closed.py",
-    "test_cloudfront.py",
-    "test_conformance.py",
-    "test_direct.py",
-    "test_events.py",
-    "test_function_urls.py",
-    "test_hello.py",
-    "test_projects.py",
-    "test_public_gateway.py",
-    "test_redeploy.py",
-    "test_router.py",
-)
+GROUPS = {
+    "projects": ("test_getting_started.py", "test_projects.py", "test_redeploy.py"),
+    "others": (
+        "test_authorization.py",
+        "test_closed.py",
+        "test_cloudfront.py",
+        "test_conformance.py",
+        "test_direct.py",
+        "test_events.py",
+        "test_function_urls.py",
+        "test_hello.py",
+        "test_public_gateway.py",
+        "test_router.py",
+    ),
+}
 """Modules that deploy something of their own; the others share one stack, and so one process."""
 _STACKS: pytest.StashKey[list[Stack]] = pytest.StashKey()
 _STARTED: pytest.StashKey[float] = pytest.StashKey()
 
 
-class _TwoGroups(LoadScopeScheduling):
+class _Groups(LoadScopeScheduling):
     """Keeps the tests of one stack in one process; xdist's own groups do so only before pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return str(nodeid.partition("::")[0].endswith(WITHOUT_SHOP))
+        module = Path(nodeid.partition("::")[0]).name
+        return next((group for group, modules in GROUPS.items() if module in modules), "shop")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return _TwoGroups(config, log)
+    return _Groups(config, log)
 
 
 @pytest.fixture(scope="session")
