@@ -42,6 +42,7 @@ for kind in ("auth", "events"):
     )
     KNOWN |= {f"LAMBENT_{kind.upper()}_{name}" for name in read}
 KNOWN.add("REVISION")  # read by nobody: it is there to be another one
+KNOWN.add("AWS_LAMBDA_EXEC_WRAPPER")  # read by Lambda
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 WEEK = 7 * 86_400
