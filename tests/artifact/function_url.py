@@ -20,14 +20,25 @@ _DOMAIN = "abc.lambda-url.eu-west-1.on.aws"
 _END_OF_HEAD = bytes(8)
 
 
+EventOf = Callable[[str, str, Sequence[tuple[str, str]], bytes], Any]
+"""Makes an event of a request: of its method, target, headers and body."""
+
+
 class FunctionUrl:
     """Hands each request to the environment that has been idle for the longest time.
+
+    Args:
+        environments: of the function.
+        make_event: what of; a front end of another kind has other events.
 
     Attributes:
         address: the URL, without a path.
     """
 
-    def __init__(self, environments: Sequence[ExecutionEnvironment]) -> None:
+    def __init__(
+        self, environments: Sequence[ExecutionEnvironment], make_event: EventOf | None = None
+    ) -> None:
+        self._make_event = make_event or event_of
         self._idle: queue.Queue[ExecutionEnvironment] = queue.Queue()
         for environment in environments:
             environment.wait_ready()
@@ -59,7 +70,7 @@ class FunctionUrl:
 
     def _serve(self, client: BaseHTTPRequestHandler) -> None:
         body = client.rfile.read(int(client.headers.get("content-length") or 0))
-        event = event_of(client.command, client.path, client.headers.items(), body)
+        event = self._make_event(client.command, client.path, client.headers.items(), body)
         environment = self._idle.get()
         try:
             _Answer(client).take(invoke(environment, event))

@@ -214,6 +214,8 @@ class ExecutionEnvironment:
         memory: MB that the function is told it has.
         timeout: seconds that an invocation may take.
         client: the module that calls the Runtime API, and the handler.
+        wrapper: what ``AWS_LAMBDA_EXEC_WRAPPER`` names: it is started with the command of a managed
+            runtime, and starts a client of its own.
 
     Attributes:
         api: the Runtime API.
@@ -233,6 +235,7 @@ class ExecutionEnvironment:
         memory: int = 1024,
         timeout: float = 29,
         client: str = "awslambdaric",
+        wrapper: Path | None = None,
     ) -> None:
         self._timeout = timeout
         self._ids = itertools.count(1)
@@ -250,11 +253,14 @@ class ExecutionEnvironment:
             "PYTHONDONTWRITEBYTECODE": "1",
             **(variables or {}),
         }
+        command = [str(python), "-s", "-m", client, handler]
+        if wrapper is not None:
+            command = [str(wrapper), str(python), "-s", "/var/runtime/bootstrap.py"]
         self.ready = 0.0
         with self._log.open("wb") as log:
             self.started = time.perf_counter()
             self._process = subprocess.Popen(
-                [python, "-s", "-m", client, handler],
+                command,
                 cwd=task_root,
                 env=environment,
                 stdin=subprocess.DEVNULL,

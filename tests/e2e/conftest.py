@@ -33,6 +33,7 @@ GROUPS = {
         "test_hello.py",
         "test_public_gateway.py",
         "test_router.py",
+        "test_streaming.py",
     ),
 }
 """Modules that deploy something of their own; the others share one stack, and so one process."""

@@ -121,3 +121,28 @@ Resources:
 """)
     server = json.loads(rewrite(read_template(built), built).read_text())["Resources"]["Server"]["Properties"]
     assert server["Environment"] == {"Variables": {"LAMBENT_EVENTS_LOCAL_CALLBACKS": "true"}}
+
+
+def test_front_ends_wait_for_no_stream(tmp_path: Path) -> None:
+    uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/%s/functions/${Server.Arn}/%s"
+    streamed, buffered = ("2021-11-15", "response-streaming-invocations"), ("2015-03-31", "invocations")
+    built = tmp_path / "template.yaml"
+    built.write_text(f"""
+Resources:
+  Server:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionUrlConfig: {{AuthType: NONE, InvokeMode: RESPONSE_STREAM}}
+      Events:
+        Mcp: {{Type: Api, Properties: {{Path: /mcp, Method: ANY, ResponseTransferMode: RESPONSE_STREAM}}}}
+  Method:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      Integration: {{Type: AWS_PROXY, ResponseTransferMode: STREAM, Uri: !Sub "{uri % streamed}"}}
+""")
+    found = json.loads(rewrite(read_template(built), built).read_text())["Resources"]
+    server = found["Server"]["Properties"]
+    assert server["FunctionUrlConfig"] == {"AuthType": "NONE"}
+    assert server["Events"]["Mcp"]["Properties"] == {"Path": "/mcp", "Method": "ANY"}
+    integration = found["Method"]["Properties"]["Integration"]
+    assert integration == {"Type": "AWS_PROXY", "Uri": {"Fn::Sub": uri % buffered}}

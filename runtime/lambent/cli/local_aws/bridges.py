@@ -15,6 +15,10 @@ from lambent.cli.local_aws.template import Template
 
 _ROTATION: Final = "AWS::SecretsManager::RotationSchedule"
 
+_STREAMED_DATE: Final = "lambda:path/2021-11-15/functions/", "lambda:path/2015-03-31/functions/"
+_STREAMED_ACTION: Final = "/response-streaming-invocations", "/invocations"
+"""Of the URIs of integrations that stream, and what they are where they do not."""
+
 Resources = dict[str, dict[str, Any]]
 MakeClient = Callable[[str], Any]
 """Makes a boto3 client of a service, or gives one that was made before."""
@@ -38,11 +42,13 @@ def rewrite(template: Template, built: Path, *, encrypted: bool = False) -> Path
     _with_files_of_layers(template, resources, built.parent)
     _with_local_callbacks(template, resources)
     _with_batches(resources)
+    _without_streams(resources)
     if not encrypted:
         _without_demand_for_encryption(resources)
     # Other processes deploy what was built as well.
     path = built.with_name(f"bridged-{os.getpid()}.json")
-    path.write_text(_with_arns_of_secrets(resources, json.dumps(document)))
+    text = _with_arns_of_secrets(resources, json.dumps(document))
+    path.write_text(text.replace(*_STREAMED_DATE).replace(*_STREAMED_ACTION))
     return path
 
 
@@ -118,6 +124,16 @@ def _with_batches(node: Any) -> None:
             node["Action"] = [*listed, "sqs:SendMessageBatch"]
     for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         _with_batches(inner)
+
+
+def _without_streams(node: Any) -> None:
+    # Functions run under MiniStack's own client, which sends a response when it is whole. A front end that
+    # waits for a stream would take it for a body.
+    if isinstance(node, dict):
+        for name in ("InvokeMode", "ResponseTransferMode", "responseTransferMode"):
+            node.pop(name, None)
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _without_streams(inner)
 
 
 def _with_arns_of_secrets(resources: Resources, text: str) -> str:
