@@ -215,6 +215,26 @@ def test_preflights_of_gateways(allowed, text):
     assert (found.level, found.text) == ("wrong", f"pages of https://a.example may not call: {text}")
 
 
+def test_a_template(capsys, tmp_path):
+    template = tmp_path / "template.yaml"
+    template.write_text("""
+Resources:
+  Shop:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      FunctionUrlConfig: {AuthType: NONE, InvokeMode: RESPONSE_STREAM}
+""")
+    status, found = doctor(capsys, str(template))
+    assert (status, found["Shop"][0]) == (1, "wrong")
+    template.write_text(template.read_text().replace("RESPONSE_STREAM", "BUFFERED"))
+    assert main(["doctor", str(template)]) == 0
+    shown = capsys.readouterr().out
+    assert shown == "ok     streams: no function streams, and no front end waits for a stream\n"
+    assert main(["doctor", str(tmp_path / "other.yml")]) == 1
+    assert "cannot read" in capsys.readouterr().err
+
+
 def test_an_app_is_no_url(capsys):
     assert main(["doctor", "app.py"]) == 2
     assert capsys.readouterr().err.startswith("lambent doctor: app.py is no URL")

@@ -81,8 +81,8 @@ def test_the_official_client_is_told_of_progress_while_the_report_is_built(
     told: list[tuple[float, float | None, str | None]] = []
     done: list[str] = []
 
-    async def on_progress(progress: float, total: float | None, text: str | None) -> None:
-        told.append((progress, total, text))
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
         if len(told) < len(STEPS):
             done.append(await line_of(journal))
 

@@ -1,10 +1,11 @@
-"""`lambent doctor`: what is wrong with a deployed URL."""
+"""`lambent doctor`: what is wrong with a deployed URL, or with a template before it is deployed."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -31,15 +32,17 @@ from lambent.cli.errors import UsageError
 from lambent.wire.discovery_paths import CARD_SUFFIX
 
 _EPILOG = """\
-SERVER is a URL. Each line says what was looked at and what was found; below it stands what to do.
+SERVER is a URL, or the template of an application (template.yaml): there it looks whether functions stream
+where their front ends do. Each line says what was looked at and what was found; below it stands what to do.
 
 The exit status is 1 if something is wrong.
 """
+_TEMPLATES = (".yaml", ".yml", ".json", ".template")
 _LOCAL_PAGE = "http://localhost:6274"
 """The page of the MCP Inspector."""
 
 
-@click.command("doctor", help="Find what is wrong with a deployed URL.", epilog=_EPILOG)
+@click.command("doctor", help="Find what is wrong with a deployed URL, or with a template.", epilog=_EPILOG)
 @server_options
 @click.option(
     "--origin", metavar="ORIGIN", help="A page that has to be allowed, such as https://app.example.com."
@@ -53,10 +56,10 @@ def command(
     origin: str | None,
     as_json: bool,
 ) -> int:
-    """Look at a URL.
+    """Look at a URL, or at a template.
 
     Args:
-        server: The URL.
+        server: The URL, or the file of the template.
         token: The access token, for what is behind it.
         headers: Further headers.
         timeout: How long to wait for each response, in seconds.
@@ -67,23 +70,37 @@ def command(
         The exit status: 1 if something is wrong.
 
     Raises:
-        UsageError: The server is no URL.
+        UsageError: The server is neither of them.
+        TemplateError: The template cannot be read.
     """
     target = read_target(server, token, headers, timeout)
-    if not target.is_url:
-        raise UsageError(f"{server} is no URL: an app of this machine is started by `lambent dev` first")
-    probe = Probe(server, timeout)
-    try:
-        findings = []
-        for finding in examine(probe, target, origin):
-            findings.append(finding)
-            if not as_json:
-                _print(finding)
-    finally:
-        probe.close()
+    findings = []
+    for finding in _examine_any(target, origin):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
     if as_json:
         print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     return 1 if any(finding.level == "wrong" for finding in findings) else 0
+
+
+def _examine_any(target: Target, origin: str | None) -> Iterator[Finding]:
+    if not target.is_url and target.server.endswith(_TEMPLATES):
+        # They read YAML, which is not installed for every command.
+        from lambent.cli.local_aws.template import read_template
+        from lambent.cli.templates.streams import check_streams
+
+        yield from check_streams(read_template(Path(target.server)))
+        return
+    if not target.is_url:
+        raise UsageError(
+            f"{target.server} is no URL, and no template: an app of this machine is started by `lambent dev`"
+        )
+    probe = Probe(target.server, target.timeout)
+    try:
+        yield from examine(probe, target, origin)
+    finally:
+        probe.close()
 
 
 def examine(probe: Probe, target: Target, origin: str | None) -> Iterator[Finding]:
