@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.pages import blocks
 
 from lambent.cli.local_aws.template import read_template
 from lambent.cli.templates.streams import check_streams
@@ -274,3 +275,10 @@ def test_a_function_whose_front_end_is_elsewhere(tmp_path):
 )
 def test_the_templates_of_this_repository(path):
     assert [one.level for one in check_streams(read_template(path))] == ["ok"]
+
+
+def test_the_template_of_the_page(tmp_path):
+    (block,) = [one for one in blocks(ROOT / "docs" / "streaming.md") if one.language == "yaml"]
+    (tmp_path / "template.yaml").write_text(block.code)
+    found = list(check_streams(read_template(tmp_path / "template.yaml")))
+    assert [(one.level, one.text) for one in found] == [("ok", "streams through FunctionUrlConfig")]
