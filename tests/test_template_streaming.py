@@ -5,13 +5,27 @@ An event does not say whether its response may be a stream, so function and fron
 
 import copy
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.hosts.aws_lambda.test_streamed_questions import (
+    NO_TIME,
+    asking,
+    call,
+    environment,
+    euros,
+    respond,
+    resume,
+)
+from tests.legacy import LegacyClient
 from tests.test_template import ROOT, TEMPLATE, VARIANTS, App, variables
 
 from lambent.cli.local_aws.template import Template, read_template
+from lambent.execution.ports import Item
+from lambent.execution.rounds import legacy_questions
+from lambent.stores.memory import MemoryStore
 
 STREAMING = ROOT / "deploy" / "streaming" / "template.yaml"
 TEMPLATES = [TEMPLATE, ROOT / "functions" / "hello" / "template.yaml", *VARIANTS]
@@ -92,6 +106,53 @@ def test_no_invocation_is_longer_than_a_stream_may_be() -> None:
     parameter = app.template.document["Parameters"]["Timeout"]
     assert app.functions["ReportsFunction"]["Timeout"] == {"Ref": "Timeout"}
     assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"] == LONGEST
+
+
+class RecordingStore(MemoryStore):
+    """Knows the keys of the items that were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: set[str] = set()
+
+    def insert(self, item: Item) -> bool:
+        self.keys.add(item.key)
+        return super().insert(item)
+
+    def read(self, key: str) -> Item | None:
+        self.keys.add(key)
+        return super().read(key)
+
+    def replace(self, item: Item) -> bool:
+        self.keys.add(item.key)
+        return super().replace(item)
+
+    def remove(self, key: str, version: int) -> bool:
+        self.keys.add(key)
+        return super().remove(key, version)
+
+
+def test_the_role_may_use_what_questions_are_kept_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator knows no conditions on keys, so no deployed stack shows that one is missing.
+
+    The call is large: what is to be resumed does not fit into a header.
+    """
+    monkeypatch.setattr(legacy_questions, "_LOOK_SECONDS", 0.02)
+    store = RecordingStore()
+    first, second = (environment(asking(), store) for _ in range(2))
+    client = LegacyClient(lambda: second)
+    large = call(client)
+    padding = f'"padding":"{random.Random(0).randbytes(10_000).hex()}"'  # does not get small when compressed
+    large = large._replace(body=str(large.body).replace('"progressToken"', f'{padding},"progressToken"'))
+    stream = respond(first, large, NO_TIME)
+    client.answer(stream.questions[0], euros(5))
+    assert respond(second, resume(client, stream.event_id)).text == "accept 5"
+    first.close()
+    second.close()
+    statements = App(read_template(STREAMING)).statements("ReportsRole")
+    (items,) = [one for one in statements if one["Sid"] == "Items"]
+    allowed = items["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert {f"{key.partition('#')[0]}#*" for key in store.keys} == set(allowed)
 
 
 FUNCTION = ("ReportsFunction", "Environment", "Variables")
