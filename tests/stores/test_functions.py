@@ -1,12 +1,15 @@
 """Functions that are invoked: what comes back, and what their failures become."""
 
 import io
+import socket
+import threading
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lambent import StoreError
+from lambent.stores import aws
 from lambent.stores.functions import LambdaFunctions
 
 
@@ -45,3 +48,38 @@ def test_a_function_that_cannot_be_invoked() -> None:
 
     with pytest.raises(StoreError, match="InvokeFunction of 'f' failed"):
         LambdaFunctions(Refusing()).invoke("f", {})
+
+
+def test_a_function_is_invoked_once_though_the_connection_drops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have begun by then."""
+    requests: list[bytes] = []
+
+    def drop(listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                requests.append(connection.recv(4096))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drop, args=(listening,))
+        thread.start()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{listening.getsockname()[1]}",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "NO_PROXY": "127.0.0.1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(aws, "_clients", {})
+        try:
+            with pytest.raises(StoreError, match="InvokeFunction of 'f' failed"):
+                LambdaFunctions().invoke("f", {})
+        finally:
+            aws.close_connections()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+    assert len(requests) == 1

@@ -140,9 +140,9 @@ def client(service: str) -> Any:
                 raise ConfigurationError(f"AWS needs boto3: {_HOW}") from error
 
             # A caller is waiting, so few retries and a short connect timeout; callers handle conflicts.
-            # A function that is invoked has effects, and takes its time.
-            attempts, seconds = (1, 900) if service == "lambda" else (3, 10)
-            retries = {"mode": "standard", "max_attempts": attempts}
+            # A function that is invoked has effects, so once, and takes its time.
+            attempts, seconds = (1, 900) if service == "lambda" else (4, 10)
+            retries = {"mode": "standard", "total_max_attempts": attempts}
             config = Config(connect_timeout=2, read_timeout=seconds, retries=retries)
             _clients[service] = boto3.client(service, config=config)
         return _clients[service]

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from tests.hosts.aws_lambda.events import Sent, alb, alb_multi_value
 from tests.support import (
     SETTINGS,
     Client,
@@ -176,13 +178,36 @@ def test_a_name_that_is_new_is_found(client: Client, functions: Invoked) -> None
     assert client.prompt("letter").result["messages"]
 
 
-def test_a_tool_that_has_moved_is_found_when_the_list_is_over(
-    client: Client, functions: Invoked, clock: Clock
-) -> None:
+def test_a_tool_that_has_moved_is_found(client: Client, functions: Invoked, clock: Clock) -> None:
     client.call("price", {"article": "tea"})
     functions.handlers["shop"], functions.handlers["desk"] = desk(), shop()
-    assert client.call("price", {"article": "tea"}).status == 400
+    functions.calls.clear()
+    assert client.call("price", {"article": "tea"}).text == "tea: 5"
+    assert functions.names() == ["desk", "shop"]
     clock.now += 30
+    client.call("price", {"article": "tea"})
+    functions.calls.clear()
+    assert client.call("price", {"article": "tea"}).text == "tea: 5"
+    assert functions.names() == ["desk"]
+
+
+def test_what_one_caller_may_see_does_not_hide_what_another_may(functions: Invoked) -> None:
+    def closed(event: Any, context: Any) -> Any:
+        """It has the tool of the other function too, for one caller alone."""
+        is_known = event["headers"].get("authorization") == "Bearer known"
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": 1}
+        if json.loads(event["body"])["method"] == "tools/list":
+            answer["result"] = {"tools": [{"name": "price"}] if is_known else []}
+        elif is_known:
+            answer["result"] = {"content": [{"type": "text", "text": "closed"}]}
+        else:
+            answer["error"] = {"code": -32602, "message": "Unknown tool: price"}
+        return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": dumps(answer)}
+
+    functions.handlers["desk"] = closed
+    client = Client(FunctionRouter({"b": "desk", "a": "shop"}, functions))
+    known = {"authorization": "Bearer known"}
+    assert client.call("price", {"article": "tea"}, headers=known).text == "closed"
     assert client.call("price", {"article": "tea"}).text == "tea: 5"
 
 
@@ -301,6 +326,55 @@ def test_a_function_that_fails_tells_nothing(functions: Invoked, caplog: pytest.
     assert "A function behind the router failed" in caplog.text
 
 
+def test_a_function_without_room_is_told_to_be_called_again(functions: Invoked) -> None:
+    def fail(event: Any, context: Any) -> Any:
+        cause = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate"}}, "Invoke")
+        raise StoreError("lambda: InvokeFunction of 'desk' failed") from cause
+
+    functions.handlers["shop"] = functions.handlers["desk"] = fail
+    reply = Client(FunctionRouter({"a": "shop", "b": "desk"}, functions)).call("price")
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert reply.error == {"code": -32603, "message": "Too many calls at once: try again in a second"}
+
+
+def sent(method: str, params: dict[str, Any], *, encoded: bool = False) -> Sent:
+    body = message(method, params)
+    headers = (*headers_of(body).items(), ("X-Forwarded-For", "198.51.100.1, 203.0.113.7"))
+    text = dumps(body)
+    return Sent(headers=headers, body=text.encode() if encoded else text)
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_load_balancer_with_one_value_for_each_header(
+    client: Client, functions: Invoked, *, encoded: bool
+) -> None:
+    params = {"name": "price", "arguments": {"article": "tea"}}
+    written = client.handler(alb(sent("tools/call", params, encoded=encoded)), None)
+    assert (written["statusCode"], written["statusDescription"]) == (200, "200 OK")
+    assert written["isBase64Encoded"] is False
+    assert written["headers"]["content-type"] == "application/json"
+    assert json.loads(written["body"])["result"]["content"][0]["text"] == "tea: 5"
+    _, event = functions.calls[-1]
+    assert event["rawPath"] == "/mcp"
+    assert event["requestContext"]["http"]["sourceIp"] == "203.0.113.7"
+    assert event["headers"]["mcp-name"] == "price"
+
+
+def test_a_load_balancer_with_all_values_of_headers(client: Client) -> None:
+    written = client.handler(alb_multi_value(sent("tools/list", {})), None)
+    assert "headers" not in written
+    assert written["multiValueHeaders"]["content-type"] == ["application/json"]
+    listed = json.loads(written["body"])["result"]["tools"]
+    assert [tool["name"] for tool in listed] == ["price", "both", "close"]
+
+
+def test_a_load_balancer_gets_the_status_of_a_refusal(client: Client) -> None:
+    written = client.handler(alb_multi_value(sent("no/method", {})), None)
+    assert (written["statusCode"], written["statusDescription"]) == (404, "404 Not Found")
+    got = client.handler(alb(Sent(method="GET", path="/mcp/server-card")), None)
+    assert (got["statusCode"], json.loads(got["body"])["name"]) == (200, "localhost/shop")
+
+
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", '"x"'])
 def test_what_is_no_message_is_refused_by_a_function(client: Client, body: str) -> None:
     reply = client.event(http_api(body, {"content-type": "application/json"}))
@@ -313,7 +387,13 @@ def test_a_broken_header_is_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"Records": []}, {"httpMethod": "POST", "requestContext": {"elb": {}}}]
+    "event",
+    [
+        {},
+        {"Records": []},
+        {"httpMethod": "POST", "requestContext": {"stage": "live"}},
+        {"requestContext": {"elb": {}}, "headers": 5},
+    ],
 )
 def test_other_events_are_refused(client: Client, event: Any) -> None:
     with pytest.raises(UnknownEventError, match="payload"):

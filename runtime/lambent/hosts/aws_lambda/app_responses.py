@@ -8,7 +8,7 @@ from typing import Any
 
 from lambent.errors import HttpRefusal
 from lambent.execution.failures import report
-from lambent.hosts.aws_lambda.events import Event, write
+from lambent.hosts.aws_lambda.events import Event, for_platform, write
 from lambent.wire.http import HttpResponse, Request, error_response
 from lambent.wire.payloads import ResponseLimit
 
@@ -47,22 +47,15 @@ def written(
         if size > (most := limit.of(request)):
             reason = f"The response takes {size} bytes, the limit is {most}"
             return write(event, error_response(HttpRefusal(502, reason)))
-    result = write(event, HttpResponse(response.status, response.headers))
-    result["isBase64Encoded"] = text is None
-    result["body"] = binascii.b2a_base64(body, newline=False).decode() if text is None else text
-    cookies = list(response.cookies) if isinstance(response, CollectedResponse) else []
-    if not cookies:
-        return result
-    if "multiValueHeaders" in result:
-        result["multiValueHeaders"][_COOKIE] = cookies
-    elif "http" in (event.get("requestContext") or {}):
-        result["cookies"] = cookies
-    else:
-        # A platform with one value for each header takes names in another case for others.
-        letters = [at for at, letter in enumerate(_COOKIE) if letter.isalpha()]
-        for at, cookie in zip(letters, cookies, strict=False):
-            result["headers"][f"{_COOKIE[:at]}{_COOKIE[at].upper()}{_COOKIE[at + 1 :]}"] = cookie
-    return result
+    result = {
+        "statusCode": response.status,
+        "headers": response.headers,
+        "body": binascii.b2a_base64(body, newline=False).decode() if text is None else text,
+        "isBase64Encoded": text is None,
+    }
+    if isinstance(response, CollectedResponse) and response.cookies:
+        result["cookies"] = list(response.cookies)
+    return for_platform(event, result)
 
 
 def _text_of(response: HttpResponse) -> str | None:

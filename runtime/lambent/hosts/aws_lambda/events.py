@@ -27,6 +27,7 @@ class UnknownEventError(LambentError):
 
 
 _STR = frozenset({str})
+_COOKIE = "set-cookie"
 _KEYS_SHOWN = 30
 _CHARACTERS_SHOWN = 500
 
@@ -168,15 +169,44 @@ def _read_v1(event: Event, lambda_context: Any = None) -> Request:
 
 
 def _write_v1(event: Event, response: HttpResponse) -> dict[str, Any]:
-    written = write_v2(event, response)
-    if _is_balanced(event):
-        from http import HTTPStatus
+    return for_platform(event, write_v2(event, response))
 
-        written["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
+
+def for_platform(event: Event, written: Mapping[str, Any]) -> dict[str, Any]:
+    """A response as HTTP APIs 2.0 have it, as the platform that sent an event wants it.
+
+    Args:
+        event: in one of these formats.
+        written: ``statusCode``, ``headers`` with one value for each name, ``body``, ``isBase64Encoded``, and
+            ``cookies`` where some are set.
+    """
+    result = dict(written)
+    if (event.get("requestContext") or {}).get("http"):
+        return result
+    headers, cookies = result.pop("headers", {}), result.pop("cookies", ())
+    if _is_balanced(event):
+        result["statusDescription"] = _described_status(int(result["statusCode"]))
     if "multiValueHeaders" in event:
-        del written["headers"]
-        written["multiValueHeaders"] = {name: [value] for name, value in response.headers.items()}
-    return written
+        many = {name: [value] for name, value in headers.items()}
+        result["multiValueHeaders"] = many | ({_COOKIE: list(cookies)} if cookies else {})
+        return result
+    # A platform with one value for each header takes names in another case for others.
+    letters = [at for at, letter in enumerate(_COOKIE) if letter.isalpha()]
+    named = {
+        f"{_COOKIE[:at]}{_COOKIE[at].upper()}{_COOKIE[at + 1 :]}": cookie
+        for at, cookie in zip(letters, cookies, strict=False)
+    }
+    result["headers"] = {**headers, **named}
+    return result
+
+
+def _described_status(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:  # an application may send one that no standard has
+        return f"{status} Unknown"
 
 
 def _is_balanced(event: Event) -> bool:

@@ -28,6 +28,7 @@ from msgspec import Raw
 
 from lambent.errors import ConfigurationError, HeaderMismatchError, StoreError
 from lambent.execution.log_records import logger
+from lambent.hosts.aws_lambda.events import for_platform
 from lambent.hosts.aws_lambda.router_events import (
     Answer,
     Incoming,
@@ -99,8 +100,17 @@ class FunctionRouter:
         self._lists: dict[tuple[str, ...], tuple[float, Raw]] = {}
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> Any:
-        """Answer an event of an HTTP API (payload 2.0) or of a function URL."""
+        """Answer an event of an HTTP API (payload 2.0), of a function URL or of a load balancer.
+
+        Raises:
+            UnknownEventError: it is none.
+        """
         incoming = read_incoming(event)
+        written = self._answer(incoming)
+        is_http = isinstance(written, Mapping) and "statusCode" in written
+        return for_platform(event, written) if is_http else written
+
+    def _answer(self, incoming: Incoming) -> Any:
         try:
             if incoming.method in LISTS or incoming.method in _ABILITIES:
                 return self._merged(incoming)
@@ -113,9 +123,12 @@ class FunctionRouter:
             return self._send(next(iter(self._functions)), incoming.event)
         except StoreError as error:
             _log.error("A function behind the router failed", exc_info=error)
-            return incoming.error(_INTERNAL, "Internal error")
+            if _is_throttled(error):
+                text = "Too many calls at once: try again in a second"
+                return incoming.error(503, _INTERNAL, text, {"retry-after": "1"})
+            return incoming.error(500, _INTERNAL, "Internal error")
         except HeaderMismatchError as error:
-            return incoming.error(error.code, str(error))
+            return incoming.error(400, error.code, str(error))
 
     def _send(self, name: str, event: Mapping[str, Any]) -> Any:
         position = list(self._functions).index(name)
@@ -129,9 +142,7 @@ class FunctionRouter:
         if owner is None:
             self._learn(incoming)
             owner = self._owners.get(wanted)
-        if owner is None:
-            return self._in_turn(incoming)
-        return self._task_named(owner, self._send(owner, incoming.event))
+        return self._in_turn(incoming, owner)
 
     def _learn(self, incoming: Incoming) -> None:
         """Ask all functions what they list, as the caller: others may see other names."""
@@ -150,9 +161,10 @@ class FunctionRouter:
                 if isinstance(ttl, int | float):
                     self._owners_expire = min(self._owners_expire, self._clock() + ttl / 1000)
 
-    def _in_turn(self, incoming: Incoming) -> Any:
+    def _in_turn(self, incoming: Incoming, owner: str | None = None) -> Any:
+        """Ask the owner first: it may have listed the name for another caller, or not have it any more."""
         first = None
-        for name in self._functions:
+        for name in dict.fromkeys((owner or next(iter(self._functions)), *self._functions)):
             written = self._task_named(name, self._send(name, incoming.event))
             if read_answer(written).code not in _REFUSALS:
                 return written
@@ -211,3 +223,9 @@ class FunctionRouter:
         """Ask all functions at the same time."""
         with concurrent.futures.ThreadPoolExecutor(len(self._functions)) as pool:
             return iter(list(pool.map(ask, self._functions)))
+
+
+def _is_throttled(error: StoreError) -> bool:
+    """Whether Lambda has no room for the function's invocation, which so has done nothing."""
+    response = getattr(error.__cause__, "response", {})
+    return bool(response.get("Error", {}).get("Code") == "TooManyRequestsException")

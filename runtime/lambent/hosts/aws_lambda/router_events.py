@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from lambent.errors import HeaderMismatchError
-from lambent.hosts.aws_lambda.events import UnknownEventError
+from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
 from lambent.wire.headers import decode_value
 from lambent.wire.http import JSON_TYPE
 
@@ -132,10 +131,11 @@ class Incoming:
         """A response with a result."""
         return self._written(200, {"result": result}, headers)
 
-    def error(self, code: int, text: str) -> dict[str, Any]:
+    def error(
+        self, status: int, code: int, text: str, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """A response with an error."""
-        status = 400 if code == HeaderMismatchError.code else 500
-        return self._written(status, {"error": {"code": code, "message": text}})
+        return self._written(status, {"error": {"code": code, "message": text}}, headers)
 
     def _written(
         self, status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None
@@ -150,19 +150,39 @@ class Incoming:
 
 
 def read_incoming(event: Mapping[str, Any]) -> Incoming:
-    """Read an event of an HTTP API (payload 2.0) or of a function URL.
+    """Read an event of an HTTP API (payload 2.0), of a function URL or of a load balancer.
+
+    Functions get that of a load balancer as an HTTP API would send it, so that there is one kind to read.
 
     Raises:
         UnknownEventError: it is none.
     """
     try:
+        if "elb" in event["requestContext"]:
+            event = _as_http_api(event)
         event["requestContext"]["http"]["method"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     except (AttributeError, KeyError, TypeError):
         raise UnknownEventError(
-            "A router takes events of HTTP APIs (payload 2.0) and function URLs"
+            "A router takes events of HTTP APIs (payload 2.0), function URLs and load balancers"
         ) from None
     return Incoming(event, headers)
+
+
+def _as_http_api(event: Mapping[str, Any]) -> dict[str, Any]:
+    body = event.get("body") or ""
+    # The body is passed on as it came: a function says what is wrong with it.
+    request = format_of(event)[0]({**event, "body": ""}, None)
+    http = {"method": request.method, "path": request.path, "sourceIp": request.client_address}
+    return {
+        "version": "2.0",
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "headers": request.headers,
+        "requestContext": {"http": http, "stage": "$default"},
+        "body": body,
+        "isBase64Encoded": bool(body) and bool(event.get("isBase64Encoded")),
+    }
 
 
 SESSION_HEADER = "mcp-session-id"
