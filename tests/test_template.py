@@ -867,10 +867,13 @@ def outputs_say_where(app: App) -> Iterator[str]:
 @rule
 def parameters_are_used(app: App) -> Iterator[str]:
     rest = json.dumps({**app.template.document, "Parameters": None}, default=str)
+    # A load balancer is in somebody's network, under a name of theirs.
+    is_balanced = bool(app.of("AWS::ElasticLoadBalancingV2::LoadBalancer"))
+    given = {"Certificate", "PublicUrl", "Subnets", "Vpc"} if is_balanced else set()
     for name, parameter in app.template.document["Parameters"].items():
         if f'{{"Ref": "{name}"}}' not in rest:
             yield f"{name} changes nothing"
-        if "Default" not in parameter:
+        if "Default" not in parameter and name not in given:
             yield f"{name} has to be given before anything can be deployed"
 
 

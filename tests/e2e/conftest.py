@@ -31,6 +31,7 @@ GROUPS = {
         "test_events.py",
         "test_function_urls.py",
         "test_hello.py",
+        "test_load_balancer.py",
         "test_public_gateway.py",
         "test_router.py",
         "test_streaming.py",

@@ -360,6 +360,13 @@ def test_a_load_balancer_with_one_value_for_each_header(
     assert event["headers"]["mcp-name"] == "price"
 
 
+def test_a_function_keeps_to_the_limit_of_the_load_balancer(client: Client) -> None:
+    params = {"name": "price", "arguments": {"article": "tea" * 400_000}}
+    written = client.handler(alb(sent("tools/call", params)), None)
+    assert len(dumps(written)) < 1_000_000
+    assert "limit" in json.loads(written["body"])["result"]["content"][0]["text"]
+
+
 def test_a_load_balancer_with_all_values_of_headers(client: Client) -> None:
     written = client.handler(alb_multi_value(sent("tools/list", {})), None)
     assert "headers" not in written

@@ -174,12 +174,14 @@ def _as_http_api(event: Mapping[str, Any]) -> dict[str, Any]:
     # The body is passed on as it came: a function says what is wrong with it.
     request = format_of(event)[0]({**event, "body": ""}, None)
     http = {"method": request.method, "path": request.path, "sourceIp": request.client_address}
+    # Its limit of a response counts for the function too.
+    context = {"http": http, "stage": "$default", "elb": event["requestContext"]["elb"]}
     return {
         "version": "2.0",
         "rawPath": request.path,
         "rawQueryString": request.query,
         "headers": request.headers,
-        "requestContext": {"http": http, "stage": "$default"},
+        "requestContext": context,
         "body": body,
         "isBase64Encoded": bool(body) and bool(event.get("isBase64Encoded")),
     }
