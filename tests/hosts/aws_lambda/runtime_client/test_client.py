@@ -22,7 +22,8 @@ class ScriptedApi:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.requests: queue.Queue[bytes] = queue.Queue()
-        self._thread = threading.Thread(target=self._serve, args=(scripts,))
+        self.reads_bodies = True
+        self._thread = threading.Thread(target=self._serve, args=(scripts,), daemon=True)
         self._thread.start()
 
     def _serve(self, scripts: tuple[list[bytes], ...]) -> None:
@@ -32,7 +33,8 @@ class ScriptedApi:
                 for response in script:
                     lines = list(iter(incoming.readline, b"\r\n"))
                     lengths = [line for line in lines if line.startswith(b"Content-Length:")]
-                    incoming.read(int(lengths[0].split()[1]) if lengths else 0)
+                    if self.reads_bodies:
+                        incoming.read(int(lengths[0].split()[1]) if lengths else 0)
                     self.requests.put(lines[0])
                     connection.sendall(response)
 
@@ -100,10 +102,45 @@ def test_a_response_that_is_refused(client_of: ClientOf, status: int, is_fatal: 
     client.next_invocation()
 
 
+@pytest.mark.parametrize("calls_before", [0, 1])
+def test_a_response_that_is_refused_before_it_is_whole(client_of: ClientOf, calls_before: int) -> None:
+    """As Lambda refuses what is too large: it reads no more, answers, and closes the connection."""
+    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 7\r\n\r\nbecause"
+    api, client = client_of([NEXT] * calls_before + [refusal], [NEXT])
+    api.reads_bodies = False
+    for _ in range(calls_before):
+        client.next_invocation()
+    with pytest.raises(RuntimeApiError, match="413: because"):
+        client.respond(CALL, bytes(64 * 1024 * 1024), "application/json")
+    client.next_invocation()
+
+
 def test_a_cause_for_x_ray_that_is_too_long_is_left_out(client_of: ClientOf) -> None:
     _, client = client_of([ACCEPTED])
     client.fail(CALL, "ValueError", b"{}", "x" * 1024 * 1024)
     client.close()
+
+
+@pytest.mark.parametrize("status", [413, 500])
+def test_a_stream_that_is_refused_says_why(client_of: ClientOf, status: int) -> None:
+    refusal = b"HTTP/1.1 %d Refused\r\nContent-Length: 7\r\n\r\nbecause" % status
+    api, client = client_of([refusal])
+    api.reads_bodies = False
+    stream = client.open_stream(CALL, "text/plain")
+    while stream.write(bytes(1024 * 1024)):
+        pass
+    with pytest.raises(RuntimeApiError, match=f"1/response with {status}: because"):
+        stream.end()
+    assert stream.is_broken
+    stream.end()  # it was told once
+
+
+def test_a_stream_whose_end_is_refused(client_of: ClientOf) -> None:
+    refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    _, client = client_of([refusal])
+    stream = client.open_stream(CALL, "text/plain")
+    with pytest.raises(RuntimeApiError, match="400"):
+        stream.fail("Function.ValueError", b"{}")
 
 
 def test_a_stream_without_an_api(client_of: ClientOf) -> None:

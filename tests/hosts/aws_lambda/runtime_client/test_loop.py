@@ -309,6 +309,35 @@ def test_an_error_behind_the_first_part_is_in_the_trailers(tmp_path: Path) -> No
         assert "[ERROR] ValueError: after \u00e9" in environment.log
 
 
+def test_the_trailers_of_a_long_error_are_short(tmp_path: Path) -> None:
+    """A server written in Go reads 4096 bytes of trailers, and takes more for an attack."""
+    source = """
+        class {name}(Exception):
+            pass
+
+        def deep(number, text):
+            if number:
+                return deep(number - 1, text)
+            raise {name}(text)
+
+        def handler(event, context):
+            context.open_response_stream("text/plain").write(b"one")
+            deep(900, event)
+    """.format(name="Long" * 100)
+    with running(tmp_path, source) as environment:
+        environment.wait_ready()
+        for text in ("short", "\u00e9" * 100_000, "\x01" * 100_000):
+            said = environment.wait_for_response(environment.begin(text))
+            lines = [f"{name}: {value}\r\n" for name, value in said.trailers.items()]
+            assert len("".join(lines)) + 2 <= 4096
+            body = said.trailers["lambda-runtime-function-error-body"]
+            report = json.loads(base64.b64decode(body))
+            assert report["errorMessage"]
+            assert text.startswith(report["errorMessage"])
+            if text == "short":
+                assert report["stackTrace"][-1].endswith("raise Long" + "Long" * 99 + "(text)\n")
+
+
 def test_an_error_in_front_of_the_first_part_is_one_of_the_invocation(tmp_path: Path) -> None:
     with running(tmp_path, STREAM) as environment:
         environment.wait_ready()

@@ -23,7 +23,12 @@ _ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 _XRAY_CAUSE = "Lambda-Runtime-Function-XRay-Error-Cause"
 _INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
 _MAX_XRAY_CAUSE = 1024 * 1024
-_CONTAINER_ERROR = 500
+MAX_STREAM_REPORT = 2800
+"""Bytes of an error behind a stream: in Base64, and with the lines of the trailers around it, it stays below
+the 4096 that servers written in Go read of trailers; the emulator that AWS publishes is one."""
+
+_MAX_KIND = 200
+_ACCEPTED, _CONTAINER_ERROR = 202, 500
 
 
 class RuntimeApiError(Exception):
@@ -121,8 +126,9 @@ class RuntimeApiClient:
 
     def open_stream(self, invocation: NextInvocation, content_type: str) -> ResponseStream:
         """Begin the response of an invocation, in parts."""
+        path = f"{_VERSION}/invocation/{invocation.request_id}/response"
         head = stream_head(
-            f"{_VERSION}/invocation/{invocation.request_id}/response",
+            path,
             self._address,
             {
                 "User-Agent": self._user_agent,
@@ -132,7 +138,7 @@ class RuntimeApiClient:
             },
             trailers=(ERROR_TYPE, _ERROR_BODY),
         )
-        return ResponseStream(self._address, head)
+        return ResponseStream(self._address, path, head)
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -164,8 +170,13 @@ class RuntimeApiClient:
         return self._exchange_on(self._connection, request)
 
     def _exchange_on(self, connection: _ApiConnection, request: bytes) -> ApiResponse:
-        connection.send(request)
-        response = read_response(connection.incoming)
+        try:
+            connection.send(request)
+        except (ConnectionResetError, BrokenPipeError):
+            # What refuses a body that is too large reads no more of it: its response is there already.
+            response = read_response(connection.incoming)._replace(closes=True)
+        else:
+            response = read_response(connection.incoming)
         if response.closes:
             self.close()
         return response
@@ -181,8 +192,9 @@ class ResponseStream:
         sent: bytes that were written.
     """
 
-    def __init__(self, address: str, head: bytes) -> None:
+    def __init__(self, address: str, path: str, head: bytes) -> None:
         self._address = address
+        self._path = path
         self._head = head
         self._connection: _ApiConnection | None = None
         self.is_broken = False
@@ -200,7 +212,11 @@ class ResponseStream:
         return self._send(chunk(data))
 
     def end(self) -> None:
-        """End the response."""
+        """End the response.
+
+        Raises:
+            RuntimeApiError: it was not taken, or not all of it.
+        """
         self._end(last_chunk())
 
     def fail(self, kind: str, report: bytes) -> None:
@@ -208,24 +224,31 @@ class ResponseStream:
 
         Args:
             kind: the type of the error, such as ``Function.ValueError``.
-            report: the error, as JSON.
+            report: the error, as JSON of at most ``MAX_STREAM_REPORT`` bytes.
+
+        Raises:
+            RuntimeApiError: what was sent before was not taken.
         """
         body = binascii.b2a_base64(report, newline=False).decode()
-        self._end(last_chunk({ERROR_TYPE: kind, _ERROR_BODY: body}))
+        self._end(last_chunk({ERROR_TYPE: kind[:_MAX_KIND], _ERROR_BODY: body}))
 
     def _end(self, last: bytes) -> None:
         if self.is_ended:
             return
+        self._send(last)
+        self.is_ended = True
+        if self._connection is None:
+            return
         try:
-            if self._send(last) and self._connection is not None:
-                try:
-                    read_response(self._connection.incoming)
-                except OSError:
-                    self.is_broken = True
+            response = read_response(self._connection.incoming)  # it says why, where the stream was refused
+        except OSError:
+            self.is_broken = True
+            return
         finally:
-            self.is_ended = True
-            if self._connection is not None:
-                self._connection.close()  # as the Runtime API wants it after a stream
+            self._connection.close()  # as the Runtime API wants it after a stream
+        if response.status != _ACCEPTED:
+            self.is_broken = True
+            raise RuntimeApiError(self._path, response)
 
     def _send(self, data: bytes) -> bool:
         if self.is_broken or self.is_ended:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +53,19 @@ def failure_of(error: BaseException, request_id: str = "") -> FunctionFailure:
     frames, kind, text = frames[own:], type(error).__name__, str(error)
     lines = traceback.format_list([(one.filename, one.lineno or 0, one.name, one.line) for one in frames])
     return FunctionFailure(kind, _report(text, kind, lines, request_id), _xray(text, kind, frames))
+
+
+def shortened(report: dict[str, Any], encode: Callable[[Any], bytes], most: int) -> bytes:
+    """A report of at most so many bytes: without its outermost frames, with the beginning of its message."""
+    text, trace = report["errorMessage"], list(report["stackTrace"])
+    while len(data := encode({**report, "errorMessage": text, "stackTrace": trace})) > most:
+        if len(text) > most // 4:
+            text = text[: most // 4]
+        elif trace:
+            del trace[: len(trace) // 8 + 1]
+        else:
+            text = text[: len(text) // 2]
+    return data
 
 
 def _report(text: str, kind: str, trace: list[str], request_id: str) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from lambent.hosts.aws_lambda.runtime_client.client import (
+    MAX_STREAM_REPORT,
     NextInvocation,
     ResponseStream,
     RuntimeApiClient,
     RuntimeApiError,
 )
 from lambent.hosts.aws_lambda.runtime_client.context import InvocationContext
-from lambent.hosts.aws_lambda.runtime_client.failures import RuntimeFaultError, failure_of
+from lambent.hosts.aws_lambda.runtime_client.failures import RuntimeFaultError, failure_of, shortened
 from lambent.hosts.aws_lambda.runtime_client.logs import FunctionLog
 from lambent.wire.payloads import is_escaped
 
@@ -89,23 +90,28 @@ class FunctionProcess:
             context = InvocationContext(invocation, open_stream, self._log.write)
             result = function(_event_of(invocation), context)
             stream = context.response_stream
-            if stream is not None:
-                stream.end()
-                return
-            body, content_type = self._encoded(result)
+            if stream is None:
+                body, content_type = self._encoded(result)
         except Exception as error:
             self._fail(invocation, error, None if context is None else context.response_stream)
             return
-        self._tell(lambda: self._api.respond(invocation, body, content_type))
+        if stream is not None:
+            self._tell(stream.end)
+        else:
+            self._tell(lambda: self._api.respond(invocation, body, content_type))
 
     def _fail(self, invocation: NextInvocation, error: Exception, stream: ResponseStream | None) -> None:
         failure = failure_of(error, invocation.request_id)
         self._log.write_failure(failure.report)
-        report = self._encode(failure.report).encode(errors="backslashreplace")
         if stream is not None and stream.is_begun:
-            stream.fail(f"Function.{failure.kind}", report)
+            report = shortened(failure.report, self._bytes_of, MAX_STREAM_REPORT)
+            self._tell(lambda: stream.fail(f"Function.{failure.kind}", report))
             return
+        report = self._bytes_of(failure.report)
         self._tell(lambda: self._api.fail(invocation, failure.kind, report, self._encode(failure.xray)))
+
+    def _bytes_of(self, report: dict[str, Any]) -> bytes:
+        return self._encode(report).encode(errors="backslashreplace")
 
     def _encoded(self, result: Any) -> tuple[bytes, str]:
         if isinstance(result, bytes):
@@ -139,9 +145,8 @@ class FunctionProcess:
     def _fail_init(self, error: Exception) -> None:
         failure = failure_of(error)
         self._log.write_failure(failure.report)
-        report = self._encode(failure.report).encode(errors="backslashreplace")
         try:
-            self._api.fail_init(failure.kind, report)
+            self._api.fail_init(failure.kind, self._bytes_of(failure.report))
         except RuntimeApiError as refusal:
             if not self._is_worker or refusal.status != 403:  # else another worker has told it
                 raise
@@ -167,7 +172,7 @@ class FunctionProcess:
         failure = failure_of(error)
         self._log.write_failure(failure.report)
         kind = "Runtime.BeforeSnapshotError" if code == _SNAPSHOT_FAILED else "Runtime.AfterRestoreError"
-        tell(kind, self._encode(failure.report).encode(errors="backslashreplace"))
+        tell(kind, self._bytes_of(failure.report))
         sys.exit(code)
 
 
