@@ -65,6 +65,8 @@ CALLERS: dict[str, dict[str, str]] = {
 }
 
 RESULTS = r"""
+    from decimal import Decimal
+
     class Odd:
         pass
 
@@ -79,6 +81,10 @@ RESULTS = r"""
         "bytes": b"\x00raw",
         "odd": Odd(),
         "none": None,
+        "table": {"a": Decimal("1.10"), "b": [Decimal("NaN"), (Decimal("1E+2"), {1: "\u00e9", None: True})]},
+        "bytes inside": {b"a: \"": [b"\xc3\xa9", {}]},
+        "odd inside": [Decimal(1), {"a": Odd()}],
+        "no text": [b"\xff"],
     }
 
     def deep(number):
@@ -129,6 +135,7 @@ def test_results_and_errors_are_the_same_byte_for_byte(tmp_path: Path, python: s
     variables = {"AWS_EXECUTION_ENV": f"AWS_Lambda_python{python}"}
     both: list[list[Any]] = []
     events = ["text", "numbers", "nested", "nan", "bytes", "odd", "none", "unknown", "raise", "quiet"]
+    events += ["table", "bytes inside", "odd inside", "no text"]
     for client in CLIENTS:
         with running(tmp_path, RESULTS, client, variables=variables) as environment:
             environment.wait_ready()
@@ -370,6 +377,30 @@ def test_it_ends_where_it_cannot_go_on(tmp_path: Path) -> None:
             assert environment.wait_ended() == 7
 
 
+def test_texts_that_cannot_be_written_end_nothing(tmp_path: Path) -> None:
+    """The managed client ends its process, and with it the environment."""
+    source = r"""
+        import logging
+
+        class Silent(Exception):
+            def __str__(self):
+                raise RuntimeError("no text")
+
+        def handler(event, context):
+            logging.warning("got %s", event)
+            context.log(event)
+            raise Silent if event == "silent" else ValueError(event)
+    """
+    with running(tmp_path, source) as environment:
+        environment.wait_ready()
+        report = json.loads(environment.wait_for_error(environment.begin("silent")).body)
+        assert (report["errorType"], report["errorMessage"]) == ("Silent", "<no text: RuntimeError>")
+        said = environment.wait_for_error(environment.begin(b'"\\ud800"'))
+        assert b'"errorMessage": "\\ud800"' in said.body
+        assert "got \\ud800\n" in environment.log
+        assert "[ERROR] ValueError: \\ud800" in environment.log
+
+
 SNAPSHOT = """
     import snapshot_restore_py
 
@@ -392,6 +423,7 @@ def test_hooks_of_a_snapshot(tmp_path: Path, client: str) -> None:
 
 
 @each_client
+@pytest.mark.parametrize("failure", ["1 / 0", "sys.exit(3)"])
 @pytest.mark.parametrize(
     ("hook", "path", "kind", "code"),
     [
@@ -400,12 +432,13 @@ def test_hooks_of_a_snapshot(tmp_path: Path, client: str) -> None:
     ],
 )
 def test_a_hook_that_fails_ends_the_process(
-    tmp_path: Path, client: str, hook: str, path: str, kind: str, code: int
+    tmp_path: Path, client: str, hook: str, path: str, kind: str, code: int, failure: str
 ) -> None:
     source = f"""
+        import sys
         from snapshot_restore_py import register_{hook} as register
 
-        register(lambda: 1 / 0)
+        register(lambda: {failure})
 
         def handler(event, context):
             return None
@@ -414,5 +447,5 @@ def test_a_hook_that_fails_ends_the_process(
         while (said := environment.api.said.get(timeout=30)).path != path:
             pass
         assert said.headers["lambda-runtime-function-error-type"] == kind
-        assert json.loads(said.body)["errorType"] == "ZeroDivisionError"
+        assert json.loads(said.body)["errorType"] in ("ZeroDivisionError", "SystemExit")
         assert environment.wait_ended() == code

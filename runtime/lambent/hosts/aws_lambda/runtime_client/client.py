@@ -106,7 +106,7 @@ class RuntimeApiClient:
             xray_cause: the error as X-Ray shows it, as JSON; left out where it is too long for a header.
         """
         headers = {"Content-Type": _JSON, ERROR_TYPE: kind, **_names(invocation)}
-        if len(xray_cause.encode()) < _MAX_XRAY_CAUSE:
+        if len(xray_cause.encode(errors="backslashreplace")) < _MAX_XRAY_CAUSE:
             headers[_XRAY_CAUSE] = xray_cause
         self._call("POST", f"{_VERSION}/invocation/{invocation.request_id}/error", 202, headers, report)
 

@@ -50,9 +50,16 @@ def failure_of(error: BaseException, request_id: str = "") -> FunctionFailure:
         )
     frames = list(traceback.extract_tb(error.__traceback__))
     own = next((at for at, frame in enumerate(frames) if not frame.filename.startswith(_OWN)), 0)
-    frames, kind, text = frames[own:], type(error).__name__, str(error)
+    frames, kind, text = frames[own:], type(error).__name__, _text_of(error)
     lines = traceback.format_list([(one.filename, one.lineno or 0, one.name, one.line) for one in frames])
     return FunctionFailure(kind, _report(text, kind, lines, request_id), _xray(text, kind, frames))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failed:  # a method of the function
+        return f"<no text: {type(failed).__name__}>"
 
 
 def shortened(report: dict[str, Any], encode: Callable[[Any], bytes], most: int) -> bytes:

@@ -43,11 +43,17 @@ class StandardOutput:
 
     def write(self, text: str, level: int, *, is_json: bool) -> None:
         """See ``LogOutput``."""
-        sys.stdout.write(text)
+        sys.stdout.write(_encodable(text))
 
     def write_lines(self, lines: list[str], *, is_json: bool) -> None:
         """See ``LogOutput``."""
-        sys.stdout.write("\r".join(lines) + "\n")
+        sys.stdout.write(_encodable("\r".join(lines) + "\n"))
+
+
+def _encodable(text: str) -> str:
+    """The text, with escapes for what has no encoding, such as a lone surrogate in an event."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class FramedOutput:

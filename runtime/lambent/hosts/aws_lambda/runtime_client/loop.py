@@ -117,7 +117,13 @@ class FunctionProcess:
         if isinstance(result, bytes):
             return result, "application/unknown"
         try:
-            return self._encode(result).encode(), "application/json"
+            try:
+                text = self._encode(result)
+            except TypeError:
+                from lambent.hosts.aws_lambda.runtime_client.results import encode_result  # rarely
+
+                text = encode_result(result, self._encode)
+            return text.encode(), "application/json"
         except Exception as error:
             raise RuntimeFaultError("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
 
@@ -160,15 +166,15 @@ class FunctionProcess:
                 function, given, named = before.pop()  # the last one that was registered first
                 function(*given, **named)
             self._api.wait_for_restore()
-        except Exception as error:
+        except BaseException as error:
             self._end(_SNAPSHOT_FAILED, error, self._api.fail_init)
         try:
             for function, given, named in get_after_restore():
                 function(*given, **named)
-        except Exception as error:
+        except BaseException as error:
             self._end(_RESTORE_FAILED, error, self._api.fail_restore)
 
-    def _end(self, code: int, error: Exception, tell: Callable[[str, bytes], None]) -> None:
+    def _end(self, code: int, error: BaseException, tell: Callable[[str, bytes], None]) -> None:
         failure = failure_of(error)
         self._log.write_failure(failure.report)
         kind = "Runtime.BeforeSnapshotError" if code == _SNAPSHOT_FAILED else "Runtime.AfterRestoreError"
