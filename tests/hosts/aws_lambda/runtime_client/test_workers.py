@@ -57,3 +57,19 @@ def test_the_highest_exit_code(tmp_path: Path, codes: tuple[int, int], highest: 
         sys.exit(codes[0])
 
     assert run_workers(2, work) == highest
+
+
+def test_processes_that_a_signal_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is killed says nothing itself, and is no success."""
+
+    def work() -> None:
+        try:
+            (tmp_path / "first").touch(exist_ok=False)
+        except FileExistsError:
+            sys.exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert run_workers(2, work) == 128 + signal.SIGKILL
+    said = capsys.readouterr().err
+    assert "A process of the function has ended with -9, " in said
+    assert said.endswith("0 of 2 are left\n")

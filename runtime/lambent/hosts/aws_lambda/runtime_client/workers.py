@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-python-run
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from collections.abc import Callable
 def run_workers(count: int, work: Callable[[], object], output_socket: str | None = None) -> int:
     """Fork so many processes, and wait until all of them have ended.
 
+    One that ends is not replaced, as in the managed runtime; standard error says that it has ended.
+
     Args:
         count: how many.
         work: what each does; it ends the process where it returns.
@@ -24,7 +27,7 @@ def run_workers(count: int, work: Callable[[], object], output_socket: str | Non
             connection of its own.
 
     Returns:
-        The highest exit code.
+        The highest exit code; 128 and the number of the signal for a process that one has ended.
     """
     pids = []
     for _ in range(count):
@@ -44,7 +47,15 @@ def run_workers(count: int, work: Callable[[], object], output_socket: str | Non
         finally:
             sys.stdout.flush()
             os._exit(code)  # what the parent has registered for its end is not this process's to do
-    return max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids)
+    highest, ends = 0, {os.pidfd_open(pid): pid for pid in pids}
+    while ends:
+        for ended in select.select(list(ends), [], [])[0]:
+            code = os.waitstatus_to_exitcode(os.waitpid(ends.pop(ended), 0)[1])
+            os.close(ended)
+            highest = max(highest, code if code >= 0 else 128 - code)
+            left = f"{len(ends)} of {count} are left"
+            sys.stderr.write(f"A process of the function has ended with {code}, {left}\n")
+    return highest
 
 
 def _redirect(path: str) -> None:
