@@ -22,14 +22,14 @@ from tests.hosts.aws_lambda.events import (
 )
 from tests.support import SETTINGS, SSE_HEADERS, Client, dumps, headers_of, make_handler, make_server, message
 
-from lambent import Context, MCPServer
+from lambent import Context, Idempotency, MCPServer
 from lambent.errors import ConfigurationError
 from lambent.execution.endpoint import Endpoint
 from lambent.execution.execute import Executor
 from lambent.hosts.aws_lambda import streaming
 from lambent.hosts.aws_lambda.events import UnknownEventError
 from lambent.hosts.aws_lambda.streaming import CONTENT_TYPE, StreamingHandler, may_take_stream
-from lambent.stores.memory import MemoryChanges
+from lambent.stores.memory import MemoryChanges, MemoryStore
 
 STREAMS = msgspec.structs.replace(SETTINGS, response_mode="stream")
 KINDS = {"Function URL": function_url, "REST API": rest_api}
@@ -273,6 +273,36 @@ def test_a_client_that_has_gone_ends_the_call(serve: Serve, tool: str) -> None:
         serve(counting(), STREAMS), function_url, sent(call(tool, {"to": 10**9}, progressToken="t")), Parts(2)
     )
     assert len(parts.written) == 2
+
+
+def test_a_time_limit_does_not_interrupt_what_is_being_sent() -> None:
+    """Half of a part would spoil every one behind it; a client that reads slowly makes parts wait."""
+
+    class SlowParts(Parts):
+        begun = 0
+
+        def write(self, data: bytes) -> bool:
+            self.begun += 1
+            until = time.monotonic() + 0.5
+            while time.monotonic() < until:
+                time.sleep(0.01)
+            return super().write(data)
+
+    mcp, parts = make_server(), SlowParts()
+
+    @mcp.tool(idempotency=Idempotency(key="order"))
+    def pack(order: str, ctx: Context) -> None:
+        for number in range(100):
+            ctx.report_progress(number)
+
+    handler = make_handler(mcp, STREAMS)
+    services = msgspec.structs.replace(handler._endpoint.executor.services, store=MemoryStore())
+    handler._endpoint = Endpoint(Executor(services), STREAMS.http_policy)
+    handler(function_url(sent(call("pack", {"order": "5"}, progressToken="t"))), context_of(parts, 2.7))
+    assert parts.begun == len(parts.written) > 2
+    *progress, last = parts.messages
+    assert {one["method"] for one in progress} == {"notifications/progress"}
+    assert last["id"] == 1
 
 
 @pytest.mark.parametrize("kind", [http_api, http_api_v1, alb], ids=lambda kind: kind.__name__)

@@ -179,9 +179,14 @@ class LambdaHandler:
 
 
 class LambdaInvocation(Invocation):
-    """An invocation that ends when Lambda's context object says so; tests may give anything else, or None."""
+    """An invocation that ends when Lambda's context object says so; tests may give anything else, or None.
+
+    Attributes:
+        sending: the handler's thread is sending a part of the response, which half of would spoil.
+    """
 
     buffers = True
+    sending = False
 
     def __init__(self, context: Any, runner: AsyncRunner) -> None:
         super().__init__(runner)
@@ -205,7 +210,7 @@ class LambdaInvocation(Invocation):
         from lambent.hosts.aws_lambda.time_limit import call_with_time_limit
 
         def is_busy() -> bool:
-            return journal is not None and bool(journal.in_step)
+            return self.sending or (journal is not None and bool(journal.in_step))
 
         self._deadline = time.monotonic() + limit
         try:

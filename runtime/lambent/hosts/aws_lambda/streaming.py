@@ -200,7 +200,11 @@ class StreamedInvocation(LambdaInvocation):
     def emit(self, notification: bytes) -> Pending[None] | None:
         """See ``Invocation.emit``."""
         if self.may_stream and not self.cancelled:
-            self.send(sse_frame(notification))
+            self.sending = True
+            try:
+                self.send(sse_frame(notification))
+            finally:
+                self.sending = False
         return None
 
     def may_listen(self, default: float) -> float:

@@ -1,7 +1,9 @@
 """Calls of the Runtime API whose connection ends, or that it refuses."""
 
 import queue
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -23,6 +25,8 @@ class ScriptedApi:
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.requests: queue.Queue[bytes] = queue.Queue()
         self.reads_bodies = True
+        self.go_on = threading.Event()
+        self.go_on.set()
         self._thread = threading.Thread(target=self._serve, args=(scripts,), daemon=True)
         self._thread.start()
 
@@ -35,6 +39,7 @@ class ScriptedApi:
                     lengths = [line for line in lines if line.startswith(b"Content-Length:")]
                     if self.reads_bodies:
                         incoming.read(int(lengths[0].split()[1]) if lengths else 0)
+                    self.go_on.wait(30)
                     self.requests.put(lines[0])
                     connection.sendall(response)
 
@@ -141,6 +146,31 @@ def test_a_stream_whose_end_is_refused(client_of: ClientOf) -> None:
     stream = client.open_stream(CALL, "text/plain")
     with pytest.raises(RuntimeApiError, match="400"):
         stream.fail("Function.ValueError", b"{}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGALRM")
+def test_a_part_that_a_signal_interrupts_ends_the_stream(client_of: ClientOf) -> None:
+    """How much of it was sent is not known, so what came behind it could not be told from it."""
+    go_on = threading.Event()
+    api, client = client_of([b""])
+    api.reads_bodies, api.go_on = False, go_on
+    stream = client.open_stream(CALL, "text/plain")
+
+    def on_alarm(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            stream.write(bytes(64 * 1024 * 1024))  # more than sockets keep
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert stream.is_broken
+    assert not stream.write(b"more")
+    stream.end()  # it waits for no response
+    go_on.set()
 
 
 def test_a_stream_without_an_api(client_of: ClientOf) -> None:

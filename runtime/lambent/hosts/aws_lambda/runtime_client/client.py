@@ -261,6 +261,12 @@ class ResponseStream:
         except OSError:
             self.is_broken = True
             return False
+        except BaseException:  # of a signal, as at a time limit: how much of this was sent is not known
+            self.is_broken = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            raise
         return True
 
 
