@@ -323,6 +323,7 @@ class MCPServer(Declarations):
 
         Raises:
             ConfigurationError: a setting cannot be used, or there is no queue to work.
+            StoreError: a Redis cannot be used now.
         """
         from lambent.hosts.queue_work import queue_worker
         from lambent.hosts.queue_worker import serve

@@ -98,5 +98,6 @@ def test_without_a_queue_it_says_what_to_set(
     assert main(["worker", "app.py"]) == 1
     assert capsys.readouterr().err == (
         "lambent worker: There is no queue to work: set LAMBENT_TABLE, and LAMBENT_TASK_QUEUE_URL for tools "
-        'with task= or LAMBENT_EVENTS_QUEUE_URL for events with delivery=["webhook"]\n'
+        'with task= or LAMBENT_EVENTS_QUEUE_URL for events with delivery=["webhook"]; or set '
+        "LAMBENT_STORE to a Redis, which has both queues\n"
     )

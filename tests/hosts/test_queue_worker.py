@@ -24,6 +24,7 @@ class Waiting:
 
     def __init__(self, *bodies: str) -> None:
         self.bodies = list(bodies)
+        self.spent: set[str] = set()
         self.deleted: list[str] = []
         self.extended: list[tuple[str, int]] = []
         self.failures: list[Exception] = []
@@ -40,7 +41,7 @@ class Waiting:
             time.sleep(0.005)
             return []
         taken, self.bodies = self.bodies[:most], self.bodies[most:]
-        return [TakenMessage(body, f"receipt of {body}") for body in taken]
+        return [TakenMessage(body, f"receipt of {body}", body in self.spent) for body in taken]
 
     def extend(self, message: TakenMessage, seconds: int = 60) -> None:
         self.extended.append((message.body, seconds))
@@ -82,6 +83,22 @@ def test_what_is_done_is_deleted_and_what_has_failed_is_left(caplog: pytest.LogC
         until(lambda: "A message of waiting failed: the queue delivers it again" in caplog.text)
     assert ends == [True]
     assert inbox.deleted.count("bad") == 0
+
+
+def test_what_was_taken_too_often_is_given_up() -> None:
+    inbox, done, given_up = Waiting("a"), list[str](), list[str]()
+    inbox.spent = {"bad"}
+    inbox.send("bad")
+
+    def work(body: str, invocation: WorkerInvocation) -> None:
+        done.append(body)
+
+    def give_up(body: str, invocation: WorkerInvocation) -> None:
+        given_up.append(body)
+
+    with working(inbox, work, give_up=give_up):
+        until(lambda: sorted(inbox.deleted) == ["a", "bad"])
+    assert (done, given_up) == (["a"], ["bad"])
 
 
 def test_no_more_are_taken_than_threads_are_free() -> None:

@@ -88,7 +88,7 @@ def test_deliveries_are_shared_where_processes_stay() -> None:
     assert isinstance(events.log, RedisLog)
     assert isinstance(events.queue, SharedQueue)
     assert made.shared == (events.queue,)
-    assert (events.modes, events.has_schedule) == (("poll", "webhook", "push"), False)
+    assert (events.modes, events.has_schedule) == (("poll", "webhook", "push"), True)
 
 
 @needs_library

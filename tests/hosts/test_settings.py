@@ -108,6 +108,7 @@ def test_without_variables_there_are_defaults() -> None:
         ("LAMBENT_OTEL", " True ", "otel", True),
         ("LAMBENT_OTEL", "false", "otel", False),
         ("LAMBENT_CALL_LOG", "1", "call_log", True),
+        ("LAMBENT_SEPARATE_WORKERS", "true", "separate_workers", True),
         ("LAMBENT_CALL_LOG", "", "call_log", False),
         ("LAMBENT_AGENTCORE", "true", "agentcore", True),
         ("LAMBENT_AGENTCORE", "0", "agentcore", False),

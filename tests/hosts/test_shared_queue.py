@@ -112,7 +112,7 @@ def test_what_takes_longer_than_a_lease_is_done_once(make: Make) -> None:
 def test_what_fails_is_done_again_and_given_up_in_the_end(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shared_queue, "_MOST_COUNTS", 2)
+    monkeypatch.setattr(shared_queue, "MOST_COUNTS", 2)
     tried, given_up = Doing(), Doing()
 
     def fail(message: str) -> None:
@@ -202,7 +202,7 @@ def test_one_of_all_sends_what_is_regular(make: Make) -> None:
     queues = [make(doing) for _ in range(3)]
     beats = threading.Semaphore(0)
     for queue in queues:
-        queue.regular, queue.beat = ("sweep", 60.0), beats.release
+        queue.regular, queue.beat = (("sweep", 60.0),), beats.release
         queue.start()
     doing.wait(1)
     for _ in range(9):

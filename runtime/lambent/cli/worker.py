@@ -10,13 +10,14 @@ import click
 from lambent.cli.app_server import load_server, parse_server
 from lambent.cli.errors import CommandError
 from lambent.cli.parameters import app_argument
-from lambent.errors import ConfigurationError
+from lambent.errors import ConfigurationError, StoreError
 
 _EPILOG = """\
 APP is module:attribute or path/to/file.py:attribute (the attribute: mcp).
 
 Where there is Lambda, the queues invoke a function. Elsewhere this command takes their messages: of
-LAMBENT_TASK_QUEUE_URL and LAMBENT_EVENTS_QUEUE_URL. Start as many as there is work for.
+LAMBENT_TASK_QUEUE_URL and LAMBENT_EVENTS_QUEUE_URL, or of the queues in a Redis that LAMBENT_STORE names.
+Start as many as there is work for.
 
 At SIGTERM it takes no more. What runs may go on for LAMBENT_DRAIN_SECONDS; then it is handed over.
 """
@@ -50,7 +51,7 @@ def command(app: str, threads: int, dead_letters: tuple[str, ...], schedule: flo
         schedule: Seconds.
 
     Raises:
-        CommandError: There is no server under the name, or a setting cannot be used.
+        CommandError: There is no server under the name, a setting cannot be used, or a Redis.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     reference = parse_server(app)
@@ -58,5 +59,5 @@ def command(app: str, threads: int, dead_letters: tuple[str, ...], schedule: flo
     server = load_server(reference)
     try:
         server.run_worker(threads=threads, dead_letters=dead_letters, schedule=schedule)
-    except ConfigurationError as error:
+    except (ConfigurationError, StoreError) as error:
         raise CommandError(str(error)) from error

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lambent.hosts.events import Deliverer
     from lambent.hosts.ports import Ports
     from lambent.hosts.shared_queue import SharedQueue
+    from lambent.hosts.shared_work import SharedWork
 
 D = TypeVar("D", bound=DiscoveryDocuments)
 E = TypeVar("E", bound=Endpoint)
@@ -62,6 +63,7 @@ class Assembly:
     deliver: Deliverer | None = None
     shared: tuple[SharedQueue, ...] = ()
     _runner: AsyncRunner | None = None
+    _deliveries: SharedWork | None = None
     _executor_type: type[Executor] = Executor
 
     def __init__(
@@ -85,6 +87,10 @@ class Assembly:
         if ports is not None and ports.shared is not None:
             self.shared = (ports.shared,)
         services = self._services(write, ports)
+        if self._deliveries is not None and services.events is not None and services.events.is_checked:
+            from lambent.hosts.shared_checks import share_checks  # loaded where something is checked
+
+            share_checks(self._deliveries, services)
         if settings.snap_start:
             from lambent.hosts.aws_lambda.snapstart import register
 
@@ -254,7 +260,7 @@ class Assembly:
         events = make_events(catalog, server, settings, clock, ports)
         self.deliver = make_deliverer(events, ports, clock, settings, catalog.info.name, self._runner)
         if ports.shared is not None:
-            self.shared = (*self.shared, ports.shared)
+            self.shared, self._deliveries = (*self.shared, ports.shared), ports.shared
         if not self._in_lambda or self.streams:
             from lambent.execution.events.watching import Watches  # loaded where streams stay open
 

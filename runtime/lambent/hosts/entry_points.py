@@ -126,10 +126,12 @@ def asgi_app(parts: ServerParts, settings: Settings) -> AsgiApp:
     made = Assembly(parts, settings, write_as_mangum, in_lambda=settings.in_lambda)
     readiness = Readiness(settings.ready_path, settings.shutdown_delay)
     given = made.endpoint(), made.documents(), settings.body_limit, readiness, settings.drain_seconds
-    if made.shared:
+    if made.shared and not settings.separate_workers:
         from lambent.hosts.asgi_workers import WorkingApp  # loaded where processes share their work
 
         return WorkingApp(*given, made.shared)
+    for queue in made.shared:
+        queue.leave()  # what is sent begins no work here
     return AsgiApp(*given)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lambent.hosts.delivery_threads import DeliveryThreads
     from lambent.hosts.events_settings import EventSettings
     from lambent.hosts.settings import Settings
-    from lambent.hosts.shared_queue import SharedQueue
+    from lambent.hosts.shared_work import SharedWork
 
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class EventPorts(msgspec.Struct, frozen=True, kw_only=True):
     store: TopicStore | None = None
     callbacks: Callbacks | None = None
     threads: DeliveryThreads | None = None
-    shared: SharedQueue | None = None
+    shared: SharedWork | None = None
 
 
 def event_ports(

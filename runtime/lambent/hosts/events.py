@@ -57,7 +57,9 @@ def make_events(catalog: Catalog, server: str, settings: Settings, clock: Clock,
     """The events of a server, which is known by this name in its store."""
     events = Events(catalog.events, ports.log, server, clock)
     events.queue = ports.queue
-    events.has_schedule = settings.table is not None or (settings.redis is not None and settings.in_lambda)
+    # Who works a queue in Redis is the schedule too; where there is none, only Lambda has one.
+    shares = settings.redis is not None and (settings.in_lambda or ports.queue is not None)
+    events.has_schedule = settings.table is not None or shares
     if ports.queue is None or ports.store is None or ports.callbacks is None:
         return events
     from lambent.execution.events.subscriptions import Subscriptions  # loaded where there are endpoints

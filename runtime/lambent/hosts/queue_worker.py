@@ -126,6 +126,7 @@ class QueueWorker:
         inboxes: the queues, and what does as their messages say.
         threads: messages of one queue that are worked at a time.
         seconds: how long what runs may go on at the end. Then it is handed over.
+        give_up: does with messages that were taken too often.
         schedule: what is done beside that again and again, as its name, the seconds between and the work.
         lifespan: left at the end.
     """
@@ -136,12 +137,14 @@ class QueueWorker:
         *,
         threads: int = 8,
         seconds: float = 10.0,
+        give_up: Work | None = None,
         schedule: Sequence[tuple[str, float, Callable[[WorkerInvocation], object]]] = (),
         lifespan: Lifespan | None = None,
     ) -> None:
         self._inboxes = inboxes
         self._threads = threads
         self._seconds = seconds
+        self._give_up = give_up
         self._schedule = schedule
         self._lifespan = lifespan
         self._ending = threading.Event()
@@ -177,6 +180,7 @@ class QueueWorker:
         ]
         for thread in pollers:
             thread.start()
+        _log.info("Taking messages of %s", ", ".join(inbox.name for inbox, _ in self._inboxes))
         while not self._stops:
             time.sleep(_LOOK_SECONDS)
         self._deadline = time.monotonic() + self._seconds
@@ -253,6 +257,8 @@ class QueueWorker:
                     pool.submit(do, message)
 
     def _do(self, inbox: Inbox, work: Work, message: TakenMessage) -> None:
+        if message.is_spent and self._give_up is not None:
+            work = self._give_up
         try:
             with self._invocation() as invocation, self._extending.renewing(lambda: inbox.extend(message)):
                 work(message.body, invocation)

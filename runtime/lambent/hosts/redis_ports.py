@@ -61,10 +61,10 @@ def redis_event_ports(
         from lambent.stores.aws import SqsQueue
 
         return EventPorts(log=log, queue=SqsQueue(queue_url), store=store, callbacks=callbacks)
-    from lambent.hosts.shared_queue import SharedQueue  # loaded where somebody delivers
+    from lambent.hosts.shared_work import SharedWork  # loaded where somebody delivers
 
-    shared = SharedQueue(RedisQueue(url, f"{server}:deliveries"), "lambent-delivery", _MAX_DELIVERIES)
-    shared.give_up, shared.regular = _tell_of_loss, ("sweep", _SWEEP_SECONDS)
+    shared = SharedWork(RedisQueue(url, f"{server}:deliveries"), "lambent-delivery", _MAX_DELIVERIES)
+    shared.give_up, shared.regular = _tell_of_loss, (("sweep", _SWEEP_SECONDS),)
     return EventPorts(log=log, queue=shared, store=store, callbacks=callbacks, shared=shared)
 
 

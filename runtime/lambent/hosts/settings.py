@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tracer: whether each call is an X-Ray subsegment.
         otel: whether each call is an OpenTelemetry span.
         call_log: whether each call is a line in the log.
+        separate_workers: processes that serve leave tasks and deliveries in a Redis to ``lambent worker``.
         agentcore: the function is a target of Amazon Bedrock AgentCore Gateway too.
         in_memory: ``LAMBENT_TABLE`` is ``memory:``, or ``LAMBENT_STORE`` ``memory://``: this process keeps
             what a table would have.
@@ -116,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracer: bool = False
     otel: bool = False
     call_log: bool = False
+    separate_workers: bool = False
     agentcore: bool = False
     in_memory: bool = False
     is_escaped: bool = True
@@ -174,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             tracer=_flag(environ, "LAMBENT_TRACER"),
             otel=_flag(environ, "LAMBENT_OTEL"),
             call_log=_flag(environ, "LAMBENT_CALL_LOG"),
+            separate_workers=_flag(environ, "LAMBENT_SEPARATE_WORKERS"),
             agentcore=_flag(environ, "LAMBENT_AGENTCORE"),
             in_memory=in_memory,
             is_escaped=is_escaped(environ.get("AWS_EXECUTION_ENV")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lambent.errors import StoreError
@@ -26,10 +26,10 @@ _PAUSE_SECONDS = 1.0
 
 _LONGEST_PAUSE_SECONDS = 60.0
 
-_MOST_COUNTS = 10
+MOST_COUNTS = 10
 """A message that was received more often is given up: its processes have died, or it fails always."""
 
-_MOST_AT_ONCE = 10
+MOST_AT_ONCE = 10
 """Messages that a process takes at a time: others may be idle."""
 
 _log = logger("lambent")
@@ -46,8 +46,10 @@ class SharedQueue:
     Attributes:
         work: does what a message says; set before the first one comes.
         give_up: is called with a message that was received too often.
+        queue: see above.
+        name: see above.
         beat: is called several times within a lease.
-        regular: a message that is sent once in so many seconds, by one of all processes; None for none.
+        regular: messages, each with the seconds in which one of all processes sends it once.
         at_end: is called when the threads have ended.
     """
 
@@ -57,9 +59,9 @@ class SharedQueue:
     def __init__(self, queue: LeasedQueue, name: str, threads: int) -> None:
         self.beat: Callable[[], None] = _nothing
         self.at_end: Callable[[], None] = _nothing
-        self.regular: tuple[str, float] | None = None
-        self._queue = queue
-        self._name = name
+        self.regular: tuple[tuple[str, float], ...] = ()
+        self.queue = queue
+        self.name = name
         self._most = threads
         self._changed = threading.Condition()
         self._running: set[Message] = set()
@@ -70,12 +72,12 @@ class SharedQueue:
 
     def send(self, task_id: str, delay: float = 0.0) -> None:
         """See ``Queue.send``."""
-        self._queue.send(task_id, delay)
+        self.queue.send(task_id, delay)
         self.start()
 
     def send_all(self, messages: Sequence[str]) -> None:
         """See ``MessageQueue.send_all``."""
-        self._queue.send_all(messages)
+        self.queue.send_all(messages)
         self.start()
 
     def start(self) -> None:
@@ -85,9 +87,9 @@ class SharedQueue:
         with self._changed:
             if self._helpers or self._ending.is_set():
                 return
-            self._pool = ThreadPoolExecutor(self._most, thread_name_prefix=self._name)
+            self._pool = ThreadPoolExecutor(self._most, thread_name_prefix=self.name)
             for run in (self._take, self._keep):
-                self._helpers.append(threading.Thread(target=run, name=f"{self._name}-queue", daemon=True))
+                self._helpers.append(threading.Thread(target=run, name=f"{self.name}-queue", daemon=True))
             for helper in self._helpers:
                 helper.start()
 
@@ -112,7 +114,7 @@ class SharedQueue:
         ended = self.wait(seconds)
         self._given_back.set()
         for message in list(self._running):
-            self._tell(lambda message=message: self._queue.give_back(message))  # type: ignore[misc]
+            self._tell(lambda message=message: self.queue.give_back(message))  # type: ignore[misc]
         for helper in self._helpers:
             helper.join(max(0.0, deadline - time.monotonic()) + _LOOK_SECONDS + _PAUSE_SECONDS)
         if self._pool is not None:
@@ -132,9 +134,9 @@ class SharedQueue:
             if self._ending.is_set():
                 return
             try:
-                messages, wait = self._queue.receive(min(free, _MOST_AT_ONCE), LEASE_SECONDS, _LOOK_SECONDS)
+                messages, wait = self.queue.receive(min(free, MOST_AT_ONCE), LEASE_SECONDS, _LOOK_SECONDS)
                 if not messages:
-                    self._queue.wait(wait)
+                    self.queue.wait(wait)
                 is_lost = False
             except Exception as error:
                 if not is_lost:
@@ -153,29 +155,23 @@ class SharedQueue:
     def _keep(self) -> None:
         """Prolong the leases of what runs, and of the records that it has, until it is over or given back."""
         while not self._given_back.wait(LEASE_SECONDS / _BEATS):
-            self._tell(lambda: self._queue.extend(list(self._running), LEASE_SECONDS))
+            self._tell(lambda: self.queue.extend(list(self._running), LEASE_SECONDS))
             self._tell(self.beat)
-            if self.regular is not None and not self._ending.is_set():
-                self._tell(self._send_regular)
-
-    def _send_regular(self) -> None:
-        assert self.regular is not None  # noqa: S101 - looked at before
-        message, seconds = self.regular
-        if self._queue.turn(message, seconds):
-            self._queue.send(message)
+            if not self._ending.is_set():
+                self._tell(lambda: send_regular(self.queue, self.regular))
 
     def _run(self, message: Message) -> None:
         try:
-            if message.count > _MOST_COUNTS:
+            if message.count > MOST_COUNTS:
                 self.give_up(message.body)
             else:
                 self.work(message.body)
         except Exception as error:
             report(error)
             pause = min(_PAUSE_SECONDS * message.count, _LONGEST_PAUSE_SECONDS)
-            self._tell(lambda: self._queue.give_back(message, pause))
+            self._tell(lambda: self.queue.give_back(message, pause))
         else:
-            self._tell(lambda: self._queue.done(message))
+            self._tell(lambda: self.queue.done(message))
         finally:
             with self._changed:
                 self._running.discard(message)
@@ -191,9 +187,24 @@ class SharedQueue:
     def _tell_of(self, error: Exception) -> None:
         """Note an error in the log; the thread goes on, since nobody else would do its work."""
         if isinstance(error, StoreError):
-            _log.warning("%s: the queue cannot be used at the moment: %s", self._name, error)
+            _log.warning("%s: the queue cannot be used at the moment: %s", self.name, error)
         else:
             report(error)
+
+
+def send_regular(queue: LeasedQueue, regular: Iterable[tuple[str, float]]) -> None:
+    """Send those of some messages whose turn it is: one of all processes sends each.
+
+    Args:
+        queue: takes them.
+        regular: each with the seconds in which it is sent once.
+
+    Raises:
+        StoreError: the queue cannot be reached.
+    """
+    for message, seconds in regular:
+        if queue.turn(message, seconds):
+            queue.send(message)
 
 
 def _nothing() -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from lambent.errors import Cancelled, DeadlineReached
-from lambent.execution.event_loop import LoopThread
 from lambent.execution.leased_queue import LeasedQueue
-from lambent.hosts.live import LiveInvocation, TaskRunner
-from lambent.hosts.shared_queue import SharedQueue
+from lambent.hosts.live import TaskRunner
+from lambent.hosts.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from lambent.execution.durable.tasks.worker import Worker
@@ -18,76 +14,18 @@ if TYPE_CHECKING:
 _MAX_TASKS = 32
 """Tasks that run at a time in a process."""
 
-_HAND_ON_SECONDS = 3.0
-"""How long a task may take to end when it is stopped: its journal is written."""
 
-T = TypeVar("T")
-
-
-class SharedTaskQueue(SharedQueue, TaskRunner):
+class SharedTaskQueue(SharedWork, TaskRunner):
     """A queue of tasks; ``worker``, which runs them, is set before the first message comes."""
 
     def __init__(self, queue: LeasedQueue) -> None:
         super().__init__(queue, "lambent-task", _MAX_TASKS)
-        self._making = threading.Lock()
-        self._loop: LoopThread | None = None
-        self._invocations: set[_HandedOn] = set()
 
     def set_worker(self, worker: Worker) -> None:
         """Set what runs tasks."""
         self._worker = worker
         self.work, self.give_up = self._run_task, worker.fail_undelivered
 
-    def stop(self) -> None:
-        """Stop what runs where it can be stopped, for others to go on with it: the process ends."""
-        self.leave()
-        for invocation in list(self._invocations):
-            invocation.hand_on()
-
-    def close(self, seconds: float) -> bool:
-        """See ``SharedQueue.close``: tasks that do not end in time are stopped then, and others go on."""
-        self.leave()
-        if not self.wait(seconds):
-            self.stop()
-        ended = super().close(_HAND_ON_SECONDS)
-        with self._making:
-            loop, self._loop = self._loop, None
-        return (loop is None or loop.close(_HAND_ON_SECONDS)) and ended
-
     def _run_task(self, task_id: str) -> None:
-        with self._making:
-            if self._loop is None:
-                self._loop = LoopThread()
-        invocation = _HandedOn(self._loop.loop)
-        self._invocations.add(invocation)
-        try:
+        with self.invocation() as invocation:
             self._worker.run(task_id, invocation)
-        finally:
-            self._invocations.discard(invocation)
-
-
-class _HandedOn(LiveInvocation):
-    """An attempt that can be stopped so that another process makes the next one: as if its time were over."""
-
-    _is_over = False
-
-    def hand_on(self) -> None:
-        """Stop a coroutine now, a plain function where it next looks."""
-        self._is_over = True
-        self._gone.set()
-        if self._started is not None:
-            self._started.cancel()
-
-    def check(self) -> None:
-        """See ``Invocation.check``."""
-        if self._is_over:
-            self.expired = True
-            raise DeadlineReached
-        super().check()
-
-    def _run_on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        try:
-            return super()._run_on_loop(coroutine)
-        except Cancelled:
-            self.check()  # not cancelled, but over
-            raise

@@ -83,6 +83,15 @@ class RedisServer:
                 raise
             raise StoreError(f"redis: {action} at {self.name!r} failed: {error}") from error
 
+    def check(self) -> None:
+        """Make sure that the server can be used.
+
+        Raises:
+            StoreError: see ``calling``.
+        """
+        with self.calling("connect") as redis:
+            redis.ping()
+
     def run(self, action: str, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script, by its digest where the server knows it.
 

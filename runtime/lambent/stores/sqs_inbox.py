@@ -14,10 +14,17 @@ _BATCH = 10
 
 
 class TakenMessage(NamedTuple):
-    """A message that was taken: its text, and by what the queue knows this delivery of it."""
+    """A message that was taken.
+
+    Attributes:
+        body: its text.
+        receipt: by what the queue knows this delivery of it.
+        is_spent: it was taken too often, and is to be given up.
+    """
 
     body: str
     receipt: str
+    is_spent: bool = False
 
 
 class SqsInbox:

@@ -100,6 +100,11 @@ class Events:
         seen.types = {inner: self.types[name] for inner, name in names.items()}
         return seen
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether a schedule asks an upstream."""
+        return any(event.is_scheduled for event in self.types.values())
+
     def key(self, event: EventType) -> str:
         """The key of an event type's log."""
         return self.key_of(event.name)
