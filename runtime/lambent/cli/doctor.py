@@ -1,9 +1,11 @@
-"""`lambent doctor`: what is wrong with a deployed URL, or with a template before it is deployed."""
+"""`lambent doctor`: what is wrong with a deployed URL, a template before it is deployed, or a Redis."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from lambent.cli.client.checks import (
 from lambent.cli.client.event_checks import check_events
 from lambent.cli.client.findings import Finding
 from lambent.cli.client.probe import Probe
-from lambent.cli.client.target import Target, read_target, server_options
+from lambent.cli.client.target import Target, optional_server_options, read_target
 from lambent.cli.client.text import one_line
 from lambent.cli.client.web import NoResponseError
 from lambent.cli.errors import UsageError
@@ -33,7 +35,10 @@ from lambent.wire.discovery_paths import CARD_SUFFIX
 
 _EPILOG = """\
 SERVER is a URL, or the template of an application (template.yaml): there it looks whether functions stream
-where their front ends do. Each line says what was looked at and what was found; below it stands what to do.
+where their front ends do. --store looks at a Redis or Valkey, in place of SERVER or beside it; without a
+URL at that which LAMBENT_STORE names, so that the password is in no list of processes.
+
+Each line says what was looked at and what was found; below it stands what to do.
 
 The exit status is 1 if something is wrong.
 """
@@ -42,46 +47,73 @@ _LOCAL_PAGE = "http://localhost:6274"
 """The page of the MCP Inspector."""
 
 
-@click.command("doctor", help="Find what is wrong with a deployed URL, or with a template.", epilog=_EPILOG)
-@server_options
+@click.command(
+    "doctor", help="Find what is wrong with a deployed URL, a template or a Redis.", epilog=_EPILOG
+)
+@optional_server_options
 @click.option(
     "--origin", metavar="ORIGIN", help="A page that has to be allowed, such as https://app.example.com."
 )
+@click.option(
+    "--store",
+    is_flag=False,
+    flag_value="",
+    metavar="[URL]",
+    help="Look at a Redis: redis://… or rediss://…; default: LAMBENT_STORE.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(
-    server: str,
+    server: str | None,
     token: str | None,
     headers: tuple[str, ...],
     timeout: float,
     origin: str | None,
+    store: str | None,
     as_json: bool,
 ) -> int:
-    """Look at a URL, or at a template.
+    """Look at a URL, at a template, or at a Redis.
 
     Args:
-        server: The URL, or the file of the template.
+        server: The URL, or the file of the template; None for neither.
         token: The access token, for what is behind it.
         headers: Further headers.
         timeout: How long to wait for each response, in seconds.
         origin: A page that has to be allowed.
+        store: The URL of a Redis; empty for that of the environment, None for none.
         as_json: Whether to print JSON.
 
     Returns:
         The exit status: 1 if something is wrong.
 
     Raises:
-        UsageError: The server is neither of them.
+        UsageError: The server is neither of them, or nothing is named.
         TemplateError: The template cannot be read.
     """
-    target = read_target(server, token, headers, timeout)
+    if server is None and store is None:
+        raise UsageError("name a SERVER, or a Redis with --store")
+    parts: list[Iterator[Finding]] = []
+    if server is not None:
+        parts.append(_examine_any(read_target(server, token, headers, timeout), origin))
+    if store is not None:
+        # Loaded where a Redis is looked at.
+        from lambent.cli.client.store_checks import check_store
+
+        parts.append(check_store(_store_of(store)))
     findings = []
-    for finding in _examine_any(target, origin):
+    for finding in itertools.chain.from_iterable(parts):
         findings.append(finding)
         if not as_json:
             _print(finding)
     if as_json:
         print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     return 1 if any(finding.level == "wrong" for finding in findings) else 0
+
+
+def _store_of(given: str) -> str:
+    url = given or os.environ.get("LAMBENT_STORE", "").strip()
+    if not url:
+        raise UsageError("--store: give a URL, or set LAMBENT_STORE")
+    return url
 
 
 def _examine_any(target: Target, origin: str | None) -> Iterator[Finding]:

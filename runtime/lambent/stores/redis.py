@@ -70,7 +70,8 @@ class RedisServer:
         The action is the operation as the adapter names it, such as ``insert``.
 
         Raises:
-            StoreError: from what redis-py raised; it names action and server, and nothing of the password.
+            StoreError: from what redis-py raised; it names action and server, and what to do, and nothing of
+                the password.
         """
         try:
             yield _client(self._url, self.name) if self._given is None else self._given
@@ -81,7 +82,11 @@ class RedisServer:
 
             if not isinstance(error, RedisError | OSError):
                 raise
-            raise StoreError(f"redis: {action} at {self.name!r} failed: {error}") from error
+            from lambent.stores.redis_advice import advice_of  # loaded where something is wrong
+
+            advice = advice_of(error)
+            said = f"{str(error).rstrip('.')}. {advice}" if advice else str(error)
+            raise StoreError(f"redis: {action} at {self.name!r} failed: {said}") from error
 
     def check(self) -> None:
         """Make sure that the server can be used.

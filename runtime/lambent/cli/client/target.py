@@ -55,6 +55,19 @@ def server_options(function: _Function) -> _Function:
     Args:
         function: The command's function.
     """
+    return _with_server(function, is_required=True)
+
+
+def optional_server_options(function: _Function) -> _Function:
+    """The same, where SERVER may be missing: it is None then.
+
+    Args:
+        function: The command's function.
+    """
+    return _with_server(function, is_required=False)
+
+
+def _with_server(function: _Function, *, is_required: bool) -> _Function:
     for decorate in (
         click.option(
             "--timeout", type=float, default=60.0, metavar="SECONDS", help="How long to wait for the server."
@@ -65,7 +78,12 @@ def server_options(function: _Function) -> _Function:
         click.option(
             "--token", envvar="LAMBENT_TOKEN", metavar="TOKEN", help="The access token; also LAMBENT_TOKEN."
         ),
-        click.argument("server", metavar="SERVER", shell_complete=complete_file),
+        click.argument(
+            "server",
+            metavar="SERVER" if is_required else "[SERVER]",
+            required=is_required,
+            shell_complete=complete_file,
+        ),
     ):
         function = decorate(function)
     return function
