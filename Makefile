@@ -68,7 +68,7 @@ lock: ## pin the development dependencies anew, and from them those of the layer
 	$(LOCK_LAYER) --extra seal --extra auth $(addprefix --no-emit-package ,pycparser) -o layers/runtime.txt
 	$(LOCK_LAYER) --extra pydantic --extra mangum --extra aws $(addprefix --no-emit-package ,$(IN_LAMBDA) msgspec) \
 		-o layers/extras.txt
-	$(LOCK_LAYER) --extra serve --extra auth -o deploy/requirements.txt
+	$(LOCK_LAYER) --extra serve --extra auth --extra redis -o deploy/requirements.txt
 
 # Here, and not in a copy: the layers take the library from runtime/.
 # What make was told is for this file: theirs is the Python that has the command.

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tests.kubernetes.dockerfile import instructions
 from tests.kubernetes.schemas import FILE, KINDS
+from tests.pages import blocks
 
 from lambent import Settings
 
@@ -135,3 +136,21 @@ def test_settings_can_be_read_and_times_are_in_order() -> None:
     assert settings.shutdown_delay + calls + 5 < pod_of("reports")["terminationGracePeriodSeconds"]
     assert settings.drain_seconds + 15 < pod_of("reports-worker")["terminationGracePeriodSeconds"]
     assert pod_of("reports-worker")["containers"][0]["command"] == ["lambent", "worker", "app.py"]
+
+
+def test_what_the_page_says_of_a_redis_fits_the_manifests() -> None:
+    """Its settings take the place of those that are there, and its rule belongs into both policies."""
+    page = blocks(ROOT / "docs" / "kubernetes.md")
+    settings, rule = (yaml.safe_load(block.code) for block in page if block.language == "yaml")
+    config = copy.deepcopy(the("ConfigMap"))
+    config["data"] = settings["data"]
+    assert complaints(config) == []
+    secret = {"LAMBENT_STORE": "redis://:s3cret@redis.mcp.svc.cluster.local:6379/0"}
+    read = Settings.from_env({**config["data"], **secret})
+    assert (read.redis, read.table, read.separate_workers) == (secret["LAMBENT_STORE"], None, True)
+    before = Settings.from_env(the("ConfigMap")["data"])
+    assert (read.shutdown_delay, read.drain_seconds) == (before.shutdown_delay, before.drain_seconds)
+    for name in ("reports-server", "reports-worker"):
+        policy = copy.deepcopy(the("NetworkPolicy", name))
+        policy["spec"]["egress"] += rule
+        assert complaints(policy) == []
