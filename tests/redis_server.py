@@ -57,6 +57,8 @@ class RedisProcess:
         """Start it, at the same port as before."""
         command = [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         command += ["--save", "", "--databases", "10000", "--logfile", str(self._folder / "log")]
+        # A primary sends what it has at once, and does not wait five seconds for further replicas.
+        command += ["--repl-diskless-sync-delay", "0"]
         self._process = subprocess.Popen([*command, *self._options])
         deadline = time.monotonic() + SECONDS
         while not self.ask(b"PING\r\n").startswith((b"+PONG", b"-NOAUTH")):

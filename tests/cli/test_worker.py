@@ -35,9 +35,20 @@ async def build(name: str, ctx: Context) -> str:
 """
 
 
+QUICK = """
+import sys
+from lambent.cli import main
+from lambent.hosts import queue_worker
+
+queue_worker._RECEIVE_SECONDS = 1
+sys.exit(main(["worker", "app.py", *sys.argv[1:]]))
+"""
+"""A queue is not asked for so long that the end has to wait for it."""
+
+
 def worker(folder: Path, environment: dict[str, str], *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "lambent.cli", "worker", "app.py", *options],
+        [sys.executable, "-c", QUICK, *options],
         cwd=folder,
         env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)},
         stderr=subprocess.PIPE,

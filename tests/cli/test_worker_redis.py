@@ -29,8 +29,12 @@ hook = pytest.fixture(hooks)
 
 APP = """
 import asyncio, dataclasses, os, pathlib, time
-from lambent import Checked, Context, MCPServer, Occurrence, TaskPolicy
-from tests.hosts.test_events import identify
+from lambent import Checked, Context, MCPServer, Occurrence, Principal, TaskPolicy
+
+
+def identify(call, following):
+    return following(call.as_principal(Principal("ann", "https://issuer.example")))
+
 
 mcp = MCPServer("shop", version="1.2.3", middleware=[identify])
 here = pathlib.Path(__file__).parent

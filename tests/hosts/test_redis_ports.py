@@ -15,6 +15,7 @@ from tests.redis_server import RedisProcess, client_of, shared_redis
 from tests.support import SECRET, make_server, message
 
 from lambent import ConfigurationError, Idempotency, MCPServer, Session, Settings
+from lambent.hosts import shared_queue
 from lambent.hosts.asgi import AsgiApp
 from lambent.hosts.asgi_workers import WorkingApp
 from lambent.hosts.assembly import Assembly
@@ -31,6 +32,13 @@ redis = pytest.fixture(shared_redis)
 
 URL = "redis://127.0.0.1:1/0"
 SQS = "https://sqs.eu-west-1.amazonaws.com/123456789012/tasks"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for messages look soon whether they are to end."""
+    monkeypatch.setattr(shared_queue, "_LOOK_SECONDS", 0.2)
+
 
 needs_library = pytest.mark.skipif(
     importlib.util.find_spec("redis") is None, reason="redis-py is not installed: the extra lambent[redis]"
@@ -224,7 +232,9 @@ def test_a_task_of_stdio_is_run_in_its_own_process(redis: RedisProcess) -> None:
     url = redis.url()
     code = f"""
 from lambent import MCPServer, Settings
+from lambent.hosts import shared_queue
 
+shared_queue._LOOK_SECONDS = 0.2
 mcp = MCPServer("shop")
 
 @mcp.tool(task=True)
