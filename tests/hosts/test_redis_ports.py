@@ -179,6 +179,21 @@ def test_what_answers_no_call_emits_into_the_same_log(
     close_clients()
 
 
+def test_what_answers_no_call_leaves_deliveries_to_others(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has nothing that delivers: a message that it took would be lost in the end."""
+    url = redis.url()
+    monkeypatch.setenv("LAMBENT_STORE", url)
+    before = set(threading.enumerate())
+    shop().events().emit("order.sent", {"number": "a"}).result()
+    assert [one.name for one in set(threading.enumerate()) - before if "delivery" in one.name] == []
+    client = client_of(url)
+    assert client.hvals("lambent:queue:shop:deliveries:bodies") == [b"wake order.sent"]
+    client.close()
+    close_clients()
+
+
 @on_loop
 async def lifespan_of(app: AsgiApp, states: list[int]) -> None:
     """The lifespan of an application, and how many threads help its queues, before and within."""

@@ -49,6 +49,8 @@ def make_emitter(catalog: Catalog, settings: Settings) -> Emitter:
     else:
         raise ConfigurationError("Occurrences that others read are kept in a table: set LAMBENT_TABLE")
     ports = event_ports(catalog, settings, time.time, store)
+    if ports.shared is not None:
+        ports.shared.leave()  # nothing delivers here
     server = settings.audience or catalog.info.name
     return Emitter(make_events(catalog, server, settings, time.time, ports))
 
