@@ -24,7 +24,8 @@ LEFT_OUT: Final = {
     "/lambent/hosts/line_writer.py": "the same",
     "/lambent/hosts/queue_work.py": "a host for queues where there is no Lambda",
     "/lambent/hosts/queue_worker.py": "the same",
-    "/lambent/stores/sqs_inbox.py": "part of that host",
+    "/lambent/hosts/leased_inbox.py": "part of that host",
+    "/lambent/stores/sqs_inbox.py": "the same",
     "/aws_lambda_powertools/event_handler/openapi/swagger_ui": "1.6 MB of a page that nothing here shows",
     "/fastapi/.agents": "documentation",
     "/*.dist-info/RECORD": "for uninstalling; it lists files that are not here",
@@ -83,6 +84,7 @@ LEFT_OUT_UNLESS_CALLED: Final = {
         "/lambent/hosts/aws_lambda/failure_log.py",
         "/lambent/hosts/event_ports.py",
         "/lambent/hosts/events.py",
+        "/lambent/hosts/shared_checks.py",
         "/lambent/stores/callbacks.py",
         "/lambent/stores/event_logs.py",
         "/lambent/stores/public_addresses.py",
@@ -109,8 +111,10 @@ LEFT_OUT_UNLESS_CALLED: Final = {
     r"asgi|compat|fastapi\w*|mangum|\w*_app": (
         "/lambent/hosts/lease_renewal.py",
         "/lambent/hosts/live.py",
+        "/lambent/hosts/shared_checks.py",
         "/lambent/hosts/shared_queue.py",
         "/lambent/hosts/shared_tasks.py",
+        "/lambent/hosts/shared_work.py",
         "/lambent/hosts/threads.py",
     ),
     "skills?": (
