@@ -253,6 +253,43 @@ def test_a_list_of_several_pages_is_one(functions: Invoked) -> None:
     assert "nextCursor" not in listed
 
 
+def lists(**result: Any) -> Any:
+    """A function that answers everything with this result."""
+
+    def answer(event: Any, context: Any) -> Any:
+        body = dumps({"jsonrpc": "2.0", "id": 1, "result": result})
+        return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}
+
+    return answer
+
+
+def test_pages_without_an_end_are_not_followed(functions: Invoked, caplog: pytest.LogCaptureFixture) -> None:
+    functions.handlers["desk"] = lists(tools=[{"name": "one"}], nextCursor="again")
+    reply = Client(FunctionRouter({"b": "desk"}, functions)).request("tools/list")
+    assert (reply.status, reply.error["message"]) == (502, "Internal error")
+    assert functions.names() == ["desk", "desk"]
+    assert "the pages of tools/list have no end" in caplog.text
+
+
+@pytest.mark.parametrize("tools", [[{"title": "no name"}, {"name": "one"}], [5, {"name": "one"}]])
+def test_what_has_no_name_is_not_listed(functions: Invoked, tools: Any) -> None:
+    functions.handlers["desk"] = lists(tools=tools)
+    client = Client(FunctionRouter({"b": "desk"}, functions))
+    assert client.request("tools/list").result["tools"] == [{"name": "one"}]
+    assert client.call("one").status == 200
+
+
+@pytest.mark.parametrize("returned", [None, "text", {"errorMessage": "no response"}])
+def test_what_a_function_returns_that_is_no_response_is_passed_on(functions: Invoked, returned: Any) -> None:
+    """What is in front of the router makes of it what it makes of the function's own."""
+    functions.handlers["desk"] = lambda event, context: returned
+    router = FunctionRouter({"b": "desk"}, functions)
+    for method in ("tools/list", "tools/call"):
+        body = message(method, {"name": "one"} if method == "tools/call" else {})
+        assert router(http_api(dumps(body), headers_of(body)), None) == returned
+        assert router(alb(sent(method, {"name": "one"})), None) == returned
+
+
 def test_tasks_go_back_to_the_function_that_has_them(functions: Invoked) -> None:
     def tasks(event: Any, context: Any) -> Any:
         body = json.loads(event["body"])
@@ -322,7 +359,7 @@ def test_a_function_that_fails_tells_nothing(functions: Invoked, caplog: pytest.
     functions.handlers["shop"] = functions.handlers["desk"] = fail
     reply = Client(FunctionRouter({"a": "shop", "b": "desk"}, functions)).call("price")
     assert reply.error == {"code": -32603, "message": "Internal error"}
-    assert reply.status == 500
+    assert reply.status == 502
     assert "A function behind the router failed" in caplog.text
 
 

@@ -38,7 +38,13 @@ from lambent.hosts.aws_lambda.router_events import (
     with_body,
     with_own_session,
 )
-from lambent.hosts.aws_lambda.router_merging import LISTS, Refused, merged_abilities, merged_list
+from lambent.hosts.aws_lambda.router_merging import (
+    LISTS,
+    Refused,
+    items_of,
+    merged_abilities,
+    merged_list,
+)
 
 _log = logger("lambent")
 
@@ -126,7 +132,7 @@ class FunctionRouter:
             if _is_throttled(error):
                 text = "Too many calls at once: try again in a second"
                 return incoming.error(503, _INTERNAL, text, {"retry-after": "1"})
-            return incoming.error(500, _INTERNAL, "Internal error")
+            return incoming.error(502, _INTERNAL, "Internal error")
         except HeaderMismatchError as error:
             return incoming.error(400, error.code, str(error))
 
@@ -155,7 +161,7 @@ class FunctionRouter:
             self._functions, self._each(lambda one: self._pages(one, incoming, kind)), strict=True
         ):
             for answer in answers:
-                for item in answer.result.get(member, ()) if answer.result else ():
+                for item in items_of(answer, member, key):
                     self._owners.setdefault((incoming.method, item[key]), name)
                 ttl = (answer.result or {}).get("ttlMs")
                 if isinstance(ttl, int | float):
@@ -213,9 +219,17 @@ class FunctionRouter:
         return incoming.answer(body, merged.headers)
 
     def _pages(self, name: str, incoming: Incoming, method: str) -> Sequence[Answer]:
-        """All pages of a list of a function; up to the first that is no result."""
+        """All pages of a list of a function; up to the first that is no result.
+
+        Raises:
+            StoreError: a page is followed by one that was there before.
+        """
         found = [read_answer(self._send(name, incoming.asking(method)))]
+        seen: set[str] = set()
         while cursor := (found[-1].result or {}).get("nextCursor"):
+            if not isinstance(cursor, str) or cursor in seen:
+                raise StoreError(f"{name}: the pages of {method} have no end")
+            seen.add(cursor)
             found.append(read_answer(self._send(name, incoming.asking(method, cursor))))
         return found
 

@@ -45,6 +45,14 @@ class Merged(Struct, frozen=True):
     headers: dict[str, str]
 
 
+def items_of(answer: Answer, member: str, key: str) -> list[dict[str, Any]]:
+    """The items of a page; what has no name is none that a client could use."""
+    items = (answer.result or {}).get(member)
+    if not isinstance(items, list):
+        return []
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
+
+
 def merged_list(method: str, functions: Iterable[Sequence[Answer]]) -> Merged:
     """One list of the pages of all functions. Of two items with one name the first function's counts.
 
@@ -64,7 +72,7 @@ def merged_list(method: str, functions: Iterable[Sequence[Answer]]) -> Merged:
             if answer.result is None:
                 raise Refused(answer.written)
             answers.append(answer)
-            own |= {item[key]: item for item in answer.result.get(member, ())}
+            own |= {item[key]: item for item in items_of(answer, member, key)}
         if twice := items.keys() & own.keys():
             _log.warning("Two functions have the %s %s: the first one is called", kind, min(twice))
         for name, item in own.items():
