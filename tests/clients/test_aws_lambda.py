@@ -3,9 +3,13 @@
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +18,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from mcp import Client, MCPError
-from mcp.types import ElicitResult, TextContent
+from mcp.shared.message import SessionMessage
+from mcp.types import ElicitResult, JSONRPCRequest, TextContent
 from tests.support import full_server, make_handler, make_server, marshal
 
 from lambent import ApiKey, ApiKeys, Context, MCPServer
@@ -91,6 +96,11 @@ def function() -> Any:
     yield make
     for handler in made:
         handler.close()
+
+
+def message_of(method: str) -> SessionMessage:
+    """A request as the SDK writes it to a transport."""
+    return SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=1, method=method))
 
 
 def refused(text: str) -> Any:
@@ -239,6 +249,86 @@ async def test_what_goes_wrong_is_the_error_of_the_request(function: Any, failur
             await client.call_tool("add", {"a": 1})
         aws.failure = None
         assert text_of(await client.call_tool("add", {"a": 1})) == "1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"jsonrpc": "2.0", "id": 3},
+        {"jsonrpc": "1.0", "id": 3, "result": {}},
+        {"jsonrpc": "2.0", "id": [], "error": "no"},
+        {"jsonrpc": "2.0", "method": "tools/call"},
+    ],
+    ids=str,
+)
+async def test_an_answer_that_is_no_message_is_the_error_of_its_request(function: Any, answer: Any) -> None:
+    aws = function(full_server())
+    async with Client(LambdaTransport("shop", client=aws)) as client:
+        right, aws.handler = aws.handler, lambda event, context: answer
+        with pytest.raises(MCPError, match="The function does not answer messages"):
+            await client.call_tool("add", {"a": 1})
+        aws.handler = right
+        assert text_of(await client.call_tool("add", {"a": 1})) == "1"
+
+
+async def test_a_refusal_without_an_id_belongs_to_its_request(function: Any) -> None:
+    """As of a message that is nested too deeply to be read: one invocation has one request."""
+    aws = function(full_server())
+    refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "nested too deeply"}}
+    async with Client(LambdaTransport("shop", client=aws)) as client:
+        aws.handler = lambda event, context: refusal
+        with anyio.fail_after(10), pytest.raises(MCPError, match="nested too deeply"):
+            await client.call_tool("add", {"a": 1})
+
+
+async def test_what_a_client_of_lambda_raises_ends_no_other_request(function: Any) -> None:
+    aws = function(full_server())
+    async with Client(LambdaTransport("shop", client=aws)) as client:
+        aws.failure = OSError("connection lost")
+        with pytest.raises(MCPError, match="OSError: connection lost"):
+            await client.call_tool("add", {"a": 1})
+        aws.failure = None
+        assert text_of(await client.call_tool("add", {"a": 1})) == "1"
+
+
+async def test_headers_that_do_not_fit_beside_the_version(function: Any) -> None:
+    aws = function(full_server())
+    headers = {"Authorization": "x" * 2620}
+    with refused("The headers take"):
+        async with Client(LambdaTransport("shop", client=aws, headers=headers), mode="legacy") as client:
+            await client.list_tools()
+
+
+def test_the_end_of_a_program_waits_for_no_invocation() -> None:
+    """A function may run for 15 minutes after its client has given up."""
+    source = """
+        import time, types
+        import anyio
+        from lambent.clients import LambdaTransport
+        from tests.clients.test_aws_lambda import message_of
+
+        def invoke(**asked):
+            print("invoked", flush=True)
+            time.sleep(600)
+
+        async def main():
+            client = types.SimpleNamespace(invoke=invoke)
+            async with LambdaTransport("shop", client=client) as (read, write):
+                await write.send(message_of("ping"))
+                await anyio.sleep(0.5)
+            print("left", flush=True)
+
+        anyio.run(main)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(source)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "invoked\nleft\n"
 
 
 async def test_a_function_that_is_no_server() -> None:

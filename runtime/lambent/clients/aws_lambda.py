@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import contextvars
 import functools
 import inspect
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -18,11 +21,16 @@ from mcp.shared.message import SessionMessage
 
 from lambent.wire.http import DEFAULT_BODY_LIMIT
 
+T = TypeVar("T")
+
 _CONTEXT_BYTES = 3583
 """Of a client context in Base64 (API reference of ``Invoke``)."""
 
 _SECONDS = 910.0
 """Longer than a function may run."""
+
+_AT_A_TIME = 40
+"""Invocations of one transport; more of them wait."""
 
 _ADAPTER = getattr(types, "jsonrpc_message_adapter", None)
 """Reads messages, from version 2 of the SDK on; before, a model does."""
@@ -65,13 +73,14 @@ class LambdaTransport:
         self._client = client
         self._version: str | None = None
         self._stack = AsyncExitStack()
+        self._limiter: anyio.CapacityLimiter
         self._context()
 
     async def __aenter__(self) -> Streams:
         """Make the streams that the SDK reads and writes."""
         if self._client is None:
             self._client = await anyio.to_thread.run_sync(_client_for, self._target["FunctionName"])
-        self._version = None
+        self._version, self._limiter = None, anyio.CapacityLimiter(_AT_A_TIME)
         answers_in, answers = anyio.create_memory_object_stream["SessionMessage | Exception"](0)
         requests_in, requests = anyio.create_memory_object_stream["SessionMessage"](0)
         group = await self._stack.enter_async_context(anyio.create_task_group())
@@ -105,17 +114,21 @@ class LambdaTransport:
         body: bytes,
         answers: MemoryObjectSendStream[SessionMessage | Exception],
     ) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
-            answer = await self._invoke(body)
-        except (BotoCoreError, ClientError, _InvocationError) as error:
-            failure = {"code": types.INTERNAL_ERROR, "message": str(error)}
+            # The answer to an invocation is the one to its request, also where it does not say so: a message
+            # that the server could not read is refused without an id.
+            answer = {**await self._invoke(body), "id": request["id"]}
+            message = _read(answer)
+        except Exception as error:  # one request fails, and none of the others
+            failure = {"code": types.INTERNAL_ERROR, "message": _said(error)}
             answer = {"jsonrpc": "2.0", "id": request["id"], "error": failure}
+            message = _read(answer)
         if request["method"] == "initialize" and "result" in answer:
             # Later messages of this era name the version beside them, as in the header of HTTP.
             self._version = answer["result"].get("protocolVersion")
-        await answers.send(_read(answer))
+        # Where the session has ended, nobody waits for it.
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await answers.send(message)
 
     async def _invoke(self, body: bytes) -> dict[str, Any]:
         if len(body) > DEFAULT_BODY_LIMIT:
@@ -132,7 +145,8 @@ class LambdaTransport:
                 (response, None) if inspect.isawaitable(response) else (response, response["Payload"].read())
             )
 
-        response, payload = await anyio.to_thread.run_sync(invoke, abandon_on_cancel=True)
+        async with self._limiter:
+            response, payload = await _in_thread(invoke)
         if payload is None:  # the client is asynchronous
             response = await response
             payload = await response["Payload"].read()
@@ -142,9 +156,12 @@ class LambdaTransport:
             answer = None
         if response.get("FunctionError"):
             raise _InvocationError(f"The function failed: {_failure_of(answer)}")
-        if not isinstance(answer, dict) or "jsonrpc" not in answer:
+        is_answer = isinstance(answer, dict) and answer.get("jsonrpc") == "2.0" and "method" not in answer
+        if not is_answer or not (
+            isinstance(answer.get("result"), dict) or isinstance(answer.get("error"), dict)
+        ):
             raise _InvocationError("The function does not answer messages: is it a server of Lambent?")
-        return answer
+        return cast("dict[str, Any]", answer)
 
     def _context(self) -> str | None:
         headers = dict(self._headers)
@@ -164,6 +181,48 @@ class _InvocationError(Exception):
     """The function has not answered the message."""
 
 
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do work in a thread for which the end of the program does not wait.
+
+    Whoever is cancelled leaves the thread to itself.
+    """
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # trio, whose threads are of that kind
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+    ended, context = loop.create_future(), contextvars.copy_context()
+
+    def run() -> None:
+        value, failure = None, None
+        try:
+            value = context.run(work)
+        except BaseException as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
+            loop.call_soon_threadsafe(end, value, failure)
+
+    def end(value: T | None, failure: BaseException | None) -> None:
+        if ended.cancelled():
+            return
+        if failure is None:
+            ended.set_result(value)
+        else:
+            ended.set_exception(failure)
+
+    threading.Thread(target=run, name="lambda-invocation", daemon=True).start()
+    return cast("T", await ended)
+
+
+def _said(error: Exception) -> str:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, BotoCoreError | ClientError | _InvocationError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
 def _client_for(function: str) -> Any:
     import boto3
     from botocore.config import Config
@@ -173,7 +232,7 @@ def _client_for(function: str) -> Any:
         read_timeout=_SECONDS,
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
-        max_pool_connections=40,
+        max_pool_connections=_AT_A_TIME,
     )
     parts = function.split(":")
     region = {"region_name": parts[3]} if function.startswith("arn:") and len(parts) > 3 else {}
