@@ -1,6 +1,7 @@
 """Leases that a process renews while it runs what they are for."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -80,6 +81,42 @@ def test_leaving_waits_for_a_renewal_that_runs() -> None:
     go_on.set()
     thread.join(SECONDS)
     assert order == ["renewed", "left"]
+
+
+def test_a_renewal_that_takes_long_holds_up_no_other() -> None:
+    renewal, begun, go_on, count = LeaseRenewal(0.001), threading.Event(), threading.Event(), [0]
+
+    def slow() -> None:
+        begun.set()
+        go_on.wait(SECONDS)
+
+    def quick() -> None:
+        count[0] += 1
+
+    with renewal.renewing(slow), renewal.renewing(quick):
+        begun.wait(SECONDS)
+        before = count[0]
+        until(lambda: count[0] > before + 2)
+        go_on.set()
+
+
+def test_many_leases_have_few_threads() -> None:
+    before, renewal, counts = threading.active_count(), LeaseRenewal(0.001), [0] * 100
+
+    def counting(which: int) -> Callable[[], None]:
+        def count() -> None:
+            counts[which] += 1
+
+        return count
+
+    with contextlib.ExitStack() as stack:
+        for which in range(100):
+            stack.enter_context(renewal.renewing(counting(which)))
+        until(lambda: min(counts) > 2)
+        assert threading.active_count() <= before + 8
+    last = list(counts)
+    time.sleep(0.02)
+    assert counts == last
 
 
 @dataclass

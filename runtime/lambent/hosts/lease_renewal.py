@@ -16,11 +16,15 @@ LEASE_SECONDS = 30.0
 RENEWAL_SECONDS = 10.0
 """How often it is renewed: a store that cannot be reached twice does not end it."""
 
+_MOST_THREADS = 8
+
 _log = logger("lambent.state")
 
 
 class LeaseRenewal:
-    """Renews leases on one thread, which is started by the first one.
+    """Renews leases on a few threads, of which each is started when it is needed.
+
+    None waits for another one: a renewal whose connection hangs may take longer than leases last.
 
     Args:
         seconds: between two renewals of a lease.
@@ -31,8 +35,9 @@ class LeaseRenewal:
         self._changed = threading.Condition()
         self._held: OrderedDict[object, tuple[float, Callable[[], object]]] = OrderedDict()
         """When each is due by the monotonic clock, the next one first, and what renews it."""
-        self._renewed: object = None
-        self._thread: threading.Thread | None = None
+        self._renewed: dict[object, bool] = {}
+        """Those whose renewal runs, and whether they are held on behind it."""
+        self._threads = 0
 
     @contextlib.contextmanager
     def renewing(self, renew: Callable[[], object]) -> Iterator[None]:
@@ -40,15 +45,16 @@ class LeaseRenewal:
         mark = object()
         with self._changed:
             self._held[mark] = time.monotonic() + self._seconds, renew
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="lambent-leases", daemon=True)
-                self._thread.start()
+            if self._threads < min(len(self._held) + len(self._renewed), _MOST_THREADS):
+                self._threads += 1
+                threading.Thread(target=self._run, name="lambent-leases", daemon=True).start()
         try:
             yield
         finally:
             with self._changed:
-                del self._held[mark]
-                self._changed.wait_for(lambda: self._renewed is not mark)
+                if self._held.pop(mark, None) is None:
+                    self._renewed[mark] = False
+                    self._changed.wait_for(lambda: mark not in self._renewed)
 
     def _run(self) -> None:
         while True:
@@ -60,15 +66,15 @@ class LeaseRenewal:
                     self._changed.wait(due - now)
                     continue
                 del self._held[mark]
-                self._held[mark] = now + self._seconds, renew
-                self._renewed = mark
+                self._renewed[mark] = True
             try:
                 renew()
             except BaseException as error:
                 # It is tried again. Where that fails for too long, another run takes over.
                 _log.warning("A lease could not be renewed: %s", error)
             with self._changed:
-                self._renewed = None
+                if self._renewed.pop(mark):
+                    self._held[mark] = time.monotonic() + self._seconds, renew
                 self._changed.notify_all()
 
 
