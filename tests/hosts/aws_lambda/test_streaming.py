@@ -451,6 +451,31 @@ def test_events_arrive_as_they_happen(serve: Serve) -> None:
     other.close()
 
 
+def test_a_stream_of_events_without_room_ends_in_front_of_a_gap(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client opens another one behind the last cursor that it has."""
+    monkeypatch.setattr(streaming, "STREAM_LIMIT", 3000)
+    monkeypatch.setattr(streaming, "_KEPT_BYTES", 500)
+    client, parts = serve(watched(), held(3.0)), Parts()
+    stream = sent(message("events/stream", {"name": "order.refunded"}))
+    thread = threading.Thread(target=respond, args=(client, function_url, stream, parts))
+    thread.start()
+    parts.wait_for(1)
+    assert isinstance(client.handler, StreamingHandler)
+    events = client.handler._endpoint.executor.services.events
+    other = make_handler(watched(), held(3.0))
+    services = msgspec.structs.replace(other._endpoint.executor.services, events=events)
+    other._endpoint = Endpoint(Executor(services), STREAMS.http_policy)
+    for order in ("A" * 3000, "small"):
+        respond(Client(other), function_url, sent(call("refund", {"order": order})))
+    thread.join(20)
+    other.close()
+    active, result = parts.messages
+    assert active["method"] == "notifications/events/active"
+    assert result["id"] == 1
+
+
 def test_a_stream_of_events_that_nobody_takes(serve: Serve) -> None:
     client, parts = serve(watched(), held(1000.0)), Parts(taken=0)
     stream = sent(message("events/stream", {"name": "order.refunded"}))

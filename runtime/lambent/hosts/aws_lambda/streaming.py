@@ -158,7 +158,8 @@ class StreamingHandler(LambdaHandler):
         async def send_all() -> None:
             async with contextlib.aclosing(stream.deliver()) as notifications:
                 async for notification in notifications:
-                    if not invocation.send(sse_frame(notification)):
+                    # Behind a gap, the next cursor would say that there was none: its client opens another.
+                    if not invocation.send(sse_frame(notification)) or invocation.dropped:
                         break
 
         self._run_coroutine(send_all())
@@ -182,11 +183,12 @@ class StreamedInvocation(LambdaInvocation):
 
     Attributes:
         following: the stream that the call has opened; None where it has opened none.
+        dropped: notifications were dropped, as the response has no room for them.
     """
 
     buffers = False
     following: OpenStream | None = None
-    _dropped = False
+    dropped = False
     _keep_alive: KeepAlive | None = None
 
     def __init__(
@@ -222,8 +224,8 @@ class StreamedInvocation(LambdaInvocation):
         What would leave no room for a result is dropped.
         """
         if self._writer.sent + len(frames) > STREAM_LIMIT - _KEPT_BYTES:
-            if not self._dropped:
-                self._dropped = True
+            if not self.dropped:
+                self.dropped = True
                 _log.warning("Notifications of a call are dropped: its response is near its limit")
             return True
         is_first, self.streamed = not self.streamed, True
