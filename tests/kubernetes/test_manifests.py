@@ -99,8 +99,18 @@ def test_there_are_three_and_none_is_taken_before_another_is_ready() -> None:
     assert the("HorizontalPodAutoscaler")["spec"]["minReplicas"] == 3
     assert "replicas" not in spec  # each apply would undo what the autoscaler has decided
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-    assert the("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    budget = the("PodDisruptionBudget")["spec"]
+    # A pod that never gets ready does not keep its node from being emptied.
+    assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
     assert "sessionAffinity" not in the("Service")["spec"]
+
+
+def test_pods_are_on_different_nodes_where_there_are_some() -> None:
+    for name in NAMES:
+        (spread,) = pod_of(name)["topologySpreadConstraints"]
+        labels = the("Deployment", name)["spec"]["template"]["metadata"]["labels"]
+        assert spread["labelSelector"]["matchLabels"] == labels
+        assert spread["topologyKey"] == "kubernetes.io/hostname"
 
 
 def test_selectors_find_their_pods() -> None:
