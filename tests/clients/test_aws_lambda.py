@@ -19,7 +19,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from mcp import Client, MCPError
 from mcp.shared.message import SessionMessage
-from mcp.types import ElicitResult, JSONRPCRequest, TextContent
+from mcp.types import ElicitResult, JSONRPCNotification, JSONRPCRequest, TextContent
 from tests.support import full_server, make_handler, make_server, marshal
 
 from lambent import ApiKey, ApiKeys, Context, MCPServer
@@ -98,9 +98,9 @@ def function() -> Any:
         handler.close()
 
 
-def message_of(method: str) -> SessionMessage:
+def message_of(method: str, request_id: int = 1) -> SessionMessage:
     """A request as the SDK writes it to a transport."""
-    return SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=1, method=method))
+    return SessionMessage(JSONRPCRequest(jsonrpc="2.0", id=request_id, method=method))
 
 
 def refused(text: str) -> Any:
@@ -196,6 +196,35 @@ async def test_who_leaves_waits_for_nothing(function: Any) -> None:
         left.set()
     assert ended.wait(10)
     assert in_time == [True]
+
+
+async def test_a_request_that_is_cancelled_holds_up_no_other(
+    function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda runs it to its end, which may take 15 minutes."""
+    monkeypatch.setattr(transport_module, "_AT_A_TIME", 1)
+    aws, go_on, begun = function(full_server()), threading.Event(), threading.Event()
+    right = aws.handler
+
+    def hold(event: Any, context: Any) -> Any:
+        begun.set()
+        go_on.wait(20)
+        return right(event, context)
+
+    cancelled = {"requestId": 1, "reason": "nobody waits"}
+    async with LambdaTransport("shop", client=aws) as (read, write):
+        aws.handler = hold
+        await write.send(message_of("ping"))
+        await anyio.to_thread.run_sync(begun.wait, 20)
+        aws.handler = right
+        notification = JSONRPCNotification(jsonrpc="2.0", method="notifications/cancelled", params=cancelled)
+        await write.send(SessionMessage(notification))
+        await write.send(message_of("ping", 2))
+        with anyio.fail_after(10):
+            answer = await read.receive()
+        assert isinstance(answer, SessionMessage)
+        assert answer.message.id == 2
+        go_on.set()
 
 
 async def test_a_transport_can_be_used_again(function: Any) -> None:

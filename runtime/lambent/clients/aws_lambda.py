@@ -43,8 +43,9 @@ Streams = tuple[
 class LambdaTransport:
     """Connects a client of the official SDK to a server by ``lambda:InvokeFunction``.
 
-    Each request is one invocation, and requests run at the same time. Notifications are not sent: the
-    function could do nothing with them. What goes wrong on the way is the error of the request.
+    Each request is one invocation, and up to 40 run at the same time. Notifications are not sent: the
+    function could do nothing with them. A request that is cancelled is not waited for any more. What goes
+    wrong on the way is the error of the request.
 
     From version 2 of the SDK on: ``Client(LambdaTransport("shop"))``. Before: ``async with
     LambdaTransport("shop") as (read, write), ClientSession(read, write) as session``.
@@ -73,6 +74,7 @@ class LambdaTransport:
         self._client = client
         self._version: str | None = None
         self._stack = AsyncExitStack()
+        self._running: dict[Any, anyio.CancelScope] = {}
         self._limiter: anyio.CapacityLimiter
         self._context()
 
@@ -93,7 +95,12 @@ class LambdaTransport:
                 body = _written(message)
                 read = json.loads(body)
                 if "method" in read and "id" in read:
-                    group.start_soon(self._answer, read, body, answers_in)
+                    self._running[read["id"]] = scope = anyio.CancelScope()
+                    group.start_soon(self._answer, read, body, answers_in, scope)
+                elif read.get("method") == "notifications/cancelled":
+                    request_id = (read.get("params") or {}).get("requestId")
+                    if (running := self._running.get(request_id)) is not None:
+                        running.cancel()  # its invocation goes on, and holds up no other one
 
         group.start_soon(invoke_all)
         return answers, requests_in
@@ -113,7 +120,17 @@ class LambdaTransport:
         request: Mapping[str, Any],
         body: bytes,
         answers: MemoryObjectSendStream[SessionMessage | Exception],
+        scope: anyio.CancelScope,
     ) -> None:
+        with scope:
+            message = await self._answer_of(request, body)
+            # Where the session has ended, nobody waits for it.
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await answers.send(message)
+        if self._running.get(request["id"]) is scope:
+            del self._running[request["id"]]
+
+    async def _answer_of(self, request: Mapping[str, Any], body: bytes) -> SessionMessage:
         try:
             # The answer to an invocation is the one to its request, also where it does not say so: a message
             # that the server could not read is refused without an id.
@@ -126,9 +143,7 @@ class LambdaTransport:
         if request["method"] == "initialize" and "result" in answer:
             # Later messages of this era name the version beside them, as in the header of HTTP.
             self._version = answer["result"].get("protocolVersion")
-        # Where the session has ended, nobody waits for it.
-        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            await answers.send(message)
+        return message
 
     async def _invoke(self, body: bytes) -> dict[str, Any]:
         if len(body) > DEFAULT_BODY_LIMIT:
