@@ -86,6 +86,7 @@ class RuntimeApi:
         said: what the client asks for and posts, in order.
         parts: the parts of responses in chunks, as they arrive.
         most_parts: after so many parts of a response, its connection is closed.
+        stream_status: what responses in chunks are answered with.
         listener: is told of all of these too, on the threads that serve the client.
     """
 
@@ -93,6 +94,7 @@ class RuntimeApi:
         self.said: queue.Queue[Said] = queue.Queue()
         self.parts: queue.Queue[bytes] = queue.Queue()
         self.most_parts = sys.maxsize
+        self.stream_status = 202
         self.listener: Callable[[bytes | Said], object] = lambda _: None
         self._events: queue.Queue[tuple[dict[str, str], bytes] | None] = queue.Queue()
         api = self
@@ -136,7 +138,7 @@ class RuntimeApi:
                 trailers = http.client.parse_headers(self.rfile)
                 named = {name.lower(): value for name, value in trailers.items()}
                 api._say(self.path, b"".join(chunks), headers, tuple(chunks), named)
-                self._reply(202)
+                self._reply(api.stream_status)
 
             def _reply(
                 self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""

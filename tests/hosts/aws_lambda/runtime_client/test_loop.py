@@ -367,6 +367,18 @@ def test_a_stream_that_nobody_takes_any_more(tmp_path: Path) -> None:
         assert "broken: True" in environment.log
 
 
+@pytest.mark.parametrize("status", [400, 413, 500])
+def test_a_stream_that_is_refused_in_the_end(tmp_path: Path, status: int) -> None:
+    with running(tmp_path, STREAM) as environment:
+        environment.wait_ready()
+        environment.api.stream_status = status
+        for event in ({}, {"after": True}):
+            assert environment.wait_for_response(environment.begin(event)).body == b"onetwo"
+        environment.api.stream_status = 202
+        assert environment.wait_for_response(environment.begin({})).body == b"onetwo"
+        assert environment.log.count(f"/response with {status}") == 2
+
+
 def test_it_ends_where_it_cannot_go_on(tmp_path: Path) -> None:
     """As the managed client does, when a function ends its own process."""
     source = "import sys\n\ndef handler(event, context):\n    sys.exit(7)\n"

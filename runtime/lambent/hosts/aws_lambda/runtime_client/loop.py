@@ -96,7 +96,7 @@ class FunctionProcess:
             self._fail(invocation, error, None if context is None else context.response_stream)
             return
         if stream is not None:
-            self._tell(stream.end)
+            self._end_stream(stream.end)
         else:
             self._tell(lambda: self._api.respond(invocation, body, content_type))
 
@@ -105,7 +105,7 @@ class FunctionProcess:
         self._log.write_failure(failure.report)
         if stream is not None and stream.is_begun:
             report = shortened(failure.report, self._bytes_of, MAX_STREAM_REPORT)
-            self._tell(lambda: stream.fail(f"Function.{failure.kind}", report))
+            self._end_stream(lambda: stream.fail(f"Function.{failure.kind}", report))
             return
         report = self._bytes_of(failure.report)
         self._tell(lambda: self._api.fail(invocation, failure.kind, report, self._encode(failure.xray)))
@@ -133,6 +133,13 @@ class FunctionProcess:
         except (RuntimeApiError, OSError) as error:
             if not self._is_worker and (isinstance(error, OSError) or error.is_fatal):
                 raise
+            _log.warning("%s", error)
+
+    def _end_stream(self, end: Callable[[], None]) -> None:
+        # Whatever the status, one client may have gone: the next invocation shows whether there are others.
+        try:
+            end()
+        except RuntimeApiError as error:
             _log.warning("%s", error)
 
     def _next(self) -> NextInvocation:
