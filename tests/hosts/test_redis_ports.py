@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from tests.hosts.asgi.driving import on_loop
 from tests.hosts.test_events import shop
-from tests.redis_server import RedisProcess, client_of, shared_redis
+from tests.redis_server import SECONDS, RedisProcess, client_of, shared_redis
 from tests.support import SECRET, make_server, message
 
 from lambent import ConfigurationError, Idempotency, MCPServer, Session, Settings
@@ -261,12 +262,23 @@ mcp.run_stdio(Settings(redis={url!r}, state_keys=({SECRET!r},)))
     capabilities = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
     call = message("tools/call", {"name": "work", "arguments": {}})
     call["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, input=json.dumps(call).encode() + b"\n"
-    )
-    task_id = json.loads(done.stdout)["result"]["taskId"]
     client = client_of(url)
-    (key,) = client.keys(f"*{task_id}")
-    assert b'"completed"' in RedisStore(url, client).read(key.decode().removeprefix("lambent:item:")).body  # type: ignore[union-attr]
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(call).encode() + b"\n")
+        process.stdin.flush()
+        task_id = json.loads(process.stdout.readline())["result"]["taskId"]
+        (key,) = client.keys(f"*{task_id}")
+        name = key.decode().removeprefix("lambent:item:")
+
+        store, deadline = RedisStore(url, client), time.monotonic() + SECONDS
+        while (item := store.read(name)) is None or b'"completed"' not in item.body:
+            assert time.monotonic() < deadline, item
+            time.sleep(0.02)
+        process.stdin.close()
+        assert process.wait(SECONDS) == 0
     assert client.zcard("lambent:queue:shop:tasks") == 0
     client.close()
