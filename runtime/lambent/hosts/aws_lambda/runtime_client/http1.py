@@ -68,7 +68,8 @@ def _fields(headers: Mapping[str, str]) -> bytes:
     )
 
 
-_NO_BREAKS = {ord("\r"): " ", ord("\n"): " ", 0: " "}
+_NO_BREAKS = {code: " " for code in (*range(0x20), 0x7F) if code != ord("\t")}
+"""Control characters, for which a server refuses the request (RFC 9110, section 5.5)."""
 
 
 def read_response(source: BinaryIO) -> ApiResponse:

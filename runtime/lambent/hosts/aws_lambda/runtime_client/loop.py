@@ -108,7 +108,9 @@ class FunctionProcess:
             self._end_stream(lambda: stream.fail(f"Function.{failure.kind}", report))
             return
         report = self._bytes_of(failure.report)
-        self._tell(lambda: self._api.fail(invocation, failure.kind, report, self._encode(failure.xray)))
+        # In a header, where the one control character that JSON may have as it is must not be.
+        xray = self._encode(failure.xray).replace("\x7f", r"\u007f")
+        self._tell(lambda: self._api.fail(invocation, failure.kind, report, xray))
 
     def _bytes_of(self, report: dict[str, Any]) -> bytes:
         return self._encode(report).encode(errors="backslashreplace")
