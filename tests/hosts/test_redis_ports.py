@@ -1,11 +1,13 @@
 """What a deployment has with a Redis, by its settings and its host; only the last ones need a server."""
 
+import contextlib
 import importlib.util
 import json
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from tests.hosts.test_events import shop
 from tests.redis_server import SECONDS, RedisProcess, client_of, shared_redis
 from tests.support import SECRET, make_server, message
 
-from lambent import ConfigurationError, Idempotency, MCPServer, Session, Settings
+from lambent import ConfigurationError, Idempotency, MCPServer, Session, Settings, StoreError
 from lambent.hosts import shared_queue
 from lambent.hosts.asgi import AsgiApp
 from lambent.hosts.asgi_workers import WorkingApp
@@ -221,6 +223,37 @@ def test_threads_begin_with_the_lifespan_and_end_with_it(redis: RedisProcess) ->
     lifespan_of(tasks().asgi(Settings(redis=redis.url())), states)
     assert states == [0, 2, 2]
     close_clients()
+
+
+class Broken:
+    """A queue that does not end."""
+
+    def close(self, seconds: float) -> None:
+        raise StoreError("redis: no answer")
+
+
+@on_loop
+async def begun_and_ended(app: WorkingApp) -> None:
+    await app.startup()
+    with pytest.raises(StoreError, match="no answer"):
+        await app.shutdown()
+
+
+def test_what_the_lifespan_holds_is_let_go_though_a_queue_does_not_end() -> None:
+    left: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(server: MCPServer) -> AsyncIterator[None]:
+        yield
+        left.append("left")
+
+    server = MCPServer("shop", lifespan=lifespan)
+    server.tool("export", task=True)(lambda: "done")
+    app = server.asgi(Settings(redis=URL))
+    assert isinstance(app, WorkingApp)
+    app._queues = (Broken(),)  # type: ignore[assignment]
+    begun_and_ended(app)
+    assert left == ["left"]
 
 
 @on_loop

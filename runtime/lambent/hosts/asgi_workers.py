@@ -53,5 +53,7 @@ class WorkingApp(AsgiApp):
     async def shutdown(self) -> None:
         """See ``AsgiApp.shutdown``: what others do goes on there."""
         ending = [asyncio.to_thread(queue.close, _WORK_SECONDS) for queue in self._queues]
-        await asyncio.gather(*ending)
-        await super().shutdown()
+        try:
+            await asyncio.gather(*ending)
+        finally:
+            await super().shutdown()
