@@ -419,6 +419,40 @@ def test_a_load_balancer_gets_the_status_of_a_refusal(client: Client) -> None:
     assert (got["statusCode"], json.loads(got["body"])["name"]) == (200, "localhost/shop")
 
 
+def large(letter: str, size: int) -> Any:
+    """A function whose list has a tool with a long description."""
+    server = MCPServer(letter)
+    server.tool(name=letter, description=letter * size)(lambda: letter)
+    return make_handler(server)
+
+
+def test_a_list_that_only_together_is_too_large_is_refused() -> None:
+    """Each function keeps to the limit of the load balancer; the list of both would break it."""
+    functions = Invoked(shop=large("x", 600_000), desk=large("y", 600_000))
+    router = FunctionRouter({"a": "shop", "b": "desk"}, functions)
+    written = router(alb(sent("tools/list", {})), None)
+    assert len(dumps(written)) < 1_000_000
+    assert written["statusCode"] == 502
+    assert "limit" in json.loads(written["body"])["error"]["message"]
+    body = message("tools/list", {})
+    reply = router(http_api(dumps(body), headers_of(body)), None)  # which takes 6 MB
+    assert len(json.loads(reply["body"])["result"]["tools"]) == 2
+
+
+def test_a_request_that_lambda_does_not_take_is_too_large(functions: Invoked) -> None:
+    def fail(event: Any, context: Any) -> Any:
+        answer: Any = {
+            "Error": {"Code": "RequestTooLargeException", "Message": "6291456"},
+            "ResponseMetadata": {"HTTPStatusCode": 413},
+        }
+        raise StoreError("lambda: InvokeFunction of 'desk' failed") from ClientError(answer, "Invoke")
+
+    functions.handlers["shop"] = functions.handlers["desk"] = fail
+    reply = Client(FunctionRouter({"a": "shop", "b": "desk"}, functions)).call("price")
+    assert reply.status == 413
+    assert reply.error == {"code": -32600, "message": "The request is too large"}
+
+
 @pytest.mark.parametrize("body", ["", "no JSON", "[]", '"x"'])
 def test_what_is_no_message_is_refused_by_a_function(client: Client, body: str) -> None:
     reply = client.event(http_api(body, {"content-type": "application/json"}))

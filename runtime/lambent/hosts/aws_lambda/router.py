@@ -33,8 +33,10 @@ from lambent.hosts.aws_lambda.router_events import (
     Answer,
     Incoming,
     caller_of,
+    limit_of,
     read_answer,
     read_incoming,
+    size_of,
     with_body,
     with_own_session,
 )
@@ -60,6 +62,7 @@ _KEPT_SECONDS = 60.0
 _KEPT_LISTS = 100
 _TASK_MARK = "~"
 _INTERNAL = -32603
+_INVALID_REQUEST = -32600
 
 
 class Functions(Protocol):
@@ -113,8 +116,15 @@ class FunctionRouter:
         """
         incoming = read_incoming(event)
         written = self._answer(incoming)
-        is_http = isinstance(written, Mapping) and "statusCode" in written
-        return for_platform(event, written) if is_http else written
+        if not (isinstance(written, Mapping) and "statusCode" in written):
+            return written
+        result = for_platform(event, written)
+        size, most = size_of(result), limit_of(event)
+        if size > most:  # lists are larger together than each is
+            text = f"The response takes {size} bytes, the limit is {most}"
+            _log.error("%s: %s", incoming.method, text)
+            return for_platform(event, incoming.error(502, _INTERNAL, text))
+        return result
 
     def _answer(self, incoming: Incoming) -> Any:
         try:
@@ -129,7 +139,10 @@ class FunctionRouter:
             return self._send(next(iter(self._functions)), incoming.event)
         except StoreError as error:
             _log.error("A function behind the router failed", exc_info=error)
-            if _is_throttled(error):
+            code = _refusal(error)
+            if code == "RequestTooLargeException":
+                return incoming.error(413, _INVALID_REQUEST, "The request is too large")
+            if code == "TooManyRequestsException":
                 text = "Too many calls at once: try again in a second"
                 return incoming.error(503, _INTERNAL, text, {"retry-after": "1"})
             return incoming.error(502, _INTERNAL, "Internal error")
@@ -239,7 +252,7 @@ class FunctionRouter:
             return iter(list(pool.map(ask, self._functions)))
 
 
-def _is_throttled(error: StoreError) -> bool:
-    """Whether Lambda has no room for the function's invocation, which so has done nothing."""
+def _refusal(error: StoreError) -> str:
+    """With which code Lambda refused an invocation, which so has done nothing; empty where it did not."""
     response = getattr(error.__cause__, "response", {})
-    return bool(response.get("Error", {}).get("Code") == "TooManyRequestsException")
+    return str(response.get("Error", {}).get("Code", ""))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from msgspec import Raw, Struct
 from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
 from lambent.wire.headers import decode_value
 from lambent.wire.http import JSON_TYPE
+from lambent.wire.payloads import BALANCER_LIMIT, LAMBDA_LIMIT, is_escaped, string_size
 
 _NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _OF_NO_CALLER = frozenset(
@@ -261,6 +264,21 @@ def read_answer(written: Any) -> Answer:
 def with_body(written: Mapping[str, Any], body: str) -> dict[str, Any]:
     """A response with another body."""
     return {**written, "body": body, "isBase64Encoded": False}
+
+
+def limit_of(event: Mapping[str, Any]) -> int:
+    """How many bytes the response to an event may take."""
+    return BALANCER_LIMIT if "elb" in event["requestContext"] else LAMBDA_LIMIT
+
+
+def size_of(written: Mapping[str, Any]) -> int:
+    """Bytes of a response as the runtime client writes it."""
+    is_ascii = is_escaped(os.environ.get("AWS_EXECUTION_ENV"))
+    body = written.get("body")
+    if not isinstance(body, str):
+        body = ""
+    around = json.dumps({**written, "body": ""}, ensure_ascii=is_ascii)
+    return len(around.encode()) + string_size(body.encode(), is_ascii=is_ascii)
 
 
 def _text(carrier: Mapping[str, Any]) -> str | bytes:
