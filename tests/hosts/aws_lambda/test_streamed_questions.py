@@ -97,7 +97,7 @@ def environment(mcp: Any, store: MemoryStore, settings: Settings = SETTINGS) -> 
     handler: LambdaHandler = make_handler(mcp, settings)
     services = handler._endpoint.executor.services
     services = msgspec.structs.replace(services, store=store, live=LiveCalls(shared=True))
-    handler._endpoint = Endpoint(Executor(services), settings.http_policy)
+    handler._endpoint = Endpoint(Executor(services, mcp._parts().middleware), settings.http_policy)
     return handler
 
 
