@@ -2,11 +2,13 @@
 
 import copy
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema
 import pytest
 import yaml
@@ -157,6 +159,15 @@ def test_settings_can_be_read_and_times_are_in_order() -> None:
     assert ending + 5 < pod_of("reports")["terminationGracePeriodSeconds"]
     assert worker.drain_seconds + 15 < pod_of("reports-worker")["terminationGracePeriodSeconds"]
     assert pod_of("reports-worker")["containers"][0]["command"] == ["lambent", "worker", "app.py"]
+
+
+def test_boto3_finds_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in the("ConfigMap")["data"].items():
+        monkeypatch.setenv(name, value)
+    assert boto3.session.Session().region_name == "eu-west-1"
 
 
 def test_what_the_page_says_of_a_redis_fits_the_manifests() -> None:

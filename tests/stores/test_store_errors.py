@@ -1,10 +1,12 @@
 """The contract of every adapter when AWS cannot be used: ``StoreError``, from whatever boto3 raised."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
@@ -210,3 +212,15 @@ def test_a_client_that_cannot_be_made(use: Use, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(aws, "client", fail)
     check(use, None, BotoCoreError, "")
+
+
+def test_a_missing_region_says_which_variable_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(aws, "_clients", {})
+    said = r"You must specify a region\. Set AWS_DEFAULT_REGION: boto3 takes none from AWS_REGION\.$"
+    with pytest.raises(StoreError, match=said):
+        SqsQueue(URL).send("a")

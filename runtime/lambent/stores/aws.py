@@ -18,6 +18,9 @@ _BATCH = 10
 
 _HOW = "install the extra lambent[aws]"
 
+_REGION = "Set AWS_DEFAULT_REGION: boto3 takes none from AWS_REGION."
+"""Lambda sets both; containers often have the latter alone."""
+
 _making = threading.Lock()
 _clients: dict[str, Any] = {}
 
@@ -55,11 +58,12 @@ class AwsResource:
         except LambentError:
             raise
         except Exception as error:
-            from botocore.exceptions import BotoCoreError, ClientError  # loaded already: there is a client
+            from botocore.exceptions import BotoCoreError, ClientError, NoRegionError  # loaded already
 
             if not isinstance(error, ClientError | BotoCoreError | OSError):
                 raise
-            raise StoreError(f"{self.service}: {action} of {self.name!r} failed: {error}") from error
+            said = f"{error} {_REGION}" if isinstance(error, NoRegionError) else error
+            raise StoreError(f"{self.service}: {action} of {self.name!r} failed: {said}") from error
 
 
 class SqsQueue:
