@@ -397,7 +397,8 @@ def test_the_command_alone_names_what_it_needs(alone: Path, command: list[str]) 
         [alone / command[0], *command[1:], "--help"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "lambent: the command line needs click: install the extra lambent[dev]\n"
+    how = "install the extra lambent[dev], or lambent[serve] for a worker alone"
+    assert done.stderr == f"lambent: the command line needs click: {how}\n"
 
 
 def test_the_version_is_known_alone(alone: Path) -> None:

@@ -114,7 +114,8 @@ def test_a_missing_library_is_named():
     code = "import sys; sys.modules['click'] = None; from lambent.cli import main; sys.exit(main(['--help']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "lambent: the command line needs click: install the extra lambent[dev]\n"
+    how = "install the extra lambent[dev], or lambent[serve] for a worker alone"
+    assert done.stderr == f"lambent: the command line needs click: {how}\n"
 
 
 def closed_pipe(*arguments):

@@ -8,6 +8,10 @@ from lambent.hosts.settings import Settings
 from lambent.hosts.store_settings import Place, read_store
 
 KINDS = "must be redis://<host>, rediss://<host>, dynamodb://<table> or memory://"
+ESCAPES = (
+    "it must be redis://<user>:<password>@<host>:<port>/<database>, in a password with %23, %2F and %40 for "
+    "#, / and @"
+)
 OPTIONS = "ssl_ca_certs, ssl_cert_reqs, ssl_certfile, ssl_keyfile"
 
 
@@ -53,8 +57,10 @@ def test_places(text: str, place: Place) -> None:
         ("redis://", "names no host: it must be redis://<host>:<port>/<database>"),
         ("redis://:secret@/1", "names no host: it must be redis://<host>:<port>/<database>"),
         ("redis://h:0", "names no host: it must be redis://<host>:<port>/<database>"),
-        ("redis://h:70000", "has a host or port that cannot be read"),
-        ("redis://me:sec:ret@h:x", "has a host or port that cannot be read"),
+        ("redis://h:70000", f"has a host or port that cannot be read: {ESCAPES}"),
+        ("redis://me:sec:ret@h:x", f"has a host or port that cannot be read: {ESCAPES}"),
+        ("redis://me:sec/ret@h:6379/0", f"has a host or port that cannot be read: {ESCAPES}"),
+        ("redis://me:sec#ret@h:6379/0", f"has a host or port that cannot be read: {ESCAPES}"),
         ("redis://h/shop", "has a database that is no number: 'shop'"),
         ("redis://h/1#x", "has a '#': in a password it is written as %23"),
         ("rediss://h?timeout=1", f"has the option 'timeout': there are {OPTIONS}"),

@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        print("lambent: the command line needs click: install the extra lambent[dev]", file=sys.stderr)
+        how = "install the extra lambent[dev], or lambent[serve] for a worker alone"
+        print(f"lambent: the command line needs click: {how}", file=sys.stderr)
         return 1
     return run(argv)

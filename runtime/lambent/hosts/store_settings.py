@@ -10,6 +10,11 @@ from lambent.errors import ConfigurationError
 
 _KINDS = "redis://<host>, rediss://<host>, dynamodb://<table> or memory://"
 
+_URL = (
+    "it must be redis://<user>:<password>@<host>:<port>/<database>, in a password with %23, %2F and %40 for "
+    "#, / and @"
+)
+
 _OPTIONS = {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_keyfile"}
 """Of redis-py, about TLS: everything else is the library's own affair."""
 
@@ -64,7 +69,7 @@ def _check(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError("LAMBENT_STORE has a host or port that cannot be read") from None
+        raise ConfigurationError(f"LAMBENT_STORE has a host or port that cannot be read: {_URL}") from None
     if not parts.hostname or port == 0:
         raise ConfigurationError("LAMBENT_STORE names no host: it must be redis://<host>:<port>/<database>")
     database = parts.path.removeprefix("/")
