@@ -183,5 +183,9 @@ def test_other_events_are_answered_as_ever(serve: Callable[..., Client]) -> None
 
 def test_a_gateway_has_to_be_allowed(serve: Callable[..., Client]) -> None:
     handler = serve(shop()).handler
-    with pytest.raises(UnknownEventError):
+    with pytest.raises(
+        UnknownEventError, match="is a call of an AgentCore gateway: set LAMBENT_AGENTCORE=true; "
+    ):
         handler({"order_id": "A-1"}, gateway_context("order"))
+    with pytest.raises(UnknownEventError, match=r"balancers, but the event has the keys: order_id$"):
+        handler({"order_id": "A-1"}, lambda_context())

@@ -41,7 +41,7 @@ class AgentCoreHandler(LambdaHandler):
 
     def is_of_gateway(self, context: Any) -> bool:
         """See ``LambdaHandler.is_of_gateway``."""
-        return TOOL_KEY in custom_of(context)
+        return is_call(context)
 
     def __call__(self, event: Event, context: Any) -> Any:
         """Answer a call of the gateway, or any event that ``LambdaHandler`` takes."""
@@ -76,6 +76,11 @@ class AgentCoreHandler(LambdaHandler):
         invocation = LambdaInvocation(context, self._run_coroutine)
         reply = self._endpoint.answer(read, request, invocation, principal)
         return value_of(fitting(reply, read, self._endpoint))
+
+
+def is_call(context: Any) -> bool:
+    """Whether the client context of an invocation says that a gateway has called a tool."""
+    return TOOL_KEY in custom_of(context)
 
 
 def tool_of(name: str) -> str:

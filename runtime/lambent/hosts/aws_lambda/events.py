@@ -60,6 +60,11 @@ def unreadable(event: Event, error: Exception) -> UnknownEventError:
     return _unknown(event, f"this one cannot be read: {error}; ")
 
 
+def of_gateway(event: Event) -> UnknownEventError:
+    """The error for a call of an AgentCore gateway, where the function is not set up for them."""
+    return _unknown(event, "this one is a call of an AgentCore gateway: set LAMBENT_AGENTCORE=true; ")
+
+
 def _unknown(event: Any, problem: str = "") -> UnknownEventError:
     takes = (
         "This handler takes HTTP events of API Gateway (HTTP API 2.0, REST 1.0), function URLs and load "

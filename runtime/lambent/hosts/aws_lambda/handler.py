@@ -16,6 +16,7 @@ from lambent.hosts.aws_lambda.events import (
     format_of,
     is_message,
     is_warm_up,
+    of_gateway,
     unreadable,
     write_v2,
 )
@@ -131,8 +132,16 @@ class LambdaHandler:
             return answer_message(event, context, self._endpoint, invocation)
         answer = self._other(event, context, invocation)
         if answer is None:
-            raise unknown
+            raise self._unknown(event, context) or unknown
         return answer
+
+    def _unknown(self, event: Any, context: Any) -> UnknownEventError | None:
+        """The error for a call of an AgentCore gateway, which a function has to be allowed to take."""
+        if not self.takes_messages:
+            return None
+        from lambent.hosts.aws_lambda.agentcore import is_call  # loaded by an unknown event
+
+        return of_gateway(event) if is_call(context) else None
 
     def _other(self, event: Any, context: Any, invocation: LambdaInvocation) -> dict[str, Any] | None:
         """Answer an event that is not HTTP; None if it is none that the function takes."""
