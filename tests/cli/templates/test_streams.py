@@ -277,6 +277,38 @@ def test_the_templates_of_this_repository(path):
     assert [one.level for one in check_streams(read_template(path))] == ["ok"]
 
 
+MAKEFILE = """\
+LAMBENT ?= lambent
+
+build-Shop:
+\tcp *.py "$(ARTIFACTS_DIR)"
+\t$(LAMBENT) build "$(ARTIFACTS_DIR)" --requirements requirements.txt
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "level"),
+    [
+        (MAKEFILE, "wrong"),
+        (MAKEFILE.replace("$(LAMBENT)", "lambent"), "wrong"),
+        (MAKEFILE.replace("$(LAMBENT)", ".venv/bin/python -m lambent"), "wrong"),
+        (MAKEFILE.replace(".txt", ".txt --stream"), "ok"),
+        (MAKEFILE.replace(".txt", ".txt $(MORE)") + "MORE = --stream\n", "ok"),
+        ("build-Shop:\n\t./build.sh\n", "ok"),  # what that does is not known
+        (MAKEFILE.replace("build-Shop", "build-Other"), "ok"),
+    ],
+)
+def test_a_makefile_that_builds_without_the_script(tmp_path, made, level):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "Makefile").write_text(made)
+    wrapper = "AWS_LAMBDA_EXEC_WRAPPER: /var/task/lambent-runtime"
+    ((found, _, text, advice),) = check(tmp_path, URL, variables=(STREAM, wrapper))
+    assert found == level
+    if level == "wrong":
+        assert text == "shop/Makefile builds without --stream, so /var/task/lambent-runtime will not be there"
+        assert advice == "Add --stream to its line `lambent build`."
+
+
 def test_the_template_of_the_page(tmp_path):
     (block,) = [one for one in blocks(ROOT / "docs" / "streaming.md") if one.language == "yaml"]
     (tmp_path / "template.yaml").write_text(block.code)

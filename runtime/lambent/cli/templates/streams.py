@@ -6,6 +6,7 @@ ends have to agree. Where they do not, calls fail, or streams arrive whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ _MODES: Final = {
     "Function URL": "InvokeMode: RESPONSE_STREAM",
     "REST API": "ResponseTransferMode: STREAM (in events of SAM: RESPONSE_STREAM)",
 }
+_BUILDS: Final = re.compile(r"lambent[)}]?\s+build\s", re.IGNORECASE)
 _URI: Final = "lambda:path/2021-11-15/functions/<ARN of the function>/response-streaming-invocations"
 _BUILD: Final = (
     f"Set {_WRAPPER} to /opt/{_SCRIPT} with a layer of `lambent build --layer --stream`, or to "
@@ -143,6 +145,10 @@ def _check_runtime(
     elif not _may_have_script(template, properties, root):
         text = f"{wrapper} is not there: what was built has no {_SCRIPT}"
         yield Finding("wrong", name, text, _BUILD)
+    elif root == "/var/task" and _builds_without(template, name, properties.get("CodeUri")):
+        file = Path(properties["CodeUri"], "Makefile")
+        text = f"{file} builds without --stream, so {wrapper} will not be there"
+        yield Finding("wrong", name, text, "Add --stream to its line `lambent build`.")
 
 
 def _may_have_script(template: Template, properties: Mapping[str, Any], root: str) -> bool:
@@ -160,6 +166,19 @@ def _may_have_script(template: Template, properties: Mapping[str, Any], root: st
         if not _is_built(folder) or (folder / _SCRIPT).exists():
             return True
     return False
+
+
+def _builds_without(template: Template, name: str, place: Any) -> bool:
+    """Whether the Makefile beside the source of a function has `lambent build` leave the script out.
+
+    False where something else may bring it: a recipe that calls other programs is not followed.
+    """
+    path = template.path.parent / place / "Makefile" if isinstance(place, str) else None
+    if path is None or not path.is_file():
+        return False
+    text = path.read_text(errors="replace")
+    recipe = re.search(rf"^build-{re.escape(name)}:.*\n((?:\t.*\n?|\n)*)", text, re.MULTILINE)
+    return recipe is not None and bool(_BUILDS.search(recipe[1])) and "--stream" not in text
 
 
 def _is_built(folder: Path) -> bool:
