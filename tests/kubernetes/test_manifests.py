@@ -72,6 +72,10 @@ def test_kustomize_puts_them_together() -> None:
     assert [said for document in documents for said in complaints(document)] == []
     for document in documents:
         assert document["metadata"]["namespace"] == "mcp"
+        assert document["metadata"]["labels"]["app.kubernetes.io/name"] == "reports"
+        if document["kind"] == "NetworkPolicy":
+            # Labels that belong to pods of this server would let nobody else be reached, as names are.
+            assert document["spec"] == the("NetworkPolicy", document["metadata"]["name"])["spec"]
         if document["kind"] == "Deployment":
             labels = document["spec"]["template"]["metadata"]["labels"]
             assert document["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -113,6 +117,11 @@ def test_pods_are_on_different_nodes_where_there_are_some() -> None:
         labels = the("Deployment", name)["spec"]["template"]["metadata"]["labels"]
         assert spread["labelSelector"]["matchLabels"] == labels
         assert spread["topologyKey"] == "kubernetes.io/hostname"
+
+
+def test_selectors_are_those_of_the_files() -> None:
+    """Kustomize would put labels into the selectors of other pods too, such as those of names or a Redis."""
+    assert "includeSelectors: true" not in (FOLDER / "kustomization.yaml").read_text()
 
 
 def test_selectors_find_their_pods() -> None:
