@@ -112,3 +112,39 @@ def test_without_a_queue_it_says_what_to_set(
         'with task= or LAMBENT_EVENTS_QUEUE_URL for events with delivery=["webhook"]; or set '
         "LAMBENT_STORE to a Redis, which has both queues\n"
     )
+
+
+NO_URL = (
+    "lambent worker: There is no queue to work: set LAMBENT_TASK_QUEUE_URL for tools with task= or "
+    'LAMBENT_EVENTS_QUEUE_URL for events with delivery=["webhook"]\n'
+)
+NOT_DECLARED = (
+    "lambent worker: There is no queue to work: the server declares no tools with task=, and no events with "
+    'delivery=["webhook"]\n'
+)
+PLAIN = 'from lambent import MCPServer\nmcp = MCPServer("plain")\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "app", "variables", "said"),
+    [
+        ("with_a_table", APP, {"LAMBENT_TABLE": "t"}, NO_URL),
+        ("with_a_store", APP, {"LAMBENT_STORE": "dynamodb://t"}, NO_URL),
+        ("plain", PLAIN, {"LAMBENT_TABLE": "t", "LAMBENT_TASK_QUEUE_URL": "https://sqs/q"}, NOT_DECLARED),
+    ],
+)
+def test_with_a_table_it_says_what_is_missing(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    app: str,
+    variables: dict[str, str],
+    said: str,
+) -> None:
+    (tmp_path / f"worker_{name}.py").write_text(app)
+    monkeypatch.chdir(tmp_path)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    assert main(["worker", f"worker_{name}.py"]) == 1
+    assert capsys.readouterr().err == said

@@ -39,7 +39,11 @@ _NOTHING = (
     'LAMBENT_EVENTS_QUEUE_URL for events with delivery=["webhook"]; or set '
     "LAMBENT_STORE to a Redis, which has both queues"
 )
-_NOTHING_IN_REDIS = (
+_NO_URL = (
+    "There is no queue to work: set LAMBENT_TASK_QUEUE_URL for tools with task= or "
+    'LAMBENT_EVENTS_QUEUE_URL for events with delivery=["webhook"]'
+)
+_NOTHING_DECLARED = (
     "There is no queue to work: the server declares no tools with task=, and no events with "
     'delivery=["webhook"]'
 )
@@ -135,8 +139,17 @@ def inboxes_of(
     found: list[tuple[Inbox, Work]] = [(SqsInbox(url), messages.work) for url in dict.fromkeys(urls) if url]
     found += [(LeasedInbox(one.queue, one.name), messages.work) for one in shared]
     if not found:
-        raise ConfigurationError(_NOTHING if settings.redis is None else _NOTHING_IN_REDIS)
+        raise ConfigurationError(_missing(settings))
     return [*found, *((SqsInbox(url), messages.give_up) for url in dead_letters)]
+
+
+def _missing(settings: Settings) -> str:
+    """What is to be done where there is no queue to work."""
+    if not settings.has_store:
+        return _NOTHING
+    events = settings.events
+    has_url = settings.task_queue_url or (events is not None and events.queue_url)
+    return _NOTHING_DECLARED if settings.redis is not None or has_url else _NO_URL
 
 
 def schedule_of(
