@@ -96,7 +96,7 @@ def validated(schema: ToolSchema) -> None:
         (str, {"type": "string"}, []),
         (float, {"type": "number"}, []),
         (int | float, {"type": "number"}, []),
-        (int | None, {"type": "integer"}, ["argument value may be null, which is left out"]),
+        (int | None, {"type": "integer"}, ["argument value may be null, which the schema cannot say"]),
         (list[bool], {"type": "array", "items": {"type": "boolean"}}, []),
         (Colour, {"type": "string", "description": 'A choice. One of: "red", "blue".'}, None),
         (Literal[1, 2], {"type": "integer", "description": "One of: 1, 2."}, []),
@@ -131,7 +131,7 @@ def validated(schema: ToolSchema) -> None:
                 "required": ["value"],
             },
             [
-                "argument value.inner may be null, which is left out",
+                "argument value.inner may be null, which the schema cannot say",
                 "argument value.inner[] contains itself: described as any Node",
             ],
         ),
@@ -248,7 +248,7 @@ def test_the_command_prints_it(tmp_path: Path) -> None:
     assert [tool["name"] for tool in json.loads(done.stdout)] == ["add"]
     assert done.stderr.splitlines() == [
         "hello",
-        "lambent card: add: argument b may be null, which is left out",
+        "lambent card: add: argument b may be null, which the schema cannot say",
         "lambent card: any is left out: value may be of any type",
     ]
 

@@ -393,3 +393,9 @@ def test_the_client_of_boto3_waits_and_does_not_repeat(monkeypatch: pytest.Monke
     made.clear()
     transport_module._client_for("shop")
     assert "region_name" not in made
+
+
+def test_without_the_sdk_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['mcp'] = None; import lambent.clients"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "lambent.clients needs mcp: pip install mcp boto3" in done.stderr

@@ -149,7 +149,7 @@ class _SchemaReader:
         if len(some) < len(choices):
             if self._what == "output":
                 raise NotExpressibleError(f"{where or 'it'} may be null")
-            self.notes[f"{self._what} {where} may be null, which is left out"] = None
+            self.notes[f"{self._what} {where} may be null, which the schema cannot say"] = None
         outer = {key: schema[key] for key in ("description", "default") if key in schema}
         if len(some) == 1 and isinstance(some[0], Mapping):
             return self._read({**some[0], **outer}, where, within)
