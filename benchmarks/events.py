@@ -171,7 +171,7 @@ class Bench:
                 opened.enter_context(contextlib.closing(Hook())) for _ in range(2 + HANGING)
             ]
             opened.callback(Poller(*self._deliver, threads=ENVIRONMENTS).close)
-            opened.callback(Poller(self.bare_url, lambda _: post(bare_hook.url), threads=2).close)
+            opened.callback(Poller(self.bare_url, lambda _: post(bare_hook.url), threads=ENVIRONMENTS).close)
             subscribe(self.client, hook)
             counts = itertools.count(1), itertools.count(1)
 
