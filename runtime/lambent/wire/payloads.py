@@ -50,6 +50,26 @@ def _count(text: bytes, members: bytes) -> int:
     return len(text) - len(text.translate(None, members))
 
 
+def limit_of(event: Mapping[str, Any], size: int = LAMBDA_LIMIT) -> int:
+    """How many bytes the response to an event may take, of which Lambda takes so many."""
+    context = event.get("requestContext")
+    is_balanced = isinstance(context, Mapping) and "elb" in context
+    return min(size, BALANCER_LIMIT) if is_balanced else size
+
+
+def written_size(written: Any, body: bytes, *, is_ascii: bool) -> int:
+    """Bytes of a response as JSON.
+
+    Args:
+        written: the response without its body.
+        body: as UTF-8.
+        is_ascii: see ``string_size``.
+    """
+    import json  # only for responses that may be too large
+
+    return len(json.dumps(written, ensure_ascii=is_ascii).encode()) + string_size(body, is_ascii=is_ascii)
+
+
 Write = Callable[[Any, HttpResponse], Any]
 """What a host returns, of the Lambda event, if there is one, and the response."""
 
@@ -69,17 +89,12 @@ class ResponseLimit(msgspec.Struct, frozen=True):
 
     def of(self, request: Request) -> int:
         """The limit for a request in bytes: that of a load balancer is lower."""
-        context = request.event.get("requestContext") if request.event is not None else None
-        is_balanced = isinstance(context, Mapping) and "elb" in context
-        return min(self.size, BALANCER_LIMIT) if is_balanced else self.size
+        return self.size if request.event is None else limit_of(request.event, self.size)
 
     def measure(self, request: Request, response: HttpResponse) -> int:
         """Bytes of what is returned for a response to a request."""
-        import json  # only for responses that may be too large
-
         written = self.write(request.event, HttpResponse(response.status, response.headers))
-        around = json.dumps(written, ensure_ascii=self.is_ascii).encode()
-        return len(around) + self.string_size(response.body)
+        return written_size(written, response.body, is_ascii=self.is_ascii)
 
     def string_size(self, text: bytes) -> int:
         """See the function."""

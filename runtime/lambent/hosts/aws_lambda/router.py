@@ -19,6 +19,7 @@ client's event. The router knows no secret and decides nothing but where an even
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -33,10 +34,9 @@ from lambent.hosts.aws_lambda.router_events import (
     Answer,
     Incoming,
     caller_of,
-    limit_of,
     read_answer,
+    read_code,
     read_incoming,
-    size_of,
     with_body,
     with_own_session,
 )
@@ -47,6 +47,7 @@ from lambent.hosts.aws_lambda.router_merging import (
     merged_abilities,
     merged_list,
 )
+from lambent.wire.payloads import is_escaped, limit_of, written_size
 
 _log = logger("lambent")
 
@@ -54,7 +55,8 @@ T = TypeVar("T")
 
 _OWNERS = {"tools/call": "tools/list", "prompts/get": "prompts/list", "resources/read": "resources/list"}
 """Methods that name something, and the list that it is in."""
-_ABILITIES = frozenset({"server/discover", "initialize"})
+_MERGED = frozenset({"server/discover", "initialize", *LISTS})
+"""Methods that all functions answer: each answer keeps to the limit of its size, and all together may not."""
 _REFUSALS = frozenset({-32601, -32602})
 """Codes with which a function says that something is not its own."""
 _KEPT_SECONDS = 60.0
@@ -63,6 +65,15 @@ _KEPT_LISTS = 100
 _TASK_MARK = "~"
 _INTERNAL = -32603
 _INVALID_REQUEST = -32600
+_FAILED: tuple[int, int, str] = (502, _INTERNAL, "Internal error")
+_FAILURES: dict[str, tuple[Any, ...]] = {
+    "RequestTooLargeException": (413, _INVALID_REQUEST, "The request is too large"),
+    "TooManyRequestsException": (
+        *(503, _INTERNAL, "Too many calls at once: try again in a second"),
+        {"retry-after": "1"},
+    ),
+}
+"""What clients get where Lambda refuses an invocation, by its code: status, code, message and headers."""
 
 
 class Functions(Protocol):
@@ -119,16 +130,20 @@ class FunctionRouter:
         if not (isinstance(written, Mapping) and "statusCode" in written):
             return written
         result = for_platform(event, written)
-        size, most = size_of(result), limit_of(event)
-        if size > most:  # lists are larger together than each is
-            text = f"The response takes {size} bytes, the limit is {most}"
-            _log.error("%s: %s", incoming.method, text)
-            return for_platform(event, incoming.error(502, _INTERNAL, text))
-        return result
+        if incoming.method not in _MERGED:
+            return result
+        body = str(result.get("body") or "").encode()
+        is_ascii = is_escaped(os.environ.get("AWS_EXECUTION_ENV"))
+        size, most = written_size({**result, "body": ""}, body, is_ascii=is_ascii), limit_of(event)
+        if size <= most:
+            return result
+        text = f"The response takes {size} bytes, the limit is {most}"
+        _log.error("%s: %s", incoming.method, text)
+        return for_platform(event, incoming.error(502, _INTERNAL, text))
 
     def _answer(self, incoming: Incoming) -> Any:
         try:
-            if incoming.method in LISTS or incoming.method in _ABILITIES:
+            if incoming.method in _MERGED:
                 return self._merged(incoming)
             if incoming.method in _OWNERS:
                 return self._owned(incoming)
@@ -139,13 +154,7 @@ class FunctionRouter:
             return self._send(next(iter(self._functions)), incoming.event)
         except StoreError as error:
             _log.error("A function behind the router failed", exc_info=error)
-            code = _refusal(error)
-            if code == "RequestTooLargeException":
-                return incoming.error(413, _INVALID_REQUEST, "The request is too large")
-            if code == "TooManyRequestsException":
-                text = "Too many calls at once: try again in a second"
-                return incoming.error(503, _INTERNAL, text, {"retry-after": "1"})
-            return incoming.error(502, _INTERNAL, "Internal error")
+            return incoming.error(*_FAILURES.get(_refusal(error), _FAILED))
         except HeaderMismatchError as error:
             return incoming.error(400, error.code, str(error))
 
@@ -185,7 +194,7 @@ class FunctionRouter:
         first = None
         for name in dict.fromkeys((owner or next(iter(self._functions)), *self._functions)):
             written = self._task_named(name, self._send(name, incoming.event))
-            if read_answer(written).code not in _REFUSALS:
+            if read_code(written) not in _REFUSALS:
                 return written
             first = written if first is None else first
         return first

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +13,6 @@ from msgspec import Raw, Struct
 from lambent.hosts.aws_lambda.events import UnknownEventError, format_of
 from lambent.wire.headers import decode_value
 from lambent.wire.http import JSON_TYPE
-from lambent.wire.payloads import BALANCER_LIMIT, LAMBDA_LIMIT, is_escaped, string_size
 
 _NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _OF_NO_CALLER = frozenset(
@@ -245,40 +242,36 @@ class Answer(Struct, frozen=True):
         return msgspec.json.encode({"jsonrpc": "2.0", "id": self.id, "result": result}).decode()
 
 
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, msgspec.DecodeError)
+
+
 def read_answer(written: Any) -> Answer:
     """Read a response; what is no JSON-RPC has no result and no error."""
     try:
         message = msgspec.json.decode(_text(written), type=_RoutedMessage)
         result = msgspec.json.decode(message.result) if message.result else None
-        error = msgspec.json.decode(message.error) if message.error else {}
         return Answer(
-            written,
-            message.id.copy(),
-            result if isinstance(result, dict) else None,
-            int(error.get("code", 0)),
+            written, message.id.copy(), result if isinstance(result, dict) else None, _code_of(message)
         )
-    except (AttributeError, KeyError, TypeError, ValueError, msgspec.DecodeError):
+    except _UNREADABLE:
         return Answer(written)
+
+
+def read_code(written: Any) -> int:
+    """The code of the error in a response; 0 where it has none. A result stays unread: it may be large."""
+    try:
+        return _code_of(msgspec.json.decode(_text(written), type=_RoutedMessage))
+    except _UNREADABLE:
+        return 0
+
+
+def _code_of(message: _RoutedMessage) -> int:
+    return int(msgspec.json.decode(message.error).get("code", 0)) if message.error else 0
 
 
 def with_body(written: Mapping[str, Any], body: str) -> dict[str, Any]:
     """A response with another body."""
     return {**written, "body": body, "isBase64Encoded": False}
-
-
-def limit_of(event: Mapping[str, Any]) -> int:
-    """How many bytes the response to an event may take."""
-    return BALANCER_LIMIT if "elb" in event["requestContext"] else LAMBDA_LIMIT
-
-
-def size_of(written: Mapping[str, Any]) -> int:
-    """Bytes of a response as the runtime client writes it."""
-    is_ascii = is_escaped(os.environ.get("AWS_EXECUTION_ENV"))
-    body = written.get("body")
-    if not isinstance(body, str):
-        body = ""
-    around = json.dumps({**written, "body": ""}, ensure_ascii=is_ascii)
-    return len(around.encode()) + string_size(body.encode(), is_ascii=is_ascii)
 
 
 def _text(carrier: Mapping[str, Any]) -> str | bytes:
