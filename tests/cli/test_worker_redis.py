@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from tests.execution.durable.tasks.harness import TaskClient
 from tests.hooks import Hook, hooks
+from tests.hosts.asgi.driving import running_loop
 from tests.hosts.test_events import params
 from tests.hosts.test_lease_renewal import SECONDS, until
 from tests.hosts.test_task_threads import client_of, end_of, text
@@ -107,15 +107,7 @@ def url(redis: RedisProcess) -> Iterator[str]:
     close_clients()
 
 
-@pytest.fixture
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    made = asyncio.new_event_loop()
-    thread = threading.Thread(target=made.run_forever)
-    thread.start()
-    yield made
-    made.call_soon_threadsafe(made.stop)
-    thread.join(SECONDS)
-    made.close()
+loop = pytest.fixture(running_loop)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.execution.durable.tasks.harness import TaskClient
 from tests.hooks import SECONDS, Hook, hooks
+from tests.hosts.asgi.driving import running_loop
 from tests.hosts.test_events import params, shop
 from tests.hosts.test_task_threads import Ok, end_of, text
 from tests.hosts.test_task_threads import client_of as client_of_endpoint
@@ -57,15 +58,7 @@ def url(redis: RedisProcess) -> Iterator[str]:
     close_clients()
 
 
-@pytest.fixture
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    made = asyncio.new_event_loop()
-    thread = threading.Thread(target=made.run_forever)
-    thread.start()
-    yield made
-    made.call_soon_threadsafe(made.stop)
-    thread.join(SECONDS)
-    made.close()
+loop = pytest.fixture(running_loop)
 
 
 @pytest.fixture

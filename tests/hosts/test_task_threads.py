@@ -3,13 +3,13 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.execution.durable.tasks.harness import TASKS, TaskClient
+from tests.hosts.asgi.driving import running_loop
 from tests.support import SETTINGS, accept, make_server
 
 from lambent import Context, MCPServer, RetryableError, TaskPolicy
@@ -28,15 +28,7 @@ class Ok:
     ok: bool
 
 
-@pytest.fixture
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    made = asyncio.new_event_loop()
-    thread = threading.Thread(target=made.run_forever)
-    thread.start()
-    yield made
-    made.call_soon_threadsafe(made.stop)
-    thread.join(TIMEOUT_SECONDS)
-    made.close()
+loop = pytest.fixture(running_loop)
 
 
 def client_of(

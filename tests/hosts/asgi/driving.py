@@ -5,7 +5,8 @@ import functools
 import gc
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,17 @@ SECONDS = 20.0
 """How long a test may hang before it fails; nothing waits for it to pass."""
 
 App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
+
+
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop on a thread of its own, for fixtures."""
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join(SECONDS)
+    made.close()
 
 
 def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -430,18 +430,23 @@ def test_a_stream_of_events_ends_with_its_time(serve: Serve, left: float, held_f
     assert parts.head["headers"] == SSE_HEADERS
 
 
+def beside(client: Client, seconds: float) -> Any:
+    """A handler with a loop of its own and the events of another one, as two environments have them."""
+    assert isinstance(client.handler, StreamingHandler)
+    events = client.handler._endpoint.executor.services.events
+    other = make_handler(watched(), held(seconds))
+    services = msgspec.structs.replace(other._endpoint.executor.services, events=events)
+    other._endpoint = Endpoint(Executor(services), STREAMS.http_policy)
+    return other
+
+
 def test_events_arrive_as_they_happen(serve: Serve) -> None:
     client, parts = serve(watched(), held(2.0)), Parts()
     stream = sent(message("events/stream", {"name": "order.refunded"}))
     thread = threading.Thread(target=respond, args=(client, function_url, stream, parts))
     thread.start()
     parts.wait_for(1)
-    # One process stands for two environments here, so the call has a handler and a loop of its own.
-    assert isinstance(client.handler, StreamingHandler)
-    events = client.handler._endpoint.executor.services.events
-    other = make_handler(watched(), held(2.0))
-    services = msgspec.structs.replace(other._endpoint.executor.services, events=events)
-    other._endpoint = Endpoint(Executor(services), STREAMS.http_policy)
+    other = beside(client, 2.0)
     respond(Client(other), function_url, sent(call("refund", {"order": "A1"})))
     _, second = parts.wait_for(2)
     (event,) = messages_of(second)
@@ -462,11 +467,7 @@ def test_a_stream_of_events_without_room_ends_in_front_of_a_gap(
     thread = threading.Thread(target=respond, args=(client, function_url, stream, parts))
     thread.start()
     parts.wait_for(1)
-    assert isinstance(client.handler, StreamingHandler)
-    events = client.handler._endpoint.executor.services.events
-    other = make_handler(watched(), held(3.0))
-    services = msgspec.structs.replace(other._endpoint.executor.services, events=events)
-    other._endpoint = Endpoint(Executor(services), STREAMS.http_policy)
+    other = beside(client, 3.0)
     for order in ("A" * 3000, "small"):
         respond(Client(other), function_url, sent(call("refund", {"order": order})))
     thread.join(20)
